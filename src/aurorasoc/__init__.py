@@ -1,0 +1,30 @@
+"""aurorasoc: run a SOC's AI agents on local or hosted models, and switch while they work.
+
+Public names are resolved when they are first used: importing this package costs nothing.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from aurorasoc.api.app import include_routers
+    from aurorasoc.llm.pool import get_chat_model, reset_chat_model_pool
+    from aurorasoc.runtime import open_runtime
+
+__all__ = ["get_chat_model", "include_routers", "open_runtime", "reset_chat_model_pool"]
+
+_HOMES = {
+    "get_chat_model": "aurorasoc.llm.pool",
+    "include_routers": "aurorasoc.api.app",
+    "open_runtime": "aurorasoc.runtime",
+    "reset_chat_model_pool": "aurorasoc.llm.pool",
+}
+
+
+def __getattr__(name: str) -> object:
+    if name not in _HOMES:
+        msg = f"module {__name__!r} has no attribute {name!r}"
+        raise AttributeError(msg)
+    return getattr(import_module(_HOMES[name]), name)

@@ -1,0 +1,1 @@
+"""REST: routers, who may call them, and what errors look like."""

@@ -1,0 +1,92 @@
+"""What a route needs, as Annotated aliases: authorisation stands in the signature."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Awaitable, Callable
+from typing import Annotated
+
+from fastapi import Depends, Header, Request
+from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
+
+from aurorasoc.core.permissions import Permission
+from aurorasoc.core.principal import Principal, decode_token
+from aurorasoc.errors import InvalidInput, PermissionDenied, Unauthenticated
+from aurorasoc.runtime import Runtime, current_runtime
+
+_bearer = HTTPBearer(auto_error=False, description="A JWT with sub, exp and roles.")
+_ETAG = re.compile(r'\s*"?(\d{1,18})"?\s*')
+
+
+async def open_runtime_of_process() -> Runtime:
+    """Give the runtime that this process has open."""
+    return current_runtime()
+
+
+OpenRuntime = Annotated[Runtime, Depends(open_runtime_of_process)]
+
+
+async def authenticated(
+    runtime: OpenRuntime,
+    credentials: Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)],
+) -> Principal:
+    """Give the caller that the bearer token names. A host platform may bring its own.
+
+    Raises:
+        Unauthenticated: There is no token, or it doesn't hold.
+    """
+    if credentials is None:
+        detail = "Send a bearer token: Authorization: Bearer <token>."
+        raise Unauthenticated(detail)
+    return decode_token(credentials.credentials, runtime.settings.security)
+
+
+Caller = Annotated[Principal, Depends(authenticated)]
+
+
+def require(permission: Permission) -> Callable[..., Awaitable[Principal]]:
+    """Make a dependency that lets only holders of a permission pass; refusals are audited."""
+
+    async def allowed(request: Request, caller: Caller, runtime: OpenRuntime) -> Principal:
+        if caller.may(permission):
+            return caller
+        await runtime.denials.record(caller.subject, _target(request), permission)
+        detail = f"This needs the permission {permission}."
+        raise PermissionDenied(detail)
+
+    return allowed
+
+
+AgentsReader = Annotated[Principal, Depends(require(Permission.AGENTS_READ))]
+AuditReader = Annotated[Principal, Depends(require(Permission.AUDIT_READ))]
+Investigator = Annotated[Principal, Depends(require(Permission.ALERTS_INVESTIGATE))]
+UserManager = Annotated[Principal, Depends(require(Permission.USERS_MANAGE))]
+
+
+async def if_match(
+    header: Annotated[
+        str | None,
+        Header(alias="If-Match", description='The revision this is based on, e.g. "7".'),
+    ] = None,
+) -> int | None:
+    """Read `If-Match` (RFC 9110 §13.1.1); `*` and none mean: whatever the revision is.
+
+    Raises:
+        InvalidInput: It isn't a revision.
+    """
+    if header is None or header.strip() == "*":
+        return None
+    match = _ETAG.fullmatch(header)
+    if match is None:
+        detail = 'If-Match takes the revision from the ETag, e.g. "7".'
+        raise InvalidInput(detail)
+    return int(match[1])
+
+
+IfMatch = Annotated[int | None, Depends(if_match)]
+
+
+def _target(request: Request) -> str:
+    """Name the route, not what was sent to it."""
+    route = request.scope.get("route")
+    return f"{request.method} {getattr(route, 'path', '')}"

@@ -1,0 +1,146 @@
+"""Errors as RFC 9457 problem documents, made inside the route.
+
+A host platform includes our routers in its own app: nothing about secrecy may rest on
+app-level handlers or middleware (docs/decisions/027).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Coroutine
+from typing import Any, Final
+
+from fastapi import Request, Response
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from fastapi.routing import APIRoute
+from pydantic import BaseModel, Field
+from starlette.exceptions import HTTPException
+
+from aurorasoc.core.logs import get_logger
+from aurorasoc.errors import AuroraError, InvalidInput, OutcomeUnknown, RateLimited
+
+MEDIA_TYPE: Final = "application/problem+json"
+
+log = get_logger("aurorasoc.api")
+
+
+class InvalidField(BaseModel):
+    """One field that is wrong, and why; never what was sent."""
+
+    field: str = Field(examples=["body.api_key"])
+    message: str = Field(examples=["Field required"])
+
+
+class ProblemDocument(BaseModel):
+    """RFC 9457 §3, with a stable `code` to switch on."""
+
+    type: str = Field("about:blank", examples=["about:blank"])
+    title: str = Field(examples=["No model configured"])
+    status: int = Field(examples=[409])
+    code: str = Field(examples=["no_model_configured"])
+    detail: str = Field(
+        examples=[
+            (
+                "No model configured for deepseek. Set the specialist model in Settings or the "
+                "LLM_DEEPSEEK_MODEL env var before testing."
+            )
+        ]
+    )
+    errors: list[InvalidField] | None = None
+    operation_id: str | None = None
+
+
+class ProblemResponse(JSONResponse):
+    """A problem document's media type."""
+
+    media_type = MEDIA_TYPE
+
+
+class ProblemRoute(APIRoute):
+    """Turns every error into a problem document before any handler of the app sees it."""
+
+    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        """Wrap FastAPI's own handler, dependencies and validation included."""
+        handler = super().get_route_handler()
+
+        async def handle(request: Request) -> Response:
+            try:
+                return await handler(request)
+            except AuroraError as error:
+                return problem_response(error)
+            except RequestValidationError as error:
+                return invalid_response(error)
+            except HTTPException as error:
+                return http_response(error)
+            except Exception as error:  # noqa: BLE001 - nothing of it may reach the user
+                failure = type(error).__name__
+            log.error("unexpected error", error=failure, path=request.url.path)
+            return problem_response(
+                AuroraError("Something failed that shouldn't have. The log names it.")
+            )
+
+        return handle
+
+
+def problem_of(error: AuroraError) -> dict[str, Any]:
+    """Give an error's problem document."""
+    document: dict[str, Any] = {
+        "type": "about:blank",
+        "title": error.title,
+        "status": error.status_code,
+        "code": error.code,
+        "detail": error.detail,
+    }
+    if isinstance(error, OutcomeUnknown):
+        document["operation_id"] = error.operation_id
+    return document
+
+
+def problem_response(error: AuroraError) -> ProblemResponse:
+    """Answer with an error."""
+    headers = {}
+    if error.status_code == 401:  # noqa: PLR2004 - RFC 9110 §11.6.1 asks for the header with it
+        headers["WWW-Authenticate"] = "Bearer"
+    if isinstance(error, RateLimited):
+        headers["Retry-After"] = str(error.retry_after)
+    return ProblemResponse(problem_of(error), status_code=error.status_code, headers=headers)
+
+
+def invalid_response(error: RequestValidationError) -> ProblemResponse:
+    """Answer with a 422 that names the fields and repeats nothing of what was sent."""
+    fields = [
+        {"field": _place(issue), "message": issue["msg"].removeprefix("Value error, ")}
+        for issue in error.errors()
+    ]
+    places = ", ".join(dict.fromkeys(f["field"] for f in fields))
+    document = problem_of(InvalidInput(f"The request isn't valid: {places}."))
+    return ProblemResponse(document | {"errors": fields}, status_code=InvalidInput.status_code)
+
+
+def http_response(error: HTTPException) -> ProblemResponse:
+    """Answer with what the framework itself refused: no such path, no such method."""
+    document = {
+        "type": "about:blank",
+        "title": error.detail,
+        "status": error.status_code,
+        "code": f"http_{error.status_code}",
+        "detail": error.detail,
+    }
+    return ProblemResponse(document, status_code=error.status_code, headers=error.headers)
+
+
+def _place(issue: dict[str, Any]) -> str:
+    """Where it is wrong. A field we don't know is not named: its name was sent, too."""
+    parts = [str(part) for part in issue["loc"]]
+    if issue["type"] == "extra_forbidden":
+        parts[-1] = "(unknown field)"
+    parts = [part for part in parts if "[" not in part]  # pydantic's names of a union's members
+    return ".".join(parts)
+
+
+def documented(*statuses: int) -> dict[int | str, dict[str, Any]]:
+    """Give OpenAPI the problems that a route may answer."""
+    return {
+        status: {"model": ProblemDocument, "content": {MEDIA_TYPE: {}}, "description": "Problem"}
+        for status in statuses
+    }

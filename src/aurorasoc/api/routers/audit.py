@@ -1,0 +1,39 @@
+"""`/audit`: who did what, newest first."""
+
+from __future__ import annotations
+
+import json
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Query
+
+from aurorasoc.api.deps import AuditReader, OpenRuntime
+from aurorasoc.api.problems import ProblemRoute, documented
+from aurorasoc.api.schemas import AuditPage
+from aurorasoc.core.audit_query import AuditFilter, find_entries
+from aurorasoc.core.clock import iso
+
+router = APIRouter(tags=["audit"], route_class=ProblemRoute)
+
+
+@router.get("/audit", response_model=AuditPage, responses=documented(401, 403, 422, 503))
+async def read_audit(
+    _caller: AuditReader, runtime: OpenRuntime, wanted: Annotated[AuditFilter, Query()]
+) -> dict[str, Any]:
+    """List entries, newest first, filtered by actor, action and time."""
+    async with runtime.database.reading() as session:
+        rows = await find_entries(session, wanted)
+    entries = [
+        {
+            "seq": row.seq,
+            "at": iso(row.at_us),
+            "actor": row.actor,
+            "action": row.action,
+            "target": row.target,
+            "details": json.loads(row.entry)["details"],
+            "hash": row.hash,
+        }
+        for row in rows
+    ]
+    more = len(entries) == wanted.limit
+    return {"entries": entries, "next_before": entries[-1]["seq"] if more else None}

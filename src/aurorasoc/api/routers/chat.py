@@ -1,0 +1,122 @@
+"""`/chat`: one answer, or a stream of server-sent events."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import AsyncIterator
+from typing import Any, Literal
+
+from fastapi import APIRouter, Response
+from fastapi.responses import JSONResponse, StreamingResponse
+from pydantic import BaseModel, ConfigDict, Field
+
+from aurorasoc.api.deps import Investigator
+from aurorasoc.api.problems import ProblemRoute, documented, problem_of
+from aurorasoc.config.vocabulary import Role, TlpLabel
+from aurorasoc.errors import AuroraError
+from aurorasoc.workflows import chat
+
+router = APIRouter(tags=["chat"], route_class=ProblemRoute)
+
+MAX_MESSAGES = 200
+MAX_CONTENT = 200_000
+
+
+class MessageView(BaseModel):
+    """One message of a conversation."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    role: Literal["system", "user", "assistant"]
+    content: str = Field(min_length=1, max_length=MAX_CONTENT)
+
+
+class ChatBody(BaseModel):
+    """A conversation to continue."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    messages: list[MessageView] = Field(
+        min_length=1,
+        max_length=MAX_MESSAGES,
+        examples=[[{"role": "user", "content": "In one sentence: what is a SOC?"}]],
+    )
+    role: Role = "specialist"
+    tlp: TlpLabel | None = Field(None, description="TLP 2.0 label of what is sent.")
+    stream: bool = False
+
+
+class Usage(BaseModel):
+    """Tokens, as the provider counted them."""
+
+    prompt_tokens: int
+    completion_tokens: int
+    total_tokens: int
+
+
+class ChatAnswer(BaseModel):
+    """An answer, and who gave it."""
+
+    message: MessageView
+    provider: str
+    model: str
+    revision: int
+    usage: Usage | None
+
+
+_PROBLEMS = documented(401, 403, 409, 422, 502, 503, 504)
+_STREAM: dict[str, Any] = {
+    "text/event-stream": {
+        "schema": {"type": "string"},
+        "example": 'event: delta\ndata: {"content": "A SOC"}\n\nevent: done\ndata: {…}\n\n',
+    }
+}
+
+
+@router.post(
+    "/chat",
+    response_model=ChatAnswer,
+    responses={200: {"content": _STREAM}, **_PROBLEMS},
+)
+async def converse(body: ChatBody, _caller: Investigator) -> Response:
+    """Answer a conversation with the model in force for the role and the label.
+
+    With `stream`, events `delta` `{content}` are followed by `done` (the rest of the answer)
+    or `error` (a problem document).
+    """
+    messages = [chat.Message(m.role, m.content) for m in body.messages]
+    conversation = await chat.begin(messages, role=body.role, tlp=body.tlp)
+    if body.stream:
+        headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
+        return StreamingResponse(
+            _events(conversation), media_type="text/event-stream", headers=headers
+        )
+    return JSONResponse(_shown(await conversation.answer()))
+
+
+async def _events(conversation: chat.Conversation) -> AsyncIterator[str]:
+    try:
+        async for piece in conversation.stream():
+            if isinstance(piece, str):
+                yield _event("delta", {"content": piece})
+            else:
+                done = _shown(piece)
+                del done["message"]
+                yield _event("done", done)
+    except AuroraError as error:
+        yield _event("error", problem_of(error))
+
+
+def _event(name: str, data: dict[str, Any]) -> str:
+    """Write one event (WHATWG HTML, server-sent events); JSON holds no bare line break."""
+    return f"event: {name}\ndata: {json.dumps(data)}\n\n"
+
+
+def _shown(answer: chat.Answer) -> dict[str, Any]:
+    return {
+        "message": {"role": "assistant", "content": answer.content},
+        "provider": answer.provider.value,
+        "model": answer.model,
+        "revision": answer.revision,
+        "usage": answer.usage,
+    }

@@ -1,0 +1,31 @@
+"""`/healthz`, `/readyz`, `/metrics`: no prefix, no permission, nothing to hide."""
+
+from __future__ import annotations
+
+from fastapi import APIRouter, Response
+
+from aurorasoc.api.problems import ProblemRoute, documented
+from aurorasoc.runtime import current_runtime
+
+router = APIRouter(tags=["health"], route_class=ProblemRoute)
+
+
+@router.get("/healthz")
+async def healthz() -> dict[str, str]:
+    """Say that the process answers."""
+    return {"status": "ok"}
+
+
+@router.get("/readyz", responses=documented(503))
+async def readyz() -> dict[str, str | int]:
+    """Say that a configuration is in force. Stays 200 while the database is away."""
+    snapshot = current_runtime().adoption.snapshot
+    return {"status": "ready", "revision": snapshot.revision}
+
+
+@router.get("/metrics", response_class=Response)
+async def metrics() -> Response:
+    """Give Prometheus its text format."""
+    from prometheus_client import CONTENT_TYPE_LATEST, generate_latest  # noqa: PLC0415 - lazily
+
+    return Response(generate_latest(), media_type=CONTENT_TYPE_LATEST)

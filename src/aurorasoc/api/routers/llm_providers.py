@@ -1,0 +1,84 @@
+"""`/system/llm`: the inventory, and what an admin changes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from fastapi import APIRouter, Depends, Response
+
+from aurorasoc.api.deps import AgentsReader, IfMatch, OpenRuntime, UserManager
+from aurorasoc.api.problems import ProblemRoute, documented
+from aurorasoc.api.rate_limit import limit_tests
+from aurorasoc.api.schemas import (
+    ConfigBody,
+    Inventory,
+    KeyBody,
+    MutationAnswer,
+    TestAnswer,
+    TestBody,
+)
+from aurorasoc.llm.probe import ProbeResult
+
+router = APIRouter(prefix="/system/llm", tags=["llm"], route_class=ProblemRoute)
+
+_READ = documented(401, 403, 422, 503)
+_CHANGE = documented(401, 403, 404, 409, 412, 422, 503)
+_TEST = documented(401, 403, 404, 409, 422, 429, 503)
+
+
+@router.get("/providers", response_model=Inventory, responses=_READ)
+async def read_inventory(
+    _caller: AgentsReader, runtime: OpenRuntime, response: Response
+) -> dict[str, Any]:
+    """List all providers, the active backend, the policy, and where each value comes from."""
+    found = await runtime.admin.inventory()
+    response.headers["ETag"] = f'"{found["revision"]}"'
+    return found
+
+
+@router.put("/config", response_model=MutationAnswer, responses=_CHANGE)
+async def switch(
+    body: ConfigBody, caller: UserManager, runtime: OpenRuntime, match: IfMatch
+) -> dict[str, Any]:
+    """Make a provider active, and configure it on the way.
+
+    A field left out is unchanged, null is back to the boot default. A provider that wouldn't be
+    ready is refused, and nothing changes.
+    """
+    return await runtime.admin.switch(body.configuration(), actor=caller.subject, if_match=match)
+
+
+@router.delete("/config", response_model=MutationAnswer, responses=_CHANGE)
+async def reset(caller: UserManager, runtime: OpenRuntime, match: IfMatch) -> dict[str, Any]:
+    """Go back to the boot defaults. Keys and policy stay."""
+    return await runtime.admin.reset(actor=caller.subject, if_match=match)
+
+
+@router.put("/providers/{provider}/key", response_model=MutationAnswer, responses=_CHANGE)
+async def set_key(
+    provider: str, body: KeyBody, caller: UserManager, runtime: OpenRuntime, match: IfMatch
+) -> dict[str, Any]:
+    """Store a key. It belongs to the origin that the provider's base URL leads to now."""
+    return await runtime.admin.set_key(provider, body.api_key, actor=caller.subject, if_match=match)
+
+
+@router.delete("/providers/{provider}/key", response_model=MutationAnswer, responses=_CHANGE)
+async def delete_key(
+    provider: str, caller: UserManager, runtime: OpenRuntime, match: IfMatch
+) -> dict[str, Any]:
+    """Remove the stored key. One from the environment, if there is one, is in force again."""
+    return await runtime.admin.delete_key(provider, actor=caller.subject, if_match=match)
+
+
+@router.post(
+    "/providers/{provider}/test",
+    response_model=TestAnswer,
+    responses=_TEST,
+    dependencies=[Depends(limit_tests)],
+)
+async def probe_provider(
+    provider: str, caller: UserManager, runtime: OpenRuntime, body: TestBody | None = None
+) -> ProbeResult:
+    """Ask the provider's model for a word, on the very path that production uses."""
+    role = (body or TestBody()).role
+    return await runtime.admin.test(provider, role=role, actor=caller.subject)

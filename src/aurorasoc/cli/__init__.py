@@ -1,0 +1,41 @@
+"""The command line. Exit codes: 0 done, 1 the answer is bad, 2 wrong usage or configuration."""
+
+from __future__ import annotations
+
+import sys
+
+import typer
+
+from aurorasoc.cli import audit, dev, keys, local_model, providers, serve, token
+from aurorasoc.errors import AuroraError, ModelCallError
+
+app = typer.Typer(
+    name="aurorasoc",
+    help="Run a SOC's AI agents on local or hosted models, and switch while they work.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+app.command("dev")(dev.dev)
+app.command("serve")(serve.serve)
+app.command("migrate")(serve.migrate)
+app.add_typer(token.app, name="token")
+app.add_typer(providers.app, name="providers")
+app.add_typer(providers.keys, name="key")
+app.add_typer(keys.app, name="keys")
+app.add_typer(audit.app, name="audit")
+app.add_typer(local_model.app, name="local-model")
+
+
+def main() -> None:
+    """Run a command; an error is one line, never a traceback."""
+    try:
+        app()
+    except AuroraError as error:
+        sys.stderr.write(f"aurorasoc: {error.detail}\n")
+        sys.exit(_exit_code(error))
+
+
+def _exit_code(error: AuroraError) -> int:
+    return 1 if isinstance(error, ModelCallError) else 2

@@ -1,0 +1,5 @@
+"""`python -m aurorasoc.cli`."""
+
+from aurorasoc.cli import main
+
+main()

@@ -1,0 +1,65 @@
+"""What `aurorasoc dev` prints, and leaves in `dev.env` for the shell."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from aurorasoc.local_model import MODEL_NAME
+
+SHELL_FILE: Final = "dev.env"
+
+
+@dataclass(frozen=True, slots=True)
+class FirstRun:
+    """Where things are.
+
+    Attributes:
+        url: The API.
+        token: An admin's bearer token.
+        model_url: The local model; None without one.
+        state_dir: The state folder.
+    """
+
+    url: str
+    token: str
+    model_url: str | None
+    state_dir: Path
+
+
+def instructions(run: FirstRun) -> str:
+    """Write `dev.env` (0600), and give the lines that say what to try."""
+    file = run.state_dir / SHELL_FILE
+    file.touch(mode=0o600)
+    file.write_text(
+        f"AURORA_URL={run.url}\nAURORA_TOKEN={run.token}\nLOCAL_MODEL_URL={run.model_url or ''}\n",
+        encoding="ascii",
+    )
+    return "\n".join(
+        [
+            "",
+            f"aurorasoc is ready at {run.url}",
+            _who_answers(run.model_url),
+            "",
+            f"Admin token (12 hours): {run.token}",
+            "",
+            "Try, in another shell:",
+            f"  . {file}",
+            '  curl -s -H "Authorization: Bearer $AURORA_TOKEN" \\',
+            "    $AURORA_URL/api/v1/system/llm/providers",
+            '  curl -s -H "Authorization: Bearer $AURORA_TOKEN" $AURORA_URL/api/v1/chat \\',
+            '    --json \'{"messages": [{"role": "user", "content": "What is a SOC?"}]}\'',
+            "",
+            "The README goes on: store a key, switch, ask again. Ctrl-C stops everything.",
+        ]
+    )
+
+
+def _who_answers(model_url: str | None) -> str:
+    if model_url is None:
+        return "No local model runs: set a provider and its key before you chat."
+    return (
+        f"{MODEL_NAME} answers at {model_url}/v1. It is a real language model and a very small "
+        "one: it proves the path, not the judgement."
+    )

@@ -1,0 +1,82 @@
+"""`aurorasoc keys rotate|doctor`: the seeds and what they seal."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Annotated, TypeVar
+
+import typer
+
+from aurorasoc.cli.output import AsJson, operator, say, say_json
+
+if TYPE_CHECKING:
+    from aurorasoc.runtime import Runtime
+
+T = TypeVar("T")
+
+app = typer.Typer(help="Rotate seeds, and see how stored keys stand.", no_args_is_help=True)
+
+
+@app.command()
+def rotate(
+    check: Annotated[bool, typer.Option("--check", help="Only say what would be done.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Seal everything under AURORA_SECRET_KEY that an older seed sealed.
+
+    Killed at any moment it loses nothing; run it again. Exits with 1 when something that is
+    stored can't be opened by any seed here.
+    """
+    from aurorasoc.core.rotation import Rotation, survey  # noqa: PLC0415 - SQLAlchemy costs time
+
+    async def work(runtime: Runtime) -> tuple[list[dict[str, str]], bool]:
+        rotation = Rotation(runtime.database, runtime.keyring, runtime.audit, operator())
+        before = await survey(runtime.database, runtime.keyring)
+        todo = [item for item in before if item.standing == "older seed"]
+        done = todo if check else await rotation.rotate()
+        return [asdict(i) for i in done], any(i.standing == "unreadable" for i in before)
+
+    items, unreadable = _run(work)
+    if as_json:
+        say_json({"checked_only": check, "items": items, "unreadable": unreadable})
+    else:
+        verb = "would be sealed" if check else "sealed"
+        for item in items:
+            say(f"{item['kind']} {item['name']}: {verb} under the current seed")
+        say(f"{len(items)} {verb}. Restart processes that don't have the current seed.")
+        if unreadable:
+            say("Something can't be opened by any seed here: see `aurorasoc keys doctor`.")
+    if unreadable:
+        raise typer.Exit(1)
+
+
+@app.command()
+def doctor(as_json: AsJson = False) -> None:
+    """Say of each stored key and audit key how it stands, and what to do.
+
+    Exits with 1 when there is something to do.
+    """
+    from aurorasoc.llm.doctor import examine  # noqa: PLC0415 - SQLAlchemy costs time
+
+    findings = _run(lambda runtime: examine(runtime.database, runtime.keyring, runtime.adoption))
+    if as_json:
+        say_json([asdict(finding) for finding in findings])
+    else:
+        for f in findings:
+            say(f"{f.kind} {f.name}: {f.state}; {f.advice}")
+        if not findings:
+            say("No key is stored, and the environment holds none.")
+    if any(not f.healthy for f in findings):
+        raise typer.Exit(1)
+
+
+def _run(work: Callable[[Runtime], Awaitable[T]]) -> T:
+    from aurorasoc.runtime import open_runtime  # noqa: PLC0415 - SQLAlchemy costs time
+
+    async def run() -> T:
+        async with open_runtime() as runtime:
+            return await work(runtime)
+
+    return asyncio.run(run())

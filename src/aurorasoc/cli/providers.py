@@ -1,0 +1,128 @@
+"""`aurorasoc providers …` and `aurorasoc key …`: the admin's calls, at the shell.
+
+They work on the configured database directly; running processes adopt what is changed.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from collections.abc import Awaitable, Callable
+from dataclasses import asdict
+from typing import Annotated, Any, TypeVar
+
+import typer
+from pydantic import SecretStr, ValidationError
+
+from aurorasoc.cli.output import AsJson, operator, say, say_json
+from aurorasoc.errors import InvalidInput
+from aurorasoc.llm.admin import Admin
+
+T = TypeVar("T")
+
+app = typer.Typer(help="Look at providers, switch, test.", no_args_is_help=True)
+keys = typer.Typer(help="Store and remove provider keys.", no_args_is_help=True)
+
+Provider = Annotated[str, typer.Argument(help="ollama, vllm, openai, deepseek, gemini, anthropic")]
+
+
+@app.command("list")
+def list_(as_json: AsJson = False) -> None:
+    """List all providers; the active one is marked."""
+    found = _run(lambda admin: admin.inventory())
+    if as_json:
+        say_json(found)
+        return
+    say(f"revision {found['revision']}, active: {found['active']['backend']}")
+    for row in found["providers"]:
+        mark = "*" if row["active"] else " "
+        state = "ready" if row["ready"] else row["problems"][0]["code"]
+        say(f"{mark} {row['provider']:<10} {state:<20} key {row['key_state']:<14} {row['model']}")
+
+
+@app.command()
+def use(
+    provider: Annotated[str, typer.Argument(help="A provider, or auto")],
+    model: Annotated[str | None, typer.Option(help="Specialist model.")] = None,
+    orchestrator_model: Annotated[str | None, typer.Option(help="Orchestrator model.")] = None,
+    base_url: Annotated[str | None, typer.Option(help="Base URL.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Make a provider active. The key must be stored already, or stand in the environment."""
+    from aurorasoc.api.schemas import ConfigBody  # noqa: PLC0415 - the same rules as over REST
+
+    given = {"model": model, "orchestrator_model": orchestrator_model, "base_url": base_url}
+    sent = {name: value for name, value in given.items() if value is not None}
+    body = _checked(lambda: ConfigBody.model_validate({"provider": provider, **sent}))
+    wanted = body.configuration()
+    answer = _run(lambda admin: admin.switch(wanted, actor=operator()))
+    _say_mutation(answer, as_json=as_json)
+
+
+@app.command("test")
+def probe(
+    provider: Provider,
+    role: Annotated[str, typer.Option(help="specialist or orchestrator")] = "specialist",
+    as_json: AsJson = False,
+) -> None:
+    """Ask a provider's model for a word. Exits with 1 when the test fails."""
+    from aurorasoc.api.schemas import TestBody  # noqa: PLC0415 - the same rules as over REST
+
+    body = _checked(lambda: TestBody.model_validate({"role": role}))
+    result = _run(lambda admin: admin.test(provider, role=body.role, actor=operator()))
+    if as_json:
+        say_json(asdict(result))
+    else:
+        say(f"{result.code}: {result.detail} ({result.latency_ms} ms)")
+    if not result.ok:
+        raise typer.Exit(1)
+
+
+@keys.command("set")
+def set_key(provider: Provider, as_json: AsJson = False) -> None:
+    """Store a key, read from standard input: an argument would stand in the process list."""
+    from aurorasoc.api.schemas import KeyBody  # noqa: PLC0415 - the same rules as over REST
+
+    text = typer.prompt("Key", hide_input=True) if sys.stdin.isatty() else sys.stdin.read()
+    body = _checked(lambda: KeyBody(api_key=SecretStr(text)))
+    answer = _run(lambda admin: admin.set_key(provider, body.api_key, actor=operator()))
+    _say_mutation(answer, as_json=as_json)
+
+
+@keys.command("delete")
+def delete_key(provider: Provider, as_json: AsJson = False) -> None:
+    """Remove a stored key."""
+    answer = _run(lambda admin: admin.delete_key(provider, actor=operator()))
+    _say_mutation(answer, as_json=as_json)
+
+
+def _run(work: Callable[[Admin], Awaitable[T]]) -> T:
+    """Open the runtime for one use case."""
+    from aurorasoc.runtime import open_runtime  # noqa: PLC0415 - SQLAlchemy costs time
+
+    async def run() -> T:
+        async with open_runtime() as runtime:
+            return await work(runtime.admin)
+
+    return asyncio.run(run())
+
+
+def _checked(build: Callable[[], T]) -> T:
+    """Hold arguments to the rules of the REST bodies, and repeat nothing of them."""
+    try:
+        return build()
+    except ValidationError as error:
+        issue = error.errors(include_input=False, include_url=False, include_context=False)[0]
+    field = ".".join(str(part) for part in issue["loc"][:1])
+    detail = f"{field}: {issue['msg'].removeprefix('Value error, ')}."
+    raise InvalidInput(detail)
+
+
+def _say_mutation(answer: dict[str, Any], *, as_json: bool) -> None:
+    if as_json:
+        say_json(answer)
+        return
+    active = answer["active"]
+    say(f"revision {answer['revision']}, active: {active['backend']} {active['model']}")
+    for problem in (answer["provider"] or active)["problems"]:
+        say(f"  {problem['code']}: {problem['detail']}")

@@ -1,0 +1,63 @@
+"""`aurorasoc serve` and `aurorasoc migrate`."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Annotated
+
+import typer
+
+from aurorasoc.cli.output import say
+from aurorasoc.config.settings import Settings, load_settings
+from aurorasoc.core.logs import configure_logging
+from aurorasoc.errors import ConfigurationError
+
+
+def serve(
+    host: Annotated[str | None, typer.Option(help="Address to listen on (AURORA_HOST).")] = None,
+    port: Annotated[int | None, typer.Option(help="Port to listen on (AURORA_PORT).")] = None,
+) -> None:
+    """Run the API. Reads the environment alone, and refuses a database that isn't migrated."""
+    settings = load_settings(secrets_file=False)
+    configure_logging()
+    asyncio.run(_check(settings))
+    import uvicorn  # noqa: PLC0415 - what refuses to start need not load a server
+
+    uvicorn.run(
+        "aurorasoc.api.app:create_app",
+        factory=True,
+        host=host or settings.server.host,
+        port=settings.server.port if port is None else port,
+        workers=settings.server.workers,
+        log_config=None,
+        access_log=False,
+        server_header=False,
+    )
+
+
+def migrate() -> None:
+    """Bring the database to the newest migration."""
+    from aurorasoc.core.migrations import migrate as run  # noqa: PLC0415 - beside its use
+
+    run(load_settings().database_url)
+    say("The database is at the newest migration.")
+
+
+async def _check(settings: Settings) -> None:
+    """Refuse before any worker is started."""
+    from aurorasoc.core.database import Database  # noqa: PLC0415 - 137 ms
+    from aurorasoc.core.keyring import Keyring  # noqa: PLC0415 - with it
+    from aurorasoc.core.secret_store import open_secret_store  # noqa: PLC0415 - with it
+    from aurorasoc.llm.compose import check_boot_defaults  # noqa: PLC0415 - with it
+    from aurorasoc.runtime import require_migrated  # noqa: PLC0415 - with it
+
+    if settings.security.jwt_secret_key is None:
+        detail = "JWT_SECRET_KEY is not set; expected: at least 32 random characters."
+        raise ConfigurationError(detail)
+    check_boot_defaults(settings)
+    open_secret_store(settings, Keyring(()))
+    database = Database(settings.database_url)
+    try:
+        await require_migrated(database)
+    finally:
+        await database.close()

@@ -1,0 +1,91 @@
+"""The only reader of the environment.
+
+`load_settings()` reads every variable once and answers with one frozen `Settings`. A wrong
+value raises `ConfigurationError` with one sentence that names the variable and what it accepts;
+the value itself is never repeated, since it may be a secret.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeVar
+
+from pydantic import ValidationError
+from pydantic_settings import BaseSettings
+
+from aurorasoc.config.settings.database import DatabaseSettings
+from aurorasoc.config.settings.llm import LLMSettings, ProviderSettings, provider_settings_classes
+from aurorasoc.config.settings.security import SecuritySettings
+from aurorasoc.config.settings.server import ServerSettings
+from aurorasoc.config.settings.vault import VaultSettings
+from aurorasoc.config.vocabulary import ServingBackend
+from aurorasoc.errors import ConfigurationError
+
+__all__ = ["SECRETS_FILE", "Settings", "load_settings"]
+
+SECRETS_FILE = "secrets.env"
+
+S = TypeVar("S", bound=BaseSettings)
+
+
+@dataclass(frozen=True)
+class Settings:
+    """All that the environment said, one room for each concern."""
+
+    llm: LLMSettings
+    providers: dict[ServingBackend, ProviderSettings]
+    security: SecuritySettings
+    database: DatabaseSettings
+    vault: VaultSettings
+    server: ServerSettings
+
+    @property
+    def database_url(self) -> str:
+        """The configured database, or the embedded default in the state folder."""
+        return self.database.url or f"sqlite:///{self.server.state_dir / 'aurorasoc.db'}"
+
+
+def load_settings(*, secrets_file: bool = True) -> Settings:
+    """Read the environment.
+
+    Args:
+        secrets_file: Whether `secrets.env` of the state folder is read as the lowest source.
+            Every command but `serve` does so.
+
+    Raises:
+        ConfigurationError: A variable has a value that isn't accepted.
+    """
+    server = _read(ServerSettings, None)
+    env_file = server.state_dir / SECRETS_FILE if secrets_file else None
+    return Settings(
+        llm=_read(LLMSettings, env_file),
+        providers={
+            provider: _read(cls, env_file) for provider, cls in provider_settings_classes().items()
+        },
+        security=_read(SecuritySettings, env_file),
+        database=_read(DatabaseSettings, env_file),
+        vault=_read(VaultSettings, env_file),
+        server=server,
+    )
+
+
+def _read(cls: type[S], env_file: Path | None) -> S:
+    try:
+        return cls(_env_file=env_file)
+    except ValidationError as error:
+        sentence = _sentence(cls, error)
+    raise ConfigurationError(sentence)
+
+
+def _sentence(cls: type[BaseSettings], error: ValidationError) -> str:
+    """Name the variable and what it accepts; the rejected value stays out."""
+    issues = error.errors(include_input=False, include_url=False, include_context=False)
+    name = str(issues[0]["loc"][0])
+    variable = name if name.isupper() else f"{cls.model_config.get('env_prefix', '')}{name}".upper()
+    wants = [
+        i["msg"].removeprefix("Value error, ").removeprefix("Input should be ")
+        for i in issues
+        if str(i["loc"][0]) == name
+    ]
+    return f"{variable} can't be used as it is set; expected: {', or '.join(dict.fromkeys(wants))}."

@@ -1,0 +1,33 @@
+"""What the model libraries would take from the environment behind our back.
+
+Every value is passed to them explicitly, and an explicit value wins. The variables named here
+are added even then (docs/decisions/024): while one is set, its provider is not ready.
+"""
+
+from __future__ import annotations
+
+import os
+from urllib.request import getproxies
+
+from aurorasoc.config.vocabulary import ServingBackend
+
+_OPENAI = ("OPENAI_ORGANIZATION", "OPENAI_API_HEADERS")
+
+_OVERRIDES: dict[ServingBackend, tuple[str, ...]] = {
+    ServingBackend.ANTHROPIC: ("ANTHROPIC_API_HEADERS", "ANTHROPIC_AUTH_TOKEN"),
+    ServingBackend.DEEPSEEK: ("DEEPSEEK_API_HEADERS",),
+    ServingBackend.GEMINI: ("GEMINI_API_BASE", "GEMINI_API_HEADERS"),
+    ServingBackend.OLLAMA: ("OLLAMA_API_HEADERS", "OPENAI_ORGANIZATION"),
+    ServingBackend.OPENAI: _OPENAI,
+    ServingBackend.VLLM: _OPENAI,
+}
+
+
+def ambient_overrides(provider: ServingBackend) -> tuple[str, ...]:
+    """Name the variables that are set and would alter this provider's calls."""
+    return tuple(name for name in _OVERRIDES[provider] if os.environ.get(name))
+
+
+def proxies() -> dict[str, str]:
+    """The proxies that HTTP libraries take from the environment, by scheme (plus `no`)."""
+    return getproxies()

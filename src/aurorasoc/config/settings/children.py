@@ -1,0 +1,31 @@
+"""The environment of a child process that `aurorasoc dev` starts."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+
+from dotenv import dotenv_values
+
+from aurorasoc.config.settings import SECRETS_FILE
+
+
+def child_environment(extra: Mapping[str, str]) -> dict[str, str]:
+    """Give this process's environment, with what the child needs beside it.
+
+    Args:
+        extra: Used where the environment doesn't set the variable already.
+    """
+    return {**extra, **os.environ}
+
+
+def stored_secrets(state_dir: Path) -> dict[str, str]:
+    """Read `secrets.env`: `serve` doesn't, so that `dev` hands its content on."""
+    found = dotenv_values(state_dir / SECRETS_FILE)
+    return {name: value for name, value in found.items() if value}
+
+
+def is_set(variable: str) -> bool:
+    """Whether a variable is set here, empty or not."""
+    return variable in os.environ

@@ -1,0 +1,176 @@
+"""`LLM_…`: the boot defaults for backends, models, policy and calls."""
+
+from __future__ import annotations
+
+from functools import cache
+from ipaddress import IPv4Network, IPv6Network, ip_network
+from typing import Annotated, TypeVar
+
+from pydantic import AliasChoices, Field, SecretStr, field_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+from aurorasoc.config.vocabulary import BackendChoice, LocalChoice, ServingBackend, Tlp
+
+T = TypeVar("T")
+
+LOCAL_NETWORKS = (
+    "127.0.0.0/8",
+    "::1/128",
+    "10.0.0.0/8",
+    "172.16.0.0/12",
+    "192.168.0.0/16",
+    "fc00::/7",
+)
+"""Loopback, RFC 1918 and RFC 4193."""
+
+
+class ProviderSettings(BaseSettings):
+    """One provider's boot defaults.
+
+    A field that the environment doesn't name is absent from `model_fields_set`, and the
+    catalog's default applies. A variable set empty is present, as None: "no model".
+    """
+
+    model: str | None = None
+    orchestrator_model: str | None = None
+    base_url: str | None = None
+    api_key: SecretStr | None = None
+
+    model_config = SettingsConfigDict(extra="ignore", frozen=True)
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _empty_means_none(cls, value: object) -> object:
+        text = value.strip() if isinstance(value, str) else value
+        return None if text == "" else text
+
+    @field_validator("api_key")
+    @classmethod
+    def _key_fits_a_header(cls, value: SecretStr | None) -> SecretStr | None:
+        if value is not None and not _is_printable_ascii(value.get_secret_value()):
+            msg = "a key of printable ASCII characters without spaces"
+            raise ValueError(msg)
+        return value
+
+
+class DeepSeekSettings(ProviderSettings):
+    """`LLM_DEEPSEEK_…`."""
+
+    model_config = SettingsConfigDict(env_prefix="LLM_DEEPSEEK_")
+
+
+class AnthropicSettings(ProviderSettings):
+    """`LLM_ANTHROPIC_…`."""
+
+    model_config = SettingsConfigDict(env_prefix="LLM_ANTHROPIC_")
+
+
+class OpenAISettings(ProviderSettings):
+    """`LLM_OPENAI_COMPATIBLE_…`: OpenAI, and whatever speaks its protocol."""
+
+    model_config = SettingsConfigDict(env_prefix="LLM_OPENAI_COMPATIBLE_")
+
+
+class GeminiSettings(ProviderSettings):
+    """`LLM_GEMINI_…`. Gemini takes no base URL."""
+
+    model_config = SettingsConfigDict(env_prefix="LLM_GEMINI_")
+
+    @field_validator("base_url")
+    @classmethod
+    def _no_base_url(cls, value: str | None) -> str | None:
+        return _refuse(value, "no value: Gemini takes no base URL")
+
+
+class OllamaSettings(ProviderSettings):
+    """`LLM_OLLAMA_…`, with the older names. Ollama takes no key."""
+
+    model: str | None = Field(
+        None, validation_alias=AliasChoices("LLM_OLLAMA_MODEL", "OLLAMA_MODEL")
+    )
+    orchestrator_model: str | None = Field(
+        None,
+        validation_alias=AliasChoices("LLM_OLLAMA_ORCHESTRATOR_MODEL", "OLLAMA_ORCHESTRATOR_MODEL"),
+    )
+    base_url: str | None = Field(
+        None, validation_alias=AliasChoices("LLM_OLLAMA_BASE_URL", "OLLAMA_BASE_URL")
+    )
+    model_config = SettingsConfigDict(env_prefix="LLM_OLLAMA_")
+
+    @field_validator("api_key")
+    @classmethod
+    def _no_key(cls, value: SecretStr | None) -> SecretStr | None:
+        return _refuse(value, "no value: Ollama takes no key")
+
+
+class VLLMSettings(ProviderSettings):
+    """`LLM_VLLM_…`, with the older names."""
+
+    model: str | None = Field(None, validation_alias=AliasChoices("LLM_VLLM_MODEL", "VLLM_MODEL"))
+    orchestrator_model: str | None = Field(
+        None,
+        validation_alias=AliasChoices("LLM_VLLM_ORCHESTRATOR_MODEL", "VLLM_ORCHESTRATOR_MODEL"),
+    )
+    base_url: str | None = Field(
+        None, validation_alias=AliasChoices("LLM_VLLM_BASE_URL", "VLLM_BASE_URL")
+    )
+    model_config = SettingsConfigDict(env_prefix="LLM_VLLM_")
+
+
+@cache
+def provider_settings_classes() -> dict[ServingBackend, type[ProviderSettings]]:
+    """Which class reads which provider's variables."""
+    return {
+        ServingBackend.ANTHROPIC: AnthropicSettings,
+        ServingBackend.DEEPSEEK: DeepSeekSettings,
+        ServingBackend.GEMINI: GeminiSettings,
+        ServingBackend.OLLAMA: OllamaSettings,
+        ServingBackend.OPENAI: OpenAISettings,
+        ServingBackend.VLLM: VLLMSettings,
+    }
+
+
+class LLMSettings(BaseSettings):
+    """Which backend, which policy, and how calls are made.
+
+    Attributes:
+        timeout: Seconds a model call may take.
+        max_retries: Further tries of a call that failed in a way that may pass.
+        max_concurrency: Calls under way at once in this process; None is no limit.
+    """
+
+    backend: BackendChoice = ServingBackend.VLLM
+    hosted_max_tlp: Tlp = Tlp.GREEN
+    local_backend: LocalChoice = "auto"
+    require_tlp: bool = False
+    local_networks: Annotated[tuple[IPv4Network | IPv6Network, ...], NoDecode] = tuple(
+        ip_network(n) for n in LOCAL_NETWORKS
+    )
+    timeout: float = Field(60.0, gt=0, le=3600)
+    max_retries: int = Field(1, ge=0, le=10)
+    max_concurrency: int | None = Field(None, ge=1)
+
+    model_config = SettingsConfigDict(
+        env_prefix="LLM_", env_ignore_empty=True, extra="ignore", frozen=True
+    )
+
+    @field_validator("local_networks", mode="before")
+    @classmethod
+    def _comma_separated(cls, value: object) -> object:
+        if not isinstance(value, str):
+            return value
+        try:
+            return tuple(ip_network(n.strip()) for n in value.split(",") if n.strip())
+        except ValueError:
+            msg = "a comma-separated list of networks such as 10.0.0.0/8,fc00::/7"
+            raise ValueError(msg) from None
+
+
+def _refuse(value: T | None, why: str) -> T | None:
+    if value is not None:
+        raise ValueError(why)
+    return value
+
+
+def _is_printable_ascii(text: str) -> bool:
+    return text.isascii() and text.isprintable() and " " not in text

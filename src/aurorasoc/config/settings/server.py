@@ -1,0 +1,35 @@
+"""`AURORA_…`: where the service listens and keeps its state."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import Field, field_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+
+class ServerSettings(BaseSettings):
+    """Address, workers, state folder, and hosts that base URLs may name beside public ones."""
+
+    host: str = "127.0.0.1"
+    port: int = Field(8080, ge=0, le=65535)
+    workers: int = Field(1, ge=1, le=64)
+    state_dir: Path = Path("~/.local/state/aurorasoc")
+    allowed_hosts: Annotated[tuple[str, ...], NoDecode] = ()
+
+    model_config = SettingsConfigDict(
+        env_prefix="AURORA_", env_ignore_empty=True, extra="ignore", frozen=True
+    )
+
+    @field_validator("state_dir")
+    @classmethod
+    def _expanded(cls, value: Path) -> Path:
+        return value.expanduser().absolute()
+
+    @field_validator("allowed_hosts", mode="before")
+    @classmethod
+    def _comma_separated(cls, value: object) -> object:
+        if not isinstance(value, str):
+            return value
+        return tuple(host.strip().lower() for host in value.split(",") if host.strip())

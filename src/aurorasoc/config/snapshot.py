@@ -1,0 +1,136 @@
+"""The frozen types that everyone above reads.
+
+A `Snapshot` is composed once (llm/compose.py), swapped in with one assignment
+(llm/adoption.py) and never changed. Each field knows where its value came from.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Generic, Literal, TypeVar
+
+from pydantic import SecretStr
+
+from aurorasoc.config.vocabulary import BackendChoice, LocalChoice, ServingBackend, Tlp
+
+T = TypeVar("T")
+
+Source = Literal["runtime", "env", "default"]
+KeySource = Literal["vault", "database", "env"]
+KeyState = Literal["usable", "needs_reentry", "unavailable", "absent"]
+
+
+@dataclass(frozen=True, slots=True)
+class Sourced(Generic[T]):
+    """A value and where it came from."""
+
+    value: T
+    source: Source
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """Why something isn't ready: a stable code, and a sentence that says what to do."""
+
+    code: str
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class Credential:
+    """What is known of one provider's key.
+
+    Attributes:
+        state: Whether the key can be used as it stands.
+        source: Where the key is kept; None when there is none.
+        origin: The origin the key belongs to (`https://host:port`); None when unknown.
+        api_key: The key itself, present only in state `usable`.
+        last4: The key's last four characters; None under 12 characters.
+        tag: A keyed digest that tells two keys apart without telling either; part of the
+            fingerprint by which processes compare themselves.
+        problem: Why the state is not `usable`.
+    """
+
+    state: KeyState
+    source: KeySource | None = None
+    origin: str | None = None
+    api_key: SecretStr | None = None
+    last4: str | None = None
+    tag: str = ""
+    problem: Problem | None = None
+
+
+ABSENT = Credential(state="absent")
+
+
+@dataclass(frozen=True, slots=True)
+class ProviderConfig:
+    """One provider as it is in force. Ready means: no problems."""
+
+    provider: ServingBackend
+    model: Sourced[str | None]
+    orchestrator_model: Sourced[str | None]
+    base_url: Sourced[str | None]
+    origin: str | None
+    credential: Credential
+    problems: tuple[Problem, ...]
+
+    @property
+    def ready(self) -> bool:
+        """Whether calls may be made."""
+        return not self.problems
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """Which data may go where (docs/architecture.md §3.5)."""
+
+    hosted_max_tlp: Sourced[Tlp]
+    local_backend: Sourced[LocalChoice]
+    require_tlp: Sourced[bool]
+
+
+@dataclass(frozen=True, slots=True)
+class CallLimits:
+    """What holds for every model call.
+
+    Attributes:
+        timeout: Seconds a call may take; in a stream, seconds until the next piece.
+        max_retries: Further tries of a call that failed in a way that may pass.
+        max_concurrency: Calls under way at once in this process; None is no limit.
+    """
+
+    timeout: float
+    max_retries: int
+    max_concurrency: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class SecretStoreStatus:
+    """How the secret store answered last. `stale_since` is ISO 8601, UTC."""
+
+    kind: Literal["vault", "database"]
+    state: Literal["ok", "stale", "unavailable"] = "ok"
+    stale_since: str | None = None
+    problem: Literal["sealed", "denied", "unreachable", "unauthenticated"] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """The whole configuration at one revision.
+
+    Attributes:
+        revision: Counts the changes made at runtime; 0 before the first.
+        fingerprint: Digest of all that is in force, keys by their tags: two processes with the
+            same revision and different fingerprints do not run the same configuration.
+        requested: The backend asked for; `auto` is resolved by granite.
+    """
+
+    revision: int
+    fingerprint: str
+    requested: Sourced[BackendChoice]
+    policy: Policy
+    limits: CallLimits
+    providers: Mapping[ServingBackend, ProviderConfig]
+    secret_store: SecretStoreStatus

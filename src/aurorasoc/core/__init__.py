@@ -1,0 +1,1 @@
+"""What everything stands on: database, keys, audit log, principals."""

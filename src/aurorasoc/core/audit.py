@@ -1,0 +1,180 @@
+"""The user audit log: a chain that others can check (docs/decisions/023).
+
+Each entry is one line of canonical JSON that is stored as it was hashed: `prev` is the SHA-256
+of the line before it, `hash` that of the line itself, `mac` an HMAC-SHA256 over the line under
+a random audit key. Links can be checked by anyone; authenticity by who holds the seed.
+
+`append` runs in the caller's session: the entry commits with the change, or neither does.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import json
+import secrets
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final, Protocol
+
+from sqlalchemy import select
+from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from aurorasoc.core.canonical import canonical
+from aurorasoc.core.clock import Clock, now_us
+from aurorasoc.core.database import after_commit
+from aurorasoc.core.keyring import Keyring, SeedChanged
+from aurorasoc.core.logs import get_logger
+from aurorasoc.core.tables import AuditKeyRow, AuditRow
+from aurorasoc.errors import AuditUnavailable
+
+GENESIS: Final = "0" * 64
+"""The `prev` of the first entry."""
+
+_KEY_BYTES: Final = 32
+
+log = get_logger("aurorasoc.audit")
+
+
+@dataclass(frozen=True, slots=True)
+class AuditEvent:
+    """What happened.
+
+    Attributes:
+        actor: The principal's subject.
+        action: A dotted verb, e.g. `llm.config.changed`.
+        target: What it was done to: a provider, a path.
+        details: Plain JSON values; never a key.
+    """
+
+    actor: str
+    action: str
+    target: str
+    details: Mapping[str, Any] = field(default_factory=dict)
+
+
+class AuditSink(Protocol):
+    """Where audit entries go. A host platform may bring its own."""
+
+    async def append(self, session: AsyncSession, event: AuditEvent) -> None:
+        """Write an entry in the caller's transaction.
+
+        Raises:
+            AuditUnavailable: It can't be written; the caller's change must not happen either.
+        """
+
+
+class AuditLog:
+    """Our own hash-chained log.
+
+    Args:
+        keyring: Wraps the audit key.
+        clock: Gives the time of an entry.
+    """
+
+    def __init__(self, keyring: Keyring, clock: Clock = now_us) -> None:
+        self._keyring = keyring
+        self._clock = clock
+        self._keys: dict[str, bytes] = {}
+
+    async def append(self, session: AsyncSession, event: AuditEvent) -> None:
+        """Write an entry behind the head, and a log line once it is committed.
+
+        The session must be `Database.transaction()`'s: its writer lock keeps the head still.
+        """
+        try:
+            row = await self._append(session, event)
+        except SQLAlchemyError:
+            row = None
+        if row is None:
+            detail = "The audit entry can't be written, so nothing was changed. Try again later."
+            raise AuditUnavailable(detail)
+        after_commit(session, lambda: _announce(row))
+
+    async def _append(self, session: AsyncSession, event: AuditEvent) -> AuditRow:
+        key_id, key = await self._audit_key(session)
+        head = await session.scalar(select(AuditRow).order_by(AuditRow.seq.desc()).limit(1))
+        seq, prev = (head.seq + 1, head.hash) if head else (1, GENESIS)
+        row = _row(seq, self._clock(), prev, event)
+        row.mac, row.mac_key_id = mac_of(key, row.entry), key_id
+        session.add(row)
+        await session.flush()
+        return row
+
+    async def _audit_key(self, session: AsyncSession) -> tuple[str, bytes]:
+        """The newest audit key that a seed here unwraps; a first one is made when there is none."""
+        newest = select(AuditKeyRow).order_by(AuditKeyRow.created_us.desc())
+        for stored in await session.scalars(newest):
+            if stored.key_id not in self._keys:
+                try:
+                    unwrapped = self._keyring.open("audit-key", stored.token)
+                except SeedChanged:
+                    continue
+                self._keys[stored.key_id] = unwrapped
+            return stored.key_id, self._keys[stored.key_id]
+        return self._make_key(session)
+
+    def _make_key(self, session: AsyncSession) -> tuple[str, bytes]:
+        key_id, key = secrets.token_hex(8), secrets.token_bytes(_KEY_BYTES)
+        token = self._keyring.seal("audit-key", key).token
+        session.add(AuditKeyRow(key_id=key_id, token=token, created_us=self._clock()))
+        return key_id, key
+
+
+def hash_of(entry: str) -> str:
+    """SHA-256 over the stored line, as 64 hex characters."""
+    return hashlib.sha256(entry.encode("ascii")).hexdigest()
+
+
+def mac_of(key: bytes, entry: str) -> str:
+    """HMAC-SHA256 over the stored line, as 64 hex characters."""
+    return hmac.new(key, entry.encode("ascii"), "sha256").hexdigest()
+
+
+def column_form(text: str, length: int) -> str:
+    """Give what a filter column holds of a text: no NUL, no lone surrogate, bounded."""
+    plain = (
+        text.encode("utf-8", "replace").decode("utf-8").replace("\0", "\N{REPLACEMENT CHARACTER}")
+    )
+    return plain[:length]
+
+
+ACTOR_LENGTH: Final = 255
+ACTION_LENGTH: Final = 64
+TARGET_LENGTH: Final = 255
+
+
+def _row(seq: int, at_us: int, prev: str, event: AuditEvent) -> AuditRow:
+    fields = _as_read_back(
+        {
+            "seq": seq,
+            "at_us": at_us,
+            "prev": prev,
+            "actor": event.actor,
+            "action": event.action,
+            "target": event.target,
+            "details": dict(event.details),
+        }
+    )
+    entry = canonical(fields)
+    return AuditRow(
+        seq=seq,
+        at_us=at_us,
+        actor=column_form(fields["actor"], ACTOR_LENGTH),
+        action=column_form(fields["action"], ACTION_LENGTH),
+        target=column_form(fields["target"], TARGET_LENGTH),
+        entry=entry,
+        hash=hash_of(entry),
+    )
+
+
+def _as_read_back(fields: Mapping[str, Any]) -> dict[str, Any]:
+    """Give what a verifier will parse: JSON joins surrogate pairs and makes texts of all keys."""
+    parsed: dict[str, Any] = json.loads(json.dumps(fields))
+    return parsed
+
+
+def _announce(row: AuditRow) -> None:
+    """One log line an entry: an anchor outside the database (`audit verify --anchor SEQ:HASH`)."""
+    log.info("audit", seq=row.seq, hash=row.hash, mac=row.mac, entry=json.loads(row.entry))

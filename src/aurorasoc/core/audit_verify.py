@@ -1,0 +1,136 @@
+"""Walk an audit chain and name the first entry that is wrong, and why."""
+
+from __future__ import annotations
+
+import hmac
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from aurorasoc.core.audit import (
+    ACTION_LENGTH,
+    ACTOR_LENGTH,
+    GENESIS,
+    TARGET_LENGTH,
+    column_form,
+    hash_of,
+    mac_of,
+)
+from aurorasoc.core.canonical import canonical
+
+FIELDS: Final = frozenset({"seq", "at_us", "prev", "actor", "action", "target", "details"})
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """One entry as it is stored or exported."""
+
+    seq: int
+    at_us: int
+    actor: str
+    action: str
+    target: str
+    entry: str
+    hash: str
+    mac: str
+    mac_key_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What a walk found.
+
+    Attributes:
+        entries: How many entries hold.
+        head: The last good entry's hash.
+        fault: What is wrong with the entry after it; None for a good chain.
+        authenticity: Whether MACs were checked: `verified`, or `not checked`.
+    """
+
+    entries: int
+    head: str
+    fault: str | None
+    authenticity: str
+
+
+def verify(
+    links: Iterable[Link],
+    *,
+    keys: Mapping[str, bytes] | None = None,
+    anchors: Mapping[int, str] | None = None,
+) -> Verdict:
+    """Check links, stored columns, MACs and anchors, in one pass.
+
+    Args:
+        links: In the order in which they claim to stand.
+        keys: Audit keys by id; None leaves authenticity unchecked.
+        anchors: Hashes known from outside, by `seq`: a chain cut short, or computed anew as a
+            whole, does not contain them.
+    """
+    wanted = dict(anchors or {})
+    prev, count = GENESIS, 0
+    authenticity = "not checked" if keys is None else "verified"
+    for link in links:
+        fault = _fault(link, count + 1, prev, keys) or _anchor_fault(link, wanted)
+        if fault:
+            return Verdict(count, prev, f"entry {link.seq}: {fault}", authenticity)
+        prev, count = link.hash, link.seq
+    if wanted:
+        first = min(wanted)
+        fault = f"entry {first}: it is missing, though an anchor names it: the log was cut short"
+        return Verdict(count, prev, fault, authenticity)
+    return Verdict(count, prev, None, authenticity)
+
+
+def _fault(link: Link, seq: int, prev: str, keys: Mapping[str, bytes] | None) -> str | None:
+    if not link.entry.isascii() or hash_of(link.entry) != link.hash:
+        return "its text doesn't have the hash that is stored beside it"
+    try:
+        fields = json.loads(link.entry)
+    except (ValueError, RecursionError):
+        fields = None
+    if not isinstance(fields, dict) or fields.keys() != FIELDS or canonical(fields) != link.entry:
+        return "its text is not canonical"
+    return (
+        _order_fault(link, fields, seq, prev)
+        or _column_fault(link, fields)
+        or _mac_fault(link, keys)
+    )
+
+
+def _order_fault(link: Link, fields: dict[str, Any], seq: int, prev: str) -> str | None:
+    if link.seq != seq or fields["seq"] != seq:
+        return f"entry {seq} should stand here: one was deleted, added or moved"
+    if fields["prev"] != prev:
+        return f"it doesn't follow entry {seq - 1}: the chain is broken between them"
+    return None
+
+
+def _column_fault(link: Link, fields: dict[str, Any]) -> str | None:
+    expected = {
+        "at_us": fields["at_us"],
+        "actor": column_form(str(fields["actor"]), ACTOR_LENGTH),
+        "action": column_form(str(fields["action"]), ACTION_LENGTH),
+        "target": column_form(str(fields["target"]), TARGET_LENGTH),
+    }
+    for column, value in expected.items():
+        if getattr(link, column) != value:
+            return f"column {column} differs from the text"
+    return None
+
+
+def _mac_fault(link: Link, keys: Mapping[str, bytes] | None) -> str | None:
+    if keys is None:
+        return None
+    key = keys.get(link.mac_key_id)
+    if key is None:
+        return f"its audit key {link.mac_key_id} is not among the keys at hand"
+    if not hmac.compare_digest(mac_of(key, link.entry).encode(), link.mac.encode(errors="replace")):
+        return "its MAC is wrong: it was not written by this service"
+    return None
+
+
+def _anchor_fault(link: Link, wanted: dict[int, str]) -> str | None:
+    expected = wanted.pop(link.seq, link.hash)
+    return None if expected == link.hash else "its hash differs from the anchor"

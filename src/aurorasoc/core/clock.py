@@ -1,0 +1,24 @@
+"""Time as one integer: microseconds since the epoch, UTC. What is hashed is never rounded."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+
+Clock = Callable[[], int]
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+def now_us() -> int:
+    """Microseconds since 1970-01-01T00:00:00Z."""
+    return time.time_ns() // 1000
+
+
+def iso(at_us: int | None) -> str | None:
+    """Write microseconds as RFC 3339 UTC, e.g. `2026-11-23T09:00:00.000000Z`."""
+    if at_us is None:
+        return None
+    at = _EPOCH + timedelta(microseconds=at_us)
+    return at.isoformat(timespec="microseconds").replace("+00:00", "Z")

@@ -1,0 +1,156 @@
+"""Engine, session, transaction. Services never commit; the boundary in this file does."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager, suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from sqlalchemy import event, text
+from sqlalchemy.exc import DBAPIError, SQLAlchemyError
+from sqlalchemy.ext.asyncio import AsyncSession, create_async_engine
+
+from aurorasoc.errors import DatabaseUnavailable
+
+if TYPE_CHECKING:
+    from sqlalchemy import Connection
+    from sqlalchemy.engine.interfaces import DBAPIConnection
+
+SCHEMA_HEAD: Final = "029"
+"""The newest migration; a test compares it with the migrations' own head."""
+
+_WRITER_LOCK: Final = 0x4155524F5241  # "AURORA": pg_advisory_xact_lock of all our writers
+_BUSY_TIMEOUT_MS: Final = 20_000
+_AFTER_COMMIT: Final = "aurorasoc.after_commit"
+
+
+class Database:
+    """One database, used through `reading()` and `transaction()`.
+
+    Args:
+        url: `sqlite:///path` or `postgresql://…`, as configured.
+    """
+
+    def __init__(self, url: str) -> None:
+        self._sqlite = url.startswith("sqlite")
+        self._engine = create_async_engine(_async_url(url), hide_parameters=True)
+        self._writer = asyncio.Lock()
+        if self._sqlite:
+            with suppress(OSError):  # the first use will say that the database doesn't answer
+                create_sqlite_file(url)
+            event.listen(self._engine.sync_engine, "connect", _prepare_sqlite)
+            event.listen(self._engine.sync_engine, "begin", _begin_sqlite)
+
+    @asynccontextmanager
+    async def reading(self) -> AsyncIterator[AsyncSession]:
+        """Give a session that sees one consistent state and writes nothing.
+
+        Raises:
+            DatabaseUnavailable: The database doesn't answer.
+        """
+        async with _as_unavailable(), AsyncSession(self._engine) as session:
+            yield session
+
+    @asynccontextmanager
+    async def transaction(self) -> AsyncIterator[AsyncSession]:
+        """Give the one writing session: all of it is committed, or nothing.
+
+        Writers are serialised, across processes too: the audit chain's head and the revision
+        are read under this lock (docs/decisions/025).
+
+        Raises:
+            DatabaseUnavailable: The database doesn't answer; nothing was committed.
+        """
+        async with _as_unavailable(), self._writer, self._engine.connect() as connection:
+            if self._sqlite:
+                await connection.execution_options(aurorasoc_writer=True)
+            async with AsyncSession(connection, expire_on_commit=False) as session:
+                if not self._sqlite:
+                    await session.execute(
+                        text("SELECT pg_advisory_xact_lock(:key)"), {"key": _WRITER_LOCK}
+                    )
+                yield session
+                await session.commit()
+            for callback in session.info.get(_AFTER_COMMIT, ()):
+                callback()
+
+    async def schema_revision(self) -> str | None:
+        """Which migration the database is at; None for a database without ours.
+
+        Raises:
+            DatabaseUnavailable: The database doesn't answer.
+        """
+        try:
+            async with self._engine.connect() as connection:
+                found = await connection.execute(
+                    text("SELECT version_num FROM aurorasoc_alembic_version")
+                )
+                return found.scalar()
+        except DBAPIError as error:
+            if _is_connection_failure(error):
+                raise DatabaseUnavailable from None
+            return None
+
+    async def close(self) -> None:
+        """Give all connections back."""
+        await self._engine.dispose()
+
+
+def create_sqlite_file(url: str) -> None:
+    """Create a missing SQLite file for its owner only; SQLite would let others read it.
+
+    Raises:
+        OSError: It can't be created.
+    """
+    if url.startswith("sqlite:///"):
+        path = Path(url.removeprefix("sqlite:///").partition("?")[0])
+        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        path.touch(mode=0o600)
+
+
+def after_commit(session: AsyncSession, callback: Callable[[], None]) -> None:
+    """Run a callback once the session's transaction is committed; never if it isn't."""
+    session.info.setdefault(_AFTER_COMMIT, []).append(callback)
+
+
+@asynccontextmanager
+async def _as_unavailable() -> AsyncIterator[None]:
+    """Turn what the driver raises into our own error; its text may hold an address."""
+    try:
+        yield
+    except SQLAlchemyError:
+        failed = True
+    else:
+        failed = False
+    if failed:
+        raise DatabaseUnavailable
+
+
+def _is_connection_failure(error: DBAPIError) -> bool:
+    text_ = str(error.orig).lower()
+    return "no such table" not in text_ and "does not exist" not in text_
+
+
+def _async_url(url: str) -> str:
+    scheme, rest = url.split(":", 1)
+    return f"{'sqlite+aiosqlite' if scheme == 'sqlite' else 'postgresql+psycopg'}:{rest}"
+
+
+def _prepare_sqlite(connection: DBAPIConnection, _record: Any) -> None:  # noqa: ANN401 - SQLAlchemy's
+    connection.isolation_level = None  # SQLAlchemy's BEGIN is then the only one
+    cursor = connection.cursor()
+    for pragma in (
+        f"busy_timeout={_BUSY_TIMEOUT_MS}",
+        "journal_mode=WAL",
+        "synchronous=FULL",
+        "foreign_keys=ON",
+    ):
+        cursor.execute(f"PRAGMA {pragma}")
+    cursor.close()
+
+
+def _begin_sqlite(connection: Connection) -> None:
+    writer = connection.get_execution_options().get("aurorasoc_writer")
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if writer else "BEGIN")

@@ -1,0 +1,55 @@
+"""Refusals in the audit log, coalesced: one entry a minute for a principal and a target."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from dataclasses import dataclass
+from typing import Final
+
+from aurorasoc.core.audit import AuditEvent, AuditSink
+from aurorasoc.core.clock import Clock, now_us
+from aurorasoc.core.database import Database
+from aurorasoc.core.logs import get_logger
+from aurorasoc.errors import AuroraError
+
+WINDOW_US: Final = 60_000_000
+MAX_TRACKED: Final = 10_000
+
+log = get_logger("aurorasoc.denials")
+
+
+@dataclass(slots=True)
+class _Window:
+    ends_us: int
+    suppressed: int = 0
+
+
+class Denials:
+    """Writes the first refusal of each minute; the next entry says how many followed it."""
+
+    def __init__(self, database: Database, audit: AuditSink, clock: Clock = now_us) -> None:
+        self._database = database
+        self._audit = audit
+        self._clock = clock
+        self._windows: OrderedDict[tuple[str, str], _Window] = OrderedDict()
+
+    async def record(self, actor: str, target: str, permission: str) -> None:
+        """Note a refusal. It stays refused whether or not the entry can be written."""
+        now, key = self._clock(), (actor, target)
+        window = self._windows.get(key)
+        if window is not None and now < window.ends_us:
+            window.suppressed += 1
+            return
+        suppressed = window.suppressed if window else 0
+        self._windows[key] = _Window(now + WINDOW_US)
+        self._windows.move_to_end(key)
+        if len(self._windows) > MAX_TRACKED:
+            self._windows.popitem(last=False)
+        details = {"permission": permission, "suppressed_before": suppressed}
+        try:
+            async with self._database.transaction() as session:
+                await self._audit.append(
+                    session, AuditEvent(actor, "access.denied", target, details)
+                )
+        except AuroraError as error:
+            log.warning("a refusal could not be audited", code=error.code, target=target)

@@ -1,0 +1,97 @@
+"""Logging: one JSON line an event, and no key in any of them.
+
+Our own loggers redact and render before the standard library sees the event, so that a host
+platform's handlers get safe lines, too. `configure_logging` brings the libraries' loggers under
+the same steps, for processes that are ours alone.
+"""
+
+from __future__ import annotations
+
+import logging
+import sys
+from typing import Any, Final
+
+import structlog
+from structlog.typing import Processor
+
+from aurorasoc.core.redaction import REDACTOR
+
+ROOT: Final = "aurorasoc"
+
+_LIBRARIES: Final = (
+    "LiteLLM",
+    "LiteLLM Proxy",
+    "LiteLLM Router",
+    "aiosqlite",
+    "alembic",
+    "asyncio",
+    "beeai_framework",
+    "httpcore",
+    "httpx",
+    "openai",
+    "uvicorn",
+    "uvicorn.access",
+    "uvicorn.error",
+)
+
+_BEFORE: Final[list[Processor]] = [
+    structlog.stdlib.add_log_level,
+    structlog.stdlib.add_logger_name,
+    structlog.processors.TimeStamper(fmt="iso", utc=True),
+]
+_AFTER: Final[list[Processor]] = [
+    structlog.processors.ExceptionRenderer(
+        structlog.tracebacks.ExceptionDictTransformer(show_locals=False)
+    ),
+    REDACTOR,
+    structlog.processors.JSONRenderer(),
+]
+
+
+def get_logger(name: str) -> Any:  # noqa: ANN401 - structlog's bound loggers are untyped by design
+    """Give the logger of one concern.
+
+    Args:
+        name: Dotted, below `aurorasoc`.
+    """
+    return structlog.wrap_logger(
+        logging.getLogger(name),
+        processors=[structlog.stdlib.filter_by_level, *_BEFORE, *_AFTER],
+        wrapper_class=structlog.make_filtering_bound_logger(logging.DEBUG),
+        context_class=dict,
+        cache_logger_on_first_use=True,
+    )
+
+
+def configure_logging(level: int = logging.INFO) -> None:
+    """Write JSON lines to standard error, our own and the libraries'."""
+    ours = logging.getLogger(ROOT)
+    ours.handlers[:] = [_handler(logging.Formatter("%(message)s"))]
+    ours.setLevel(level)
+    ours.propagate = False
+    root = logging.getLogger()
+    root.handlers[:] = [
+        _handler(
+            structlog.stdlib.ProcessorFormatter(
+                foreign_pre_chain=[*_BEFORE, structlog.stdlib.ExtraAdder()],
+                processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *_AFTER],
+            )
+        )
+    ]
+    root.setLevel(logging.WARNING)
+    quieten_libraries()
+
+
+def quieten_libraries() -> None:
+    """Bring the libraries' loggers under the root; some attach handlers when they are imported."""
+    for name in _LIBRARIES:
+        library = logging.getLogger(name)
+        library.handlers.clear()
+        library.propagate = True
+        library.setLevel(logging.WARNING)
+
+
+def _handler(formatter: logging.Formatter) -> logging.Handler:
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(formatter)
+    return handler

@@ -1,0 +1,91 @@
+"""Running the migrations, from the installed wheel or from the repository."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from aurorasoc.core.database import create_sqlite_file
+from aurorasoc.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from sqlalchemy import Column
+    from sqlalchemy.types import TypeEngine
+
+VERSION_TABLE: Final = "aurorasoc_alembic_version"
+"""Our own: a host platform's Alembic chain in the same database is left alone."""
+
+
+def migrate(database_url: str) -> None:
+    """Bring a database to the newest migration; one that is there already is left as it is.
+
+    Args:
+        database_url: As configured. A missing SQLite file is created, readable by its owner only.
+
+    Raises:
+        ConfigurationError: A table of ours exists with another shape, or the database refuses.
+    """
+    from alembic import command  # noqa: PLC0415 - 165 ms that only migrating needs
+    from alembic.config import Config  # noqa: PLC0415 - the same
+    from sqlalchemy.exc import SQLAlchemyError  # noqa: PLC0415 - beside its use
+
+    config = Config()
+    config.set_main_option("script_location", str(scripts()).replace("%", "%%"))
+    config.attributes["database_url"] = database_url
+    try:
+        create_sqlite_file(database_url)
+        command.upgrade(config, "head")
+    except (OSError, SQLAlchemyError) as error:
+        refused = type(error).__name__
+    else:
+        return
+    detail = (
+        f"The database can't be migrated ({refused}). Check AURORA_DATABASE_URL and its rights."
+    )
+    raise ConfigurationError(detail)
+
+
+def scripts() -> Path:
+    """Where the migrations are: in the wheel beside this package, else in the repository."""
+    package = Path(__file__).resolve().parent.parent
+    installed = package / "migrations"
+    return installed if installed.is_dir() else package.parent.parent / "alembic"
+
+
+def sync_url(url: str) -> str:
+    """Name the driver that migrations use."""
+    return url.replace("postgresql://", "postgresql+psycopg://", 1)
+
+
+def create_if_absent(table: str, *columns: Column[Any], indexed: tuple[str, ...] = ()) -> None:
+    """Create a table that the platform may have already.
+
+    Raises:
+        ConfigurationError: It has one of that name with other columns.
+    """
+    import sqlalchemy as sa  # noqa: PLC0415 - migrations only
+    from alembic import op  # noqa: PLC0415 - migrations only
+
+    inspector = sa.inspect(op.get_bind())
+    if not inspector.has_table(table):
+        op.create_table(table, *columns)
+        for name in indexed:
+            op.create_index(f"ix_{table}_{name}", table, [name])
+        return
+    found = {(c["name"], _kind(c["type"])) for c in inspector.get_columns(table)}
+    wanted = {(c.name, _kind(c.type)) for c in columns}
+    if found != wanted:
+        names = sorted({name for name, _ in found ^ wanted})
+        detail = (
+            f"The table {table} exists with other columns than this service needs "
+            f"({', '.join(names)} differ). Rename it, then migrate again."
+        )
+        raise ConfigurationError(detail)
+
+
+def _kind(column_type: TypeEngine[Any]) -> str:
+    """What a column holds (`int`, `str`), whatever the database calls it."""
+    try:
+        return column_type.python_type.__name__
+    except NotImplementedError:
+        return "unknown"

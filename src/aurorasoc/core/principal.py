@@ -1,0 +1,114 @@
+"""Who is asking: a bearer token (RFC 7519) becomes a Principal."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from aurorasoc.config.settings.security import SecuritySettings
+from aurorasoc.core.permissions import ROLE_PERMISSIONS, Permission
+from aurorasoc.errors import ConfigurationError, Unauthenticated
+
+_ALGORITHM = "HS256"
+_MAX_SUBJECT = 255
+
+
+@dataclass(frozen=True, slots=True)
+class Principal:
+    """An authenticated caller.
+
+    Attributes:
+        subject: The name that stands in the audit log.
+        roles: Role names, unknown ones included.
+        permissions: What the roles and the token's own list add up to.
+    """
+
+    subject: str
+    roles: frozenset[str]
+    permissions: frozenset[Permission]
+
+    @classmethod
+    def of(
+        cls, subject: str, *, roles: Iterable[str] = (), permissions: Iterable[str] = ()
+    ) -> Principal:
+        """Build a principal from names; those this service doesn't know grant nothing."""
+        named = frozenset(roles)
+        granted = {p for role in named for p in ROLE_PERMISSIONS.get(role, ())}
+        granted |= {Permission(p) for p in permissions if p in set(Permission)}
+        return cls(subject, named, frozenset(granted))
+
+    def may(self, permission: Permission) -> bool:
+        """Whether the principal holds a permission."""
+        return permission in self.permissions
+
+
+def decode_token(token: str, settings: SecuritySettings) -> Principal:
+    """Verify a token and read its claims.
+
+    Raises:
+        Unauthenticated: Wrong signature or algorithm, expired, wrong audience or issuer, or a
+            claim is missing or malformed. The answer doesn't say which.
+    """
+    import jwt  # noqa: PLC0415 - 49 ms and 10 MiB that a ready API need not have spent
+
+    try:
+        claims = jwt.decode(
+            token,
+            _secret(settings),
+            algorithms=[_ALGORITHM],
+            audience=settings.jwt_audience,
+            issuer=settings.jwt_issuer,
+            options={"require": ["sub", "exp"], "verify_aud": settings.jwt_audience is not None},
+        )
+        return _principal(claims)
+    except (jwt.PyJWTError, ValueError, OverflowError):
+        pass
+    detail = "The bearer token is not valid here, or has expired. Sign in again."
+    raise Unauthenticated(detail)
+
+
+def create_token(
+    subject: str, *, roles: Iterable[str], lifetime: timedelta, settings: SecuritySettings
+) -> str:
+    """Sign a token for a subject.
+
+    Args:
+        subject: Goes into `sub`, and so into the audit log.
+        roles: Role names.
+        lifetime: How long it holds.
+        settings: Holds the secret, audience and issuer.
+    """
+    import jwt  # noqa: PLC0415 - see decode_token
+
+    claims: dict[str, Any] = {
+        "sub": subject,
+        "roles": list(roles),
+        "exp": datetime.now(UTC) + lifetime,
+    }
+    if settings.jwt_audience:
+        claims["aud"] = settings.jwt_audience
+    if settings.jwt_issuer:
+        claims["iss"] = settings.jwt_issuer
+    return jwt.encode(claims, _secret(settings), algorithm=_ALGORITHM)
+
+
+def _principal(claims: dict[str, Any]) -> Principal:
+    subject, roles = claims["sub"], claims.get("roles", [])
+    permissions = claims.get("permissions", [])
+    if not subject or len(subject) > _MAX_SUBJECT or not subject.isprintable():
+        msg = "sub"
+        raise ValueError(msg)
+    for names in (roles, permissions):
+        if not isinstance(names, list) or not all(isinstance(n, str) for n in names):
+            msg = "roles and permissions are lists of strings"
+            raise ValueError(msg)
+    return Principal.of(subject, roles=roles, permissions=permissions)
+
+
+def _secret(settings: SecuritySettings) -> str:
+    if settings.jwt_secret_key is None:
+        detail = "JWT_SECRET_KEY is not set; expected: at least 32 random characters."
+        raise ConfigurationError(detail)
+    return settings.jwt_secret_key.get_secret_value()

@@ -1,0 +1,129 @@
+"""Seeds rotate without loss: whatever an older seed sealed is sealed again under the first.
+
+One row a transaction, with its audit entry: killed anywhere, every row is whole under one seed
+or the other, and the next run goes on with the rest.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final, Literal
+
+from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from aurorasoc.config.vocabulary import ServingBackend
+from aurorasoc.core.audit import AuditEvent, AuditSink
+from aurorasoc.core.database import Database
+from aurorasoc.core.keyring import Keyring, SeedChanged
+from aurorasoc.core.secret_store import DatabaseSecretStore
+from aurorasoc.core.tables import AuditKeyRow, CredentialRow
+
+Standing = Literal["current", "older seed", "unreadable"]
+
+RESEALED: Final = "llm.key.resealed"
+REWRAPPED: Final = "audit.key.rewrapped"
+
+
+@dataclass(frozen=True, slots=True)
+class SealedItem:
+    """One sealed row, and which seed opens it.
+
+    Attributes:
+        kind: `credential` or `audit key`.
+        name: The provider, or the audit key's id.
+    """
+
+    kind: Literal["credential", "audit key"]
+    name: str
+    standing: Standing
+
+
+async def survey(database: Database, keyring: Keyring) -> list[SealedItem]:
+    """List every sealed row and how it stands; nothing is changed.
+
+    Raises:
+        DatabaseUnavailable: The rows can't be read.
+    """
+    async with database.reading() as session:
+        credentials = (await session.scalars(select(CredentialRow))).all()
+        audit_keys = (await session.scalars(select(AuditKeyRow))).all()
+    return [
+        *(_credential(row, keyring) for row in credentials if row.token is not None),
+        *(_audit_key(row, keyring) for row in audit_keys),
+    ]
+
+
+class Rotation:
+    """Looks at everything that a seed seals, and seals it anew.
+
+    Args:
+        database: Holds the rows.
+        keyring: Its first seed is the one to seal under.
+        audit: Gets an entry for each row.
+        actor: Who rotates.
+    """
+
+    def __init__(self, database: Database, keyring: Keyring, audit: AuditSink, actor: str) -> None:
+        self._database = database
+        self._keyring = keyring
+        self._store = DatabaseSecretStore(keyring)
+        self._audit = audit
+        self._actor = actor
+
+    async def rotate(self) -> list[SealedItem]:
+        """Seal under the first seed what an older one sealed. Give what was done."""
+        done = [
+            item
+            for item in await survey(self._database, self._keyring)
+            if item.standing == "older seed"
+        ]
+        for item in done:
+            await self._rotate(item)
+        return done
+
+    async def _rotate(self, item: SealedItem) -> None:
+        async with self._database.transaction() as session:
+            if item.kind == "credential":
+                await self._reseal(session, item.name)
+            else:
+                await self._rewrap(session, item.name)
+            action = RESEALED if item.kind == "credential" else REWRAPPED
+            details = {"key_id": self._keyring.key_ids[0]}
+            await self._audit.append(session, AuditEvent(self._actor, action, item.name, details))
+
+    async def _reseal(self, session: AsyncSession, provider: str) -> None:
+        row = await session.get_one(CredentialRow, provider)
+        credential = self._store.open_row(row)
+        if credential.api_key is None:  # deleted or replaced since the survey
+            return
+        sealed = await self._store.write(
+            ServingBackend(provider),
+            row.origin,
+            credential.api_key,
+            operation_id=row.operation_id,
+        )
+        row.token, row.key_id = sealed.token, sealed.key_id
+
+    async def _rewrap(self, session: AsyncSession, key_id: str) -> None:
+        row = await session.get_one(AuditKeyRow, key_id)
+        key = self._keyring.open("audit-key", row.token)
+        row.token = self._keyring.seal("audit-key", key).token
+
+
+def _credential(row: CredentialRow, keyring: Keyring) -> SealedItem:
+    readable = DatabaseSecretStore(keyring).open_row(row).state == "usable"
+    standing = _standing(row.key_id, keyring) if readable else "unreadable"
+    return SealedItem("credential", row.provider, standing)
+
+
+def _audit_key(row: AuditKeyRow, keyring: Keyring) -> SealedItem:
+    try:
+        standing = _standing(keyring.opener("audit-key", row.token), keyring)
+    except SeedChanged:
+        standing = "unreadable"
+    return SealedItem("audit key", row.key_id, standing)
+
+
+def _standing(key_id: str | None, keyring: Keyring) -> Standing:
+    return "current" if key_id == keyring.key_ids[0] else "older seed"

@@ -1,0 +1,183 @@
+"""Where keys are kept: a small protocol, one implementation in the database, one room for Vault.
+
+Configuration, not health, chooses the store (docs/decisions/022). A store seals a key into
+what its credential row holds, and opens rows again; the row itself is written by the caller,
+in the transaction of the change.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Literal, Protocol
+
+from pydantic import SecretStr
+
+from aurorasoc.config.settings import Settings
+from aurorasoc.config.settings.llm import ProviderSettings
+from aurorasoc.config.snapshot import Credential, Problem, SecretStoreStatus
+from aurorasoc.config.vocabulary import ServingBackend
+from aurorasoc.core.keyring import Keyring, SeedChanged
+from aurorasoc.core.tables import CredentialRow
+from aurorasoc.errors import ConfigurationError
+
+MIN_LENGTH_FOR_LAST4 = 12
+"""Shorter keys show nothing: four characters of eleven would be too many."""
+
+Credentials = Mapping[ServingBackend, Credential]
+
+
+@dataclass(frozen=True, slots=True)
+class StoredKey:
+    """What a credential row holds of a key once the store has it."""
+
+    token: str | None
+    key_id: str | None
+    vault_version: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class StoreReading:
+    """All stored keys, and how the store answered."""
+
+    credentials: Credentials
+    status: SecretStoreStatus
+
+
+class SecretStore(Protocol):
+    """Keeps provider keys."""
+
+    @property
+    def kind(self) -> Literal["vault", "database"]:
+        """The store's name in the inventory."""
+
+    async def read(self, rows: Sequence[CredentialRow]) -> StoreReading:
+        """Open what the rows stand for. A row that can't be opened is listed, never skipped."""
+
+    async def write(
+        self, provider: ServingBackend, origin: str, api_key: SecretStr, *, operation_id: str
+    ) -> StoredKey:
+        """Seal a key for a provider and an origin.
+
+        Raises:
+            SecretStoreUnavailable: The store doesn't answer.
+            OutcomeUnknown: It may have written, and may not.
+        """
+
+    async def remove(self, provider: ServingBackend, *, operation_id: str) -> None:
+        """Forget a key for good.
+
+        Raises:
+            SecretStoreUnavailable: The store doesn't answer.
+        """
+
+
+class DatabaseSecretStore:
+    """Keys as Fernet tokens in `llm_provider_credentials`.
+
+    Fernet has no associated data: provider, origin and key id stand inside the plaintext and
+    are compared after decryption, so that a row moved to another provider fails closed.
+    """
+
+    kind: Literal["vault", "database"] = "database"
+
+    def __init__(self, keyring: Keyring) -> None:
+        self._keyring = keyring
+
+    async def read(self, rows: Sequence[CredentialRow]) -> StoreReading:
+        """Open every row that a seed here opens; rows of unknown providers are left alone."""
+        known = [row for row in rows if row.provider in set(ServingBackend)]
+        credentials = {ServingBackend(row.provider): self.open_row(row) for row in known}
+        return StoreReading(credentials, SecretStoreStatus(kind="database"))
+
+    async def write(
+        self, provider: ServingBackend, origin: str, api_key: SecretStr, *, operation_id: str
+    ) -> StoredKey:
+        """Seal; the caller's transaction is what stores it."""
+        del operation_id
+        payload = {
+            "provider": provider.value,
+            "origin": origin,
+            "key_id": self._keyring.key_ids[0] if self._keyring.key_ids else "",
+            "api_key": api_key.get_secret_value(),
+        }
+        sealed = self._keyring.seal("credential", json.dumps(payload).encode())
+        return StoredKey(sealed.token, sealed.key_id)
+
+    async def remove(self, provider: ServingBackend, *, operation_id: str) -> None:
+        """Nothing to do: the caller's transaction deletes the row, and the key with it."""
+
+    def open_row(self, row: CredentialRow) -> Credential:
+        """Open one row; one that can't be opened says why and stays as it is."""
+        try:
+            fields = json.loads(self._keyring.open("credential", row.token or ""))
+        except SeedChanged as error:
+            return _unreadable(row, error.detail)
+        bound = {"provider": row.provider, "origin": row.origin, "key_id": row.key_id}
+        if any(fields.get(name) != value for name, value in bound.items()):
+            return _unreadable(row, "The stored row was altered or moved. Enter the key again.")
+        key = SecretStr(fields["api_key"])
+        return Credential(
+            state="usable",
+            source="database",
+            origin=row.origin,
+            api_key=key,
+            last4=last4_of(key),
+            tag=self._keyring.digest(key.get_secret_value().encode()),
+        )
+
+
+def open_secret_store(settings: Settings, keyring: Keyring) -> SecretStore:
+    """Give the store that the configuration names.
+
+    Raises:
+        ConfigurationError: `VAULT_ADDR` is set, and this version can't use Vault.
+    """
+    if settings.vault.addr is not None:
+        detail = (
+            "VAULT_ADDR is set, and this version can't keep keys in Vault yet; unset it to keep "
+            "them, encrypted, in the database. Nothing falls back to the database silently."
+        )
+        raise ConfigurationError(detail)
+    return DatabaseSecretStore(keyring)
+
+
+def last4_of(key: SecretStr) -> str | None:
+    """Give a key's last four characters; None for one under 12."""
+    text = key.get_secret_value()
+    return text[-4:] if len(text) >= MIN_LENGTH_FOR_LAST4 else None
+
+
+def apply_stored_keys_to_settings(settings: Settings, credentials: Credentials) -> Settings:
+    """Lay stored keys over the environment's. Pure; runs at boot and on each adoption.
+
+    A provider with a stored key has that key, or, where it can't be used, none: a stored key
+    never uncovers the environment's.
+
+    Args:
+        settings: As the environment gave them.
+        credentials: What the secret store holds, readable or not.
+    """
+    providers = {
+        provider: _with_key(own, credentials.get(provider))
+        for provider, own in settings.providers.items()
+    }
+    return replace(settings, providers=providers)
+
+
+def _with_key(own: ProviderSettings, stored: Credential | None) -> ProviderSettings:
+    if stored is None:
+        return own
+    return own.model_copy(update={"api_key": stored.api_key})
+
+
+def _unreadable(row: CredentialRow, detail: str) -> Credential:
+    return Credential(
+        state="needs_reentry",
+        source="database",
+        origin=row.origin,
+        last4=row.last4,
+        tag="unreadable",
+        problem=Problem("seed_changed", detail),
+    )

@@ -1,0 +1,92 @@
+"""The stored rows. Migrations 027 to 029 create them; times are microseconds, UTC."""
+
+from __future__ import annotations
+
+from sqlalchemy import BigInteger, Boolean, String, Text
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+
+
+class Base(DeclarativeBase):
+    """All tables of this service."""
+
+
+class AuditRow(Base):
+    """One audit entry: the canonical text that is hashed, and columns to filter by."""
+
+    __tablename__ = "user_audit_log"
+
+    seq: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
+    at_us: Mapped[int] = mapped_column(BigInteger, index=True)
+    actor: Mapped[str] = mapped_column(String(255), index=True)
+    action: Mapped[str] = mapped_column(String(64), index=True)
+    target: Mapped[str] = mapped_column(String(255))
+    entry: Mapped[str] = mapped_column(Text)
+    hash: Mapped[str] = mapped_column(String(64))
+    mac: Mapped[str] = mapped_column(String(64))
+    mac_key_id: Mapped[str] = mapped_column(String(16))
+
+
+class AuditKeyRow(Base):
+    """A random key that authenticates audit entries, wrapped under a seed."""
+
+    __tablename__ = "user_audit_keys"
+
+    key_id: Mapped[str] = mapped_column(String(16), primary_key=True)
+    token: Mapped[str] = mapped_column(Text)
+    created_us: Mapped[int] = mapped_column(BigInteger)
+
+
+class CredentialRow(Base):
+    """A provider's stored key. With Vault the token is null and the row pins a version."""
+
+    __tablename__ = "llm_provider_credentials"
+
+    provider: Mapped[str] = mapped_column(String(32), primary_key=True)
+    origin: Mapped[str] = mapped_column(String(300))
+    token: Mapped[str | None] = mapped_column(Text)
+    key_id: Mapped[str | None] = mapped_column(String(16))
+    last4: Mapped[str | None] = mapped_column(String(4))
+    vault_version: Mapped[int | None] = mapped_column(BigInteger)
+    operation_id: Mapped[str] = mapped_column(String(36))
+    set_by: Mapped[str] = mapped_column(String(255))
+    set_us: Mapped[int] = mapped_column(BigInteger)
+
+
+class RuntimeConfigRow(Base):
+    """The one row (`id` 1) that holds the revision, the active choice and the policy.
+
+    Null means: the boot default.
+    """
+
+    __tablename__ = "llm_runtime_config"
+
+    id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    revision: Mapped[int] = mapped_column(BigInteger)
+    backend: Mapped[str | None] = mapped_column(String(32))
+    hosted_max_tlp: Mapped[str | None] = mapped_column(String(16))
+    local_backend: Mapped[str | None] = mapped_column(String(16))
+    require_tlp: Mapped[bool | None] = mapped_column(Boolean)
+
+
+class ProviderConfigRow(Base):
+    """What was set at runtime for one provider. Null means: the boot default."""
+
+    __tablename__ = "llm_provider_config"
+
+    provider: Mapped[str] = mapped_column(String(32), primary_key=True)
+    model: Mapped[str | None] = mapped_column(String(255))
+    orchestrator_model: Mapped[str | None] = mapped_column(String(255))
+    base_url: Mapped[str | None] = mapped_column(String(2048))
+
+
+class RevisionRow(Base):
+    """What one revision was: who, when, and the runtime configuration after it, never a key."""
+
+    __tablename__ = "llm_revisions"
+
+    revision: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
+    at_us: Mapped[int] = mapped_column(BigInteger)
+    actor: Mapped[str] = mapped_column(String(255))
+    action: Mapped[str] = mapped_column(String(64))
+    target: Mapped[str] = mapped_column(String(255))
+    config: Mapped[str] = mapped_column(Text)

@@ -1,0 +1,312 @@
+"""The error tree.
+
+Every error that leaves this package is one of these. Each leaf carries the HTTP status it
+answers with, a stable `code` that callers may switch on, and a sentence that says what to do::
+
+    AuroraError
+    ├── ConfigurationError        the process can't start so (exit 2)
+    ├── RuntimeNotOpen            get_chat_model() outside open_runtime()
+    ├── Unauthenticated 401 · PermissionDenied 403 · TlpRefused 403
+    ├── NotFound 404 · UnknownProvider 404
+    ├── Conflict 409
+    │   ├── NoModelConfigured · ProviderNotReady · KeyBoundToOrigin · ChangeInProgress
+    ├── RevisionMismatch 412 · InvalidInput 422 · RateLimited 429
+    ├── Unavailable 503
+    │   ├── SecretStoreUnavailable · OutcomeUnknown · DatabaseUnavailable · AuditUnavailable
+    │   └── BackendUnavailable
+    └── ModelCallError 502/504    a provider failed; one leaf for each test code
+
+No message here ever holds a key: constructors take words of ours, never an upstream's text.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+
+class AuroraError(Exception):
+    """Root of the tree.
+
+    Args:
+        detail: One or two sentences for the reader: what is wrong and what to do.
+    """
+
+    status_code: ClassVar[int] = 500
+    code: ClassVar[str] = "internal_error"
+    title: ClassVar[str] = "Internal error"
+
+    def __init__(self, detail: str) -> None:
+        super().__init__(detail)
+        self.detail = detail
+
+
+class ConfigurationError(AuroraError):
+    """The environment is wrong: one sentence that names the variable and what it accepts."""
+
+    code = "configuration_error"
+    title = "Wrong configuration"
+
+
+class RuntimeNotOpen(AuroraError):
+    """`get_chat_model()` was called before a runtime was opened."""
+
+    code = "runtime_not_open"
+    title = "No open runtime"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "No runtime is open in this process. Wrap the program in "
+            "`async with aurorasoc.open_runtime():` and call get_chat_model() inside it."
+        )
+
+
+class RuntimeAlreadyOpen(AuroraError):
+    """A second runtime with other settings was asked for in one process."""
+
+    code = "runtime_already_open"
+    title = "Another runtime is open"
+
+
+class Unauthenticated(AuroraError):
+    """RFC 9110 §15.5.2: no credentials, or none that hold."""
+
+    status_code = 401
+    code = "unauthenticated"
+    title = "Authentication required"
+
+
+class PermissionDenied(AuroraError):
+    """The principal is known and may not do this."""
+
+    status_code = 403
+    code = "permission_denied"
+    title = "Permission denied"
+
+
+class TlpRefused(AuroraError):
+    """The label forbids every backend that could answer."""
+
+    status_code = 403
+    code = "tlp_refused"
+    title = "Refused by the sensitivity policy"
+
+
+class NotFound(AuroraError):
+    """No such thing at this address."""
+
+    status_code = 404
+    code = "not_found"
+    title = "Not found"
+
+
+class UnknownProvider(NotFound):
+    """The provider in the path is in no row of the catalog."""
+
+    code = "unknown_provider"
+    title = "Unknown provider"
+
+
+class Conflict(AuroraError):
+    """The request is well-formed and the present state forbids it. Nothing was changed."""
+
+    status_code = 409
+    code = "conflict"
+    title = "Conflict"
+
+
+class NoModelConfigured(Conflict):
+    """The provider has no model name."""
+
+    code = "no_model_configured"
+    title = "No model configured"
+
+
+class ProviderNotReady(Conflict):
+    """The provider can't take calls; the detail lists its problems."""
+
+    code = "provider_not_ready"
+    title = "Provider not ready"
+
+
+class KeyBoundToOrigin(Conflict):
+    """A base URL would move away from the origin that the key in force belongs to."""
+
+    code = "key_bound_to_origin"
+    title = "The key belongs to another origin"
+
+
+class ChangeInProgress(Conflict):
+    """Another change of this provider's key is not settled yet."""
+
+    code = "change_in_progress"
+    title = "A change is in progress"
+
+
+class RevisionMismatch(AuroraError):
+    """RFC 9110 §13.1.1: `If-Match` names a revision that is no longer the current one."""
+
+    status_code = 412
+    code = "revision_mismatch"
+    title = "The configuration has changed"
+
+
+class InvalidInput(AuroraError):
+    """The input is wrong. The detail names the field and never repeats the value."""
+
+    status_code = 422
+    code = "invalid_input"
+    title = "Invalid input"
+
+
+class RateLimited(AuroraError):
+    """Too many requests by this principal.
+
+    Args:
+        detail: What to do.
+        retry_after: Whole seconds until a request may succeed (RFC 9110 §10.2.3).
+    """
+
+    status_code = 429
+    code = "too_many_requests"
+    title = "Too many requests"
+
+    def __init__(self, detail: str, *, retry_after: int) -> None:
+        super().__init__(detail)
+        self.retry_after = retry_after
+
+
+class Unavailable(AuroraError):
+    """Something this service stands on doesn't answer. Nothing was changed."""
+
+    status_code = 503
+    code = "unavailable"
+    title = "Service unavailable"
+
+
+class SecretStoreUnavailable(Unavailable):
+    """The secret store doesn't answer, or refuses this service."""
+
+    code = "secret_store_unavailable"
+    title = "Secret store unavailable"
+
+
+class OutcomeUnknown(Unavailable):
+    """A write to the secret store may or may not have happened.
+
+    Args:
+        detail: What to do.
+        operation_id: Names the write, in the audit log too.
+    """
+
+    code = "outcome_unknown"
+    title = "Outcome unknown"
+
+    def __init__(self, detail: str, *, operation_id: str) -> None:
+        super().__init__(detail)
+        self.operation_id = operation_id
+
+
+class DatabaseUnavailable(Unavailable):
+    """The database doesn't answer."""
+
+    code = "database_unavailable"
+    title = "Database unavailable"
+
+    def __init__(
+        self, detail: str = "The database doesn't answer. Nothing was changed; try again."
+    ) -> None:
+        super().__init__(detail)
+
+
+class AuditUnavailable(Unavailable):
+    """The audit entry could not be written, so the change was not made either."""
+
+    code = "audit_unavailable"
+    title = "Audit log unavailable"
+
+
+class BackendUnavailable(Unavailable):
+    """`LLM_BACKEND=auto` found no local backend."""
+
+    code = "backend_unavailable"
+    title = "No local backend answers"
+
+
+class ModelCallError(AuroraError):
+    """A provider failed. The message is ours; the provider's text never leaves the adapter.
+
+    Args:
+        detail: What happened, in our words.
+        provider: The provider that was called.
+        model: The model name it was asked for.
+    """
+
+    status_code = 502
+    code = "bad_response"
+    title = "The provider's answer can't be used"
+    retryable: ClassVar[bool] = False
+
+    def __init__(self, detail: str, *, provider: str, model: str) -> None:
+        super().__init__(detail)
+        self.provider = provider
+        self.model = model
+
+
+class BadResponse(ModelCallError):
+    """The provider answered something that is not a usable completion."""
+
+
+class EmptyAnswer(BadResponse):
+    """The provider answered without a visible token, as thinking models do when cut short."""
+
+
+class AuthFailed(ModelCallError):
+    """The provider refused the key."""
+
+    code = "auth_failed"
+    title = "The provider refused the key"
+
+
+class ModelNotFound(ModelCallError):
+    """The provider doesn't know the model."""
+
+    code = "model_not_found"
+    title = "The provider doesn't know the model"
+
+
+class ProviderRateLimited(ModelCallError):
+    """The provider asks to slow down."""
+
+    code = "rate_limited"
+    title = "The provider limits the rate"
+    retryable = True
+
+
+class QuotaExceeded(ModelCallError):
+    """The provider's account has no quota or balance left."""
+
+    code = "quota_exceeded"
+    title = "The provider's quota is used up"
+
+
+class ProviderUnreachable(ModelCallError):
+    """No connection to the provider, or it was lost."""
+
+    code = "unreachable"
+    title = "The provider can't be reached"
+    retryable = True
+
+
+class ProviderTimeout(ModelCallError):
+    """The provider didn't answer in time."""
+
+    status_code = 504
+    code = "timeout"
+    title = "The provider didn't answer in time"
+
+
+class TlsError(ModelCallError):
+    """The provider's certificate isn't trusted here, or TLS failed."""
+
+    code = "tls_error"
+    title = "TLS to the provider failed"

@@ -1,0 +1,43 @@
+"""Granite: from a snapshot to the one model that answers.
+
+`catalog` knows the providers, `base_url` what an address means, `backend_resolution` which
+backend is in force, `sensitivity` where labelled data may go.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from pydantic import SecretStr
+
+from aurorasoc.config.snapshot import CallLimits
+from aurorasoc.config.vocabulary import ServingBackend
+
+__all__ = ["ModelReference", "ServingBackend"]
+
+
+@dataclass(frozen=True, slots=True)
+class ModelReference:
+    """One model at one provider, with all that a call needs: nothing is left to defaults.
+
+    Attributes:
+        provider: The catalog's name of the provider.
+        prefix: The adapter that speaks to it: vLLM is the `openai` adapter with a base URL.
+        model: The model name, as the provider spells it.
+        base_url: The address that is passed on; None only for Gemini, which takes none.
+        origin: Where the call goes (`https://host:port`), and what the key is bound to.
+        api_key: The key; the literal `not-needed` where the backend takes none.
+        limits: Time-out and retries.
+    """
+
+    provider: ServingBackend
+    prefix: str
+    model: str
+    base_url: str | None
+    origin: str
+    api_key: SecretStr
+    limits: CallLimits
+
+    def __str__(self) -> str:
+        """Give the native model reference, e.g. `deepseek:deepseek-v4-flash`."""
+        return f"{self.prefix}:{self.model}"

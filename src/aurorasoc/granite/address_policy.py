@@ -1,0 +1,133 @@
+"""Which addresses a connection may go to. What is judged is the resolved address.
+
+A name proves nothing: it may lead anywhere, and elsewhere a moment later. So the addresses are
+judged when a base URL is set, and again at each connection, which goes to what was judged.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from collections.abc import Iterable
+from dataclasses import dataclass
+from ipaddress import (
+    IPv4Address,
+    IPv4Network,
+    IPv6Address,
+    IPv6Network,
+    ip_address,
+    ip_network,
+)
+from typing import Final
+
+Network = IPv4Network | IPv6Network
+Address = IPv4Address | IPv6Address
+
+RESOLVE_SECONDS: Final = 2.0
+
+_NEVER: Final = tuple(
+    ip_network(n)
+    for n in (
+        "0.0.0.0/8",  # this network (RFC 791)
+        "100.100.100.200/32",  # a cloud's metadata service
+        "168.63.129.16/32",  # a cloud's platform address
+        "169.254.0.0/16",  # link-local (RFC 3927), metadata services among them
+        "192.0.0.0/24",  # protocol assignments (RFC 6890)
+        "224.0.0.0/3",  # multicast, reserved, broadcast
+        "::/128",
+        "fd00:ec2::/32",  # a cloud's metadata service
+        "fe80::/10",
+        "ff00::/8",
+    )
+)
+_INSIDE: Final = tuple(
+    ip_network(n)
+    for n in (
+        "10.0.0.0/8",
+        "100.64.0.0/10",  # shared address space (RFC 6598)
+        "127.0.0.0/8",
+        "172.16.0.0/12",
+        "192.168.0.0/16",
+        "198.18.0.0/15",  # benchmarking (RFC 2544)
+        "::1/128",
+        "fc00::/7",
+        "fec0::/10",
+    )
+)
+_NAT64: Final = IPv6Network("64:ff9b::/96")
+
+
+@dataclass(frozen=True, slots=True)
+class AddressPolicy:
+    """What one kind of connection may reach. Hashable: connections are pooled by it.
+
+    Attributes:
+        only: Nothing but these networks; None: by the two fields below.
+        inside_allowed: Whether loopback and private ranges may be reached.
+        allowed_hosts: `AURORA_ALLOWED_HOSTS`: reached even where they are inside.
+    """
+
+    only: tuple[Network, ...] | None = None
+    inside_allowed: bool = False
+    allowed_hosts: tuple[str, ...] = ()
+
+    def refusal(self, host: str, addresses: Iterable[str]) -> str | None:
+        """Say why a host may not be reached at these addresses; None where it may.
+
+        A host with several addresses is judged by the worst of them.
+        """
+        for text in addresses:
+            why = self._why_not(host.lower(), text)
+            if why:
+                return why
+        return None
+
+    def _why_not(self, host: str, text: str) -> str | None:
+        address = _innermost(ip_address(text.split("%", 1)[0]))
+        if self.only is not None:
+            if _within(address, self.only):
+                return None
+            return f"{host} leads to an address outside LLM_LOCAL_NETWORKS"
+        if _within(address, _NEVER):
+            return f"{host} leads to a link-local, metadata or reserved address, never allowed"
+        if not _within(address, _INSIDE) or self.inside_allowed or host in self.allowed_hosts:
+            return None
+        return (
+            f"{host} leads to a loopback or private address; if that is meant, name the host in "
+            "AURORA_ALLOWED_HOSTS"
+        )
+
+
+async def resolve(host: str, port: int) -> list[str]:
+    """Give a host's addresses, in the resolver's order; empty where it has none.
+
+    Args:
+        host: A name, or an address, which stands for itself.
+        port: Where it will be reached.
+    """
+    try:
+        return [str(ip_address(host.strip("[]")))]
+    except ValueError:
+        pass
+    try:
+        async with asyncio.timeout(RESOLVE_SECONDS):
+            found = await asyncio.get_running_loop().getaddrinfo(
+                host, port, type=socket.SOCK_STREAM
+            )
+    except (OSError, TimeoutError, UnicodeError):
+        return []
+    return list(dict.fromkeys(str(entry[4][0]) for entry in found))
+
+
+def _innermost(address: Address) -> Address:
+    """Unwrap IPv4 from mapped (RFC 4291), 6to4 (RFC 3056) and NAT64 (RFC 6052) addresses."""
+    if isinstance(address, IPv6Address):
+        if address in _NAT64:
+            return IPv4Address(int(address) & 0xFFFFFFFF)
+        inner = address.ipv4_mapped or address.sixtofour
+        return inner if inner is not None else address
+    return address
+
+
+def _within(address: Address, networks: Iterable[Network]) -> bool:
+    return any(address.version == n.version and address in n for n in networks)

@@ -1,0 +1,153 @@
+"""Which backend is in force, and the reference to its model.
+
+An explicit choice is never probed and never replaced. Only `auto` probes, and only local
+backends: vLLM first, else Ollama (docs/decisions/005). What a probe found is kept for 60 s.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Final
+
+from pydantic import SecretStr
+
+from aurorasoc.config.snapshot import ProviderConfig, Snapshot
+from aurorasoc.config.vocabulary import AUTO, Role, ServingBackend
+from aurorasoc.errors import BackendUnavailable, NoModelConfigured, ProviderNotReady
+from aurorasoc.granite import ModelReference
+from aurorasoc.granite.catalog import CATALOG
+
+CACHE_SECONDS: Final = 60.0
+PROBE_SECONDS: Final = 2.0
+NOT_NEEDED: Final = SecretStr("not-needed")
+"""What keyless backends get: adapters replace an empty key by an ambient one."""
+
+Probe = Callable[[str], Awaitable[bool]]
+Clock = Callable[[], float]
+
+
+@dataclass(frozen=True, slots=True)
+class _Finding:
+    backend: ServingBackend | None
+    expires: float
+
+
+_findings: dict[tuple[str, str], _Finding] = {}
+
+
+def reset_resolution_cache() -> None:
+    """Forget what was probed: the next use of `auto` probes anew."""
+    _findings.clear()
+
+
+async def refresh_resolution(
+    snapshot: Snapshot, probe: Probe | None = None, clock: Clock = time.monotonic
+) -> None:
+    """Probe the local backends, unless that was done within the last 60 s.
+
+    Args:
+        snapshot: Names their addresses.
+        probe: Answers whether a URL gives 200; None is a real HTTP request.
+        clock: Gives seconds that never go backwards.
+    """
+    addresses = _addresses(snapshot)
+    known = _findings.get(addresses)
+    if known is not None and known.expires > clock():
+        return
+    vllm, ollama = addresses
+    answers = probe or _answers
+    backend = None
+    if vllm and await answers(f"{vllm}/health"):
+        backend = ServingBackend.VLLM
+    elif ollama and await answers(f"{ollama}/api/tags"):
+        backend = ServingBackend.OLLAMA
+    _findings[addresses] = _Finding(backend, clock() + CACHE_SECONDS)
+
+
+def active_backend(snapshot: Snapshot) -> ServingBackend:
+    """Give the backend in force.
+
+    Raises:
+        BackendUnavailable: The choice is `auto` and no local backend answered.
+    """
+    if snapshot.requested.value == AUTO:
+        return local_backend(snapshot)
+    return ServingBackend(snapshot.requested.value)
+
+
+def local_backend(snapshot: Snapshot) -> ServingBackend:
+    """Give the local backend that was found last, whatever is active.
+
+    Raises:
+        BackendUnavailable: Neither answered; both addresses are in the message.
+    """
+    addresses = _addresses(snapshot)
+    known = _findings.get(addresses)
+    if known is not None and known.backend is not None:
+        return known.backend
+    vllm, ollama = (address or "no address" for address in addresses)
+    detail = (
+        f"Neither vLLM ({vllm}/health) nor Ollama ({ollama}/api/tags) answers. "
+        "Start one of them, set its base URL, or choose a provider."
+    )
+    raise BackendUnavailable(detail)
+
+
+def model_reference(snapshot: Snapshot, backend: ServingBackend, role: Role) -> ModelReference:
+    """Give the reference to a backend's model for a role.
+
+    Raises:
+        NoModelConfigured: There is no model name.
+        ProviderNotReady: Calls can't be made; the message holds every problem.
+    """
+    config = snapshot.providers[backend]
+    require_ready(config)
+    model = config.orchestrator_model if role == "orchestrator" else config.model
+    return ModelReference(
+        provider=backend,
+        prefix=CATALOG[backend].prefix,
+        model=model.value or "",
+        base_url=config.base_url.value,
+        origin=config.origin or "",
+        api_key=config.credential.api_key or NOT_NEEDED,
+        limits=snapshot.limits,
+    )
+
+
+def require_ready(config: ProviderConfig) -> None:
+    """Refuse a provider that can't take calls.
+
+    Raises:
+        NoModelConfigured: There is no model name.
+        ProviderNotReady: Any other problem.
+    """
+    for problem in config.problems:
+        if problem.code == NoModelConfigured.code:
+            raise NoModelConfigured(problem.detail)
+    if config.problems:
+        raise ProviderNotReady(" ".join(problem.detail for problem in config.problems))
+
+
+def _addresses(snapshot: Snapshot) -> tuple[str, str]:
+    vllm, ollama = (
+        snapshot.providers[ServingBackend.VLLM],
+        snapshot.providers[ServingBackend.OLLAMA],
+    )
+    return vllm.origin or "", ollama.origin or ""
+
+
+async def _answers(url: str) -> bool:
+    import httpx  # noqa: PLC0415 - only `auto` needs it, and never before the API is ready
+
+    try:
+        async with (
+            asyncio.timeout(PROBE_SECONDS),  # httpx's own starts anew with every byte
+            httpx.AsyncClient(timeout=PROBE_SECONDS, trust_env=False) as client,
+            client.stream("GET", url) as answer,
+        ):
+            return answer.status_code == httpx.codes.OK
+    except (httpx.HTTPError, httpx.InvalidURL, TimeoutError):
+        return False

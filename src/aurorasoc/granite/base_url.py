@@ -1,0 +1,101 @@
+"""What a base URL means: its one spelling, and the origin it leads to.
+
+Two parsers that read one address differently are how keys leave for the wrong host, so an
+address with more than one reading is refused rather than repaired.
+"""
+
+from __future__ import annotations
+
+import re
+from ipaddress import ip_address
+from typing import Final
+from urllib.parse import urlsplit
+
+from aurorasoc.errors import InvalidInput
+from aurorasoc.granite.catalog import ProviderSpec
+
+_DEFAULT_PORTS: Final = {"http": 80, "https": 443}
+_PLAIN = re.compile(r"[A-Za-z0-9:/._~\-\[\]]+")
+_AUTHORITY = re.compile(r"(\[[0-9A-Fa-f:.]*:[0-9A-Fa-f:.]*\]|[^:\[\]]+)(:[0-9]{1,5})?")
+_LABEL = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
+_DOT_SEGMENT = re.compile(r"/\.{1,2}(/|$)")
+_NUMERIC_LABEL = re.compile(r"(0x[0-9a-f]*|[0-9]+)")
+_MAX_LENGTH: Final = 2048
+_MAX_HOST_LENGTH: Final = 253
+
+
+def normalise_base_url(spec: ProviderSpec, text: str) -> str:
+    """Bring a base URL into the one form that the adapter wants.
+
+    `https://gateway.example/v1/` and `https://gateway.example` both become
+    `https://gateway.example/v1` for a provider whose API root is `/v1`; a path of one's own
+    (`https://gateway.example/openai/v1`) is kept.
+
+    Args:
+        spec: The provider it is for.
+        text: The address as someone wrote it.
+
+    Raises:
+        InvalidInput: It isn't an address this provider can use. The text isn't repeated.
+    """
+    if spec.base_url_support == "none":
+        detail = f"{spec.label} takes no base URL: leave base_url blank."
+        raise InvalidInput(detail)
+    scheme, host, port = _parts(text)
+    path = re.sub(r"/{2,}", "/", urlsplit(text.strip()).path).rstrip("/")
+    while spec.adapter_root and path.endswith(spec.adapter_root):
+        path = path.removesuffix(spec.adapter_root)
+    path = path or spec.root_path
+    shown_port = "" if port == _DEFAULT_PORTS[scheme] else f":{port}"
+    return f"{scheme}://{_bracketed(host)}{shown_port}{path}"
+
+
+def origin_of(text: str) -> str:
+    """Give scheme, lower-case host and explicit port: `https://api.deepseek.com:443`.
+
+    Raises:
+        InvalidInput: The address has no single reading.
+    """
+    scheme, host, port = _parts(text)
+    return f"{scheme}://{_bracketed(host)}:{port}"
+
+
+def host_of(origin: str) -> str:
+    """Give an origin's host, without brackets."""
+    return urlsplit(origin).hostname or ""
+
+
+def _parts(text: str) -> tuple[str, str, int]:
+    url = text.strip()
+    if len(url) > _MAX_LENGTH or not _PLAIN.fullmatch(url) or _DOT_SEGMENT.search(url):
+        detail = (
+            "base_url must be a plain http:// or https:// address: no spaces, user names, "
+            "queries, fragments, escapes, dot segments or non-ASCII characters."
+        )
+        raise InvalidInput(detail)
+    try:
+        split = urlsplit(url)
+        scheme, host, port = split.scheme, split.hostname, split.port
+        single = _AUTHORITY.fullmatch(split.netloc) is not None
+    except ValueError:
+        scheme, host, port, single = "", None, None, False
+    if scheme not in _DEFAULT_PORTS or not single or not _is_host(host or "") or port == 0:
+        detail = "base_url must begin with http:// or https:// and name a host."
+        raise InvalidInput(detail)
+    return scheme, (host or "").rstrip("."), port or _DEFAULT_PORTS[scheme]
+
+
+def _is_host(host: str) -> bool:
+    """Accept names and canonical addresses; refuse `2130706433`, `127.1` and `0x7f.1`."""
+    try:
+        ip_address(host)
+    except ValueError:
+        name = host.removesuffix(".")
+        labels = name.split(".")
+        plain = len(name) <= _MAX_HOST_LENGTH and all(map(_LABEL.fullmatch, labels))
+        return plain and not _NUMERIC_LABEL.fullmatch(labels[-1])
+    return "%" not in host
+
+
+def _bracketed(host: str) -> str:
+    return f"[{host}]" if ":" in host else host

@@ -1,0 +1,150 @@
+"""The providers: one row each. A new provider is one row here and one class of settings."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final, Literal
+
+from aurorasoc.config.vocabulary import ServingBackend
+from aurorasoc.errors import UnknownProvider
+
+
+@dataclass(frozen=True, slots=True)
+class ProviderSpec:
+    """What is true of a provider whatever its configuration.
+
+    Attributes:
+        prefix: BeeAI's adapter name.
+        label: The provider's name as its vendor writes it.
+        variables: Prefix of its environment variables.
+        key: Whether it takes a key: `required`, `optional` or `none`.
+        base_url_support: Whether it takes a base URL.
+        default_base_url: Where calls go when nothing else is said.
+        default_model: The specialist model when nothing else is said.
+        default_orchestrator_model: None: the specialist model serves.
+        may_be_local: Whether its calls can stay on the site's own networks.
+        root_path: What a base URL without a path of its own gets, as the adapter wants it.
+        adapter_root: What the adapter appends itself, and a base URL therefore must not end in.
+        json_schema: Whether it takes a JSON schema as response format; else only "some JSON".
+        best_for: One line for the inventory.
+    """
+
+    provider: ServingBackend
+    prefix: str
+    label: str
+    variables: str
+    key: Literal["required", "optional", "none"]
+    base_url_support: Literal["none", "optional", "required"]
+    default_base_url: str
+    default_model: str
+    best_for: str
+    default_orchestrator_model: str | None = None
+    may_be_local: bool = False
+    json_schema: bool = True
+    root_path: str = ""
+    adapter_root: str = ""
+
+    @property
+    def needs_key(self) -> bool:
+        """Whether calls fail without a key."""
+        return self.key == "required"
+
+    def variable(self, field: str) -> str:
+        """Name the environment variable of a field, e.g. `LLM_DEEPSEEK_MODEL`."""
+        return f"{self.variables}{field.upper()}"
+
+
+_ROWS: Final = (
+    ProviderSpec(
+        ServingBackend.OLLAMA,
+        prefix="ollama",
+        label="Ollama",
+        variables="LLM_OLLAMA_",
+        key="none",
+        base_url_support="required",
+        default_base_url="http://localhost:11434",
+        default_model="granite4:8b",
+        default_orchestrator_model="granite4:dense",
+        may_be_local=True,
+        adapter_root="/v1",
+        best_for="local inference on a workstation or a small server",
+    ),
+    ProviderSpec(
+        ServingBackend.VLLM,
+        prefix="openai",
+        label="vLLM",
+        variables="LLM_VLLM_",
+        key="optional",
+        base_url_support="required",
+        default_base_url="http://localhost:8000/v1",
+        default_model="granite-soc-specialist",
+        may_be_local=True,
+        root_path="/v1",
+        best_for="local inference on GPUs, for restricted data",
+    ),
+    ProviderSpec(
+        ServingBackend.OPENAI,
+        prefix="openai",
+        label="OpenAI or compatible",
+        variables="LLM_OPENAI_COMPATIBLE_",
+        key="required",
+        base_url_support="optional",
+        default_base_url="https://api.openai.com/v1",
+        default_model="gpt-4o",
+        root_path="/v1",
+        best_for="OpenAI, and gateways that speak its protocol",
+    ),
+    ProviderSpec(
+        ServingBackend.DEEPSEEK,
+        prefix="deepseek",
+        label="DeepSeek",
+        variables="LLM_DEEPSEEK_",
+        key="required",
+        base_url_support="optional",
+        default_base_url="https://api.deepseek.com",
+        default_model="deepseek-v4-flash",
+        default_orchestrator_model="deepseek-v4-pro",
+        json_schema=False,
+        best_for="low-cost hosted reasoning",
+    ),
+    ProviderSpec(
+        ServingBackend.GEMINI,
+        prefix="gemini",
+        label="Gemini",
+        variables="LLM_GEMINI_",
+        key="required",
+        base_url_support="none",
+        default_base_url="https://generativelanguage.googleapis.com",
+        default_model="gemini-2.5-pro",
+        best_for="long context: large logs and many documents at once",
+    ),
+    ProviderSpec(
+        ServingBackend.ANTHROPIC,
+        prefix="anthropic",
+        label="Anthropic",
+        variables="LLM_ANTHROPIC_",
+        key="required",
+        base_url_support="optional",
+        default_base_url="https://api.anthropic.com",
+        default_model="claude-sonnet-4-6",
+        adapter_root="/v1",
+        best_for="careful reasoning and tool use",
+    ),
+)
+
+CATALOG: Final = {row.provider: row for row in _ROWS}
+"""Every provider, by name."""
+
+
+def spec_of(name: str) -> ProviderSpec:
+    """Look a provider up by its name in a URL or on a command line.
+
+    Raises:
+        UnknownProvider: No row has that name.
+    """
+    try:
+        return CATALOG[ServingBackend(name)]
+    except ValueError:
+        known = ", ".join(CATALOG)
+    detail = f"There is no such provider. Known are: {known}."
+    raise UnknownProvider(detail)

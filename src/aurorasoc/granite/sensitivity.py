@@ -1,0 +1,114 @@
+"""TLP label and locality of the backend → allowed, rerouted or refused (architecture, §3.5).
+
+An address proves the next hop only: a relay behind a private address may pass data on.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from urllib.parse import urlsplit
+
+from aurorasoc.config.snapshot import Snapshot
+from aurorasoc.config.vocabulary import AUTO, ServingBackend, Tlp
+from aurorasoc.errors import TlpRefused
+from aurorasoc.granite.address_policy import AddressPolicy, Network, resolve
+from aurorasoc.granite.backend_resolution import active_backend, local_backend
+from aurorasoc.granite.catalog import CATALOG
+
+Networks = Sequence[Network]
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """Where a request goes.
+
+    Attributes:
+        backend: Who answers.
+        restricted: Whether the call must prove, when it is made, that it stays local.
+    """
+
+    backend: ServingBackend
+    restricted: bool
+
+
+def route(snapshot: Snapshot, tlp: Tlp | None) -> Route:
+    """Choose the backend for a label.
+
+    Raises:
+        TlpRefused: The request has no label and `LLM_REQUIRE_TLP` is set.
+        BackendUnavailable: The label needs a local backend and none answers.
+    """
+    policy = snapshot.policy
+    if tlp is None and policy.require_tlp.value:
+        detail = "LLM_REQUIRE_TLP is set: label the request with tlp, CLEAR to RED."
+        raise TlpRefused(detail)
+    if tlp is None or tlp.rank <= policy.hosted_max_tlp.value.rank:
+        return Route(active_backend(snapshot), restricted=False)
+    return Route(_backend_for_restricted(snapshot), restricted=True)
+
+
+def needs_resolution(snapshot: Snapshot, tlp: Tlp | None) -> bool:
+    """Whether `route` stands on a probe of the local backends."""
+    requested, policy = snapshot.requested.value, snapshot.policy
+    if requested == AUTO:
+        return True
+    restricted = tlp is not None and tlp.rank > policy.hosted_max_tlp.value.rank
+    active_is_hosted = not CATALOG[ServingBackend(requested)].may_be_local
+    return restricted and active_is_hosted and policy.local_backend.value == AUTO
+
+
+def _backend_for_restricted(snapshot: Snapshot) -> ServingBackend:
+    """The active backend where it may be local; else the one that the policy names."""
+    requested, choice = snapshot.requested.value, snapshot.policy.local_backend.value
+    if requested != AUTO and CATALOG[ServingBackend(requested)].may_be_local:
+        return ServingBackend(requested)
+    return local_backend(snapshot) if choice == AUTO else ServingBackend(choice)
+
+
+async def require_local(
+    backend: ServingBackend, origin: str, networks: Networks, proxies: Mapping[str, str]
+) -> None:
+    """Refuse a call that would leave.
+
+    Raises:
+        TlpRefused: The backend isn't local at this moment; the message says why.
+    """
+    why = await why_not_local(backend, origin, networks, proxies)
+    if why:
+        detail = f"The label needs a local backend, and {why}."
+        raise TlpRefused(detail)
+
+
+async def why_not_local(
+    backend: ServingBackend, origin: str, networks: Networks, proxies: Mapping[str, str]
+) -> str | None:
+    """Say why a backend's data leaves the host's networks; None where it stays.
+
+    Args:
+        backend: Only ollama and vllm may be local at all.
+        origin: Where it is reached.
+        networks: `LLM_LOCAL_NETWORKS`.
+        proxies: The environment's; a host that a proxy resolves is never local.
+    """
+    if not CATALOG[backend].may_be_local:
+        return f"{backend} is a hosted provider"
+    parts = urlsplit(origin)
+    host = parts.hostname or ""
+    if _proxied(parts.scheme, host, proxies):
+        return "a proxy stands between this host and the backend"
+    addresses = await resolve(host, parts.port or 0)
+    if not addresses:
+        return f"{host} can't be resolved here"
+    return AddressPolicy(only=tuple(networks)).refusal(host, addresses)
+
+
+def _proxied(scheme: str, host: str, proxies: Mapping[str, str]) -> bool:
+    if not (proxies.get(scheme) or proxies.get("all")):
+        return False
+    return not any(_exempts(name.strip(), host) for name in proxies.get("no", "").split(","))
+
+
+def _exempts(name: str, host: str) -> bool:
+    """Whether every client reads a `NO_PROXY` name so: `.lan` covers `a.lan`, never `vlan`."""
+    return name in {"*", host} or (name != "" and host.endswith(f".{name.removeprefix('.')}"))

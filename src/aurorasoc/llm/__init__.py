@@ -1,0 +1,1 @@
+"""From what was configured to a live ChatModel."""

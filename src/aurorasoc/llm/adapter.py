@@ -1,0 +1,294 @@
+"""The only importer of litellm and BeeAI's adapters.
+
+It guards their import, passes every argument explicitly, and lets none of their exceptions
+out (docs/decisions/024).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import json
+import os
+import ssl
+import threading
+from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager
+from functools import cache
+from importlib import import_module
+from typing import TYPE_CHECKING, Any, Final
+
+from aurorasoc.config.settings.ambient import ambient_overrides
+from aurorasoc.core.logs import quieten_libraries
+from aurorasoc.errors import (
+    AuroraError,
+    AuthFailed,
+    BadResponse,
+    ModelCallError,
+    ModelNotFound,
+    ProviderNotReady,
+    ProviderRateLimited,
+    ProviderUnreachable,
+    QuotaExceeded,
+    TlsError,
+)
+from aurorasoc.granite import ModelReference
+from aurorasoc.granite.address_policy import AddressPolicy
+from aurorasoc.granite.catalog import CATALOG
+from aurorasoc.llm.calls import CallSite, timed_out
+from aurorasoc.llm.outbound import judged_transport, verifying_context
+
+if TYPE_CHECKING:
+    from beeai_framework.backend.chat import ChatModel
+
+_AT_IMPORT: Final = {
+    "LITELLM_LOCAL_MODEL_COST_MAP": "True",  # its price map is not fetched
+    "LITELLM_LOCAL_ANTHROPIC_BETA_HEADERS": "True",  # nor this list
+    "PYTHON_DOTENV_DISABLED": "1",  # no `.env` is loaded, by litellm or by BeeAI
+}
+
+_OPENAI_CLIENTS: Final = frozenset({"openai", "ollama"})
+"""Adapters whose calls litellm makes through the OpenAI SDK."""
+
+_importing = threading.Lock()
+
+
+async def load() -> None:
+    """Import the libraries in a thread, once: 3 to 6 s that the loop need not stand still."""
+    if not _loaded():
+        await asyncio.to_thread(_import_libraries)
+
+
+def build(site: CallSite) -> ChatModel:
+    """Build the ChatModel for a reference: every argument explicit, nothing ambient.
+
+    Raises:
+        ProviderNotReady: A variable in the environment would alter its calls.
+    """
+    _import_libraries()
+    reference = site.reference
+    overrides = ambient_overrides(reference.provider)
+    if overrides:
+        detail = (
+            f"{', '.join(overrides)} in the environment would alter calls to {reference.provider}."
+        )
+        raise ProviderNotReady(detail)
+    arguments: dict[str, Any] = {
+        "api_key": reference.api_key.get_secret_value(),  # unwrapped here, and nowhere else
+        "settings": {
+            "timeout": reference.limits.timeout,
+            "extra_headers": {},
+            "client": _client(reference, site.reach),
+        },
+    }
+    if CATALOG[reference.provider].base_url_support != "none":
+        arguments["base_url"] = reference.base_url
+    spec = CATALOG[reference.provider]
+    adapter = _guarded_class(spec.prefix, json_schema=spec.json_schema)
+    model: ChatModel = adapter(reference.model, **arguments)
+    model.aurora_site = site  # type: ignore[attr-defined]  # declared by the mixed-in _Boundary
+    return model
+
+
+async def close() -> None:
+    """Close the connections that are kept open."""
+    handlers = [_handler(reach) for reach in _reaches]
+    _reaches.clear()
+    _handler.cache_clear()
+    for handler in handlers:
+        await handler.close()
+    if _loaded():
+        await import_module("litellm").close_litellm_async_clients()
+
+
+_reaches: set[AddressPolicy | None] = set()
+
+
+def _client(reference: ModelReference, reach: AddressPolicy | None) -> Any:  # noqa: ANN401 - litellm's
+    """Give the client that a reference's calls go through: pooled, and deaf to redirects."""
+    handler = _handler(reach)
+    _reaches.add(reach)
+    if reference.prefix not in _OPENAI_CLIENTS:
+        return handler
+    client = import_module("openai").AsyncOpenAI(
+        api_key=reference.api_key.get_secret_value(),  # the same key, at the same last moment
+        base_url=f"{reference.base_url}{CATALOG[reference.provider].adapter_root}",
+        http_client=handler.client,
+        max_retries=0,
+        timeout=reference.limits.timeout,
+    )
+    client.organization = client.project = None  # what it took from the environment
+    return client
+
+
+@cache
+def _handler(reach: AddressPolicy | None) -> Any:  # noqa: ANN401 - litellm's
+    """Give the pooled HTTP client for one kind of connection."""
+    handlers = import_module("litellm.llms.custom_httpx.http_handler")
+    return handlers.AsyncHTTPHandler(
+        transport=judged_transport(reach) if reach is not None else None,
+        ssl_verify=verifying_context(),
+        follow_redirects=False,
+    )
+
+
+class _Boundary:
+    """Mixed in before an adapter's class: every call passes its `CallSite`."""
+
+    aurora_site: CallSite
+
+    async def _create(self, *args: Any) -> Any:  # noqa: ANN401 - the adapter's own types
+        create = super()._create  # type: ignore[misc]  # the adapter's
+        return await self.aurora_site.call(lambda: create(*args))
+
+    async def _create_stream(self, *args: Any) -> AsyncIterator[Any]:
+        create = super()._create_stream  # type: ignore[misc]  # the adapter's
+        async for piece in self.aurora_site.stream(lambda: create(*args)):
+            yield piece
+
+
+class _JsonObject:
+    """Mixed in for a vendor that takes no JSON schema: the schema goes into the prompt."""
+
+    def _transform_input(self, *args: Any) -> dict[str, Any]:
+        request: dict[str, Any] = super()._transform_input(*args)  # type: ignore[misc]
+        wanted = request.get("response_format")
+        if isinstance(wanted, dict) and wanted.get("type") == "json_schema":
+            schema = json.dumps(wanted["json_schema"]["schema"])
+            order = f"Answer with one JSON object that fits this JSON schema: {schema}"
+            request["messages"] = [*request["messages"], {"role": "system", "content": order}]
+            request["response_format"] = {"type": "json_object"}
+        return request
+
+
+@cache
+def _guarded_class(prefix: str, *, json_schema: bool) -> Any:  # noqa: ANN401 - the adapter's class
+    from beeai_framework.backend.utils import load_model  # noqa: PLC0415 - behind the guard
+
+    adapter: type = load_model(prefix, "chat")
+    bases = (_Boundary, adapter) if json_schema else (_Boundary, _JsonObject, adapter)
+    return type(f"Guarded{adapter.__name__}", bases, {})
+
+
+def _import_libraries() -> None:
+    """Import once; whoever comes meanwhile waits, so that nobody imports unguarded."""
+    with _importing:
+        _import_guarded()
+
+
+@cache
+def _import_guarded() -> None:
+    with _guarded_environment(), _collector_off():
+        litellm: Any = import_module("litellm")
+        for prefix in {spec.prefix for spec in CATALOG.values()}:
+            import_module(f"beeai_framework.adapters.{prefix}.backend.chat")
+        # It is read at its first use, from the internet, unless that is here.
+        import_module("litellm.anthropic_beta_headers_manager").get_provider_name("anthropic")
+    litellm.disable_hf_tokenizer_download = True
+    litellm.telemetry = False
+    quieten_libraries()
+
+
+def _loaded() -> bool:
+    return _import_guarded.cache_info().currsize > 0
+
+
+@contextmanager
+def _guarded_environment() -> Iterator[None]:
+    """Set the variables for the time of the import; a host's own `.env` loading stays."""
+    before = {name: os.environ.get(name) for name in _AT_IMPORT}
+    os.environ.update(_AT_IMPORT)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                os.environ.pop(name, None)
+            else:
+                os.environ[name] = value
+
+
+@contextmanager
+def _collector_off() -> Iterator[None]:
+    """The import makes a million objects that stay: collecting meanwhile stalls the loop."""
+    enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.freeze()
+        if enabled:
+            gc.enable()
+
+
+def translate(error: Exception, reference: ModelReference) -> AuroraError:
+    """Make one of our errors of an adapter's: its class and status count, its text is not kept."""
+    chain = list(_chain(error))
+    for cause in chain:
+        if isinstance(cause, AuroraError):
+            return cause
+    leaf, said = _classify(chain)
+    if leaf is None:
+        return timed_out(reference)
+    detail = said.format(provider=reference.provider, model=reference.model)
+    return leaf(detail, provider=reference.provider, model=reference.model)
+
+
+_Leaf = type[ModelCallError] | None
+
+_BY_STATUS: Final[dict[int, tuple[_Leaf, str]]] = {
+    401: (AuthFailed, "{provider} refused the key. Enter a valid one."),
+    402: (QuotaExceeded, "The account at {provider} has no balance left. Top it up there."),
+    403: (AuthFailed, "{provider} refused the key for {model}. Check what it may do."),
+    404: (ModelNotFound, "{provider} doesn't know the model {model}. Set another one."),
+    408: (None, ""),
+    429: (ProviderRateLimited, "{provider} limits the rate. Try again in a while."),
+    502: (ProviderUnreachable, "A gateway before {provider} can't reach it (502). Try again."),
+    503: (ProviderUnreachable, "{provider} is overloaded or down (503). Try again."),
+    504: (None, ""),
+}
+_TLS = (TlsError, "TLS to {provider} failed: its certificate isn't trusted here (SSL_CERT_FILE).")
+_QUOTA = (QuotaExceeded, "The quota at {provider} is used up. Check the account there.")
+_UNREACHABLE = (ProviderUnreachable, "{provider} can't be reached. Check its address.")
+_BAD = (BadResponse, "{provider} answered something that is not a usable completion.")
+
+_QUOTA_MARKS: Final = ("insufficient_quota", "insufficient balance", "credit balance is too low")
+_KEY_MARKS: Final = ("api key not valid", "api_key_invalid", "invalid api key")
+_TIMEOUT_CLASSES: Final = ("Timeout", "APITimeoutError", "TimeoutError", "ReadTimeout")
+_NETWORK_CLASSES: Final = (
+    "ConnectError",
+    "ClientConnectorError",
+    "ClientConnectionError",
+    "ServerDisconnectedError",
+    "RemoteProtocolError",
+    "ReadError",
+    "ConnectionError",
+    "ClientPayloadError",
+)
+
+
+def _chain(error: BaseException) -> Iterator[BaseException]:
+    """Walk from what was raised to what caused it, each exception once."""
+    seen: set[int] = set()
+    current: BaseException | None = error
+    while current is not None and id(current) not in seen:
+        seen.add(id(current))
+        yield current
+        current = current.__cause__ or current.__context__
+
+
+def _classify(chain: list[BaseException]) -> tuple[_Leaf, str]:
+    text = " ".join(str(cause).lower() for cause in chain)
+    names = {cls.__name__ for cause in chain for cls in type(cause).__mro__}
+    if any(isinstance(c, ssl.SSLError) for c in chain) or "certificate verify failed" in text:
+        return _TLS
+    if any(mark in text for mark in _QUOTA_MARKS):
+        return _QUOTA
+    if any(mark in text for mark in _KEY_MARKS):
+        return _BY_STATUS[401]
+    if names & set(_TIMEOUT_CLASSES):
+        return None, ""
+    if names & set(_NETWORK_CLASSES) or "connection error" in text or "cannot connect" in text:
+        return _UNREACHABLE
+    status = next((s for c in chain if isinstance(s := getattr(c, "status_code", None), int)), 0)
+    return _BY_STATUS.get(status, _BAD)

@@ -1,0 +1,146 @@
+"""The use cases of an admin: look, switch, set and delete keys, test."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from pydantic import SecretStr
+
+from aurorasoc.config.settings import Settings
+from aurorasoc.config.settings.ambient import proxies
+from aurorasoc.config.snapshot import Snapshot
+from aurorasoc.config.vocabulary import AUTO, Role, ServingBackend
+from aurorasoc.core.audit import AuditEvent, AuditSink
+from aurorasoc.core.database import Database
+from aurorasoc.errors import DatabaseUnavailable
+from aurorasoc.granite.backend_resolution import refresh_resolution
+from aurorasoc.granite.base_url import normalise_base_url
+from aurorasoc.granite.catalog import CATALOG, spec_of
+from aurorasoc.granite.sensitivity import why_not_local
+from aurorasoc.llm import edits
+from aurorasoc.llm.adoption import Adoption
+from aurorasoc.llm.change import Change, Changer
+from aurorasoc.llm.inventory import Seen, active_of, inventory_of, provider_row
+from aurorasoc.llm.pool import ModelPool
+from aurorasoc.llm.probe import ProbeResult, probe
+from aurorasoc.llm.reach import require_allowed
+from aurorasoc.llm.traffic import TrafficLedger
+
+
+@dataclass(frozen=True, slots=True)
+class Admin:
+    """What can be asked of the configuration. Every call names who asks."""
+
+    settings: Settings
+    database: Database
+    adoption: Adoption
+    changer: Changer
+    audit: AuditSink
+    pool: ModelPool
+    ledger: TrafficLedger
+
+    async def inventory(self) -> dict[str, Any]:
+        """Give all providers, the active choice and the policy, from memory."""
+        snapshot = self.adoption.snapshot
+        await self._resolve(snapshot)
+        seen = {provider: await self._seen(snapshot, provider) for provider in CATALOG}
+        return inventory_of(snapshot, seen, self.adoption.stale_since)
+
+    async def switch(
+        self, wanted: edits.Configuration, *, actor: str, if_match: int | None = None
+    ) -> dict[str, Any]:
+        """Make a provider active, and configure it.
+
+        Raises:
+            UnknownProvider, Conflict, RevisionMismatch, InvalidInput, Unavailable
+        """
+        if wanted.provider != AUTO:
+            await self._require_reachable(wanted)
+        change = edits.switch(self.settings, wanted)
+        return await self._apply(change, actor, if_match)
+
+    async def reset(self, *, actor: str, if_match: int | None = None) -> dict[str, Any]:
+        """Go back to the boot defaults; keys and policy stay."""
+        return await self._apply(edits.reset(), actor, if_match)
+
+    async def set_key(
+        self, name: str, api_key: SecretStr, *, actor: str, if_match: int | None = None
+    ) -> dict[str, Any]:
+        """Store a key for the provider's effective origin."""
+        provider = spec_of(name).provider
+        return await self._apply(edits.set_key(provider, api_key), actor, if_match)
+
+    async def delete_key(
+        self, name: str, *, actor: str, if_match: int | None = None
+    ) -> dict[str, Any]:
+        """Remove a stored key."""
+        provider = spec_of(name).provider
+        return await self._apply(edits.delete_key(provider), actor, if_match)
+
+    async def test(self, name: str, *, role: Role, actor: str) -> ProbeResult:
+        """Test a provider, active or not, on the path that production uses.
+
+        Audited before anything is sent, and with the outcome.
+
+        Raises:
+            UnknownProvider: There is no such provider.
+            NoModelConfigured, ProviderNotReady: There is nothing to send.
+            AuditUnavailable, DatabaseUnavailable: It can't be audited; nothing was sent.
+        """
+        from aurorasoc.llm import adapter  # noqa: PLC0415 - its libraries cost seconds
+
+        provider = spec_of(name).provider
+        await adapter.load()
+        binding = self.pool.of_provider(provider, role, self.adoption.snapshot)
+        asked = {"role": role, "model": binding.reference.model, "origin": binding.reference.origin}
+        await self.record(AuditEvent(actor, "llm.test.started", provider.value, asked))
+        result = await probe(binding)
+        outcome = {key: value for key, value in asdict(result).items() if key != "provider"}
+        await self.record(AuditEvent(actor, "llm.test.finished", provider.value, outcome))
+        return result
+
+    async def record(self, event: AuditEvent) -> None:
+        """Write an entry that belongs to no change.
+
+        Raises:
+            AuditUnavailable, DatabaseUnavailable: It isn't written.
+        """
+        async with self.database.transaction() as session:
+            await self.audit.append(session, event)
+
+    async def _apply(self, change: Change, actor: str, if_match: int | None) -> dict[str, Any]:
+        try:
+            snapshot = await self.changer.apply(change, actor=actor, if_match=if_match)
+        except DatabaseUnavailable:
+            self.adoption.mark_stale()
+            raise
+        await self._resolve(snapshot)
+        return await self._outcome(snapshot, change.target)
+
+    async def _outcome(self, snapshot: Snapshot, target: str) -> dict[str, Any]:
+        row = None
+        if target in CATALOG:
+            provider = ServingBackend(target)
+            row = provider_row(snapshot, provider, await self._seen(snapshot, provider))
+        return {
+            "revision": snapshot.revision,
+            "active": active_of(snapshot),
+            "provider": row,
+        }
+
+    async def _require_reachable(self, wanted: edits.Configuration) -> None:
+        """Judge where a new base URL leads before it is stored; connections judge it again."""
+        spec = spec_of(wanted.provider)
+        if isinstance(wanted.base_url, str):
+            base_url = normalise_base_url(spec, wanted.base_url)
+            await require_allowed(spec.provider, base_url, self.settings.server.allowed_hosts)
+
+    async def _resolve(self, snapshot: Snapshot) -> None:
+        if snapshot.requested.value == AUTO:
+            await refresh_resolution(snapshot)
+
+    async def _seen(self, snapshot: Snapshot, provider: ServingBackend) -> Seen:
+        origin = snapshot.providers[provider].origin or ""
+        why = await why_not_local(provider, origin, self.settings.llm.local_networks, proxies())
+        return Seen(leaves_host=why is not None, last=self.ledger.of(provider))

@@ -1,0 +1,147 @@
+"""The only place where a new Snapshot is read, composed and swapped in."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from dataclasses import dataclass
+
+from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from aurorasoc.config.settings import Settings
+from aurorasoc.config.settings.ambient import ambient_overrides
+from aurorasoc.config.snapshot import Snapshot
+from aurorasoc.core.clock import iso, now_us
+from aurorasoc.core.database import Database
+from aurorasoc.core.keyring import Keyring
+from aurorasoc.core.logs import get_logger
+from aurorasoc.core.redaction import REDACTOR
+from aurorasoc.core.secret_store import SecretStore
+from aurorasoc.core.tables import CredentialRow, RuntimeConfigRow
+from aurorasoc.errors import DatabaseUnavailable
+from aurorasoc.llm.compose import compose
+from aurorasoc.llm.runtime_config import SINGLETON, RuntimeConfig, load_runtime_config
+
+log = get_logger("aurorasoc.adoption")
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """All that is stored, and the snapshot it composes to."""
+
+    runtime: RuntimeConfig
+    rows: dict[str, CredentialRow]
+    snapshot: Snapshot
+
+
+class Adoption:
+    """Holds the snapshot in force.
+
+    Args:
+        settings: The boot defaults.
+        database: Where the runtime configuration stands.
+        store: Where the keys are.
+        keyring: Tags keys for the fingerprint.
+    """
+
+    def __init__(
+        self, settings: Settings, database: Database, store: SecretStore, keyring: Keyring
+    ) -> None:
+        self._settings = settings
+        self._database = database
+        self._store = store
+        self._keyring = keyring
+        self._snapshot: Snapshot | None = None
+        self._adopting = asyncio.Lock()
+        self.stale_since: str | None = None
+
+    @property
+    def snapshot(self) -> Snapshot:
+        """The snapshot in force.
+
+        Raises:
+            DatabaseUnavailable: Nothing was adopted yet: the database never answered.
+        """
+        if self._snapshot is None:
+            detail = "The configuration could not be read yet: the database doesn't answer."
+            raise DatabaseUnavailable(detail)
+        return self._snapshot
+
+    @property
+    def ready(self) -> bool:
+        """Whether a snapshot is in force."""
+        return self._snapshot is not None
+
+    async def adopt(self) -> Snapshot:
+        """Read what is stored and make it the snapshot in force.
+
+        Raises:
+            DatabaseUnavailable: It can't be read. What is in force stays in force, and stale.
+        """
+        async with self._adopting:
+            try:
+                async with self._database.reading() as session:
+                    stored = await self.read(session)
+            except DatabaseUnavailable:
+                self.mark_stale()
+                raise
+            self.stale_since = None
+            self.swap(stored.snapshot)
+            return self.snapshot
+
+    async def follow(self) -> None:
+        """Adopt if another process committed a newer revision; one row is read otherwise.
+
+        Raises:
+            DatabaseUnavailable: The revision can't be read.
+        """
+        if self._snapshot is not None and self.stale_since is None:
+            try:
+                async with self._database.reading() as session:
+                    row = await session.get(RuntimeConfigRow, SINGLETON)
+            except DatabaseUnavailable:
+                self.mark_stale()
+                raise
+            if (row.revision if row else 0) <= self._snapshot.revision:
+                return
+        await self.adopt()
+
+    def mark_stale(self) -> None:
+        """Note that the database doesn't answer, for the inventory to show since when."""
+        self.stale_since = self.stale_since or iso(now_us())
+
+    async def read(self, session: AsyncSession) -> Stored:
+        """Compose what the session sees; in a transaction, what it is about to commit."""
+        runtime = await load_runtime_config(session)
+        rows = {row.provider: row for row in await session.scalars(select(CredentialRow))}
+        reading = await self._store.read(list(rows.values()))
+        snapshot = compose(
+            self._settings,
+            runtime,
+            reading,
+            digest=self._keyring.digest,
+            ambient=ambient_overrides,
+        )
+        return Stored(runtime, rows, snapshot)
+
+    def swap(self, candidate: Snapshot) -> None:
+        """Make a snapshot the one in force, with one assignment and never backwards."""
+        current = self._snapshot
+        if current is not None and candidate.revision < current.revision:
+            return
+        if candidate == current:
+            return
+        REDACTOR.learn(
+            config.credential.api_key.get_secret_value()
+            for config in candidate.providers.values()
+            if config.credential.api_key is not None
+        )
+        self._snapshot = candidate
+        log.info(
+            "adopted",
+            revision=candidate.revision,
+            fingerprint=candidate.fingerprint,
+            backend=str(candidate.requested.value),
+            at=time.time(),
+        )

@@ -1,0 +1,33 @@
+"""What a handle is bound to at one moment."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from aurorasoc.config.vocabulary import Role, Tlp
+from aurorasoc.granite import ModelReference
+
+if TYPE_CHECKING:
+    from beeai_framework.backend.chat import ChatModel
+
+
+@dataclass(frozen=True, slots=True)
+class Binding:
+    """A built model, and why it is this one.
+
+    Attributes:
+        model: The ChatModel that takes the calls.
+        reference: Provider, model name, address and key.
+        revision: The configuration it comes from.
+        role: What it was asked for.
+        tlp: The label of the data it may see.
+        restricted: Whether each call proves that it stays local.
+    """
+
+    model: ChatModel
+    reference: ModelReference
+    revision: int
+    role: Role
+    tlp: Tlp | None
+    restricted: bool

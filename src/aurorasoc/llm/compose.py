@@ -1,0 +1,307 @@
+"""Settings, runtime configuration and credentials become one frozen Snapshot.
+
+Pure: the same inputs give the same snapshot. Env is the boot default, what was set at runtime
+wins, and each field remembers which it was.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
+from typing import Any, NamedTuple, TypeVar, cast
+
+from aurorasoc.config.settings import Settings
+from aurorasoc.config.settings.llm import ProviderSettings
+from aurorasoc.config.snapshot import (
+    ABSENT,
+    CallLimits,
+    Credential,
+    Policy,
+    Problem,
+    ProviderConfig,
+    Snapshot,
+    Source,
+    Sourced,
+)
+from aurorasoc.config.vocabulary import AUTO, BackendChoice, LocalChoice, ServingBackend, Tlp
+from aurorasoc.core.canonical import canonical
+from aurorasoc.core.secret_store import StoreReading, apply_stored_keys_to_settings, last4_of
+from aurorasoc.errors import ConfigurationError, InvalidInput
+from aurorasoc.granite.base_url import normalise_base_url, origin_of
+from aurorasoc.granite.catalog import CATALOG, ProviderSpec
+from aurorasoc.llm.runtime_config import ProviderChoice, RuntimeConfig
+
+T = TypeVar("T")
+
+Digest = Callable[[bytes], str]
+Ambient = Callable[[ServingBackend], tuple[str, ...]]
+
+
+class _Seams(NamedTuple):
+    """How the two facts from outside come in."""
+
+    digest: Digest
+    ambient: Ambient
+
+
+def compose(
+    settings: Settings,
+    runtime: RuntimeConfig,
+    reading: StoreReading,
+    *,
+    digest: Digest,
+    ambient: Ambient,
+) -> Snapshot:
+    """Compose the configuration in force.
+
+    Args:
+        settings: The boot defaults.
+        runtime: What was set at runtime.
+        reading: The stored keys, and how the store answered.
+        digest: Tells two keys apart without telling either (`Keyring.digest`).
+        ambient: Names the variables that would alter a provider's calls.
+    """
+    applied = apply_stored_keys_to_settings(settings, reading.credentials)
+    providers = {
+        provider: _provider(
+            spec,
+            applied.providers[provider],
+            runtime.choice(provider),
+            reading.credentials.get(provider),
+            _Seams(digest, ambient),
+        )
+        for provider, spec in CATALOG.items()
+    }
+    requested, policy = _requested(settings, runtime), _policy(settings, runtime)
+    limits = CallLimits(
+        settings.llm.timeout, settings.llm.max_retries, settings.llm.max_concurrency
+    )
+    return Snapshot(
+        revision=runtime.revision,
+        fingerprint=_fingerprint(requested.value, policy, providers),
+        requested=requested,
+        policy=policy,
+        limits=limits,
+        providers=MappingProxyType(providers),
+        secret_store=reading.status,
+    )
+
+
+def check_boot_defaults(settings: Settings) -> None:
+    """Refuse base URLs in the environment that have no single reading.
+
+    Raises:
+        ConfigurationError: One sentence that names the variable.
+    """
+    for provider, own in settings.providers.items():
+        if own.base_url is None:
+            continue
+        try:
+            normalise_base_url(CATALOG[provider], own.base_url)
+        except InvalidInput as error:
+            wrong = error.detail.removeprefix("base_url ")
+        else:
+            continue
+        variable = CATALOG[provider].variable("base_url")
+        detail = f"{variable} can't be used as it is set; it {wrong}"
+        raise ConfigurationError(detail)
+
+
+def boot_origin(spec: ProviderSpec, own: ProviderSettings) -> str | None:
+    """Where a provider leads when nothing is set at runtime; an environment key belongs there."""
+    if spec.base_url_support == "none":
+        return origin_of(spec.default_base_url)
+    base_url = _boot_base_url(spec, own)
+    return origin_of(base_url) if base_url else None
+
+
+def _provider(
+    spec: ProviderSpec,
+    own: ProviderSettings,
+    choice: ProviderChoice,
+    stored: Credential | None,
+    seams: _Seams,
+) -> ProviderConfig:
+    model = _first(choice.model, own, "model", spec.default_model)
+    base_url = _base_url(spec, own, choice)
+    origin = origin_of(base_url.value) if base_url.value else None
+    if spec.base_url_support == "none":
+        origin = boot_origin(spec, own)
+    credential = _credential(spec, own, stored, origin, seams.digest)
+    return ProviderConfig(
+        provider=spec.provider,
+        model=model,
+        orchestrator_model=_orchestrator(spec, own, choice, model),
+        base_url=base_url,
+        origin=origin,
+        credential=credential,
+        problems=tuple(
+            _problems(spec, model.value, origin, credential, seams.ambient(spec.provider))
+        ),
+    )
+
+
+def _first(
+    chosen: str | None, own: ProviderSettings, field: str, default: str | None
+) -> Sourced[str | None]:
+    """Runtime, else environment (even when it says "none"), else the catalog."""
+    if chosen is not None:
+        return Sourced(chosen, "runtime")
+    if field in own.model_fields_set:
+        return Sourced(getattr(own, field), "env")
+    return Sourced(default, "default")
+
+
+def _orchestrator(
+    spec: ProviderSpec, own: ProviderSettings, choice: ProviderChoice, model: Sourced[str | None]
+) -> Sourced[str | None]:
+    """The catalog's orchestrator goes with the catalog's model only; else the model serves."""
+    default = spec.default_orchestrator_model if model.source == "default" else None
+    found = _first(choice.orchestrator_model, own, "orchestrator_model", default)
+    return found if found.value is not None else model
+
+
+def _base_url(
+    spec: ProviderSpec, own: ProviderSettings, choice: ProviderChoice
+) -> Sourced[str | None]:
+    if spec.base_url_support == "none":
+        return Sourced(None, "default")
+    if choice.base_url is not None:
+        return Sourced(choice.base_url, "runtime")
+    source: Source = "env" if "base_url" in own.model_fields_set else "default"
+    return Sourced(_boot_base_url(spec, own), source)
+
+
+def _boot_base_url(spec: ProviderSpec, own: ProviderSettings) -> str | None:
+    """Set empty: no address for a backend that needs one, the vendor's own for the others."""
+    text = own.base_url
+    if text is None and "base_url" in own.model_fields_set and spec.base_url_support == "required":
+        return None
+    return normalise_base_url(spec, text or spec.default_base_url)
+
+
+def _credential(
+    spec: ProviderSpec,
+    own: ProviderSettings,
+    stored: Credential | None,
+    origin: str | None,
+    digest: Digest,
+) -> Credential:
+    """The stored key where there is one, else the environment's; in force at its origin only."""
+    if spec.key == "none":
+        return ABSENT
+    found = stored if stored is not None else _env_credential(spec, own, digest)
+    if found.state != "usable" or found.origin == origin:
+        return found
+    detail = (
+        f"The key of {spec.provider} belongs to {found.origin}, and the base URL now "
+        f"leads to {origin or 'nowhere'}. Enter the key for the new address, or set the old "
+        "base URL."
+    )
+    return Credential(
+        state="needs_reentry",
+        source=found.source,
+        origin=found.origin,
+        last4=found.last4,
+        tag=found.tag,
+        problem=Problem("origin_changed", detail),
+    )
+
+
+def _env_credential(spec: ProviderSpec, own: ProviderSettings, digest: Digest) -> Credential:
+    if own.api_key is None:
+        return ABSENT
+    return Credential(
+        state="usable",
+        source="env",
+        origin=boot_origin(spec, own),
+        api_key=own.api_key,
+        last4=last4_of(own.api_key),
+        tag=digest(own.api_key.get_secret_value().encode()),
+    )
+
+
+def _problems(
+    spec: ProviderSpec,
+    model: str | None,
+    origin: str | None,
+    credential: Credential,
+    ambient: tuple[str, ...],
+) -> list[Problem]:
+    problems = []
+    if model is None:
+        detail = (
+            f"No model configured for {spec.provider}. Set the specialist model in Settings or "
+            f"the {spec.variable('model')} env var before testing."
+        )
+        problems.append(Problem("no_model_configured", detail))
+    if origin is None:
+        detail = f"{spec.label} needs a base URL: set it, or {spec.variable('base_url')}."
+        problems.append(Problem("base_url_missing", detail))
+    if credential.problem is not None:
+        problems.append(credential.problem)
+    elif spec.needs_key and credential.state == "absent":
+        detail = f"{spec.label} needs a key: store one, or set {spec.variable('api_key')}."
+        problems.append(Problem("key_missing", detail))
+    if ambient:
+        detail = (
+            f"{', '.join(ambient)} in the environment would alter calls to {spec.provider}. "
+            "Unset it and restart."
+        )
+        problems.append(Problem("ambient_override", detail))
+    return problems
+
+
+def _requested(settings: Settings, runtime: RuntimeConfig) -> Sourced[BackendChoice]:
+    if runtime.backend is not None:
+        chosen: BackendChoice = AUTO if runtime.backend == AUTO else ServingBackend(runtime.backend)
+        return Sourced(chosen, "runtime")
+    return Sourced(settings.llm.backend, _boot_source(settings, "backend"))
+
+
+def _policy(settings: Settings, runtime: RuntimeConfig) -> Policy:
+    def first(chosen: T | None, field: str, boot: T) -> Sourced[T]:
+        if chosen is not None:
+            return Sourced(chosen, "runtime")
+        return Sourced(boot, _boot_source(settings, field))
+
+    llm = settings.llm
+    max_tlp = None if runtime.hosted_max_tlp is None else Tlp(runtime.hosted_max_tlp)
+    local = cast("LocalChoice | None", runtime.local_backend)  # checked when it was set
+    return Policy(
+        hosted_max_tlp=first(max_tlp, "hosted_max_tlp", llm.hosted_max_tlp),
+        local_backend=first(local, "local_backend", llm.local_backend),
+        require_tlp=first(runtime.require_tlp, "require_tlp", llm.require_tlp),
+    )
+
+
+def _boot_source(settings: Settings, field: str) -> Source:
+    return "env" if field in settings.llm.model_fields_set else "default"
+
+
+def _fingerprint(
+    requested: str, policy: Policy, providers: Mapping[ServingBackend, ProviderConfig]
+) -> str:
+    """16 hex characters of SHA-256 over all that is in force, keys by their tags."""
+    content: dict[str, Any] = {
+        "requested": str(requested),
+        "policy": [
+            str(policy.hosted_max_tlp.value),
+            policy.local_backend.value,
+            policy.require_tlp.value,
+        ],
+        "providers": {
+            str(p): [
+                c.model.value,
+                c.orchestrator_model.value,
+                c.base_url.value,
+                c.origin,
+                c.credential.state,
+                c.credential.tag,
+                [problem.code for problem in c.problems],
+            ]
+            for p, c in providers.items()
+        },
+    }
+    return hashlib.sha256(canonical(content).encode()).hexdigest()[:16]

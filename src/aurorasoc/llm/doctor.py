@@ -1,0 +1,71 @@
+"""How every key stands, wherever it is kept, and what to do about it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+from aurorasoc.config.snapshot import ProviderConfig
+from aurorasoc.core.database import Database
+from aurorasoc.core.keyring import Keyring
+from aurorasoc.core.rotation import SealedItem, Standing, survey
+from aurorasoc.llm.adoption import Adoption
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One key.
+
+    Attributes:
+        kind: `credential` or `audit key`.
+        name: The provider, or the audit key's id.
+        state: How it stands, in a few words.
+        advice: What to do; `nothing to do` for a healthy one.
+    """
+
+    kind: str
+    name: str
+    state: str
+    advice: str
+    healthy: bool
+
+
+_NOTHING: Final = "nothing to do"
+_ADVICE: Final[dict[Standing, str]] = {
+    "current": _NOTHING,
+    "older seed": "run `aurorasoc keys rotate`, and keep AURORA_SECRET_KEY_PREVIOUS until then",
+    "unreadable": "give its seed back in AURORA_SECRET_KEY_PREVIOUS, or enter the key again",
+}
+
+
+async def examine(database: Database, keyring: Keyring, adoption: Adoption) -> list[Finding]:
+    """Look at every key that is in force or stored. Nothing is changed.
+
+    Raises:
+        DatabaseUnavailable: The rows can't be read.
+    """
+    sealed = {(item.kind, item.name): item for item in await survey(database, keyring)}
+    findings = [
+        _of_provider(config, sealed.get(("credential", str(provider))))
+        for provider, config in adoption.snapshot.providers.items()
+        if config.credential.state != "absent"
+    ]
+    findings += [_of_sealed(item) for item in sealed.values() if item.kind == "audit key"]
+    return findings
+
+
+def _of_provider(config: ProviderConfig, item: SealedItem | None) -> Finding:
+    """What keeps a key from being used comes first, then the seed it is sealed under."""
+    credential, name = config.credential, str(config.provider)
+    where = f"{credential.state}, from {credential.source}"
+    if credential.problem is not None:
+        return Finding("credential", name, where, credential.problem.detail, healthy=False)
+    if item is not None:
+        return _of_sealed(item)
+    return Finding("credential", name, where, _NOTHING, healthy=True)
+
+
+def _of_sealed(item: SealedItem) -> Finding:
+    state = "sealed under the current seed" if item.standing == "current" else item.standing
+    healthy = item.standing == "current"
+    return Finding(item.kind, item.name, state, _ADVICE[item.standing], healthy)

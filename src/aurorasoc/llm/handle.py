@@ -1,0 +1,153 @@
+"""A live handle: a ChatModel that is always the current one.
+
+Keep it as long as you like. `run()` goes to the model that is in force at that moment, and
+every attribute is that model's. `clone()`, which BeeAI takes for each agent run, is pinned:
+that run finishes where it began (docs/decisions/026).
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from typing import Any, Final, NoReturn
+
+from beeai_framework.backend.chat import ChatModel
+from beeai_framework.backend.constants import ProviderName
+from beeai_framework.backend.errors import EmptyChatModelResponseError
+from beeai_framework.backend.events import chat_model_event_types
+from beeai_framework.backend.types import ChatModelOutput
+from beeai_framework.context import Run
+from beeai_framework.emitter import Emitter
+from beeai_framework.errors import AbortError, FrameworkError
+
+from aurorasoc.errors import AuroraError, BadResponse, EmptyAnswer
+from aurorasoc.llm.binding import Binding
+
+_OWN: Final = frozenset({"_current", "_pin", "_emitter"})
+
+
+class LiveChatModel(ChatModel):
+    """Follows whatever `current` gives.
+
+    It has no state of its own: what isn't defined here is the current model's.
+
+    Args:
+        current: Gives the binding in force; raises what `run()` should raise.
+        pin: Turns a binding into a `current` that stays with it.
+    """
+
+    def __init__(  # the base's state would be a stale copy of the current model's
+        self, current: Callable[[], Binding], pin: Callable[[Binding], Callable[[], Binding]]
+    ) -> None:
+        self._current = current
+        self._pin = pin
+        self._emitter = Emitter.root().child(
+            namespace=["backend", "aurorasoc", "chat"], creator=self, events=chat_model_event_types
+        )
+
+    @property
+    def binding(self) -> Binding:
+        """The model in force, its reference, and the revision it comes from."""
+        return self._current()
+
+    @property
+    def model_id(self) -> str:
+        """The current model's name."""
+        return self._model.model_id
+
+    @property
+    def provider_id(self) -> ProviderName:
+        """The current model's adapter."""
+        return self._model.provider_id
+
+    @property
+    def tool_choice_support(self) -> Any:  # type: ignore[override]  # noqa: ANN401 - a ClassVar there
+        """What the current model's adapter can be asked for."""
+        return self._model.tool_choice_support
+
+    @property
+    def emitter(self) -> Emitter:
+        """Stays the same: every current model's events arrive here, before and after a switch."""
+        return self._emitter
+
+    def run(self, *args: Any, **kwargs: Any) -> Run[ChatModelOutput]:
+        """Run the model in force. Takes what `ChatModel.run` takes.
+
+        Raises:
+            ModelCallError: When awaited: the provider failed.
+            ProviderNotReady: No call can be made now.
+            TlpRefused: The label forbids it.
+        """
+        binding = self._current()
+        run = binding.model.run(*args, **kwargs)
+        run.handler = _with_our_errors(run.handler, binding)
+        return run
+
+    async def clone(self) -> LiveChatModel:
+        """Give a handle on the model in force now; only a deleted key or a policy breaks it."""
+        return LiveChatModel(self._pin(self._current()), self._pin)
+
+    def config(self, **_kwargs: Any) -> NoReturn:
+        """Refuse: there is nothing here to configure."""
+        self._refuse()
+
+    def _create_emitter(self) -> Emitter:
+        return self._emitter
+
+    async def _create(self, *args: Any) -> ChatModelOutput:
+        return await self._model._create(*args)  # noqa: SLF001 - an override of the same
+
+    def _create_stream(self, *args: Any) -> AsyncGenerator[ChatModelOutput]:
+        return self._model._create_stream(*args)  # noqa: SLF001 - an override of the same
+
+    @property
+    def _model(self) -> ChatModel:
+        return self._current().model
+
+    def __getattr__(self, name: str) -> Any:  # noqa: ANN401 - any attribute of any model
+        return getattr(self._model, name)
+
+    def __setattr__(self, name: str, value: object) -> None:
+        if name not in _OWN:
+            self._refuse()
+        object.__setattr__(self, name, value)
+
+    def _refuse(self) -> NoReturn:
+        msg = (
+            "A live handle is shared and has no state of its own. Pass options to run(), "
+            "or to the agent that uses it."
+        )
+        raise AttributeError(msg)
+
+
+def _with_our_errors(
+    handler: Callable[[], Awaitable[ChatModelOutput]], binding: Binding
+) -> Callable[[], Awaitable[ChatModelOutput]]:
+    """Raise what is ours in place of what BeeAI wraps around it."""
+
+    async def run() -> ChatModelOutput:
+        try:
+            return await handler()
+        except AbortError:
+            raise
+        except FrameworkError as error:
+            failure = _ours(error, binding)
+        raise failure
+
+    return run
+
+
+def _ours(error: FrameworkError, binding: Binding) -> AuroraError:
+    cause: BaseException | None = error
+    while cause is not None:
+        if isinstance(cause, AuroraError):
+            return cause
+        cause = cause.__cause__
+    reference = binding.reference
+    if isinstance(error, EmptyChatModelResponseError):
+        detail = f"{reference.provider} answered without a visible token. Allow more tokens."
+        return EmptyAnswer(detail, provider=reference.provider, model=reference.model)
+    detail = (
+        f"{reference.provider} answered, but not as asked ({type(error).__name__}). "
+        f"The model {reference.model} may not support what the call needs."
+    )
+    return BadResponse(detail, provider=reference.provider, model=reference.model)

@@ -1,0 +1,125 @@
+"""The inventory: a snapshot as the contract shows it. No key can be in it: none is put there."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from aurorasoc.config.snapshot import Problem, ProviderConfig, Snapshot
+from aurorasoc.config.vocabulary import ServingBackend
+from aurorasoc.errors import BackendUnavailable
+from aurorasoc.granite.backend_resolution import active_backend
+from aurorasoc.granite.catalog import CATALOG
+from aurorasoc.llm.traffic import LastCalls
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """What this process knows of a provider beside its configuration.
+
+    Attributes:
+        leaves_host: Whether its data leaves the host's networks, judged now.
+        last: How its calls ended.
+    """
+
+    leaves_host: bool
+    last: LastCalls
+
+
+def inventory_of(
+    snapshot: Snapshot, seen: Mapping[ServingBackend, Seen], stale_since: str | None
+) -> dict[str, Any]:
+    """Give `GET /system/llm/providers` its answer."""
+    return {
+        "revision": snapshot.revision,
+        "fingerprint": snapshot.fingerprint,
+        "stale_since": stale_since,
+        "active": active_of(snapshot),
+        "policy": policy_of(snapshot),
+        "secret_store": asdict(snapshot.secret_store),
+        "providers": [provider_row(snapshot, provider, seen[provider]) for provider in CATALOG],
+    }
+
+
+def active_of(snapshot: Snapshot) -> dict[str, Any]:
+    """The active choice. `backend` is null while `auto` has found none."""
+    requested = snapshot.requested
+    common = {"requested": str(requested.value), "source": requested.source}
+    try:
+        backend = active_backend(snapshot)
+    except BackendUnavailable as error:
+        problem = Problem(error.code, error.detail)
+        return {"backend": None, **common, **_no_model(), "ready": False, **_problems((problem,))}
+    config = snapshot.providers[backend]
+    return {
+        "backend": backend.value,
+        **common,
+        "model": config.model.value,
+        "orchestrator_model": config.orchestrator_model.value,
+        "base_url": config.base_url.value,
+        "ready": config.ready,
+        **_problems(config.problems),
+    }
+
+
+def policy_of(snapshot: Snapshot) -> dict[str, Any]:
+    """The sensitivity policy in force."""
+    policy = snapshot.policy
+    return {
+        "hosted_max_tlp": policy.hosted_max_tlp.value.value,
+        "local_backend": policy.local_backend.value,
+        "require_tlp": policy.require_tlp.value,
+    }
+
+
+def provider_row(snapshot: Snapshot, provider: ServingBackend, seen: Seen) -> dict[str, Any]:
+    """One provider's row."""
+    spec, config = CATALOG[provider], snapshot.providers[provider]
+    return {
+        "provider": provider.value,
+        "active": _is_active(snapshot, provider),
+        "needs_key": spec.needs_key,
+        **_key(config),
+        "base_url": config.base_url.value,
+        "base_url_support": spec.base_url_support,
+        "model": config.model.value,
+        "orchestrator_model": config.orchestrator_model.value,
+        "sources": {
+            "model": config.model.source,
+            "orchestrator_model": config.orchestrator_model.source,
+            "base_url": config.base_url.source,
+            "api_key": config.credential.source,
+        },
+        "data_leaves_host": seen.leaves_host,
+        "best_for": spec.best_for,
+        "ready": config.ready,
+        **_problems(config.problems),
+        "last_ok_at": seen.last.ok_at,
+        "last_error": asdict(seen.last.error) if seen.last.error else None,
+    }
+
+
+def _key(config: ProviderConfig) -> dict[str, Any]:
+    credential = config.credential
+    return {
+        "key_present": credential.state != "absent",
+        "key_last4": credential.last4,
+        "key_source": credential.source,
+        "key_state": credential.state,
+    }
+
+
+def _is_active(snapshot: Snapshot, provider: ServingBackend) -> bool:
+    try:
+        return active_backend(snapshot) == provider
+    except BackendUnavailable:
+        return False
+
+
+def _no_model() -> dict[str, Any]:
+    return {"model": None, "orchestrator_model": None, "base_url": None}
+
+
+def _problems(problems: tuple[Problem, ...]) -> dict[str, Any]:
+    return {"problems": [asdict(problem) for problem in problems]}

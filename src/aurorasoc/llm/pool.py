@@ -1,0 +1,308 @@
+"""The pool of live handles: `get_chat_model()`.
+
+Handles stay for the life of the process; the models behind them are built once for each
+snapshot and thrown away as a whole when the next one is adopted.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from contextlib import nullcontext
+from dataclasses import replace
+from typing import TYPE_CHECKING, Protocol, cast, get_args
+
+from aurorasoc.config.settings.ambient import proxies
+from aurorasoc.config.snapshot import Snapshot
+from aurorasoc.config.vocabulary import Role, ServingBackend, Tlp
+from aurorasoc.errors import InvalidInput, ProviderNotReady, RuntimeNotOpen, TlpRefused
+from aurorasoc.granite import ModelReference
+from aurorasoc.granite.address_policy import AddressPolicy
+from aurorasoc.granite.backend_resolution import (
+    NOT_NEEDED,
+    model_reference,
+    refresh_resolution,
+)
+from aurorasoc.granite.catalog import CATALOG
+from aurorasoc.granite.sensitivity import (
+    Networks,
+    Route,
+    needs_resolution,
+    require_local,
+    route,
+)
+from aurorasoc.llm.binding import Binding
+from aurorasoc.llm.calls import Admit, CallSite, Ledger
+from aurorasoc.llm.reach import reach_of
+
+if TYPE_CHECKING:
+    from beeai_framework.emitter import Emitter
+
+    from aurorasoc.llm.handle import LiveChatModel
+
+_Key = tuple[Role, Tlp | None]
+_ModelKey = tuple[ServingBackend, Role, Tlp | None, bool]
+
+
+class SnapshotSource(Protocol):
+    """Whoever holds the snapshot in force."""
+
+    @property
+    def snapshot(self) -> Snapshot:
+        """The snapshot in force."""
+
+
+def get_chat_model(role: Role = "specialist", *, tlp: str | None = None) -> LiveChatModel:
+    """Give the live handle for a role.
+
+    Args:
+        role: `specialist` or `orchestrator`.
+        tlp: TLP 2.0 label of the data that will be sent, CLEAR to RED; None is unlabelled.
+
+    Returns:
+        A BeeAI ChatModel that follows every switch. Keep it as long as you like.
+
+    Raises:
+        RuntimeNotOpen: No `open_runtime()` is open in this process.
+        InvalidInput: There is no such role or label.
+    """
+    pool = _slot.pool
+    if pool is None:
+        raise RuntimeNotOpen
+    return pool.handles[role, tlp]
+
+
+def reset_chat_model_pool() -> None:
+    """Throw the built models away; handles stay valid and build anew when they are used."""
+    if _slot.pool is not None:
+        _slot.pool.reset()
+
+
+class ModelPool:
+    """Builds models from the snapshot in force and hands out live handles on them.
+
+    Args:
+        source: Holds the snapshot in force.
+        networks: `LLM_LOCAL_NETWORKS`.
+        allowed_hosts: `AURORA_ALLOWED_HOSTS`.
+        ledger: Is told how calls end.
+        max_concurrency: Calls under way at once; None is no limit.
+    """
+
+    def __init__(
+        self,
+        source: SnapshotSource,
+        networks: Networks,
+        allowed_hosts: tuple[str, ...],
+        ledger: Ledger,
+        max_concurrency: int | None = None,
+    ) -> None:
+        self.handles: _Handles = _Handles(self._new_handle)
+        self._source = source
+        self._networks = tuple(networks)
+        self._allowed_hosts = allowed_hosts
+        self._ledger = ledger
+        self._slots = asyncio.Semaphore(max_concurrency) if max_concurrency else nullcontext()
+        self._generation = _Generation(None)
+        self._open = True
+
+    async def prepare(self, tlp: str | None = None) -> None:
+        """Import the libraries and, where a label or `auto` needs a local backend, look for it.
+
+        Handles work without: this keeps the loop from standing still at the first call.
+
+        Args:
+            tlp: The label of what will be sent.
+        """
+        from aurorasoc.llm import adapter  # noqa: PLC0415 - its libraries cost seconds
+
+        await adapter.load()
+        snapshot = self._snapshot()
+        if needs_resolution(snapshot, parse_tlp(tlp)):
+            await refresh_resolution(snapshot)
+
+    def reset(self) -> None:
+        """Throw the built models away."""
+        self._generation = _Generation(None)
+
+    def close(self) -> None:
+        """Make every handle refuse with `RuntimeNotOpen`."""
+        self._open = False
+        self.reset()
+
+    def current(self, role: Role, tlp: Tlp | None, emitter: Emitter | None = None) -> Binding:
+        """Bind a role and a label to the model in force.
+
+        Raises:
+            RuntimeNotOpen: The runtime this pool belongs to was closed.
+            NoModelConfigured: The backend in force has no model.
+            ProviderNotReady: It can't take calls.
+            BackendUnavailable: `auto` found none.
+            TlpRefused: The label forbids it.
+        """
+        snapshot = self._snapshot()
+        return self._bind(snapshot, route(snapshot, tlp), role, tlp, emitter)
+
+    def of_provider(self, provider: ServingBackend, role: Role, snapshot: Snapshot) -> Binding:
+        """Bind to a provider whether it is active or not: the production path for a test."""
+        return self._build(
+            snapshot, model_reference(snapshot, provider, role), role, None, restricted=False
+        )
+
+    def pin(self, binding: Binding) -> Callable[[], Binding]:
+        """Stay with a binding until its key is deleted or the policy forbids it."""
+
+        def pinned() -> Binding:
+            snapshot = self._snapshot()
+            _require_key(snapshot, binding.reference)
+            if not binding.restricted and _is_restricted(snapshot, binding.tlp):
+                return self._restrict(snapshot, binding)
+            return binding
+
+        return pinned
+
+    def _snapshot(self) -> Snapshot:
+        if not self._open:
+            raise RuntimeNotOpen
+        return self._source.snapshot
+
+    def _restrict(self, snapshot: Snapshot, binding: Binding) -> Binding:
+        """The policy was tightened in mid-run: the same model, if it proves to be local."""
+        provider = binding.reference.provider
+        if not CATALOG[provider].may_be_local:
+            detail = (
+                f"The policy was tightened while this ran on {provider}: {binding.tlp} data may "
+                "no longer go there. Start again."
+            )
+            raise TlpRefused(detail)
+        return self._build(snapshot, binding.reference, binding.role, binding.tlp, restricted=True)
+
+    def _bind(
+        self, snapshot: Snapshot, way: Route, role: Role, tlp: Tlp | None, emitter: Emitter | None
+    ) -> Binding:
+        generation = self._generation
+        if generation.snapshot is not snapshot:
+            self._generation = generation = _Generation(snapshot)
+        key = (way.backend, role, tlp, way.restricted)
+        found = generation.bindings.get(key)
+        if found is None:
+            reference = model_reference(snapshot, way.backend, role)
+            found = self._build(snapshot, reference, role, tlp, restricted=way.restricted)
+            if emitter is not None:
+                found.model.emitter.pipe(emitter)
+            generation.bindings[key] = found
+        return found
+
+    def _build(
+        self,
+        snapshot: Snapshot,
+        reference: ModelReference,
+        role: Role,
+        tlp: Tlp | None,
+        *,
+        restricted: bool,
+    ) -> Binding:
+        from aurorasoc.llm import adapter  # noqa: PLC0415 - its libraries cost seconds
+
+        site = CallSite(
+            reference,
+            adapter.translate,
+            self._ledger,
+            self._slots,
+            reach=self._reach(snapshot, reference.provider),
+        )
+        if restricted:
+            local = AddressPolicy(only=self._networks)
+            site = replace(site, admit=self._gate(reference), reach=local)
+        model = adapter.build(site)
+        return Binding(model, reference, snapshot.revision, role, tlp, restricted)
+
+    def _reach(self, snapshot: Snapshot, provider: ServingBackend) -> AddressPolicy | None:
+        """Judge where an admin's base URL leads. The environment's is trusted."""
+        if snapshot.providers[provider].base_url.source != "runtime":
+            return None
+        return reach_of(provider, self._allowed_hosts)
+
+    def _gate(self, reference: ModelReference) -> Admit:
+        async def admit() -> None:
+            await require_local(reference.provider, reference.origin, self._networks, proxies())
+
+        return admit
+
+    def _new_handle(self, role: Role, tlp: Tlp | None) -> LiveChatModel:
+        from aurorasoc.llm.handle import LiveChatModel  # noqa: PLC0415 - BeeAI costs two seconds
+
+        handle: LiveChatModel
+        handle = LiveChatModel(lambda: self.current(role, tlp, handle.emitter), self.pin)
+        return handle
+
+
+class _Generation:
+    """The models that were built for one snapshot."""
+
+    def __init__(self, snapshot: Snapshot | None) -> None:
+        self.snapshot = snapshot
+        self.bindings: dict[_ModelKey, Binding] = {}
+
+
+class _Handles(dict[tuple[str, str | None], "LiveChatModel"]):
+    """Handles by role and label, made when they are first asked for."""
+
+    def __init__(self, make: Callable[[Role, Tlp | None], LiveChatModel]) -> None:
+        super().__init__()
+        self._make = make
+
+    def __missing__(self, key: tuple[str, str | None]) -> LiveChatModel:
+        role, label = key
+        if role not in get_args(Role):
+            detail = f"role must be one of: {', '.join(get_args(Role))}."
+            raise InvalidInput(detail)
+        handle = self._make(cast("Role", role), parse_tlp(label))
+        self[key] = handle
+        return handle
+
+
+def parse_tlp(label: str | None) -> Tlp | None:
+    """Read a TLP 2.0 label.
+
+    Raises:
+        InvalidInput: There is no such label.
+    """
+    labels = [t.value for t in Tlp if t is not Tlp.NONE]
+    if label is None:
+        return None
+    if label not in labels:
+        detail = f"tlp must be one of: {', '.join(labels)}."
+        raise InvalidInput(detail)
+    return Tlp(label)
+
+
+def _require_key(snapshot: Snapshot, reference: ModelReference) -> None:
+    had_key = reference.api_key.get_secret_value() != NOT_NEEDED.get_secret_value()
+    if had_key and snapshot.providers[reference.provider].credential.api_key is None:
+        detail = f"The key of {reference.provider} was removed while this ran. Start again."
+        raise ProviderNotReady(detail)
+
+
+def _is_restricted(snapshot: Snapshot, tlp: Tlp | None) -> bool:
+    policy = snapshot.policy
+    if tlp is None:
+        if policy.require_tlp.value:
+            detail = "LLM_REQUIRE_TLP was set while this ran unlabelled. Start again, labelled."
+            raise TlpRefused(detail)
+        return False
+    return tlp.rank > policy.hosted_max_tlp.value.rank
+
+
+class _Slot:
+    """The process's one open pool."""
+
+    pool: ModelPool | None = None
+
+
+_slot = _Slot()
+
+
+def open_pool(pool: ModelPool | None) -> None:
+    """Make a pool the one that `get_chat_model()` serves from; None closes it."""
+    _slot.pool = pool

@@ -1,0 +1,96 @@
+"""What was set at runtime, as one value: read from the rows, written to them, compared."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, replace
+from typing import Any
+
+from sqlalchemy import delete, select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from aurorasoc.config.vocabulary import ServingBackend
+from aurorasoc.core.tables import ProviderConfigRow, RuntimeConfigRow
+
+SINGLETON = 1
+
+
+@dataclass(frozen=True, slots=True)
+class ProviderChoice:
+    """One provider's runtime values. None means: the boot default."""
+
+    model: str | None = None
+    orchestrator_model: str | None = None
+    base_url: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RuntimeConfig:
+    """All runtime values but the keys. None means: the boot default."""
+
+    revision: int = 0
+    backend: str | None = None
+    hosted_max_tlp: str | None = None
+    local_backend: str | None = None
+    require_tlp: bool | None = None
+    providers: Mapping[ServingBackend, ProviderChoice] = field(default_factory=dict)
+
+    def choice(self, provider: ServingBackend) -> ProviderChoice:
+        """What was set for a provider."""
+        return self.providers.get(provider, ProviderChoice())
+
+    def with_choice(self, provider: ServingBackend, choice: ProviderChoice) -> RuntimeConfig:
+        """Give the same configuration with one provider's values replaced."""
+        others = {p: c for p, c in self.providers.items() if p != provider}
+        if choice != ProviderChoice():
+            others[provider] = choice
+        return replace(self, providers=others)
+
+    def as_json(self) -> dict[str, Any]:
+        """Give plain values for the history; no keys are in it."""
+        return asdict(self)
+
+
+async def load_runtime_config(session: AsyncSession) -> RuntimeConfig:
+    """Read the rows."""
+    row = await session.get(RuntimeConfigRow, SINGLETON)
+    choices = await session.scalars(select(ProviderConfigRow))
+    providers = {
+        ServingBackend(c.provider): ProviderChoice(c.model, c.orchestrator_model, c.base_url)
+        for c in choices
+    }
+    if row is None:
+        return RuntimeConfig(providers=providers)
+    return RuntimeConfig(
+        revision=row.revision,
+        backend=row.backend,
+        hosted_max_tlp=row.hosted_max_tlp,
+        local_backend=row.local_backend,
+        require_tlp=row.require_tlp,
+        providers=providers,
+    )
+
+
+async def save_runtime_config(session: AsyncSession, config: RuntimeConfig) -> None:
+    """Write the rows; the caller's transaction commits them."""
+    await session.merge(
+        RuntimeConfigRow(
+            id=SINGLETON,
+            revision=config.revision,
+            backend=config.backend,
+            hosted_max_tlp=config.hosted_max_tlp,
+            local_backend=config.local_backend,
+            require_tlp=config.require_tlp,
+        )
+    )
+    await session.execute(delete(ProviderConfigRow))
+    session.add_all(
+        ProviderConfigRow(
+            provider=provider.value,
+            model=choice.model,
+            orchestrator_model=choice.orchestrator_model,
+            base_url=choice.base_url,
+        )
+        for provider, choice in config.providers.items()
+    )
+    await session.flush()

@@ -1,0 +1,111 @@
+"""One conversation on the model in force. It finishes on the model it began with."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal
+
+from aurorasoc.config.vocabulary import Role, ServingBackend
+from aurorasoc.llm.binding import Binding
+from aurorasoc.llm.pool import get_chat_model
+from aurorasoc.runtime import current_runtime
+
+if TYPE_CHECKING:
+    from beeai_framework.backend.types import ChatModelOutput
+
+    from aurorasoc.llm.handle import LiveChatModel
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """One message."""
+
+    role: Literal["system", "user", "assistant"]
+    content: str
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What was answered, by whom, at which revision, for how many tokens."""
+
+    content: str
+    provider: ServingBackend
+    model: str
+    revision: int
+    usage: dict[str, int] | None
+
+
+@dataclass(frozen=True, slots=True)
+class Conversation:
+    """A conversation bound to one model: a switch meanwhile doesn't move it."""
+
+    messages: Sequence[Message]
+    model: LiveChatModel
+    binding: Binding
+
+    async def answer(self) -> Answer:
+        """Give the whole answer.
+
+        Raises:
+            ModelCallError: The provider failed.
+            TlpRefused: The label forbids the call.
+        """
+        output = await self.model.run(_beeai_messages(self.messages))
+        return self._answer(output)
+
+    async def stream(self) -> AsyncIterator[str | Answer]:
+        """Give pieces of text, then the whole answer.
+
+        Raises:
+            As `answer` does, possibly after some pieces.
+        """
+        run = self.model.run(_beeai_messages(self.messages), stream=True)
+        async for data, event in run:
+            if event.name == "new_token":
+                text = data.value.get_text_content()
+                if text:
+                    yield text
+            elif event.name == "success" and event.path.endswith("run.success"):
+                yield self._answer(data.output)
+
+    def _answer(self, output: ChatModelOutput) -> Answer:
+        usage: Any = output.usage
+        return Answer(
+            content=output.get_text_content(),
+            provider=self.binding.reference.provider,
+            model=self.binding.reference.model,
+            revision=self.binding.revision,
+            usage=None
+            if usage is None
+            else {
+                "prompt_tokens": usage.prompt_tokens,
+                "completion_tokens": usage.completion_tokens,
+                "total_tokens": usage.total_tokens,
+            },
+        )
+
+
+async def begin(
+    messages: Sequence[Message], *, role: Role = "specialist", tlp: str | None = None
+) -> Conversation:
+    """Bind a conversation to the model in force for a role and a label.
+
+    Raises:
+        NoModelConfigured, ProviderNotReady, BackendUnavailable: There is no model to ask.
+        TlpRefused: The label forbids every backend at hand.
+    """
+    await current_runtime().pool.prepare(tlp)
+    model = await get_chat_model(role, tlp=tlp).clone()
+    return Conversation(messages, model, model.binding)
+
+
+def _beeai_messages(messages: Sequence[Message]) -> list[Any]:
+    from beeai_framework.backend.message import (  # noqa: PLC0415 - BeeAI costs two seconds
+        AssistantMessage,
+        SystemMessage,
+        UserMessage,
+    )
+
+    kinds = {"system": SystemMessage, "user": UserMessage, "assistant": AssistantMessage}
+    return [kinds[m.role](m.content) for m in messages]
