@@ -1,0 +1,133 @@
+"""The proxy, the capture, the processes and llm-katan do what functional tests rely on."""
+
+import os
+import socket
+import sys
+from pathlib import Path
+
+import httpx
+import pytest
+
+from tests.world.capture import CaptureServer
+from tests.world.certificates import CertificateAuthority
+from tests.world.connect_proxy import ConnectProxy
+from tests.world.llm_katan import LLMKatan
+from tests.world.processes import (
+    ChildProcess,
+    ProcessNotReadyError,
+    answers,
+    bare_env,
+    free_port,
+)
+
+
+def test_proxy_refuses_and_records_plain_requests() -> None:
+    """A request that is no CONNECT gets a 502 and is recorded; nothing is passed on."""
+    with ConnectProxy(None) as proxy, httpx.Client(proxy=proxy.url, trust_env=False) as client:
+        assert client.get("http://plain.invalid/x").status_code == 502
+        with pytest.raises(httpx.ProxyError):
+            client.get("https://hosted.invalid/")
+        assert proxy.refused == [("GET", "http://plain.invalid/x")]
+        assert proxy.connects == [("hosted.invalid", 443)]
+        proxy.clear()
+        assert proxy.connects == []
+        assert proxy.refused == []
+
+
+def test_capture_counts_connections_and_keeps_first_bytes(capture: CaptureServer) -> None:
+    """A connection is counted even if it says nothing; what is said is kept; nobody is answered."""
+    with pytest.raises(httpx.RemoteProtocolError):
+        httpx.get(f"{capture.url}/stale", trust_env=False)
+    assert capture.connections == 1
+    assert capture.first_bytes[0].startswith(b"GET /stale HTTP/1.1\r\n")
+    with socket.create_connection(("127.0.0.1", capture.port)):
+        pass
+
+
+def test_silent_capture_keeps_the_caller_waiting() -> None:
+    """A silent capture neither answers nor closes."""
+    with CaptureServer(silent=True) as server, pytest.raises(httpx.ReadTimeout):
+        httpx.get(server.url, trust_env=False, timeout=0.2)
+
+
+def test_foreign_authority_is_not_trusted(ca: CertificateAuthority, tmp_path: Path) -> None:
+    """A certificate of another authority fails verification."""
+    stranger = CertificateAuthority(tmp_path)
+    assert ca.pem.read_bytes() != stranger.pem.read_bytes()
+    assert oct(stranger.issue("localhost").key.stat().st_mode)[-3:] == "600"
+
+
+SERVER = """
+import http.server as h
+h.test(h.SimpleHTTPRequestHandler, port={port}, bind="127.0.0.1")
+"""
+STUBBORN = """
+import signal, subprocess, sys, time
+signal.signal(signal.SIGTERM, signal.SIG_IGN)
+subprocess.Popen([sys.executable, "-c", sys.argv[1]])
+time.sleep(60)
+"""
+
+
+def test_child_is_ready_then_gone(tmp_path: Path) -> None:
+    """A child is reachable inside the block, and ended after it."""
+    port = free_port()
+    url = f"http://127.0.0.1:{port}/"
+    code = SERVER.format(port=port)
+    with ChildProcess([sys.executable, "-c", code], ready=url, log=tmp_path / "log") as child:
+        assert answers(url)
+    assert child.returncode == -15
+    assert not answers(url)
+    assert "GET /" in child.output
+
+
+def test_failed_start_shows_the_log(tmp_path: Path) -> None:
+    """A child that ends before it is ready raises with the tail of its log."""
+    argv = [sys.executable, "-c", "raise SystemExit('no such luck')"]
+    child = ChildProcess(argv, ready=lambda: False, log=tmp_path / "log")
+    with pytest.raises(ProcessNotReadyError, match="no such luck"):
+        child.start()
+
+
+def test_late_child_is_given_up(tmp_path: Path) -> None:
+    """A child that is never ready is killed at its deadline."""
+    argv = [sys.executable, "-c", "import time; time.sleep(60)"]
+    child = ChildProcess(argv, ready=lambda: False, log=tmp_path / "log", deadline=0.2)
+    with pytest.raises(ProcessNotReadyError, match="not ready after"):
+        child.start()
+    assert child.returncode == -9
+
+
+def test_stubborn_child_is_killed_with_its_own_children(tmp_path: Path) -> None:
+    """SIGTERM ignored, SIGKILL follows, for the whole group."""
+    port = free_port()
+    url = f"http://127.0.0.1:{port}/"
+    argv = [sys.executable, "-c", STUBBORN, SERVER.format(port=port)]
+    child = ChildProcess(argv, ready=url, log=tmp_path / "log").start()
+    assert child.terminate(patience=0.2) == -9
+    assert not answers(url)
+    assert child.kill() == -9  # and again does no harm
+
+
+def test_bare_environment_inherits_nothing_unnamed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ambient keys stay outside; PATH, a fresh HOME and coverage's variable come along."""
+    monkeypatch.setenv("OPENAI_API_KEY", "ambient")
+    monkeypatch.setenv("COVERAGE_PROCESS_START", "rc")
+    env = bare_env(EXTRA="1")
+    assert "OPENAI_API_KEY" not in env
+    assert (env["COVERAGE_PROCESS_START"], env["EXTRA"]) == ("rc", "1")
+    assert env["HOME"] != os.environ.get("HOME")
+    assert Path(env["HOME"]).is_dir()
+
+
+def test_llm_katan_checks_keys_over_verified_tls(ca: CertificateAuthority, tmp_path: Path) -> None:
+    """llm-katan runs on loopback with our certificate and refuses a wrong key."""
+    body = {"model": "katan-echo", "messages": [{"role": "user", "content": "ping"}]}
+    with (
+        LLMKatan(tmp_path, keys={"openai": "sk-katan"}, certificate=ca.issue()) as katan,
+        httpx.Client(base_url=katan.url, verify=ca.client_context(), trust_env=False) as client,
+    ):
+        for key, status in {"sk-katan": 200, "sk-wrong": 401}.items():
+            headers = {"Authorization": f"Bearer {key}"}
+            answer = client.post("/v1/chat/completions", json=body, headers=headers)
+            assert answer.status_code == status

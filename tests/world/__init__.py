@@ -1,0 +1,1 @@
+"""The world that functional tests talk to: real servers on loopback, and how they start."""

@@ -1,0 +1,170 @@
+"""Real child processes: started in a group of their own, awaited, read, and stopped by handle."""
+
+import atexit
+import contextlib
+import os
+import signal
+import socket
+import subprocess
+import tempfile
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Final, Self
+
+_POLL: Final = 0.05
+_TAIL: Final = 4000
+_COVERAGE: Final = ("COVERAGE_PROCESS_START", "COVERAGE_PROCESS_CONFIG")
+# Without its own opener urllib would send the readiness poll through a proxy named in the shell.
+_DIRECT: Final = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+
+_HOMES: Final = contextlib.ExitStack()
+atexit.register(_HOMES.close)
+
+Ready = Callable[[], bool] | str
+
+
+class ProcessNotReadyError(RuntimeError):
+    """The child ended, or its deadline passed, before it was ready. Ends with the log's tail."""
+
+
+def free_port() -> int:
+    """Return a loopback port that was free a moment ago."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def bare_env(**extra: str) -> dict[str, str]:
+    """Return PATH, LANG, a fresh HOME, what subprocess coverage needs, and `extra`: no more."""
+    env = {"PATH": os.environ.get("PATH", os.defpath), "LANG": "C.UTF-8"}
+    env.update({name: os.environ[name] for name in _COVERAGE if name in os.environ})
+    if "HOME" not in extra:
+        home = tempfile.TemporaryDirectory(prefix="aurorasoc-home-", ignore_cleanup_errors=True)
+        env["HOME"] = _HOMES.enter_context(home)
+    return env | extra
+
+
+def answers(url: str) -> bool:
+    """Tell whether an HTTP GET of `url` answers 200, asked directly and for a second at most."""
+    try:
+        with _DIRECT.open(url, timeout=1) as response:
+            return bool(response.status == 200)
+    except (OSError, urllib.error.URLError):
+        return False
+
+
+class ChildProcess:
+    """A process started by `with`, ready inside the block, and gone with its group after it."""
+
+    def __init__(  # noqa: PLR0913 - the five things that make a process, and its deadline
+        self,
+        argv: Sequence[str | Path],
+        *,
+        env: Mapping[str, str] | None = None,
+        ready: Ready | None = None,
+        log: Path,
+        cwd: Path | None = None,
+        deadline: float = 30.0,
+    ) -> None:
+        """Describe the child. `ready` is a predicate or a URL to answer 200; `env` is exact."""
+        self._argv = [str(part) for part in argv]
+        self._env = dict(env) if env is not None else bare_env()
+        self._ready = ready
+        self._log = log
+        self._cwd = cwd
+        self._deadline = deadline
+        self._process: subprocess.Popen[bytes] | None = None
+        self._over = False
+
+    def __enter__(self) -> Self:
+        """Start the child and wait until it is ready."""
+        return self.start()
+
+    def __exit__(self, *_: object) -> None:
+        """Stop the child and whatever it started."""
+        self.terminate()
+
+    @property
+    def process(self) -> subprocess.Popen[bytes]:
+        """The handle of the running (or ended) child."""
+        if self._process is None:
+            message = "the child process was not started"
+            raise RuntimeError(message)
+        return self._process
+
+    @property
+    def pid(self) -> int:
+        """The child's process id, which is also its group's."""
+        return self.process.pid
+
+    @property
+    def returncode(self) -> int | None:
+        """The exit code, or None while the child runs."""
+        return self.process.poll()
+
+    @property
+    def output(self) -> str:
+        """What the child wrote to standard output and standard error so far."""
+        return self._log.read_text("utf-8", "replace") if self._log.exists() else ""
+
+    def start(self) -> Self:
+        """Start the child; raise `ProcessNotReadyError` when it isn't ready by the deadline."""
+        self._over = False
+        with self._log.open("ab") as sink:
+            self._process = subprocess.Popen(
+                self._argv,
+                env=self._env,
+                cwd=self._cwd,
+                stdin=subprocess.DEVNULL,
+                stdout=sink,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+        try:
+            self._await_ready()
+        except BaseException:
+            self.kill()
+            raise
+        return self
+
+    def wait(self, timeout: float = 30.0) -> int:
+        """Wait for the child to end by itself and return its exit code."""
+        return self.process.wait(timeout)
+
+    def terminate(self, patience: float = 10.0) -> int:
+        """Ask the group to end (SIGTERM); kill it when it has not after `patience` seconds."""
+        self._signal(signal.SIGTERM)
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self.process.wait(patience)
+        return self.kill()
+
+    def kill(self) -> int:
+        """Kill the group (SIGKILL), stragglers included, and return the child's exit code."""
+        self._signal(signal.SIGKILL)
+        self._over = True
+        return self.process.wait(10)
+
+    def _signal(self, number: signal.Signals) -> None:
+        if self._over:  # the id may belong to someone else by now
+            return
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self.pid, number)
+
+    def _await_ready(self) -> None:
+        ready = self._ready
+        if ready is None:
+            return
+        end = time.monotonic() + self._deadline
+        while not (answers(ready) if isinstance(ready, str) else ready()):
+            if self.returncode is not None:
+                self._give_up(f"ended with {self.returncode} before it was ready")
+            if time.monotonic() > end:
+                self._give_up(f"was not ready after {self._deadline} s")
+            time.sleep(_POLL)
+
+    def _give_up(self, why: str) -> None:
+        message = f"{self._argv[0]} {why}; its log ends:\n{self.output[-_TAIL:]}"
+        raise ProcessNotReadyError(message)
