@@ -21,7 +21,7 @@ No message here ever holds a key: constructors take words of ours, never an upst
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import ClassVar, Final
 
 
 class AuroraError(Exception):
@@ -310,3 +310,19 @@ class TlsError(ModelCallError):
 
     code = "tls_error"
     title = "TLS to the provider failed"
+
+
+CALL_ERRORS: Final[dict[str, type[ModelCallError]]] = {
+    leaf.code: leaf
+    for leaf in (
+        AuthFailed,
+        BadResponse,
+        ModelNotFound,
+        ProviderRateLimited,
+        ProviderTimeout,
+        ProviderUnreachable,
+        QuotaExceeded,
+        TlsError,
+    )
+}
+"""The leaf for each test code but `ok`."""

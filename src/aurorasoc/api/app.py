@@ -12,7 +12,7 @@ from starlette.exceptions import HTTPException
 
 from aurorasoc.api.deps import authenticated
 from aurorasoc.api.problems import ProblemResponse, http_response
-from aurorasoc.api.routers import audit, chat, health, llm_providers
+from aurorasoc.api.routers import audit, chat, health, history, llm_providers
 from aurorasoc.config.settings import Settings, load_settings
 from aurorasoc.llm.warm_up import warm_up
 from aurorasoc.runtime import open_runtime
@@ -66,7 +66,7 @@ def include_routers(app: FastAPI, *, principal: Callable[..., Any] | None = None
     """
     if principal is not None:
         app.dependency_overrides[authenticated] = principal
-    for router in (llm_providers.router, chat.router, audit.router):
+    for router in (llm_providers.router, history.router, chat.router, audit.router):
         app.include_router(router, prefix=API_PREFIX)
     app.include_router(health.router)
 

@@ -17,7 +17,13 @@ from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
 
 from aurorasoc.core.logs import get_logger
-from aurorasoc.errors import AuroraError, InvalidInput, OutcomeUnknown, RateLimited
+from aurorasoc.errors import (
+    AuroraError,
+    InvalidInput,
+    OutcomeUnknown,
+    RateLimited,
+    Unauthenticated,
+)
 
 MEDIA_TYPE: Final = "application/problem+json"
 
@@ -67,6 +73,8 @@ class ProblemRoute(APIRoute):
             try:
                 return await handler(request)
             except AuroraError as error:
+                if isinstance(error, Unauthenticated):  # in the log only: who asks isn't known
+                    log.warning("unauthenticated", method=request.method, route=self.path)
                 return problem_response(error)
             except RequestValidationError as error:
                 return invalid_response(error)
@@ -139,8 +147,17 @@ def _place(issue: dict[str, Any]) -> str:
 
 
 def documented(*statuses: int) -> dict[int | str, dict[str, Any]]:
-    """Give OpenAPI the problems that a route may answer."""
-    return {
-        status: {"model": ProblemDocument, "content": {MEDIA_TYPE: {}}, "description": "Problem"}
-        for status in statuses
-    }
+    """Give OpenAPI the problems that a route may answer, under their one media type.
+
+    FastAPI's own `model` would announce them as `application/json` as well.
+    """
+    problem = {"content": {MEDIA_TYPE: {"schema": _schema()}}, "description": "Problem"}
+    return dict.fromkeys(statuses, problem)
+
+
+def _schema() -> dict[str, Any]:
+    """The document's JSON Schema in one piece: `$defs` would lead nowhere inside OpenAPI."""
+    schema = ProblemDocument.model_json_schema()
+    field = schema.pop("$defs")[InvalidField.__name__]
+    schema["properties"]["errors"]["anyOf"][0]["items"] = field
+    return schema

@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field, SecretStr, StringConstraints,
 
 from aurorasoc.config.snapshot import KeySource, KeyState, Source
 from aurorasoc.config.vocabulary import BackendChoice, LocalChoice, Role, ServingBackend, Tlp
-from aurorasoc.llm.edits import UNCHANGED, Configuration
+from aurorasoc.llm.edits import UNCHANGED, Configuration, PolicyChange
 
 MAX_KEY_LENGTH = 4096
 
@@ -74,6 +74,26 @@ class ConfigBody(BaseModel):
             ),
             base_url=self.base_url if "base_url" in sent else UNCHANGED,
             api_key=self.api_key if "api_key" in sent else UNCHANGED,
+        )
+
+
+class PolicyBody(BaseModel):
+    """A change of policy. A field left out is unchanged; null is back to the boot default."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    hosted_max_tlp: Tlp | None = None
+    local_backend: LocalChoice | None = None
+    require_tlp: bool | None = None
+
+    def change(self) -> PolicyChange:
+        """Tell what was left out from what was sent as null."""
+        sent = self.model_fields_set
+        tlp = None if self.hosted_max_tlp is None else self.hosted_max_tlp.value
+        return PolicyChange(
+            hosted_max_tlp=tlp if "hosted_max_tlp" in sent else UNCHANGED,
+            local_backend=self.local_backend if "local_backend" in sent else UNCHANGED,
+            require_tlp=self.require_tlp if "require_tlp" in sent else UNCHANGED,
         )
 
 
@@ -195,6 +215,13 @@ class TestAnswer(BaseModel):
     detail: str
     latency_ms: int
     key_checked: bool | None
+
+
+class ModelsAnswer(BaseModel):
+    """The models that a provider itself lists."""
+
+    provider: ServingBackend
+    models: list[str]
 
 
 class AuditEntry(BaseModel):

@@ -10,6 +10,10 @@ from aurorasoc.local_model import MODEL_NAME
 
 SHELL_FILE: Final = "dev.env"
 
+_QUESTION: Final = (
+    '{"messages": [{"role": "user", "content": "Explain phishing in one sentence."}]}'
+)
+
 
 @dataclass(frozen=True, slots=True)
 class FirstRun:
@@ -49,7 +53,7 @@ def instructions(run: FirstRun) -> str:
             '  curl -s -H "Authorization: Bearer $AURORA_TOKEN" \\',
             "    $AURORA_URL/api/v1/system/llm/providers",
             '  curl -s -H "Authorization: Bearer $AURORA_TOKEN" $AURORA_URL/api/v1/chat \\',
-            '    --json \'{"messages": [{"role": "user", "content": "What is a SOC?"}]}\'',
+            f"    --json '{_QUESTION}'",
             "",
             "The README goes on: store a key, switch, ask again. Ctrl-C stops everything.",
         ]

@@ -22,7 +22,12 @@ SCHEMA_HEAD: Final = "029"
 """The newest migration; a test compares it with the migrations' own head."""
 
 _WRITER_LOCK: Final = 0x4155524F5241  # "AURORA": pg_advisory_xact_lock of all our writers
-_BUSY_TIMEOUT_MS: Final = 20_000
+_PRAGMAS: Final = (
+    "busy_timeout=20000",  # milliseconds
+    "journal_mode=WAL",
+    "synchronous=FULL",
+    "foreign_keys=ON",
+)
 _AFTER_COMMIT: Final = "aurorasoc.after_commit"
 
 
@@ -141,13 +146,12 @@ def _async_url(url: str) -> str:
 def _prepare_sqlite(connection: DBAPIConnection, _record: Any) -> None:  # noqa: ANN401 - SQLAlchemy's
     connection.isolation_level = None  # SQLAlchemy's BEGIN is then the only one
     cursor = connection.cursor()
-    for pragma in (
-        f"busy_timeout={_BUSY_TIMEOUT_MS}",
-        "journal_mode=WAL",
-        "synchronous=FULL",
-        "foreign_keys=ON",
-    ):
-        cursor.execute(f"PRAGMA {pragma}")
+    try:
+        for pragma in _PRAGMAS:
+            cursor.execute(f"PRAGMA {pragma}")
+    except Exception:
+        connection.close()  # the pool doesn't know it yet, and would leave its thread behind
+        raise
     cursor.close()
 
 

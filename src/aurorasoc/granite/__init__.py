@@ -7,13 +7,17 @@ backend is in force, `sensitivity` where labelled data may go.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Final
 
 from pydantic import SecretStr
 
 from aurorasoc.config.snapshot import CallLimits
 from aurorasoc.config.vocabulary import ServingBackend
 
-__all__ = ["ModelReference", "ServingBackend"]
+__all__ = ["NOT_NEEDED", "ModelReference", "ServingBackend"]
+
+NOT_NEEDED: Final = SecretStr("not-needed")
+"""What keyless backends get: adapters replace an empty key by an ambient one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +41,15 @@ class ModelReference:
     origin: str
     api_key: SecretStr
     limits: CallLimits
+
+    @property
+    def has_key(self) -> bool:
+        """Whether a key goes with the calls."""
+        return self.api_key.get_secret_value() != NOT_NEEDED.get_secret_value()
+
+    def reveal_key(self) -> str:
+        """Unwrap the key: the one place where that happens, called where bytes leave."""
+        return self.api_key.get_secret_value()
 
     def __str__(self) -> str:
         """Give the native model reference, e.g. `deepseek:deepseek-v4-flash`."""

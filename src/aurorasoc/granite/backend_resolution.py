@@ -9,21 +9,17 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
-
-from pydantic import SecretStr
 
 from aurorasoc.config.snapshot import ProviderConfig, Snapshot
 from aurorasoc.config.vocabulary import AUTO, Role, ServingBackend
 from aurorasoc.errors import BackendUnavailable, NoModelConfigured, ProviderNotReady
-from aurorasoc.granite import ModelReference
+from aurorasoc.granite import NOT_NEEDED, ModelReference
 from aurorasoc.granite.catalog import CATALOG
 
 CACHE_SECONDS: Final = 60.0
 PROBE_SECONDS: Final = 2.0
-NOT_NEEDED: Final = SecretStr("not-needed")
-"""What keyless backends get: adapters replace an empty key by an ambient one."""
 
 Probe = Callable[[str], Awaitable[bool]]
 Clock = Callable[[], float]
@@ -106,10 +102,26 @@ def model_reference(snapshot: Snapshot, backend: ServingBackend, role: Role) -> 
     config = snapshot.providers[backend]
     require_ready(config)
     model = config.orchestrator_model if role == "orchestrator" else config.model
+    return _reference(snapshot, config, model.value or "")
+
+
+def listing_reference(snapshot: Snapshot, backend: ServingBackend) -> ModelReference:
+    """Give a reference to ask a provider for its models: it needs no model name for that.
+
+    Raises:
+        ProviderNotReady: Calls can't be made for another reason.
+    """
+    config = snapshot.providers[backend]
+    hindrances = tuple(p for p in config.problems if p.code != NoModelConfigured.code)
+    require_ready(replace(config, problems=hindrances))
+    return _reference(snapshot, config, "")
+
+
+def _reference(snapshot: Snapshot, config: ProviderConfig, model: str) -> ModelReference:
     return ModelReference(
-        provider=backend,
-        prefix=CATALOG[backend].prefix,
-        model=model.value or "",
+        provider=config.provider,
+        prefix=CATALOG[config.provider].prefix,
+        model=model,
         base_url=config.base_url.value,
         origin=config.origin or "",
         api_key=config.credential.api_key or NOT_NEEDED,

@@ -26,6 +26,9 @@ class ProviderSpec:
         root_path: What a base URL without a path of its own gets, as the adapter wants it.
         adapter_root: What the adapter appends itself, and a base URL therefore must not end in.
         json_schema: Whether it takes a JSON schema as response format; else only "some JSON".
+        models_path: Where the provider lists its models, below the base URL.
+        key_header: The header that the key travels in.
+        fixed_headers: What the vendor wants beside it.
         best_for: One line for the inventory.
     """
 
@@ -41,6 +44,9 @@ class ProviderSpec:
     default_orchestrator_model: str | None = None
     may_be_local: bool = False
     json_schema: bool = True
+    models_path: str = "/models"
+    key_header: str = "Authorization"
+    fixed_headers: tuple[tuple[str, str], ...] = ()
     root_path: str = ""
     adapter_root: str = ""
 
@@ -66,6 +72,7 @@ _ROWS: Final = (
         default_model="granite4:8b",
         default_orchestrator_model="granite4:dense",
         may_be_local=True,
+        models_path="/api/tags",
         adapter_root="/v1",
         best_for="local inference on a workstation or a small server",
     ),
@@ -116,6 +123,8 @@ _ROWS: Final = (
         base_url_support="none",
         default_base_url="https://generativelanguage.googleapis.com",
         default_model="gemini-2.5-pro",
+        models_path="/v1beta/models?pageSize=1000",
+        key_header="x-goog-api-key",
         best_for="long context: large logs and many documents at once",
     ),
     ProviderSpec(
@@ -127,6 +136,9 @@ _ROWS: Final = (
         base_url_support="optional",
         default_base_url="https://api.anthropic.com",
         default_model="claude-sonnet-4-6",
+        models_path="/v1/models?limit=1000",
+        key_header="x-api-key",
+        fixed_headers=(("anthropic-version", "2023-06-01"),),
         adapter_root="/v1",
         best_for="careful reasoning and tool use",
     ),

@@ -10,7 +10,6 @@ import asyncio
 import gc
 import json
 import os
-import ssl
 import threading
 from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
@@ -20,22 +19,11 @@ from typing import TYPE_CHECKING, Any, Final
 
 from aurorasoc.config.settings.ambient import ambient_overrides
 from aurorasoc.core.logs import quieten_libraries
-from aurorasoc.errors import (
-    AuroraError,
-    AuthFailed,
-    BadResponse,
-    ModelCallError,
-    ModelNotFound,
-    ProviderNotReady,
-    ProviderRateLimited,
-    ProviderUnreachable,
-    QuotaExceeded,
-    TlsError,
-)
+from aurorasoc.errors import ProviderNotReady
 from aurorasoc.granite import ModelReference
 from aurorasoc.granite.address_policy import AddressPolicy
 from aurorasoc.granite.catalog import CATALOG
-from aurorasoc.llm.calls import CallSite, timed_out
+from aurorasoc.llm.calls import CallSite
 from aurorasoc.llm.outbound import judged_transport, verifying_context
 
 if TYPE_CHECKING:
@@ -74,7 +62,7 @@ def build(site: CallSite) -> ChatModel:
         )
         raise ProviderNotReady(detail)
     arguments: dict[str, Any] = {
-        "api_key": reference.api_key.get_secret_value(),  # unwrapped here, and nowhere else
+        "api_key": reference.reveal_key(),
         "settings": {
             "timeout": reference.limits.timeout,
             "extra_headers": {},
@@ -111,13 +99,13 @@ def _client(reference: ModelReference, reach: AddressPolicy | None) -> Any:  # n
     if reference.prefix not in _OPENAI_CLIENTS:
         return handler
     client = import_module("openai").AsyncOpenAI(
-        api_key=reference.api_key.get_secret_value(),  # the same key, at the same last moment
+        api_key=reference.reveal_key(),
         base_url=f"{reference.base_url}{CATALOG[reference.provider].adapter_root}",
         http_client=handler.client,
         max_retries=0,
         timeout=reference.limits.timeout,
     )
-    client.organization = client.project = None  # what it took from the environment
+    client.organization = client.project = client.admin_api_key = None  # the environment's
     return client
 
 
@@ -219,76 +207,3 @@ def _collector_off() -> Iterator[None]:
         gc.freeze()
         if enabled:
             gc.enable()
-
-
-def translate(error: Exception, reference: ModelReference) -> AuroraError:
-    """Make one of our errors of an adapter's: its class and status count, its text is not kept."""
-    chain = list(_chain(error))
-    for cause in chain:
-        if isinstance(cause, AuroraError):
-            return cause
-    leaf, said = _classify(chain)
-    if leaf is None:
-        return timed_out(reference)
-    detail = said.format(provider=reference.provider, model=reference.model)
-    return leaf(detail, provider=reference.provider, model=reference.model)
-
-
-_Leaf = type[ModelCallError] | None
-
-_BY_STATUS: Final[dict[int, tuple[_Leaf, str]]] = {
-    401: (AuthFailed, "{provider} refused the key. Enter a valid one."),
-    402: (QuotaExceeded, "The account at {provider} has no balance left. Top it up there."),
-    403: (AuthFailed, "{provider} refused the key for {model}. Check what it may do."),
-    404: (ModelNotFound, "{provider} doesn't know the model {model}. Set another one."),
-    408: (None, ""),
-    429: (ProviderRateLimited, "{provider} limits the rate. Try again in a while."),
-    502: (ProviderUnreachable, "A gateway before {provider} can't reach it (502). Try again."),
-    503: (ProviderUnreachable, "{provider} is overloaded or down (503). Try again."),
-    504: (None, ""),
-}
-_TLS = (TlsError, "TLS to {provider} failed: its certificate isn't trusted here (SSL_CERT_FILE).")
-_QUOTA = (QuotaExceeded, "The quota at {provider} is used up. Check the account there.")
-_UNREACHABLE = (ProviderUnreachable, "{provider} can't be reached. Check its address.")
-_BAD = (BadResponse, "{provider} answered something that is not a usable completion.")
-
-_QUOTA_MARKS: Final = ("insufficient_quota", "insufficient balance", "credit balance is too low")
-_KEY_MARKS: Final = ("api key not valid", "api_key_invalid", "invalid api key")
-_TIMEOUT_CLASSES: Final = ("Timeout", "APITimeoutError", "TimeoutError", "ReadTimeout")
-_NETWORK_CLASSES: Final = (
-    "ConnectError",
-    "ClientConnectorError",
-    "ClientConnectionError",
-    "ServerDisconnectedError",
-    "RemoteProtocolError",
-    "ReadError",
-    "ConnectionError",
-    "ClientPayloadError",
-)
-
-
-def _chain(error: BaseException) -> Iterator[BaseException]:
-    """Walk from what was raised to what caused it, each exception once."""
-    seen: set[int] = set()
-    current: BaseException | None = error
-    while current is not None and id(current) not in seen:
-        seen.add(id(current))
-        yield current
-        current = current.__cause__ or current.__context__
-
-
-def _classify(chain: list[BaseException]) -> tuple[_Leaf, str]:
-    text = " ".join(str(cause).lower() for cause in chain)
-    names = {cls.__name__ for cause in chain for cls in type(cause).__mro__}
-    if any(isinstance(c, ssl.SSLError) for c in chain) or "certificate verify failed" in text:
-        return _TLS
-    if any(mark in text for mark in _QUOTA_MARKS):
-        return _QUOTA
-    if any(mark in text for mark in _KEY_MARKS):
-        return _BY_STATUS[401]
-    if names & set(_TIMEOUT_CLASSES):
-        return None, ""
-    if names & set(_NETWORK_CLASSES) or "connection error" in text or "cannot connect" in text:
-        return _UNREACHABLE
-    status = next((s for c in chain if isinstance(s := getattr(c, "status_code", None), int)), 0)
-    return _BY_STATUS.get(status, _BAD)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+import secrets
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 from pydantic import SecretStr
@@ -14,16 +15,19 @@ from aurorasoc.config.vocabulary import AUTO, Role, ServingBackend
 from aurorasoc.core.audit import AuditEvent, AuditSink
 from aurorasoc.core.database import Database
 from aurorasoc.errors import DatabaseUnavailable
-from aurorasoc.granite.backend_resolution import refresh_resolution
-from aurorasoc.granite.base_url import normalise_base_url
+from aurorasoc.granite.backend_resolution import listing_reference, refresh_resolution
+from aurorasoc.granite.base_url import normalise_base_url, origin_of
 from aurorasoc.granite.catalog import CATALOG, spec_of
 from aurorasoc.granite.sensitivity import why_not_local
 from aurorasoc.llm import edits
 from aurorasoc.llm.adoption import Adoption
+from aurorasoc.llm.binding import Binding
 from aurorasoc.llm.change import Change, Changer
+from aurorasoc.llm.history import rollback
 from aurorasoc.llm.inventory import Seen, active_of, inventory_of, provider_row
+from aurorasoc.llm.model_lists import ModelList, ModelLists
 from aurorasoc.llm.pool import ModelPool
-from aurorasoc.llm.probe import ProbeResult, probe
+from aurorasoc.llm.probe import ProbeResult, error_of, probe
 from aurorasoc.llm.reach import require_allowed
 from aurorasoc.llm.traffic import TrafficLedger
 
@@ -39,6 +43,7 @@ class Admin:
     audit: AuditSink
     pool: ModelPool
     ledger: TrafficLedger
+    lists: ModelLists = field(default_factory=ModelLists)
 
     async def inventory(self) -> dict[str, Any]:
         """Give all providers, the active choice and the policy, from memory."""
@@ -48,16 +53,30 @@ class Admin:
         return inventory_of(snapshot, seen, self.adoption.stale_since)
 
     async def switch(
-        self, wanted: edits.Configuration, *, actor: str, if_match: int | None = None
+        self,
+        wanted: edits.Configuration,
+        *,
+        actor: str,
+        if_match: int | None = None,
+        verify: bool = False,
     ) -> dict[str, Any]:
         """Make a provider active, and configure it.
 
+        Args:
+            wanted: What to switch to.
+            actor: Who asks.
+            if_match: The revision this is based on.
+            verify: Test the new configuration first, and change nothing when that fails.
+
         Raises:
-            UnknownProvider, Conflict, RevisionMismatch, InvalidInput, Unavailable
+            UnknownProvider, Conflict, RevisionMismatch, InvalidInput, Unavailable: Refused.
+            ModelCallError: `verify` was asked for, and the provider failed.
         """
         if wanted.provider != AUTO:
             await self._require_reachable(wanted)
         change = edits.switch(self.settings, wanted)
+        if verify and wanted.provider != AUTO:
+            if_match = await self._verify(change, actor, if_match)
         return await self._apply(change, actor, if_match)
 
     async def reset(self, *, actor: str, if_match: int | None = None) -> dict[str, Any]:
@@ -78,6 +97,36 @@ class Admin:
         provider = spec_of(name).provider
         return await self._apply(edits.delete_key(provider), actor, if_match)
 
+    async def set_policy(
+        self, wanted: edits.PolicyChange, *, actor: str, if_match: int | None = None
+    ) -> dict[str, Any]:
+        """Change which data may go where."""
+        return await self._apply(edits.set_policy(wanted), actor, if_match)
+
+    async def rollback(
+        self, revision: int, *, actor: str, if_match: int | None = None
+    ) -> dict[str, Any]:
+        """Make an earlier configuration the new one; keys are not rolled back.
+
+        Raises:
+            NotFound: There is no such revision.
+            ProviderNotReady: It needs a key that is gone; nothing was changed.
+        """
+        return await self._apply(rollback(revision), actor, if_match)
+
+    async def models(self, name: str) -> ModelList:
+        """Give the models that a provider itself lists.
+
+        Raises:
+            UnknownProvider: There is no such provider.
+            ProviderNotReady: It can't be asked; a missing model name is no hindrance.
+            ModelCallError: It failed.
+        """
+        provider, snapshot = spec_of(name).provider, self.adoption.snapshot
+        reference = listing_reference(snapshot, provider)
+        tag = snapshot.providers[provider].credential.tag
+        return await self.lists.of(reference, tag, self.pool.reach(snapshot, provider))
+
     async def test(self, name: str, *, role: Role, actor: str) -> ProbeResult:
         """Test a provider, active or not, on the path that production uses.
 
@@ -88,17 +137,42 @@ class Admin:
             NoModelConfigured, ProviderNotReady: There is nothing to send.
             AuditUnavailable, DatabaseUnavailable: It can't be audited; nothing was sent.
         """
+        provider = spec_of(name).provider
+        return await self._test(provider, role, self.adoption.snapshot, actor)
+
+    async def _test(
+        self, provider: ServingBackend, role: Role, snapshot: Snapshot, actor: str
+    ) -> ProbeResult:
         from aurorasoc.llm import adapter  # noqa: PLC0415 - its libraries cost seconds
 
-        provider = spec_of(name).provider
         await adapter.load()
-        binding = self.pool.of_provider(provider, role, self.adoption.snapshot)
+        binding = self.pool.of_provider(provider, role, snapshot)
         asked = {"role": role, "model": binding.reference.model, "origin": binding.reference.origin}
         await self.record(AuditEvent(actor, "llm.test.started", provider.value, asked))
-        result = await probe(binding)
+        result = await probe(binding, self._wrong_key(binding, snapshot))
         outcome = {key: value for key, value in asdict(result).items() if key != "provider"}
         await self.record(AuditEvent(actor, "llm.test.finished", provider.value, outcome))
         return result
+
+    async def _verify(self, change: Change, actor: str, if_match: int | None) -> int:
+        """Test what a change would lead to. Give the revision that this holds for."""
+        candidate = await self.changer.preview(change, actor=actor, if_match=if_match)
+        result = await self._test(ServingBackend(change.target), "specialist", candidate, actor)
+        if not result.ok:
+            raise error_of(result)
+        return self.adoption.snapshot.revision if if_match is None else if_match
+
+    def _wrong_key(self, binding: Binding, snapshot: Snapshot) -> Binding | None:
+        """The same with a key that can't be right, to see whether an endpoint checks keys.
+
+        A vendor's own origin is never sent one: it might count against the account.
+        """
+        reference = binding.reference
+        vendor = origin_of(CATALOG[reference.provider].default_base_url)
+        if reference.origin == vendor or not reference.has_key:
+            return None
+        wrong = replace(reference, api_key=SecretStr(f"wrong-{secrets.token_hex(12)}"))
+        return self.pool.of_reference(wrong, snapshot)
 
     async def record(self, event: AuditEvent) -> None:
         """Write an entry that belongs to no change.

@@ -14,7 +14,7 @@ from typing import Final, Protocol, TypeVar
 
 from tenacity import AsyncRetrying, retry_if_exception, stop_after_attempt, wait_exponential_jitter
 
-from aurorasoc.errors import AuroraError, ModelCallError, ProviderTimeout
+from aurorasoc.errors import AuroraError, ModelCallError
 from aurorasoc.granite import ModelReference
 from aurorasoc.granite.address_policy import AddressPolicy
 
@@ -108,19 +108,8 @@ class CallSite:
         try:
             async with asyncio.timeout(self.reference.limits.timeout):
                 return await attempt()
-        except TimeoutError:
-            failure: AuroraError = timed_out(self.reference)
         except Exception as error:  # noqa: BLE001 - every exception of the adapter is translated
             failure = self.translate(error, self.reference)
         if isinstance(failure, ModelCallError):
             self.ledger.failed(self.reference, failure)
         raise failure
-
-
-def timed_out(reference: ModelReference) -> ProviderTimeout:
-    """Say that a provider took longer than `LLM_TIMEOUT`."""
-    detail = (
-        f"{reference.provider} didn't answer within {reference.limits.timeout:g} s. "
-        "Try again, or raise LLM_TIMEOUT."
-    )
-    return ProviderTimeout(detail, provider=reference.provider, model=reference.model)

@@ -105,12 +105,11 @@ class Changer:
         Raises:
             As `apply` does.
         """
-        async with self.database.reading() as session:
+        async with self.database.transaction() as session:
             before = await self.adoption.read(session)
             require_revision(before.snapshot.revision, if_match)
-            edited, candidate = await self._edit(session, before, change, actor)
+            _, candidate = await self._edit(session, before, change, actor)
             await session.rollback()
-        del edited
         return candidate
 
     async def _stage(

@@ -101,6 +101,34 @@ def delete_key(provider: ServingBackend) -> Change:
     return Change("llm.key.deleted", provider.value, edit)
 
 
+@dataclass(frozen=True, slots=True)
+class PolicyChange:
+    """What `PUT /system/llm/policy` asks for."""
+
+    hosted_max_tlp: Field = UNCHANGED
+    local_backend: Field = UNCHANGED
+    require_tlp: bool | Unchanged | None = UNCHANGED
+
+    def sent(self) -> dict[str, str | bool | None]:
+        """The fields that are not left out."""
+        values = {
+            "hosted_max_tlp": self.hosted_max_tlp,
+            "local_backend": self.local_backend,
+            "require_tlp": self.require_tlp,
+        }
+        return {k: v for k, v in values.items() if not isinstance(v, Unchanged)}
+
+
+def set_policy(wanted: PolicyChange) -> Change:
+    """Change which data may go where."""
+    sent: dict[str, Any] = wanted.sent()
+
+    async def edit(work: Workspace) -> Edited:
+        return Edited(replace(work.stored.runtime, **sent), details=sent)
+
+    return Change("llm.policy.changed", "llm", edit)
+
+
 def _switch_to_auto(wanted: Configuration) -> Change:
     if wanted != Configuration(provider=AUTO):
         detail = "auto takes no other field: it chooses between the local backends as they are."

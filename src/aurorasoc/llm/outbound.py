@@ -36,6 +36,21 @@ def judged_transport(policy: AddressPolicy) -> httpx.AsyncHTTPTransport:
     return transport
 
 
+def plain_client(reach: AddressPolicy | None, seconds: float) -> httpx.AsyncClient:
+    """Give a client for one call: as calls to models go, without litellm between.
+
+    Args:
+        reach: Which addresses it may reach; None: the configuration is trusted.
+        seconds: Its time-out.
+    """
+    return httpx.AsyncClient(
+        transport=judged_transport(reach) if reach is not None else None,
+        verify=verifying_context(),
+        timeout=seconds,
+        follow_redirects=False,
+    )
+
+
 def verifying_context() -> ssl.SSLContext:
     """Give the context that every call uses: `SSL_CERT_FILE` is honoured, `SSL_VERIFY` isn't."""
     return httpx.create_ssl_context()

@@ -19,7 +19,6 @@ from aurorasoc.errors import InvalidInput, ProviderNotReady, RuntimeNotOpen, Tlp
 from aurorasoc.granite import ModelReference
 from aurorasoc.granite.address_policy import AddressPolicy
 from aurorasoc.granite.backend_resolution import (
-    NOT_NEEDED,
     model_reference,
     refresh_resolution,
 )
@@ -33,7 +32,9 @@ from aurorasoc.granite.sensitivity import (
 )
 from aurorasoc.llm.binding import Binding
 from aurorasoc.llm.calls import Admit, CallSite, Ledger
+from aurorasoc.llm.failures import translate
 from aurorasoc.llm.reach import reach_of
+from aurorasoc.llm.traffic import TrafficLedger
 
 if TYPE_CHECKING:
     from beeai_framework.emitter import Emitter
@@ -145,9 +146,16 @@ class ModelPool:
 
     def of_provider(self, provider: ServingBackend, role: Role, snapshot: Snapshot) -> Binding:
         """Bind to a provider whether it is active or not: the production path for a test."""
-        return self._build(
-            snapshot, model_reference(snapshot, provider, role), role, None, restricted=False
-        )
+        reference = model_reference(snapshot, provider, role)
+        return self._build(snapshot, reference, role, None, restricted=False)
+
+    def of_reference(self, reference: ModelReference, snapshot: Snapshot) -> Binding:
+        """Bind to a reference that is nobody's configuration; how its calls end isn't told."""
+        from aurorasoc.llm import adapter  # noqa: PLC0415 - its libraries cost seconds
+
+        site = replace(self._site(snapshot, reference), ledger=TrafficLedger())
+        model = adapter.build(site)
+        return Binding(model, reference, snapshot.revision, "specialist", None, restricted=False)
 
     def pin(self, binding: Binding) -> Callable[[], Binding]:
         """Stay with a binding until its key is deleted or the policy forbids it."""
@@ -204,20 +212,24 @@ class ModelPool:
     ) -> Binding:
         from aurorasoc.llm import adapter  # noqa: PLC0415 - its libraries cost seconds
 
-        site = CallSite(
-            reference,
-            adapter.translate,
-            self._ledger,
-            self._slots,
-            reach=self._reach(snapshot, reference.provider),
-        )
+        site = self._site(snapshot, reference)
         if restricted:
             local = AddressPolicy(only=self._networks)
             site = replace(site, admit=self._gate(reference), reach=local)
         model = adapter.build(site)
         return Binding(model, reference, snapshot.revision, role, tlp, restricted)
 
-    def _reach(self, snapshot: Snapshot, provider: ServingBackend) -> AddressPolicy | None:
+    def _site(self, snapshot: Snapshot, reference: ModelReference) -> CallSite:
+
+        return CallSite(
+            reference,
+            translate,
+            self._ledger,
+            self._slots,
+            reach=self.reach(snapshot, reference.provider),
+        )
+
+    def reach(self, snapshot: Snapshot, provider: ServingBackend) -> AddressPolicy | None:
         """Judge where an admin's base URL leads. The environment's is trusted."""
         if snapshot.providers[provider].base_url.source != "runtime":
             return None
@@ -278,8 +290,7 @@ def parse_tlp(label: str | None) -> Tlp | None:
 
 
 def _require_key(snapshot: Snapshot, reference: ModelReference) -> None:
-    had_key = reference.api_key.get_secret_value() != NOT_NEEDED.get_secret_value()
-    if had_key and snapshot.providers[reference.provider].credential.api_key is None:
+    if reference.has_key and snapshot.providers[reference.provider].credential.api_key is None:
         detail = f"The key of {reference.provider} was removed while this ran. Start again."
         raise ProviderNotReady(detail)
 

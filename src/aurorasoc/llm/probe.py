@@ -8,7 +8,13 @@ from dataclasses import dataclass
 from typing import Final
 
 from aurorasoc.config.vocabulary import ServingBackend
-from aurorasoc.errors import EmptyAnswer, ModelCallError
+from aurorasoc.errors import (
+    CALL_ERRORS,
+    AuthFailed,
+    BadResponse,
+    EmptyAnswer,
+    ModelCallError,
+)
 from aurorasoc.llm.binding import Binding
 
 DEADLINE_SECONDS: Final = 10.0
@@ -35,34 +41,74 @@ class ProbeResult:
     key_checked: bool | None = None
 
 
-async def probe(binding: Binding, deadline: float = DEADLINE_SECONDS) -> ProbeResult:
+async def probe(
+    binding: Binding, with_wrong_key: Binding | None = None, deadline: float = DEADLINE_SECONDS
+) -> ProbeResult:
     """Ask a model for a word.
 
     Args:
         binding: The model, built as production builds it.
-        deadline: Seconds until the verdict is `timeout`.
+        with_wrong_key: The same with a key that can't be right: an endpoint that answers it
+            doesn't check keys. None leaves that untried.
+        deadline: Seconds for all of it.
     """
-    from beeai_framework.backend.message import UserMessage  # noqa: PLC0415 - BeeAI costs seconds
-
-    from aurorasoc.llm.handle import LiveChatModel  # noqa: PLC0415 - the same
-
     started = time.monotonic()
-    handle = LiveChatModel(lambda: binding, lambda pinned: lambda: pinned)
-    code, detail = "ok", f"{binding.reference.model} answered."
+    code, detail, latency, checked = "ok", "", 0.0, None
     try:
         async with asyncio.timeout(deadline):
-            await handle.run([UserMessage("Reply with one word: ready.")], max_tokens=MAX_TOKENS)
-    except EmptyAnswer:
-        detail = f"{binding.reference.model} answered without a visible token: it is reachable."
+            detail = await _ask(binding)
+            latency = time.monotonic() - started
+            checked = None if with_wrong_key is None else await _refuses(with_wrong_key)
     except ModelCallError as error:
         code, detail = error.code, error.detail
     except TimeoutError:
         code, detail = "timeout", f"No answer within {deadline:g} s."
+    if checked is False:
+        detail += " It answered a wrong key as well: this endpoint doesn't check keys."
     return ProbeResult(
         provider=binding.reference.provider,
         model=binding.reference.model,
         ok=code == "ok",
         code=code,
         detail=detail,
-        latency_ms=round((time.monotonic() - started) * 1000),
+        latency_ms=round((latency or time.monotonic() - started) * 1000),
+        key_checked=checked,
     )
+
+
+def error_of(result: ProbeResult) -> ModelCallError:
+    """Give a failed test as the error that a call would have raised."""
+    leaf = CALL_ERRORS[result.code]
+    return leaf(result.detail, provider=result.provider, model=result.model)
+
+
+async def _ask(binding: Binding) -> str:
+    """Ask for a word; without a bound on tokens where the model doesn't take one."""
+    try:
+        await _run(binding, max_tokens=MAX_TOKENS)
+    except EmptyAnswer:
+        return f"{binding.reference.model} answered without a visible token: it is reachable."
+    except BadResponse:
+        await _run(binding)
+    return f"{binding.reference.model} answered."
+
+
+async def _refuses(binding: Binding) -> bool | None:
+    try:
+        await _run(binding, max_tokens=MAX_TOKENS)
+    except AuthFailed:
+        return True
+    except EmptyAnswer:
+        return False
+    except ModelCallError:
+        return None
+    return False
+
+
+async def _run(binding: Binding, **options: int) -> None:
+    from beeai_framework.backend.message import UserMessage  # noqa: PLC0415 - BeeAI costs seconds
+
+    from aurorasoc.llm.handle import LiveChatModel  # noqa: PLC0415 - the same
+
+    handle = LiveChatModel(lambda: binding, lambda pinned: lambda: pinned)
+    await handle.run([UserMessage("Reply with one word: ready.")], **options)

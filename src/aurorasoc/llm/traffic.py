@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass, replace
 
 from aurorasoc.config.vocabulary import ServingBackend
@@ -32,6 +33,7 @@ class TrafficLedger:
 
     def __init__(self, clock: Clock = now_us) -> None:
         self._clock = clock
+        self.counts: Counter[tuple[ServingBackend, str]] = Counter()
         self._last: dict[ServingBackend, LastCalls] = {}
 
     def of(self, provider: ServingBackend) -> LastCalls:
@@ -40,9 +42,11 @@ class TrafficLedger:
 
     def succeeded(self, reference: ModelReference) -> None:
         """A call was answered: an earlier failure is over."""
+        self.counts[reference.provider, "ok"] += 1
         self._last[reference.provider] = LastCalls(ok_at=iso(self._clock()))
 
     def failed(self, reference: ModelReference, error: ModelCallError) -> None:
         """A call failed at the provider."""
+        self.counts[reference.provider, error.code] += 1
         last = LastError(error.code, error.detail, iso(self._clock()))
         self._last[reference.provider] = replace(self.of(reference.provider), error=last)

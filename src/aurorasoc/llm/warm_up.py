@@ -23,6 +23,7 @@ from aurorasoc.granite import ModelReference
 from aurorasoc.llm import adapter
 from aurorasoc.llm.binding import Binding
 from aurorasoc.llm.calls import CallSite
+from aurorasoc.llm.failures import translate
 from aurorasoc.llm.probe import probe
 from aurorasoc.llm.traffic import TrafficLedger
 
@@ -71,7 +72,7 @@ async def _call(port: int) -> None:
         limits=CallLimits(timeout=5.0, max_retries=0, max_concurrency=None),
     )
     try:
-        model = adapter.build(CallSite(reference, adapter.translate, TrafficLedger()))
+        model = adapter.build(CallSite(reference, translate, TrafficLedger()))
         await probe(Binding(model, reference, 0, "specialist", None, restricted=False))
     except AuroraError as error:
         log.info("no warm-up call", code=error.code)

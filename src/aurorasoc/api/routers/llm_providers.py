@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, Response
+from fastapi import APIRouter, Depends, Query, Response
 
 from aurorasoc.api.deps import AgentsReader, IfMatch, OpenRuntime, UserManager
 from aurorasoc.api.problems import ProblemRoute, documented
@@ -13,16 +13,23 @@ from aurorasoc.api.schemas import (
     ConfigBody,
     Inventory,
     KeyBody,
+    ModelsAnswer,
     MutationAnswer,
+    PolicyBody,
     TestAnswer,
     TestBody,
 )
+from aurorasoc.llm.model_lists import ModelList
 from aurorasoc.llm.probe import ProbeResult
 
 router = APIRouter(prefix="/system/llm", tags=["llm"], route_class=ProblemRoute)
 
+Verify = Annotated[bool, Query(description="Test first; change nothing if that fails.")]
+
 _READ = documented(401, 403, 422, 503)
 _CHANGE = documented(401, 403, 404, 409, 412, 422, 503)
+_VERIFIED = documented(401, 403, 409, 412, 422, 429, 502, 503, 504)
+_LIST = documented(401, 403, 404, 409, 422, 502, 503, 504)
 _TEST = documented(401, 403, 404, 409, 422, 429, 503)
 
 
@@ -36,16 +43,24 @@ async def read_inventory(
     return found
 
 
-@router.put("/config", response_model=MutationAnswer, responses=_CHANGE)
+@router.put("/config", response_model=MutationAnswer, responses=_VERIFIED)
 async def switch(
-    body: ConfigBody, caller: UserManager, runtime: OpenRuntime, match: IfMatch
+    body: ConfigBody,
+    caller: UserManager,
+    runtime: OpenRuntime,
+    match: IfMatch,
+    verify: Verify = False,
 ) -> dict[str, Any]:
     """Make a provider active, and configure it on the way.
 
     A field left out is unchanged, null is back to the boot default. A provider that wouldn't be
     ready is refused, and nothing changes.
     """
-    return await runtime.admin.switch(body.configuration(), actor=caller.subject, if_match=match)
+    if verify:
+        await limit_tests(caller)
+    return await runtime.admin.switch(
+        body.configuration(), actor=caller.subject, if_match=match, verify=verify
+    )
 
 
 @router.delete("/config", response_model=MutationAnswer, responses=_CHANGE)
@@ -68,6 +83,20 @@ async def delete_key(
 ) -> dict[str, Any]:
     """Remove the stored key. One from the environment, if there is one, is in force again."""
     return await runtime.admin.delete_key(provider, actor=caller.subject, if_match=match)
+
+
+@router.get("/providers/{provider}/models", response_model=ModelsAnswer, responses=_LIST)
+async def list_models(provider: str, _caller: AgentsReader, runtime: OpenRuntime) -> ModelList:
+    """List the models that the provider itself lists; kept for a minute."""
+    return await runtime.admin.models(provider)
+
+
+@router.put("/policy", response_model=MutationAnswer, responses=_CHANGE)
+async def set_policy(
+    body: PolicyBody, caller: UserManager, runtime: OpenRuntime, match: IfMatch
+) -> dict[str, Any]:
+    """Change which labels may go to hosted providers, and which local backend serves the rest."""
+    return await runtime.admin.set_policy(body.change(), actor=caller.subject, if_match=match)
 
 
 @router.post(

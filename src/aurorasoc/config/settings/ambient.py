@@ -11,15 +11,23 @@ from urllib.request import getproxies
 
 from aurorasoc.config.vocabulary import ServingBackend
 
-_OPENAI = ("OPENAI_ORGANIZATION", "OPENAI_API_HEADERS")
+_OPENAI_SDK = (
+    "EXPERIMENTAL_OPENAI_BASE_LLM_HTTP_HANDLER",
+    "OPENAI_CUSTOM_HEADERS",
+    "OPENAI_ORGANIZATION",
+)
 
 _OVERRIDES: dict[ServingBackend, tuple[str, ...]] = {
-    ServingBackend.ANTHROPIC: ("ANTHROPIC_API_HEADERS", "ANTHROPIC_AUTH_TOKEN"),
+    ServingBackend.ANTHROPIC: (
+        "ANTHROPIC_API_HEADERS",
+        "ANTHROPIC_AUTH_TOKEN",
+        "LITELLM_ANTHROPIC_DISABLE_URL_SUFFIX",
+    ),
     ServingBackend.DEEPSEEK: ("DEEPSEEK_API_HEADERS",),
     ServingBackend.GEMINI: ("GEMINI_API_BASE", "GEMINI_API_HEADERS"),
-    ServingBackend.OLLAMA: ("OLLAMA_API_HEADERS", "OPENAI_ORGANIZATION"),
-    ServingBackend.OPENAI: _OPENAI,
-    ServingBackend.VLLM: _OPENAI,
+    ServingBackend.OLLAMA: ("OLLAMA_API_HEADERS", *_OPENAI_SDK),
+    ServingBackend.OPENAI: ("OPENAI_API_HEADERS", *_OPENAI_SDK),
+    ServingBackend.VLLM: ("OPENAI_API_HEADERS", *_OPENAI_SDK),
 }
 
 

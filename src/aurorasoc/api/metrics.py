@@ -1,0 +1,67 @@
+"""What `/metrics` shows, read from the runtime when it is asked."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Final
+
+from prometheus_client import CollectorRegistry, GCCollector, PlatformCollector, ProcessCollector
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
+from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4, generate_latest
+
+from aurorasoc.granite.catalog import CATALOG
+from aurorasoc.runtime import Runtime, current_runtime
+
+if TYPE_CHECKING:
+    from prometheus_client import Metric
+
+
+CONTENT_TYPE: Final = CONTENT_TYPE_PLAIN_0_0_4
+
+
+class RuntimeCollector:
+    """A Prometheus collector over the open runtime; labels are names of ours, never input."""
+
+    def collect(self) -> Iterator[Metric]:
+        """Give the revision in force, its age of staleness, and how model calls ended."""
+        runtime = current_runtime()
+        yield from _configuration(runtime)
+        yield _calls(runtime)
+
+
+def render() -> bytes:
+    """Give Prometheus's text format for this process."""
+    registry = CollectorRegistry(auto_describe=False)
+    for collector in (ProcessCollector, PlatformCollector, GCCollector):
+        collector(registry=registry)
+    registry.register(RuntimeCollector())
+    return generate_latest(registry)
+
+
+def _configuration(runtime: Runtime) -> Iterator[Metric]:
+    adoption = runtime.adoption
+    if adoption.ready:
+        snapshot = adoption.snapshot
+        yield GaugeMetricFamily(
+            "aurorasoc_revision", "The configuration's revision in force.", value=snapshot.revision
+        )
+        ready = GaugeMetricFamily(
+            "aurorasoc_provider_ready", "Whether calls may be made.", labels=["provider"]
+        )
+        for provider in CATALOG:
+            ready.add_metric([provider.value], float(snapshot.providers[provider].ready))
+        yield ready
+    yield GaugeMetricFamily(
+        "aurorasoc_database_stale",
+        "Whether the database stopped answering.",
+        value=float(adoption.stale_since is not None),
+    )
+
+
+def _calls(runtime: Runtime) -> Metric:
+    calls = CounterMetricFamily(
+        "aurorasoc_model_calls", "Model calls, by how they ended.", labels=["provider", "outcome"]
+    )
+    for (provider, outcome), count in runtime.admin.ledger.counts.items():
+        calls.add_metric([provider.value, outcome], count)
+    return calls

@@ -1,0 +1,150 @@
+"""From an exception of the libraries to one of our errors.
+
+What counts is the class at the end of the chain and the status on the wire, never the outermost
+class: litellm raises `BadRequestError` for a refused key at one vendor and `InternalServerError`
+for a refused connection at all of them. An upstream's text is read for a few marks and not kept.
+"""
+
+from __future__ import annotations
+
+import socket
+import ssl
+from collections.abc import Iterator
+from typing import Final
+
+from aurorasoc.errors import (
+    AuroraError,
+    AuthFailed,
+    BadResponse,
+    ModelCallError,
+    ModelNotFound,
+    ProviderRateLimited,
+    ProviderTimeout,
+    ProviderUnreachable,
+    QuotaExceeded,
+    TlsError,
+)
+from aurorasoc.granite import ModelReference
+
+_Verdict = tuple[type[ModelCallError], str]
+
+_KEY: Final = (AuthFailed, "{provider} refused the key. Enter a valid one.")
+_MODEL: Final = (ModelNotFound, "{provider} doesn't know the model {model}. Set another one.")
+_QUOTA: Final = (
+    QuotaExceeded,
+    "The quota or balance at {provider} is used up. Check the account there.",
+)
+_TIMEOUT: Final = (
+    ProviderTimeout,
+    "{provider} didn't answer within {timeout:g} s. Try again, or raise LLM_TIMEOUT.",
+)
+_TLS: Final = (
+    TlsError,
+    "TLS to {provider} failed. Its certificate must be trusted here: SSL_CERT_FILE names the CAs.",
+)
+_NAME: Final = (ProviderUnreachable, "{provider}'s host name can't be resolved. Check its address.")
+_UNREACHABLE: Final = (ProviderUnreachable, "{provider} can't be reached. Check its address.")
+_PROXY: Final = (ProviderUnreachable, "The proxy on the way to {provider} refused the connection.")
+_CUT: Final = (ProviderUnreachable, "The connection to {provider} was lost in mid-answer.")
+_DOWN: Final = (
+    ProviderUnreachable,
+    "{provider} is overloaded or down ({status}). Try again later.",
+)
+_REDIRECT: Final = (
+    BadResponse,
+    "{provider} answered with a redirect, which is never followed. Set the final base URL.",
+)
+_BAD: Final = (BadResponse, "{provider} answered something that is not a usable completion.")
+
+_BY_STATUS: Final[dict[int, _Verdict]] = {
+    401: _KEY,
+    402: _QUOTA,
+    403: (AuthFailed, "{provider} refused the key for {model}. Check what it may do."),
+    404: _MODEL,
+    408: _TIMEOUT,
+    429: (ProviderRateLimited, "{provider} limits the rate. Try again in a while."),
+    502: _DOWN,
+    503: _DOWN,
+    504: _TIMEOUT,
+    529: _DOWN,
+}
+_MARKS: Final[tuple[tuple[str, _Verdict], ...]] = (
+    ("insufficient_quota", _QUOTA),
+    ("insufficient balance", _QUOTA),
+    ("credit balance is too low", _QUOTA),
+    ("exceeded your current quota", _QUOTA),
+    ("api key not valid", _KEY),
+    ("api_key_invalid", _KEY),
+    ("model not exist", _MODEL),
+)
+"""What vendors write where the status alone doesn't tell, in lower case."""
+
+_BY_CLASS: Final[tuple[tuple[frozenset[str], _Verdict], ...]] = (
+    (frozenset({"ProxyError", "ClientProxyConnectionError", "ClientHttpProxyError"}), _PROXY),
+    (frozenset({"ReadError", "ClientPayloadError", "RemoteProtocolError"}), _CUT),
+    (frozenset({"Timeout", "TimeoutException", "TimeoutError", "APITimeoutError"}), _TIMEOUT),
+    (frozenset({"ConnectError", "ClientConnectionError", "ConnectionError"}), _UNREACHABLE),
+)
+"""Names of classes, of the chain and their bases: the libraries are not imported for this."""
+
+
+def translate(error: Exception, reference: ModelReference) -> AuroraError:
+    """Make one of our errors of whatever a call raised."""
+    chain = list(_chain(error))
+    for cause in chain:
+        if isinstance(cause, AuroraError):
+            return cause
+    return _failure(_classify(chain), reference, _wire_status(chain))
+
+
+def failure_of_status(status: int, reference: ModelReference) -> ModelCallError:
+    """Make one of our errors of an HTTP status."""
+    return _failure(_of_status(status), reference, status)
+
+
+def _failure(verdict: _Verdict, reference: ModelReference, status: int) -> ModelCallError:
+    leaf, said = verdict
+    detail = said.format(
+        provider=reference.provider,
+        model=reference.model,
+        timeout=reference.limits.timeout,
+        status=status,
+    )
+    return leaf(detail, provider=reference.provider, model=reference.model)
+
+
+def _classify(chain: list[BaseException]) -> _Verdict:
+    if any(isinstance(cause, ssl.SSLError) for cause in chain):
+        return _TLS
+    if any(isinstance(cause, socket.gaierror) for cause in chain):
+        return _NAME
+    text = " ".join(str(cause).lower() for cause in chain)
+    for mark, verdict in _MARKS:
+        if mark in text:
+            return verdict
+    names = {cls.__name__ for cause in chain for cls in type(cause).__mro__}
+    for classes, verdict in _BY_CLASS:
+        if names & classes:
+            return verdict
+    return _of_status(_wire_status(chain))
+
+
+def _of_status(status: int) -> _Verdict:
+    redirected = 300 <= status < 400  # noqa: PLR2004 - RFC 9110 §15.4
+    return _REDIRECT if redirected else _BY_STATUS.get(status, _BAD)
+
+
+def _wire_status(chain: list[BaseException]) -> int:
+    """The innermost status: outer ones are litellm's own reading of it."""
+    found = [s for c in chain if isinstance(s := getattr(c, "status_code", None), int)]
+    return found[-1] if found else 0
+
+
+def _chain(error: BaseException) -> Iterator[BaseException]:
+    """Walk from what was raised to what caused it, each exception once."""
+    seen: set[int] = set()
+    current: BaseException | None = error
+    while current is not None and id(current) not in seen:
+        seen.add(id(current))
+        yield current
+        current = current.__cause__ or current.__context__
