@@ -25,7 +25,7 @@ from aurorasoc.errors import (
 )
 from aurorasoc.llm.admin import Admin
 from aurorasoc.llm.adoption import Adoption
-from aurorasoc.llm.change import Changer
+from aurorasoc.llm.changer import Changer
 from aurorasoc.llm.compose import check_boot_defaults
 from aurorasoc.llm.feed import Feed
 from aurorasoc.llm.pool import ModelPool, open_pool

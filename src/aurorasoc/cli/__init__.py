@@ -6,7 +6,7 @@ import sys
 
 import typer
 
-from aurorasoc.cli import audit, dev, keys, local_model, providers, serve, token
+from aurorasoc.cli import audit, demo, dev, keys, local_model, providers, serve, token
 from aurorasoc.errors import AuroraError, ModelCallError
 
 app = typer.Typer(
@@ -17,6 +17,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
+app.command("demo")(demo.demo)
 app.command("dev")(dev.dev)
 app.command("serve")(serve.serve)
 app.command("migrate")(serve.migrate)

@@ -7,27 +7,21 @@ model on loopback that stands behind it as the vLLM-compatible backend.
 from __future__ import annotations
 
 import secrets
-import signal
-import subprocess
 import sys
-import time
 from datetime import timedelta
 from pathlib import Path
-from types import FrameType
 from typing import Annotated, Final
 
 import typer
 
 from aurorasoc import local_model
+from aurorasoc.cli.children import Children, free_port
 from aurorasoc.cli.first_run import FirstRun, instructions
 from aurorasoc.cli.output import say
 from aurorasoc.config.settings import SECRETS_FILE, Settings, load_settings
 from aurorasoc.config.settings.children import child_environment, is_set, stored_secrets
 from aurorasoc.core.principal import create_token
-from aurorasoc.errors import ConfigurationError
 
-READY_SECONDS: Final = 60.0
-STOP_SECONDS: Final = 10.0
 TOKEN_LIFETIME: Final = timedelta(hours=12)
 
 
@@ -45,22 +39,19 @@ def dev(
 
     say("==> migrating the database")
     migrate(settings.database_url)
-    children = _Children()
-    try:
+    with Children() as children:
         address = _start(children, settings, host, port, with_model=local_model_)
         say(instructions(address))
         children.wait()
-    finally:
-        children.stop()
 
 
 def _start(
-    children: _Children, settings: Settings, host: str | None, port: int | None, *, with_model: bool
+    children: Children, settings: Settings, host: str | None, port: int | None, *, with_model: bool
 ) -> FirstRun:
     model_url = _start_model(children) if with_model else None
     used_host = host or settings.server.host
     wanted = settings.server.port if port is None else port
-    used_port = _free_port(wanted, fixed=port is not None or is_set("AURORA_PORT"))
+    used_port = free_port(wanted, fixed=port is not None or is_set("AURORA_PORT"))
     say("==> starting the API")
     url = f"http://{used_host}:{used_port}"
     children.start(
@@ -84,13 +75,13 @@ def _start(
     return FirstRun(url, token, model_url, settings.server.state_dir)
 
 
-def _start_model(children: _Children) -> str | None:
+def _start_model(children: Children) -> str | None:
     reason = local_model.unavailable_reason()
     if reason:
         say(f"==> no local model: {reason}")
         return None
     say(f"==> starting the local model {local_model.MODEL_NAME} (135 million parameters)")
-    port = _free_port(8081, fixed=False)
+    port = free_port(8081, fixed=False)
     url = f"http://127.0.0.1:{port}"
     children.start(
         [sys.executable, "-m", "aurorasoc.local_model", "--port", str(port)],
@@ -127,73 +118,3 @@ def _make_secrets(state_dir: Path) -> None:
     ]
     file.touch(mode=0o600)
     file.write_text("\n".join(lines) + "\n", encoding="ascii")
-
-
-def _free_port(wanted: int, *, fixed: bool) -> int:
-    """Give the wanted port, or any free one where nobody insists."""
-    import socket  # noqa: PLC0415 - beside its use
-
-    for candidate in (wanted,) if fixed else (wanted, 0):
-        with socket.socket() as probe:
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            try:
-                probe.bind(("127.0.0.1", candidate))
-            except OSError:
-                continue
-            return int(probe.getsockname()[1])
-    detail = f"Port {wanted} is taken. Choose another with --port or AURORA_PORT."
-    raise ConfigurationError(detail)
-
-
-class _Children:
-    """The processes of a first run: started in order, stopped in reverse, by their own handles."""
-
-    def __init__(self) -> None:
-        self._running: list[tuple[str, subprocess.Popen[bytes]]] = []
-        for number in (signal.SIGINT, signal.SIGTERM):
-            signal.signal(number, _leave)
-
-    def start(self, argv: list[str], env: dict[str, str], *, ready: str, name: str) -> None:
-        """Start a process and wait until it answers."""
-        child = subprocess.Popen(argv, env=env, start_new_session=True)  # noqa: S603 - our own modules
-        self._running.append((name, child))
-        deadline = time.monotonic() + READY_SECONDS
-        while not _answers(ready):
-            if child.poll() is not None or time.monotonic() > deadline:
-                detail = f"{name.capitalize()} did not start; its own lines above say why."
-                raise ConfigurationError(detail)
-            time.sleep(0.1)
-
-    def wait(self) -> None:
-        """Wait until one of them ends."""
-        while True:
-            for name, child in self._running:
-                if child.poll() is not None:
-                    detail = f"{name.capitalize()} ended (exit code {child.returncode})."
-                    raise ConfigurationError(detail)
-            time.sleep(0.5)
-
-    def stop(self) -> None:
-        """Stop all, the last one first."""
-        for _, child in reversed(self._running):
-            child.terminate()
-        for _, child in reversed(self._running):
-            try:
-                child.wait(STOP_SECONDS)
-            except subprocess.TimeoutExpired:
-                child.kill()
-
-
-def _leave(_number: int, _frame: FrameType | None) -> None:
-    raise typer.Exit(0)
-
-
-def _answers(url: str) -> bool:
-    from urllib.error import URLError  # noqa: PLC0415 - beside its use
-    from urllib.request import ProxyHandler, build_opener  # noqa: PLC0415 - beside its use
-
-    try:
-        with build_opener(ProxyHandler({})).open(url, timeout=2) as answer:
-            return bool(answer.status == 200)  # noqa: PLR2004 - HTTP
-    except (URLError, OSError):
-        return False

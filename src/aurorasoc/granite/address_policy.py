@@ -83,11 +83,12 @@ class AddressPolicy:
         return None
 
     def _why_not(self, host: str, text: str) -> str | None:
-        address = _innermost(ip_address(text.split("%", 1)[0]))
+        address = _unmapped(ip_address(text.split("%", 1)[0]))
         if self.only is not None:
             if _within(address, self.only):
                 return None
             return f"{host} leads to an address outside LLM_LOCAL_NETWORKS"
+        address = _translated(address)
         if _within(address, _NEVER):
             return f"{host} leads to a link-local, metadata or reserved address, never allowed"
         if not _within(address, _INSIDE) or self.inside_allowed or host in self.allowed_hosts:
@@ -119,14 +120,23 @@ async def resolve(host: str, port: int) -> list[str]:
     return list(dict.fromkeys(str(entry[4][0]) for entry in found))
 
 
-def _innermost(address: Address) -> Address:
-    """Unwrap IPv4 from mapped (RFC 4291), 6to4 (RFC 3056) and NAT64 (RFC 6052) addresses."""
-    if isinstance(address, IPv6Address):
-        if address in _NAT64:
-            return IPv4Address(int(address) & 0xFFFFFFFF)
-        inner = address.ipv4_mapped or address.sixtofour
-        return inner if inner is not None else address
-    return address
+def _unmapped(address: Address) -> Address:
+    """Read an IPv4-mapped address (RFC 4291) as the IPv4 address that it is."""
+    inner = address.ipv4_mapped if isinstance(address, IPv6Address) else None
+    return inner or address
+
+
+def _translated(address: Address) -> Address:
+    """Give what a NAT64 (RFC 6052) or 6to4 (RFC 3056) address leads to behind the translator.
+
+    That is judged where inside addresses are forbidden. It proves nothing about locality: the
+    translator itself may be anywhere.
+    """
+    if not isinstance(address, IPv6Address):
+        return address
+    if address in _NAT64:
+        return IPv4Address(int(address) & 0xFFFFFFFF)
+    return address.sixtofour or address
 
 
 def _within(address: Address, networks: Iterable[Network]) -> bool:

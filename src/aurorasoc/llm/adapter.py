@@ -10,12 +10,15 @@ import asyncio
 import gc
 import json
 import os
+import sys
 import threading
 from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
 from functools import cache
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, Final
+
+import httpx
 
 from aurorasoc.config.settings.ambient import ambient_overrides
 from aurorasoc.core.logs import quieten_libraries
@@ -25,6 +28,7 @@ from aurorasoc.granite.address_policy import AddressPolicy
 from aurorasoc.granite.catalog import CATALOG
 from aurorasoc.llm.calls import CallSite
 from aurorasoc.llm.outbound import judged_transport, verifying_context
+from aurorasoc.llm.whole_answer import IDENTITY, require_whole
 
 if TYPE_CHECKING:
     from beeai_framework.backend.chat import ChatModel
@@ -112,12 +116,31 @@ def _client(reference: ModelReference, reach: AddressPolicy | None) -> Any:  # n
 @cache
 def _handler(reach: AddressPolicy | None) -> Any:  # noqa: ANN401 - litellm's
     """Give the pooled HTTP client for one kind of connection."""
-    handlers = import_module("litellm.llms.custom_httpx.http_handler")
-    return handlers.AsyncHTTPHandler(
+    handler = _one_try_class()(
+        event_hooks={"response": [require_whole]},
         transport=judged_transport(reach) if reach is not None else None,
         ssl_verify=verifying_context(),
         follow_redirects=False,
     )
+    handler.client.headers.update(IDENTITY)
+    return handler
+
+
+@cache
+def _one_try_class() -> Any:  # noqa: ANN401 - litellm's
+    """Give litellm's handler without its second try on a new client: `LLM_MAX_RETRIES` counts.
+
+    Its new client would also close the transport under other calls that are under way.
+    """
+    handler = import_module("litellm.llms.custom_httpx.http_handler").AsyncHTTPHandler
+
+    def create_client(self: Any, *args: Any, **kwargs: Any) -> Any:  # noqa: ANN401 - litellm's
+        failure = sys.exception()
+        if "_client" in vars(self) and isinstance(failure, httpx.TransportError):
+            raise failure
+        return handler.create_client(self, *args, **kwargs)
+
+    return type("OneTryHandler", (handler,), {"create_client": create_client})
 
 
 class _Boundary:

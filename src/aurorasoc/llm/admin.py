@@ -22,8 +22,9 @@ from aurorasoc.granite.sensitivity import why_not_local
 from aurorasoc.llm import edits
 from aurorasoc.llm.adoption import Adoption
 from aurorasoc.llm.binding import Binding
-from aurorasoc.llm.change import Change, Changer
-from aurorasoc.llm.history import rollback
+from aurorasoc.llm.change import Change
+from aurorasoc.llm.changer import Changer
+from aurorasoc.llm.history import configuration_at, rollback
 from aurorasoc.llm.inventory import Seen, active_of, inventory_of, provider_row
 from aurorasoc.llm.model_lists import ModelList, ModelLists
 from aurorasoc.llm.pool import ModelPool
@@ -112,7 +113,9 @@ class Admin:
             NotFound: There is no such revision.
             ProviderNotReady: It needs a key that is gone; nothing was changed.
         """
-        return await self._apply(rollback(revision), actor, if_match)
+        async with self.database.reading() as session:
+            earlier = await configuration_at(session, revision)
+        return await self._apply(rollback(earlier), actor, if_match)
 
     async def models(self, name: str) -> ModelList:
         """Give the models that a provider itself lists.
@@ -156,11 +159,12 @@ class Admin:
 
     async def _verify(self, change: Change, actor: str, if_match: int | None) -> int:
         """Test what a change would lead to. Give the revision that this holds for."""
-        candidate = await self.changer.preview(change, actor=actor, if_match=if_match)
-        result = await self._test(ServingBackend(change.target), "specialist", candidate, actor)
+        planned = await self.changer.preview(change, if_match=if_match)
+        provider = ServingBackend(change.target)
+        result = await self._test(provider, "specialist", planned.candidate, actor)
         if not result.ok:
             raise error_of(result)
-        return self.adoption.snapshot.revision if if_match is None else if_match
+        return planned.based_on
 
     def _wrong_key(self, binding: Binding, snapshot: Snapshot) -> Binding | None:
         """The same with a key that can't be right, to see whether an endpoint checks keys.

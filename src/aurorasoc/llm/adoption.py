@@ -6,18 +6,19 @@ import asyncio
 import time
 from dataclasses import dataclass
 
+from pydantic import SecretStr
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from aurorasoc.config.settings import Settings
 from aurorasoc.config.settings.ambient import ambient_overrides
-from aurorasoc.config.snapshot import Snapshot
+from aurorasoc.config.snapshot import Credential, Snapshot
 from aurorasoc.core.clock import iso, now_us
 from aurorasoc.core.database import Database
 from aurorasoc.core.keyring import Keyring
 from aurorasoc.core.logs import get_logger
 from aurorasoc.core.redaction import REDACTOR
-from aurorasoc.core.secret_store import SecretStore
+from aurorasoc.core.secret_store import SecretStore, StoreReading, last4_of
 from aurorasoc.core.tables import CredentialRow, RuntimeConfigRow
 from aurorasoc.errors import DatabaseUnavailable
 from aurorasoc.llm.compose import compose
@@ -28,10 +29,11 @@ log = get_logger("aurorasoc.adoption")
 
 @dataclass(frozen=True, slots=True)
 class Stored:
-    """All that is stored, and the snapshot it composes to."""
+    """All that is stored, what the store made of it, and the snapshot that it composes to."""
 
     runtime: RuntimeConfig
     rows: dict[str, CredentialRow]
+    reading: StoreReading
     snapshot: Snapshot
 
 
@@ -116,14 +118,28 @@ class Adoption:
         runtime = await load_runtime_config(session)
         rows = {row.provider: row for row in await session.scalars(select(CredentialRow))}
         reading = await self._store.read(list(rows.values()))
-        snapshot = compose(
+        return Stored(runtime, rows, reading, self.compose(runtime, reading))
+
+    def compose(self, runtime: RuntimeConfig, reading: StoreReading) -> Snapshot:
+        """Compose with this process's settings, seeds and environment."""
+        return compose(
             self._settings,
             runtime,
             reading,
             digest=self._keyring.digest,
             ambient=ambient_overrides,
         )
-        return Stored(runtime, rows, snapshot)
+
+    def credential_of(self, origin: str, api_key: SecretStr) -> Credential:
+        """Give the credential that a key will be once it is stored."""
+        return Credential(
+            state="usable",
+            source=self._store.kind,
+            origin=origin,
+            api_key=api_key,
+            last4=last4_of(api_key),
+            tag=self._keyring.digest(api_key.get_secret_value().encode()),
+        )
 
     def swap(self, candidate: Snapshot) -> None:
         """Make a snapshot the one in force, with one assignment and never backwards."""

@@ -99,7 +99,7 @@ class CallSite:
     def _retrying(self) -> AsyncRetrying:
         return AsyncRetrying(
             stop=stop_after_attempt(1 + self.reference.limits.max_retries),
-            wait=wait_exponential_jitter(initial=0.2, max=2.0, jitter=0.2),
+            wait=wait_exponential_jitter(multiplier=0.2, max=2.0, jitter=0.2),
             retry=retry_if_exception(lambda e: isinstance(e, ModelCallError) and e.retryable),
             reraise=True,
         )

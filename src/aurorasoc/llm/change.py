@@ -1,59 +1,56 @@
-"""One change: configuration, credential, audit entry and revision commit together or not at all.
+"""What a change is: a pure edit of what is stored, and the snapshot that it leads to.
 
-The candidate snapshot is composed from the rows before the commit, so that a change which
-leads to a configuration that can't work is refused while nothing has happened yet.
+The candidate is composed before anything is written, so that a change which leads to a
+configuration that can't work is refused while nothing has happened yet.
 """
 
 from __future__ import annotations
 
-import uuid
-from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 from typing import Any
 
-from sqlalchemy.ext.asyncio import AsyncSession
+from pydantic import SecretStr
 
 from aurorasoc.config.snapshot import Snapshot
-from aurorasoc.core.audit import AuditEvent, AuditSink
-from aurorasoc.core.canonical import canonical
-from aurorasoc.core.clock import Clock, now_us
-from aurorasoc.core.database import Database
-from aurorasoc.core.secret_store import SecretStore
-from aurorasoc.core.tables import RevisionRow
-from aurorasoc.errors import AuditUnavailable, AuroraError, RevisionMismatch
+from aurorasoc.config.vocabulary import ServingBackend
+from aurorasoc.errors import RevisionMismatch
 from aurorasoc.llm.adoption import Adoption, Stored
-from aurorasoc.llm.runtime_config import RuntimeConfig, save_runtime_config
+from aurorasoc.llm.runtime_config import RuntimeConfig
 
 
 @dataclass(frozen=True, slots=True)
-class Workspace:
-    """What an edit works on: the session, what is stored, and who asks.
+class SetKey:
+    """Store a key for a provider and the origin that it belongs to."""
 
-    Attributes:
-        operation_id: Names this change in the secret store and in the audit log.
-    """
+    provider: ServingBackend
+    origin: str
+    api_key: SecretStr
 
-    session: AsyncSession
-    stored: Stored
-    store: SecretStore
-    actor: str
-    operation_id: str
-    at_us: int
+
+@dataclass(frozen=True, slots=True)
+class DeleteKey:
+    """Remove a provider's stored key."""
+
+    provider: ServingBackend
+
+
+KeyEdit = SetKey | DeleteKey
 
 
 @dataclass(frozen=True, slots=True)
 class Edited:
-    """What an edit made of the runtime configuration.
+    """What an edit makes of what is stored.
 
     Attributes:
         runtime: The configuration to write.
-        key_changed: Whether a credential row was written or deleted.
+        key: What happens to a key; None: nothing.
         details: What the audit entry says of it; never a key.
     """
 
     runtime: RuntimeConfig
-    key_changed: bool = False
-    details: Mapping[str, Any] | None = None
+    key: KeyEdit | None = None
+    details: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,109 +60,54 @@ class Change:
     Attributes:
         action: The audit entry's action, e.g. `llm.config.changed`.
         target: What it is done to.
-        edit: Writes the rows it needs and gives the new configuration; may refuse.
+        edit: Gives the new state; may refuse.
         check: Refuses a candidate that can't work.
     """
 
     action: str
     target: str
-    edit: Callable[[Workspace], Awaitable[Edited]]
+    edit: Callable[[Stored], Edited]
     check: Callable[[Snapshot], None] = lambda _candidate: None
 
 
 @dataclass(frozen=True, slots=True)
-class Changer:
-    """Makes changes, one transaction each."""
+class Plan:
+    """A change, thought through: nothing is written yet.
 
-    database: Database
-    adoption: Adoption
-    store: SecretStore
-    audit: AuditSink
-    clock: Clock = now_us
+    Attributes:
+        based_on: The revision it was thought through against.
+        runtime: The configuration to write, with its revision.
+        candidate: The snapshot that will be in force.
+        changed: Whether it differs at all from what is stored.
+    """
 
-    async def apply(self, change: Change, *, actor: str, if_match: int | None) -> Snapshot:
-        """Make a change, and adopt it in this process before answering.
+    edited: Edited
+    based_on: int
+    runtime: RuntimeConfig
+    candidate: Snapshot
+    changed: bool
 
-        A change that changes nothing keeps the revision and is audited all the same.
 
-        Raises:
-            RevisionMismatch: `if_match` is not the current revision.
-            Conflict: The change is refused; nothing was changed.
-            AuditUnavailable: The entry can't be written; nothing was changed.
-            DatabaseUnavailable: Nothing was changed.
-        """
-        async with self.database.transaction() as session:
-            candidate = await self._stage(session, change, actor, if_match)
-        self.adoption.swap(candidate)
-        return candidate
+def plan(change: Change, before: Stored, adoption: Adoption) -> Plan:
+    """Think a change through.
 
-    async def preview(self, change: Change, *, actor: str, if_match: int | None) -> Snapshot:
-        """Give the snapshot that a change would lead to, and leave no trace of it.
-
-        Raises:
-            As `apply` does.
-        """
-        async with self.database.transaction() as session:
-            before = await self.adoption.read(session)
-            require_revision(before.snapshot.revision, if_match)
-            _, candidate = await self._edit(session, before, change, actor)
-            await session.rollback()
-        return candidate
-
-    async def _stage(
-        self, session: AsyncSession, change: Change, actor: str, if_match: int | None
-    ) -> Snapshot:
-        before = await self.adoption.read(session)
-        require_revision(before.snapshot.revision, if_match)
-        edited, candidate = await self._edit(session, before, change, actor)
-        changed = candidate.revision != before.runtime.revision
-        details = {
-            **(edited.details or {}),
-            "changed": changed,
-            "revision": candidate.revision,
-        }
-        if changed:
-            session.add(self._history(candidate.revision, edited.runtime, change, actor))
-        await self._record(session, AuditEvent(actor, change.action, change.target, details))
-        return candidate
-
-    async def _edit(
-        self, session: AsyncSession, before: Stored, change: Change, actor: str
-    ) -> tuple[Edited, Snapshot]:
-        operation_id = str(uuid.uuid4())
-        work = Workspace(session, before, self.store, actor, operation_id, self.clock())
-        edited = await change.edit(work)
-        if edited.runtime != before.runtime or edited.key_changed:
-            after = replace(edited.runtime, revision=before.runtime.revision + 1)
-            await save_runtime_config(session, after)
-        candidate = (await self.adoption.read(session)).snapshot
-        change.check(candidate)
-        return edited, candidate
-
-    async def _record(self, session: AsyncSession, event: AuditEvent) -> None:
-        try:
-            await self.audit.append(session, event)
-        except AuroraError:
-            raise
-        except Exception:  # noqa: BLE001 - a host's own log may raise anything: same answer
-            failed = True
-        else:
-            failed = False
-        if failed:
-            detail = "The audit entry can't be written, so nothing was changed. Try again later."
-            raise AuditUnavailable(detail)
-
-    def _history(
-        self, revision: int, runtime: RuntimeConfig, change: Change, actor: str
-    ) -> RevisionRow:
-        return RevisionRow(
-            revision=revision,
-            at_us=self.clock(),
-            actor=actor,
-            action=change.action,
-            target=change.target,
-            config=canonical(replace(runtime, revision=revision).as_json()),
+    Raises:
+        Conflict, InvalidInput, NotFound: It is refused.
+    """
+    edited = change.edit(before)
+    changed = edited.runtime != before.runtime or edited.key is not None
+    revision = before.runtime.revision + changed
+    runtime = replace(edited.runtime, revision=revision)
+    credentials = dict(before.reading.credentials)
+    if isinstance(edited.key, SetKey):
+        credentials[edited.key.provider] = adoption.credential_of(
+            edited.key.origin, edited.key.api_key
         )
+    elif edited.key is not None:
+        credentials.pop(edited.key.provider, None)
+    candidate = adoption.compose(runtime, replace(before.reading, credentials=credentials))
+    change.check(candidate)
+    return Plan(edited, before.runtime.revision, runtime, candidate, changed)
 
 
 def require_revision(current: int, if_match: int | None) -> None:

@@ -1,4 +1,4 @@
-"""What each change does to the stored configuration. Pure of HTTP; runs in the transaction."""
+"""What each change does to the stored configuration. Pure."""
 
 from __future__ import annotations
 
@@ -11,13 +11,12 @@ from pydantic import SecretStr
 from aurorasoc.config.settings import Settings
 from aurorasoc.config.snapshot import Snapshot
 from aurorasoc.config.vocabulary import AUTO, ServingBackend
-from aurorasoc.core.secret_store import last4_of
-from aurorasoc.core.tables import CredentialRow
 from aurorasoc.errors import InvalidInput, KeyBoundToOrigin
 from aurorasoc.granite.backend_resolution import require_ready
 from aurorasoc.granite.base_url import normalise_base_url, origin_of
 from aurorasoc.granite.catalog import CATALOG, ProviderSpec
-from aurorasoc.llm.change import Change, Edited, Workspace
+from aurorasoc.llm.adoption import Stored
+from aurorasoc.llm.change import Change, DeleteKey, Edited, KeyEdit, SetKey
 from aurorasoc.llm.compose import boot_origin
 from aurorasoc.llm.runtime_config import ProviderChoice
 
@@ -49,18 +48,18 @@ def switch(settings: Settings, wanted: Configuration) -> Change:
     provider = ServingBackend(wanted.provider)
     spec = CATALOG[provider]
 
-    async def edit(work: Workspace) -> Edited:
-        choice = _new_choice(spec, work.stored.runtime.choice(provider), wanted)
+    def edit(before: Stored) -> Edited:
+        choice = _new_choice(spec, before.runtime.choice(provider), wanted)
         origin = _effective_origin(settings, spec, choice)
+        key: KeyEdit | None = None
         if isinstance(wanted.api_key, Unchanged):
-            _require_same_origin(work.stored.snapshot, spec, origin)
-            key_changed = False
+            _require_same_origin(before.snapshot, spec, origin)
         elif wanted.api_key is None:
-            key_changed = await _remove_key(work, provider)
+            key = _remove_key(before, provider)
         else:
-            key_changed = await _store_key(work, spec, origin, wanted.api_key)
-        runtime = replace(work.stored.runtime.with_choice(provider, choice), backend=provider.value)
-        return Edited(runtime, key_changed, _told(wanted, key_changed=key_changed))
+            key = _store_key(before, spec, origin, wanted.api_key)
+        runtime = replace(before.runtime.with_choice(provider, choice), backend=provider.value)
+        return Edited(runtime, key, _told(wanted, key_changed=key is not None))
 
     return Change(
         "llm.config.changed",
@@ -73,20 +72,19 @@ def switch(settings: Settings, wanted: Configuration) -> Change:
 def reset() -> Change:
     """Go back to the boot defaults; keys and policy stay."""
 
-    async def edit(work: Workspace) -> Edited:
-        return Edited(replace(work.stored.runtime, backend=None, providers={}))
+    def edit(before: Stored) -> Edited:
+        return Edited(replace(before.runtime, backend=None, providers={}))
 
     return Change("llm.config.reset", "llm", edit)
 
 
 def set_key(provider: ServingBackend, api_key: SecretStr) -> Change:
     """Store a provider's key for the origin that is effective now."""
-    spec = CATALOG[provider]
 
-    async def edit(work: Workspace) -> Edited:
-        origin = work.stored.snapshot.providers[provider].origin
-        changed = await _store_key(work, spec, origin, api_key)
-        return Edited(work.stored.runtime, changed, {"origin": origin})
+    def edit(before: Stored) -> Edited:
+        origin = before.snapshot.providers[provider].origin
+        key = _store_key(before, CATALOG[provider], origin, api_key)
+        return Edited(before.runtime, key, {"origin": origin})
 
     return Change("llm.key.set", provider.value, edit)
 
@@ -94,9 +92,8 @@ def set_key(provider: ServingBackend, api_key: SecretStr) -> Change:
 def delete_key(provider: ServingBackend) -> Change:
     """Remove a provider's stored key; the environment's, if there is one, is in force again."""
 
-    async def edit(work: Workspace) -> Edited:
-        changed = await _remove_key(work, provider)
-        return Edited(work.stored.runtime, changed)
+    def edit(before: Stored) -> Edited:
+        return Edited(before.runtime, _remove_key(before, provider))
 
     return Change("llm.key.deleted", provider.value, edit)
 
@@ -123,8 +120,8 @@ def set_policy(wanted: PolicyChange) -> Change:
     """Change which data may go where."""
     sent: dict[str, Any] = wanted.sent()
 
-    async def edit(work: Workspace) -> Edited:
-        return Edited(replace(work.stored.runtime, **sent), details=sent)
+    def edit(before: Stored) -> Edited:
+        return Edited(replace(before.runtime, **sent), details=sent)
 
     return Change("llm.policy.changed", "llm", edit)
 
@@ -134,8 +131,8 @@ def _switch_to_auto(wanted: Configuration) -> Change:
         detail = "auto takes no other field: it chooses between the local backends as they are."
         raise InvalidInput(detail)
 
-    async def edit(work: Workspace) -> Edited:
-        return Edited(replace(work.stored.runtime, backend=AUTO))
+    def edit(before: Stored) -> Edited:
+        return Edited(replace(before.runtime, backend=AUTO))
 
     return Change("llm.config.changed", AUTO, edit)
 
@@ -172,53 +169,24 @@ def _require_same_origin(before: Snapshot, spec: ProviderSpec, origin: str | Non
     raise KeyBoundToOrigin(detail)
 
 
-async def _store_key(
-    work: Workspace, spec: ProviderSpec, origin: str | None, api_key: SecretStr
-) -> bool:
-    """Seal a key into its row; False when the very same key is stored for the origin already."""
+def _store_key(
+    before: Stored, spec: ProviderSpec, origin: str | None, api_key: SecretStr
+) -> SetKey | None:
+    """Ask for a key to be stored; None when the very same is stored for the origin already."""
     if spec.key == "none":
         detail = f"{spec.label} takes no key."
         raise InvalidInput(detail)
     if origin is None:
         detail = f"{spec.label} has no base URL, so a key would belong nowhere. Set it first."
         raise InvalidInput(detail)
-    if _same_key(work, spec.provider, origin, api_key):
-        return False
-    stored = await work.store.write(spec.provider, origin, api_key, operation_id=work.operation_id)
-    await work.session.merge(
-        CredentialRow(
-            provider=spec.provider.value,
-            origin=origin,
-            token=stored.token,
-            key_id=stored.key_id,
-            last4=last4_of(api_key),
-            vault_version=stored.vault_version,
-            operation_id=work.operation_id,
-            set_by=work.actor,
-            set_us=work.at_us,
-        )
-    )
-    return True
+    stored = before.reading.credentials.get(spec.provider)
+    if stored is not None and stored.origin == origin and stored.api_key == api_key:
+        return None
+    return SetKey(spec.provider, origin, api_key)
 
 
-def _same_key(work: Workspace, provider: ServingBackend, origin: str, api_key: SecretStr) -> bool:
-    stored = work.stored.snapshot.providers[provider].credential
-    return (
-        provider.value in work.stored.rows
-        and stored.origin == origin
-        and stored.api_key is not None
-        and stored.api_key.get_secret_value() == api_key.get_secret_value()
-    )
-
-
-async def _remove_key(work: Workspace, provider: ServingBackend) -> bool:
-    row = work.stored.rows.get(provider.value)
-    if row is None:
-        return False
-    await work.store.remove(provider, operation_id=work.operation_id)
-    await work.session.delete(row)
-    await work.session.flush()
-    return True
+def _remove_key(before: Stored, provider: ServingBackend) -> DeleteKey | None:
+    return DeleteKey(provider) if provider.value in before.rows else None
 
 
 def _told(wanted: Configuration, *, key_changed: bool) -> Mapping[str, Any]:

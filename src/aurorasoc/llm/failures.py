@@ -72,12 +72,18 @@ _MARKS: Final[tuple[tuple[str, _Verdict], ...]] = (
     ("insufficient_quota", _QUOTA),
     ("insufficient balance", _QUOTA),
     ("credit balance is too low", _QUOTA),
-    ("exceeded your current quota", _QUOTA),
+    ("billing_not_active", _QUOTA),
+    ("enable billing", _QUOTA),
+    ("requestsperday", _QUOTA),  # Gemini's quotaId; its "…PerMinute…" limits the rate
     ("api key not valid", _KEY),
     ("api_key_invalid", _KEY),
     ("model not exist", _MODEL),
+    ("model_not_found", _MODEL),
 )
 """What vendors write where the status alone doesn't tell, in lower case."""
+
+_MARKED: Final = frozenset({400, 403, 429})
+"""The statuses that don't tell. What a page or an answer says beside others is no mark."""
 
 _BY_CLASS: Final[tuple[tuple[frozenset[str], _Verdict], ...]] = (
     (frozenset({"ProxyError", "ClientProxyConnectionError", "ClientHttpProxyError"}), _PROXY),
@@ -118,15 +124,17 @@ def _classify(chain: list[BaseException]) -> _Verdict:
         return _TLS
     if any(isinstance(cause, socket.gaierror) for cause in chain):
         return _NAME
-    text = " ".join(str(cause).lower() for cause in chain)
-    for mark, verdict in _MARKS:
-        if mark in text:
-            return verdict
+    status = _wire_status(chain)
+    if status in _MARKED:
+        text = " ".join(str(cause).lower() for cause in chain)
+        for mark, verdict in _MARKS:
+            if mark in text:
+                return verdict
     names = {cls.__name__ for cause in chain for cls in type(cause).__mro__}
     for classes, verdict in _BY_CLASS:
         if names & classes:
             return verdict
-    return _of_status(_wire_status(chain))
+    return _of_status(status)
 
 
 def _of_status(status: int) -> _Verdict:

@@ -1,28 +1,56 @@
 """A live handle: a ChatModel that is always the current one.
 
 Keep it as long as you like. `run()` goes to the model that is in force at that moment, and
-every attribute is that model's. `clone()`, which BeeAI takes for each agent run, is pinned:
-that run finishes where it began (docs/decisions/026).
+every attribute is that model's. Within an agent's run it is pinned, as its `clone()` is: the
+run finishes where it began (docs/decisions/026).
 """
 
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from typing import Any, Final, NoReturn
+from weakref import WeakKeyDictionary
 
 from beeai_framework.backend.chat import ChatModel
 from beeai_framework.backend.constants import ProviderName
-from beeai_framework.backend.errors import EmptyChatModelResponseError
+from beeai_framework.backend.errors import ChatModelToolCallError, EmptyChatModelResponseError
 from beeai_framework.backend.events import chat_model_event_types
 from beeai_framework.backend.types import ChatModelOutput
-from beeai_framework.context import Run
-from beeai_framework.emitter import Emitter
+from beeai_framework.context import Run, RunContext, storage
+from beeai_framework.emitter import Emitter, EmitterOptions, EventMeta
 from beeai_framework.errors import AbortError, FrameworkError
 
 from aurorasoc.errors import AuroraError, BadResponse, EmptyAnswer
 from aurorasoc.llm.binding import Binding
 
-_OWN: Final = frozenset({"_current", "_pin", "_emitter"})
+_OWN: Final = frozenset({"_current", "_pin", "_runs", "_emitter"})
+_IN_ORDER: Final = EmitterOptions(is_blocking=True, persistent=True, match_nested=False)
+
+
+class BadToolCall(BadResponse, ChatModelToolCallError):
+    """The model's tool call can't be used. BeeAI's agents recover from theirs, and so from this.
+
+    Args:
+        detail: What happened, in our words.
+        error: BeeAI's, whose account of what was generated is kept.
+        binding: Who was called.
+    """
+
+    def __init__(self, detail: str, error: ChatModelToolCallError, binding: Binding) -> None:
+        ChatModelToolCallError.__init__(
+            self,
+            detail,
+            generated_error=error.generated_error,
+            generated_content=error.generated_content,
+            is_retryable=error.retryable,
+            response=error.response,
+        )
+        self.detail = detail
+        self.provider, self.model = binding.reference.provider, binding.reference.model
+
+    def __str__(self) -> str:
+        """Say what is ours to say; what was generated stays in its attributes."""
+        return self.detail
 
 
 class LiveChatModel(ChatModel):
@@ -40,14 +68,20 @@ class LiveChatModel(ChatModel):
     ) -> None:
         self._current = current
         self._pin = pin
-        self._emitter = Emitter.root().child(
+        self._runs: WeakKeyDictionary[RunContext, Callable[[], Binding]] = WeakKeyDictionary()
+        self._emitter = Emitter(  # no child of the root, where the models' own arrive already
             namespace=["backend", "aurorasoc", "chat"], creator=self, events=chat_model_event_types
         )
 
     @property
     def binding(self) -> Binding:
         """The model in force, its reference, and the revision it comes from."""
-        return self._current()
+        agent_run = storage.get(None)
+        if agent_run is None:
+            return self._current()
+        if agent_run not in self._runs:
+            self._runs[agent_run] = self._pin(self._current())
+        return self._runs[agent_run]()
 
     @property
     def model_id(self) -> str:
@@ -77,18 +111,29 @@ class LiveChatModel(ChatModel):
             ProviderNotReady: No call can be made now.
             TlpRefused: The label forbids it.
         """
-        binding = self._current()
+        binding = self.binding
         run = binding.model.run(*args, **kwargs)
         run.handler = _with_our_errors(run.handler, binding)
+        run._run_context.emitter.on("*.*", self._forward(binding.model), _IN_ORDER)  # noqa: SLF001 - `Run.on` goes through a thread
         return run
 
     async def clone(self) -> LiveChatModel:
         """Give a handle on the model in force now; only a deleted key or a policy breaks it."""
-        return LiveChatModel(self._pin(self._current()), self._pin)
+        return LiveChatModel(self._pin(self.binding), self._pin)
 
     def config(self, **_kwargs: Any) -> NoReturn:
         """Refuse: there is nothing here to configure."""
         self._refuse()
+
+    def _forward(self, model: ChatModel) -> Callable[[Any, EventMeta], Awaitable[None]]:
+        """Hand a model's events on under this handle's own namespace, for `on("new_token", …)`."""
+        theirs, ours = (".".join(e.namespace) for e in (model.emitter, self._emitter))
+
+        async def forward(data: Any, event: EventMeta) -> None:  # noqa: ANN401 - any event's data
+            path = event.path.replace(theirs, ours, 1)
+            await self._emitter._invoke(data, event.model_copy(update={"path": path}))  # noqa: SLF001 - as `Emitter.pipe` does
+
+        return forward
 
     def _create_emitter(self) -> Emitter:
         return self._emitter
@@ -101,7 +146,7 @@ class LiveChatModel(ChatModel):
 
     @property
     def _model(self) -> ChatModel:
-        return self._current().model
+        return self.binding.model
 
     def __getattr__(self, name: str) -> Any:  # noqa: ANN401 - any attribute of any model
         return getattr(self._model, name)
@@ -146,6 +191,9 @@ def _ours(error: FrameworkError, binding: Binding) -> AuroraError:
     if isinstance(error, EmptyChatModelResponseError):
         detail = f"{reference.provider} answered without a visible token. Allow more tokens."
         return EmptyAnswer(detail, provider=reference.provider, model=reference.model)
+    if isinstance(error, ChatModelToolCallError):
+        detail = f"{reference.model} of {reference.provider} made a tool call that can't be used."
+        return BadToolCall(detail, error, binding)
     detail = (
         f"{reference.provider} answered, but not as asked ({type(error).__name__}). "
         f"The model {reference.model} may not support what the call needs."

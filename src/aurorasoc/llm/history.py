@@ -17,7 +17,8 @@ from aurorasoc.core.clock import iso
 from aurorasoc.core.tables import RevisionRow
 from aurorasoc.errors import NotFound
 from aurorasoc.granite.backend_resolution import require_ready
-from aurorasoc.llm.change import Change, Edited, Workspace
+from aurorasoc.llm.adoption import Stored
+from aurorasoc.llm.change import Change, Edited
 from aurorasoc.llm.runtime_config import RuntimeConfig
 
 _CONFIG = TypeAdapter(RuntimeConfig)
@@ -54,14 +55,22 @@ async def read_revision(session: AsyncSession, revision: int) -> dict[str, Any]:
     return {**_header(row), "changes": list(differences(earlier, json.loads(row.config)))}
 
 
-def rollback(revision: int) -> Change:
+async def configuration_at(session: AsyncSession, revision: int) -> RuntimeConfig:
+    """Give the runtime configuration that a revision was.
+
+    Raises:
+        NotFound: There is no such revision.
+    """
+    row = await _row(session, revision)
+    return _CONFIG.validate_python(json.loads(row.config))
+
+
+def rollback(earlier: RuntimeConfig) -> Change:
     """Make an earlier configuration the new one. Keys are not rolled back."""
 
-    async def edit(work: Workspace) -> Edited:
-        row = await _row(work.session, revision)
-        earlier = _CONFIG.validate_python(json.loads(row.config))
-        runtime = replace(earlier, revision=work.stored.runtime.revision)
-        return Edited(runtime, details={"to_revision": revision})
+    def edit(before: Stored) -> Edited:
+        runtime = replace(earlier, revision=before.runtime.revision)
+        return Edited(runtime, details={"to_revision": earlier.revision})
 
     return Change("llm.config.rolled_back", "llm", edit, check=_require_active_ready)
 

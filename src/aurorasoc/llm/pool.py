@@ -37,8 +37,6 @@ from aurorasoc.llm.reach import reach_of
 from aurorasoc.llm.traffic import TrafficLedger
 
 if TYPE_CHECKING:
-    from beeai_framework.emitter import Emitter
-
     from aurorasoc.llm.handle import LiveChatModel
 
 _Key = tuple[Role, Tlp | None]
@@ -131,7 +129,7 @@ class ModelPool:
         self._open = False
         self.reset()
 
-    def current(self, role: Role, tlp: Tlp | None, emitter: Emitter | None = None) -> Binding:
+    def current(self, role: Role, tlp: Tlp | None) -> Binding:
         """Bind a role and a label to the model in force.
 
         Raises:
@@ -142,7 +140,7 @@ class ModelPool:
             TlpRefused: The label forbids it.
         """
         snapshot = self._snapshot()
-        return self._bind(snapshot, route(snapshot, tlp), role, tlp, emitter)
+        return self._bind(snapshot, route(snapshot, tlp), role, tlp)
 
     def of_provider(self, provider: ServingBackend, role: Role, snapshot: Snapshot) -> Binding:
         """Bind to a provider whether it is active or not: the production path for a test."""
@@ -185,9 +183,7 @@ class ModelPool:
             raise TlpRefused(detail)
         return self._build(snapshot, binding.reference, binding.role, binding.tlp, restricted=True)
 
-    def _bind(
-        self, snapshot: Snapshot, way: Route, role: Role, tlp: Tlp | None, emitter: Emitter | None
-    ) -> Binding:
+    def _bind(self, snapshot: Snapshot, way: Route, role: Role, tlp: Tlp | None) -> Binding:
         generation = self._generation
         if generation.snapshot is not snapshot:
             self._generation = generation = _Generation(snapshot)
@@ -196,8 +192,6 @@ class ModelPool:
         if found is None:
             reference = model_reference(snapshot, way.backend, role)
             found = self._build(snapshot, reference, role, tlp, restricted=way.restricted)
-            if emitter is not None:
-                found.model.emitter.pipe(emitter)
             generation.bindings[key] = found
         return found
 
@@ -244,9 +238,7 @@ class ModelPool:
     def _new_handle(self, role: Role, tlp: Tlp | None) -> LiveChatModel:
         from aurorasoc.llm.handle import LiveChatModel  # noqa: PLC0415 - BeeAI costs two seconds
 
-        handle: LiveChatModel
-        handle = LiveChatModel(lambda: self.current(role, tlp, handle.emitter), self.pin)
-        return handle
+        return LiveChatModel(lambda: self.current(role, tlp), self.pin)
 
 
 class _Generation:

@@ -66,8 +66,8 @@ class Conversation:
                 text = data.value.get_text_content()
                 if text:
                     yield text
-            elif event.name == "success" and event.path.endswith("run.success"):
-                yield self._answer(data.output)
+            elif event.name == "success":
+                yield self._answer(data.value)
 
     def _answer(self, output: ChatModelOutput) -> Answer:
         usage: Any = output.usage

@@ -1,4 +1,4 @@
-"""The environment of a child process that `aurorasoc dev` starts."""
+"""The environment of a child process that `aurorasoc dev` or `aurorasoc demo` starts."""
 
 from __future__ import annotations
 
@@ -10,6 +10,9 @@ from dotenv import dotenv_values
 
 from aurorasoc.config.settings import SECRETS_FILE
 
+_NEUTRAL = ("LANG", "LC_ALL", "LD_LIBRARY_PATH", "PATH", "PYTHONPATH", "SYSTEMROOT")
+"""What a program needs to be found and to speak; no setting, no proxy, no key."""
+
 
 def child_environment(extra: Mapping[str, str]) -> dict[str, str]:
     """Give this process's environment, with what the child needs beside it.
@@ -18,6 +21,15 @@ def child_environment(extra: Mapping[str, str]) -> dict[str, str]:
         extra: Used where the environment doesn't set the variable already.
     """
     return {**extra, **os.environ}
+
+
+def bare_environment(extra: Mapping[str, str]) -> dict[str, str]:
+    """Give an environment in which nothing of the user's settings counts.
+
+    Args:
+        extra: All that the child is told.
+    """
+    return {name: os.environ[name] for name in _NEUTRAL if name in os.environ} | dict(extra)
 
 
 def stored_secrets(state_dir: Path) -> dict[str, str]:

@@ -1,0 +1,251 @@
+"""What `aurorasoc demo` plays on: three processes on loopback, one folder, one admin.
+
+The hosted provider is played by llm-katan, a third party's simulator of the vendors' APIs
+(Apache-2.0, a development dependency). It answers with what it was asked, and checks its key.
+"""
+
+from __future__ import annotations
+
+import json
+import secrets
+import shlex
+import subprocess
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from importlib.metadata import version
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from aurorasoc import local_model
+from aurorasoc.cli.children import Child, Children, free_port
+from aurorasoc.cli.output import say
+from aurorasoc.config.settings.children import bare_environment
+from aurorasoc.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    import httpx
+
+LOOPBACK: Final = "127.0.0.1"
+API: Final = "/api/v1"
+SIMULATED_MODEL: Final = "katan-echo"
+STAND_IN_MODEL: Final = "katan-stand-in"
+
+_CALL_SECONDS: Final = 90.0
+_COMMAND_SECONDS: Final = 60.0
+_COMMAND: Final = (sys.executable, "-m", "aurorasoc.cli")
+_SIMULATOR: Final = (sys.executable, "-c", "from llm_katan.cli import main; main()")
+
+
+class DemoFailed(Exception):
+    """A step didn't show what it is there to show; the message says what was seen instead."""
+
+
+@dataclass(frozen=True, slots=True)
+class Backend:
+    """Who answers at an address, in words for people."""
+
+    url: str
+    model: str
+    described: str
+
+    @property
+    def base_url(self) -> str:
+        """Where OpenAI's protocol is spoken."""
+        return f"{self.url}/v1"
+
+
+@dataclass(slots=True)
+class Stage:
+    """Everything that runs. Secrets are random, made for one run, and worth nothing after it.
+
+    Attributes:
+        folder: Holds state and logs; whoever made it removes it.
+        children: Stops what is started here.
+        key: The one key that the simulator takes.
+        secrets: What must not be read anywhere: the key, and whatever a step adds.
+    """
+
+    folder: Path
+    children: Children
+    key: str = field(default_factory=lambda: f"demo-{secrets.token_urlsafe(24)}", repr=False)
+    secrets: list[str] = field(default_factory=list, repr=False)
+    url: str = ""
+    _variables: dict[str, str] = field(default_factory=dict, repr=False)
+    _api: Child | None = None
+    _client: httpx.Client | None = None
+
+    @property
+    def state_dir(self) -> Path:
+        """The service's own state."""
+        return self.folder / "state"
+
+    @property
+    def log(self) -> Path:
+        """The service's own log."""
+        return self.folder / "service.log"
+
+    def open(self, local: Backend) -> None:
+        """Migrate an empty database, start the service, and sign an admin in."""
+        self.secrets.append(self.key)
+        self.url = f"http://{LOOPBACK}:{free_port(8080, fixed=False)}"
+        self._variables = {
+            "AURORA_STATE_DIR": str(self.state_dir),
+            "AURORA_ALLOWED_HOSTS": LOOPBACK,  # base URLs on loopback are refused otherwise
+            "AURORA_SECRET_KEY": secrets.token_urlsafe(48),
+            "JWT_SECRET_KEY": secrets.token_urlsafe(48),
+            "LLM_BACKEND": "vllm",
+            "LLM_VLLM_BASE_URL": local.base_url,
+            "LLM_VLLM_MODEL": local.model,
+        }
+        self.command("migrate")
+        self._serve()
+        token = self.command("token", "create", "demo-admin").strip()
+        import httpx  # noqa: PLC0415 - other commands need not load it
+
+        self._client = httpx.Client(
+            base_url=self.url,
+            headers={"Authorization": f"Bearer {token}"},
+            trust_env=False,
+            timeout=_CALL_SECONDS,
+        )
+
+    def start_local(self, *, wanted: bool) -> Backend:
+        """Start the small local model; where it can't run, the simulator stands in for it."""
+        reason = local_model.unavailable_reason() if wanted else "--no-local-model was given."
+        if reason:
+            say(f"No local model: {reason} A second simulator stands in for it.")
+            url = self._simulate("the stand-in for the local model", STAND_IN_MODEL)
+            return Backend(url, STAND_IN_MODEL, f"{_simulator()}, checks no key")
+        url = f"http://{LOOPBACK}:{free_port(0, fixed=True)}"
+        self._start(
+            [sys.executable, "-m", "aurorasoc.local_model", "--port", _port(url)],
+            ready=f"{url}/health",
+            name="the local model",
+            log="local-model.log",
+        )
+        return Backend(url, local_model.MODEL_NAME, "a real and very small language model")
+
+    def start_hosted(self) -> Backend:
+        """Start the simulator of a hosted provider, which checks its key."""
+        keys = ("--validate-keys", "--api-keys", f"openai={self.key}")
+        url = self._simulate("the simulator", SIMULATED_MODEL, *keys)
+        return Backend(url, SIMULATED_MODEL, f"{_simulator()}, checks its key")
+
+    def restart(self) -> tuple[int, int, int]:
+        """Really stop the service and start it again; give both process ids and the exit code."""
+        if self._api is None:
+            raise RuntimeError
+        before = self._api.process
+        self.children.stop(self._api)
+        self._serve()
+        return before.pid, before.returncode, self._api.process.pid
+
+    def call(
+        self, method: str, path: str, body: Mapping[str, Any] | None = None, **shown: Any
+    ) -> httpx.Response:
+        """Make an admin's call, and print it as curl makes it.
+
+        Args:
+            method: GET, PUT or POST.
+            path: Below `/api/v1`.
+            body: Sent as JSON.
+            **shown: What is printed instead of a member of the body: secrets, long texts.
+        """
+        say(_as_curl(method, path, None if body is None else {**body, **shown}))
+        return self.ask(method, path, body)
+
+    def ask(self, method: str, path: str, body: Mapping[str, Any] | None = None) -> httpx.Response:
+        """Make an admin's call in silence.
+
+        Raises:
+            DemoFailed: The service doesn't answer.
+        """
+        from httpx import TransportError  # noqa: PLC0415 - see `open`
+
+        if self._client is None:
+            raise RuntimeError
+        try:
+            return self._client.request(method, f"{API}{path}", json=body)
+        except TransportError as error:
+            failure = type(error).__name__
+        message = f"{method} {path} got no answer ({failure})"
+        raise DemoFailed(message)
+
+    def command(self, *arguments: str) -> str:
+        """Run another of the service's commands to its end, and give what it printed.
+
+        Raises:
+            DemoFailed: It ended with another exit code than 0.
+        """
+        done = subprocess.run(  # noqa: S603 - our own words
+            [*_COMMAND, *arguments],
+            env=self._environment(),
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=_COMMAND_SECONDS,
+            check=False,
+        )
+        if done.returncode != 0:
+            message = f"`aurorasoc {shlex.join(arguments)}` said: {done.stdout}{done.stderr}"
+            raise DemoFailed(message.strip())
+        return done.stdout
+
+    def files(self) -> list[Path]:
+        """Every file that the service writes: its state, and its log."""
+        return [*sorted(p for p in self.state_dir.rglob("*") if p.is_file()), self.log]
+
+    def _serve(self) -> None:
+        argv = [*_COMMAND, "serve", "--host", LOOPBACK, "--port", _port(self.url)]
+        self._api = self._start(argv, ready=f"{self.url}/readyz", name="the API", log=self.log.name)
+
+    def _simulate(self, name: str, model: str, *more: str) -> str:
+        url = f"http://{LOOPBACK}:{free_port(0, fixed=True)}"
+        flags = {"--model": model, "--backend": "echo", "--providers": "openai"}
+        flags |= {"--host": LOOPBACK, "--port": _port(url)}  # it would listen everywhere
+        flags |= {"--stats-file": str(self.folder / f"{model}.json")}  # it would write at home
+        argv = [*_SIMULATOR, *(word for flag in flags.items() for word in flag)]
+        argv += ["--disable-dashboard", *more]
+        self._start(argv, ready=f"{url}/health", name=name, log=f"{model}.log")
+        return url
+
+    def _start(self, argv: list[str], *, ready: str, name: str, log: str) -> Child:
+        return self.children.start(
+            argv, self._environment(), ready=ready, name=name, log=self.folder / log
+        )
+
+    def _environment(self) -> dict[str, str]:
+        own = {"HOME": str(self.folder), "TMPDIR": str(self.folder)}
+        return bare_environment(own | self._variables)
+
+
+def require_simulator() -> None:
+    """Refuse where llm-katan isn't installed.
+
+    Raises:
+        ConfigurationError: It isn't; the sentence says how to get it.
+    """
+    if find_spec("llm_katan") is None:
+        detail = (
+            "The demo's hosted provider is llm-katan, a development dependency that isn't "
+            "installed here; `make demo` in a clone of the repository installs it."
+        )
+        raise ConfigurationError(detail)
+
+
+def _simulator() -> str:
+    return f"llm-katan {version('llm-katan')}, a third party's simulator"
+
+
+def _as_curl(method: str, path: str, body: Mapping[str, Any] | None) -> str:
+    verb = f"-X {method} " if method == "PUT" else ""
+    lines = [f'  $ curl -s {verb}-H "Authorization: Bearer $TOKEN" "$URL{API}{path}"']
+    if body is not None:
+        lines.append(f"      --json {shlex.quote(json.dumps(body, ensure_ascii=False))}")
+    return " \\\n".join(lines)
+
+
+def _port(url: str) -> str:
+    return url.rpartition(":")[2]
