@@ -5,9 +5,11 @@ Used by the API's lifespan and by agent processes alike.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import cast
 
 from aurorasoc.config.settings import Settings, load_settings
 from aurorasoc.core.audit import AuditLog, AuditSink
@@ -28,7 +30,9 @@ from aurorasoc.llm.adoption import Adoption
 from aurorasoc.llm.changer import Changer
 from aurorasoc.llm.compose import check_boot_defaults
 from aurorasoc.llm.feed import Feed
+from aurorasoc.llm.journal import Journal
 from aurorasoc.llm.pool import ModelPool, open_pool
+from aurorasoc.llm.resolver import keep_resolved, resolve_once
 from aurorasoc.llm.traffic import TrafficLedger
 
 log = get_logger("aurorasoc.runtime")
@@ -73,7 +77,10 @@ def current_runtime() -> Runtime:
 
 @asynccontextmanager
 async def open_runtime(
-    settings: Settings | None = None, *, audit: AuditSink | None = None
+    settings: Settings | None = None,
+    *,
+    audit: AuditSink | None = None,
+    wait_for_keys: bool = True,
 ) -> AsyncIterator[Runtime]:
     """Open the runtime of this process: same settings, same store, follows every change.
 
@@ -82,6 +89,8 @@ async def open_runtime(
     Args:
         settings: What to run with; None reads the environment and `secrets.env`.
         audit: Where audit entries go; None is our own log.
+        wait_for_keys: Whether keys are fetched from Vault, and `auto` is resolved, before this
+            returns; some seconds at most. The API doesn't wait: it is ready first.
 
     Raises:
         ConfigurationError: The environment is wrong, or the database isn't migrated.
@@ -91,15 +100,15 @@ async def open_runtime(
     if _slot.runtime is None:
         resources = AsyncExitStack()
         try:
-            _slot.runtime = await _open(settings, audit, resources)
+            _slot.runtime = await _open(settings, audit, resources, wait_for_keys=wait_for_keys)
         except BaseException:
             await resources.aclose()
             raise
         _slot.resources = resources
-    elif _slot.runtime.settings != settings:
+    elif _slot.runtime.settings != settings or audit not in {None, _slot.runtime.audit}:
         detail = (
-            "This process has a runtime with other settings open. Close it first: one process "
-            "runs one configuration."
+            "This process has a runtime with other settings, or another audit log, open. Close "
+            "it first: one process runs one configuration."
         )
         raise RuntimeAlreadyOpen(detail)
     _slot.users += 1
@@ -112,18 +121,22 @@ async def open_runtime(
             _slot.runtime = _slot.resources = None
 
 
-async def _open(settings: Settings, audit: AuditSink | None, resources: AsyncExitStack) -> Runtime:
+async def _open(
+    settings: Settings, audit: AuditSink | None, resources: AsyncExitStack, *, wait_for_keys: bool
+) -> Runtime:
     check_boot_defaults(settings)
     _learn_secrets(settings)
+    _warn_of_shared_seed(settings)
     keyring = Keyring(settings.security.seeds)
     store = open_secret_store(settings, keyring)
+    resources.callback(store.close)
     database = Database(settings.database_url)
     resources.push_async_callback(database.close)
     await require_migrated(database)
     audit = audit or AuditLog(keyring)
     adoption = Adoption(settings, database, store, keyring)
     with suppress(DatabaseUnavailable):
-        await adoption.adopt()
+        await adoption.adopt(fetch=wait_for_keys)
     ledger = TrafficLedger()
     pool = ModelPool(
         adoption,
@@ -137,10 +150,36 @@ async def _open(settings: Settings, audit: AuditSink | None, resources: AsyncExi
     feed = Feed(settings.database_url, adoption.follow)
     resources.push_async_callback(feed.close)
     feed.start()
-    changer = Changer(database, adoption, store, audit)
+    if wait_for_keys:
+        await resolve_once(adoption)
+    resolving = asyncio.create_task(keep_resolved(adoption), name="aurorasoc-resolver")
+    resources.push_async_callback(_cancel, resolving)
+    changer = Changer(database, adoption, store, Journal(audit))
+    if not store.transactional:
+        changer = _with_vault(changer, settings.vault.poll_interval, resources)
     admin = Admin(settings, database, adoption, changer, audit, pool, ledger)
     denials = Denials(database, audit)
     return Runtime(settings, database, keyring, adoption, pool, admin, audit, denials)
+
+
+def _with_vault(changer: Changer, poll_interval: float, resources: AsyncExitStack) -> Changer:
+    """Carry keys into Vault by intents, and watch it."""
+    from aurorasoc.core.vault.store import VaultSecretStore  # noqa: PLC0415 - hvac costs 66 ms
+    from aurorasoc.llm.intents import KeyIntents  # noqa: PLC0415 - with it
+    from aurorasoc.llm.vault_watch import VaultWatch  # noqa: PLC0415 - with it
+
+    vault = cast("VaultSecretStore", changer.store)
+    intents = KeyIntents(changer.database, changer.adoption, vault, changer.journal)
+    watch = VaultWatch(vault, intents, poll_interval)
+    task = asyncio.create_task(watch.run(), name="aurorasoc-vault")
+    resources.push_async_callback(_cancel, task)
+    return replace(changer, intents=intents)
+
+
+async def _cancel(task: asyncio.Task[None]) -> None:
+    task.cancel()
+    with suppress(asyncio.CancelledError):
+        await task
 
 
 async def require_migrated(database: Database) -> None:
@@ -168,6 +207,16 @@ async def _close_pool(pool: ModelPool) -> None:
     pool.close()
     open_pool(None)
     await adapter.close()
+
+
+def _warn_of_shared_seed(settings: Settings) -> None:
+    """Say what it means that stored keys hang on the session secret."""
+    if settings.security.secret_key is None and settings.security.jwt_secret_key is not None:
+        log.warning(
+            "AURORA_SECRET_KEY is not set, so stored keys are sealed under JWT_SECRET_KEY: "
+            "rotating the session secret makes them unreadable, and agent processes must be "
+            "handed it"
+        )
 
 
 def _learn_secrets(settings: Settings) -> None:

@@ -12,8 +12,10 @@ from starlette.exceptions import HTTPException
 
 from aurorasoc.api.deps import authenticated
 from aurorasoc.api.problems import ProblemResponse, http_response
-from aurorasoc.api.routers import audit, chat, health, history, llm_providers
+from aurorasoc.api.routers import audit as audit_routes
+from aurorasoc.api.routers import chat, health, history, llm_providers
 from aurorasoc.config.settings import Settings, load_settings
+from aurorasoc.core.audit import AuditSink
 from aurorasoc.llm.warm_up import warm_up
 from aurorasoc.runtime import open_runtime
 
@@ -30,45 +32,60 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     """
     used = settings or load_settings(secrets_file=False)
 
-    @asynccontextmanager
-    async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
-        async with open_runtime(used):
-            warming = asyncio.create_task(warm_up(), name="aurorasoc-warm-up")
-            try:
-                yield
-            finally:
-                warming.cancel()
-                with suppress(asyncio.CancelledError):
-                    await warming
-
     app = FastAPI(
         title="aurorasoc",
         summary="Run a SOC's AI agents on local or hosted models, and switch while they work.",
         version="0.1.0",
         docs_url=None,
         redoc_url=None,
-        lifespan=lifespan,
     )
     app.add_exception_handler(HTTPException, _refused)
-    include_routers(app)
+    include_routers(app, settings=used)
     return app
 
 
-def include_routers(app: FastAPI, *, principal: Callable[..., Any] | None = None) -> None:
-    """Include all routers in an app.
-
-    The host opens the runtime in its own lifespan: `async with open_runtime(audit=…):`.
+def include_routers(
+    app: FastAPI,
+    *,
+    principal: Callable[..., Any] | None = None,
+    audit: AuditSink | None = None,
+    settings: Settings | None = None,
+) -> None:
+    """Include all routers in an app, and open the runtime for as long as the app runs.
 
     Args:
-        app: Ours, or a host platform's.
+        app: Ours, or a host platform's. Its own lifespan runs around ours.
         principal: A FastAPI dependency that gives the caller as a
             `aurorasoc.core.principal.Principal`; None reads our bearer tokens.
+        audit: Where audit entries go; None is our own log.
+        settings: What to run with; None reads the environment.
     """
     if principal is not None:
         app.dependency_overrides[authenticated] = principal
-    for router in (llm_providers.router, history.router, chat.router, audit.router):
+    for router in (llm_providers.router, history.router, chat.router, audit_routes.router):
         app.include_router(router, prefix=API_PREFIX)
     app.include_router(health.router)
+    outer = app.router.lifespan_context
+
+    @asynccontextmanager
+    async def lifespan(running: FastAPI) -> AsyncIterator[Any]:
+        async with outer(running) as state, _running(settings, audit):
+            yield state
+
+    app.router.lifespan_context = lifespan
+
+
+@asynccontextmanager
+async def _running(settings: Settings | None, audit: AuditSink | None) -> AsyncIterator[None]:
+    """Open the runtime, and warm up once the API is ready."""
+    async with open_runtime(settings, audit=audit, wait_for_keys=False):
+        warming = asyncio.create_task(warm_up(), name="aurorasoc-warm-up")
+        try:
+            yield
+        finally:
+            warming.cancel()
+            with suppress(asyncio.CancelledError):
+                await warming
 
 
 async def _refused(_request: Request, error: Exception) -> ProblemResponse:

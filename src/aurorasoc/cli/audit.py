@@ -5,14 +5,16 @@ from __future__ import annotations
 import asyncio
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from aurorasoc.cli.output import AsJson, say, say_json
 from aurorasoc.config.settings import load_settings
-from aurorasoc.core.audit_verify import Verdict
 from aurorasoc.errors import InvalidInput
+
+if TYPE_CHECKING:
+    from aurorasoc.core.audit_verify import Verdict
 
 app = typer.Typer(help="Verify and export the audit log.", no_args_is_help=True)
 

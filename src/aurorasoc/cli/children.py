@@ -8,6 +8,7 @@ import socket
 import subprocess
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
@@ -50,9 +51,14 @@ class Children:
 
     Args:
         interrupted: The exit code after a signal.
+
+    Attributes:
+        afterwards: What is to be left once all are stopped, undisturbed by signals: the folder
+            that they write to, for instance.
     """
 
     def __init__(self, *, interrupted: int = 0) -> None:
+        self.afterwards = ExitStack()
         self._running: list[Child] = []
         self._interrupted = interrupted
         self._starting = False
@@ -72,6 +78,9 @@ class Children:
             child.process.terminate()
         while self._running:
             _end(self._running.pop())
+        self.afterwards.close()
+        if self._signalled:
+            return  # the process is about to end; a further signal must not change how
         for number, handler in self._before.items():
             signal.signal(number, handler)
 

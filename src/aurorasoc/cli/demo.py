@@ -29,7 +29,9 @@ INTERRUPTED: Final = 130
 """128 + SIGINT, as shells count it."""
 
 PROVIDER: Final = "openai"
-QUESTION: Final = "What does this Suricata alert mean, and what should an analyst check first?"
+QUESTION: Final = (
+    "What should a security analyst check first about this Suricata alert? Answer in one sentence."
+)
 ALERT: Final[dict[str, Any]] = {
     "timestamp": "2026-03-14T09:26:53.589793+0100",
     "flow_id": 1415926535897932,
@@ -56,11 +58,10 @@ ALERT: Final[dict[str, Any]] = {
 }
 """One record in Suricata's EVE format, written for this demo."""
 
-_CHAT: Final = {
-    "messages": [{"role": "user", "content": f"{QUESTION}\n\n{json.dumps(ALERT, indent=1)}"}]
-}
-_CHAT_SHOWN: Final = [{"role": "user", "content": f"{QUESTION} <the alert>"}]
+_CHAT: Final = {"messages": [{"role": "user", "content": f"{json.dumps(ALERT)}\n\n{QUESTION}"}]}
+_CHAT_SHOWN: Final = [{"role": "user", "content": f"<the alert> {QUESTION}"}]
 _EXCERPT: Final = 240
+_WIDTH: Final = 96
 
 
 def demo(
@@ -71,15 +72,14 @@ def demo(
     """Play the main job in a minute, without any key: ask, switch, restart, verify the log."""
     require_simulator()
     began = time.monotonic()
-    try:
-        with (
-            TemporaryDirectory(prefix="aurorasoc-demo-") as folder,
-            Children(interrupted=INTERRUPTED) as children,
-        ):
-            entries = _play(Stage(Path(folder), children), with_model=local_model)
-    except DemoFailed as error:
-        sys.stderr.write(f"aurorasoc: the demo failed: {error}\n")
-        raise typer.Exit(1) from None
+    with Children(interrupted=INTERRUPTED) as children:
+        folder = children.afterwards.enter_context(TemporaryDirectory(prefix="aurorasoc-demo-"))
+        stage = Stage(Path(folder), children)
+        try:
+            entries = _play(stage, with_model=local_model)
+        except DemoFailed as error:
+            _say_failure(stage, error)
+            raise typer.Exit(1) from None
     say(
         f"\nShown in {time.monotonic() - began:.0f} s: a wrong key changed nothing, the right one "
         "was sealed and switched to while the service ran, the choice outlived a restart, and "
@@ -87,14 +87,20 @@ def demo(
     )
 
 
+def _say_failure(stage: Stage, error: DemoFailed) -> None:
+    """Say it on standard error, and how the service's log ends: the log is about to be gone."""
+    lines = [f"aurorasoc: the demo failed: {error}", *stage.log_end()]
+    sys.stderr.write("\n  ".join(lines) + "\n")
+
+
 def _play(stage: Stage, *, with_model: bool) -> int:
     """Play all steps; give the number of audit entries that were verified."""
     say(f"Everything runs on 127.0.0.1 and in {stage.folder}, which is removed at the end.")
     local, hosted = stage.start_local(wanted=with_model), stage.start_hosted()
     stage.open(local)
-    say(f"  {local.model} at {local.base_url}: {local.described}; here it is `vllm`.")
-    say(f"  {hosted.model} at {hosted.base_url}: {hosted.described}; here it is `{PROVIDER}`.")
-    say(f"  aurorasoc at {stage.url}, with an empty database and random secrets.")
+    say(f"  vllm    {local.base_url}  {local.model}: {local.described}")
+    say(f"  {PROVIDER}  {hosted.base_url}  {hosted.model}: {hosted.described}")
+    say(f"  $URL    {stage.url}  aurorasoc, with an empty database and random secrets")
     _ask_local(stage, local)
     _try_wrong_key(stage, hosted)
     _switch(stage, hosted)
@@ -104,8 +110,8 @@ def _play(stage: Stage, *, with_model: bool) -> int:
 
 
 def _ask_local(stage: Stage, local: Backend) -> None:
-    say("\n1. Ask the local model about a Suricata alert\n")
-    say(textwrap.indent(json.dumps(ALERT), "  "))
+    say("\n1. Ask the local backend about a Suricata alert\n")
+    _say_folded(json.dumps(ALERT))
     _ask(stage, "vllm", local)
 
 
@@ -120,6 +126,7 @@ def _try_wrong_key(stage: Stage, hosted: Backend) -> None:
     _proof(f"502 {problem['code']}: {problem['detail']}")
     after = _state(stage)
     _require(before == after, f"the configuration changed: {before} → {after}")
+    _require(after["key_state"] == "absent", f"the key is {after['key_state']}")
     _proof(f"still revision {after['revision']}, backend {after['backend']}, no stored key")
     _written(stage, since=newest)
 
@@ -131,6 +138,7 @@ def _switch(stage: Stage, hosted: Backend) -> None:
     active, row = answer["active"], answer["provider"]
     _require(answer["revision"] > before["revision"], "the revision didn't grow")
     _require(active["backend"] == PROVIDER, f"active is {active['backend']}")
+    _require(row["key_state"] == "usable", f"the key is {row['key_state']}")
     _proof(
         f"200: revision {before['revision']} → {answer['revision']}, "
         f"backend {before['backend']} → {active['backend']}, model {active['model']}"
@@ -148,11 +156,11 @@ def _ask_hosted(stage: Stage, hosted: Backend) -> None:
 def _restart(stage: Stage, hosted: Backend) -> None:
     say("\n5. Restart the service, and ask once more\n")
     before = _state(stage)
-    pid, code, new_pid = stage.restart()
-    _proof(f"process {pid} ended with exit code {code}; process {new_pid} is ready")
+    old, new = stage.restart()
+    _proof(f"process {old} was stopped; process {new} is ready")
     after = _state(stage)
     _require(before == after, f"the configuration changed: {before} → {after}")
-    _proof(f"still revision {after['revision']}, backend {after['backend']}, key stored")
+    _proof(f"still revision {after['revision']}, backend {after['backend']}, key usable")
     _ask(stage, PROVIDER, hosted)
 
 
@@ -182,8 +190,7 @@ def _ask(stage: Stage, provider: str, backend: Backend) -> None:
         f"revision {answer['revision']}, {seconds:.1f} s"
     )
     text = " ".join(answer["message"]["content"].split())
-    excerpt = f"“{textwrap.shorten(text, _EXCERPT, placeholder=' …')}”"
-    say(textwrap.fill(excerpt, 96, initial_indent="    ", subsequent_indent="    "))
+    _say_folded(f"“{textwrap.shorten(text, _EXCERPT, placeholder=' …')}”")
     _written(stage, since=newest)
 
 
@@ -248,6 +255,10 @@ def _expect(answer: httpx.Response, status: int) -> dict[str, Any]:
 def _require(holds: bool, otherwise: str) -> None:  # noqa: FBT001 - reads as a sentence
     if not holds:
         raise DemoFailed(otherwise)
+
+
+def _say_folded(text: str) -> None:
+    say(textwrap.fill(text, _WIDTH, initial_indent="    ", subsequent_indent="    "))
 
 
 def _proof(text: str) -> None:

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from aurorasoc import local_model
-from aurorasoc.cli.children import Child, Children, free_port
+from aurorasoc.cli.children import LOG_LINES, Child, Children, free_port
 from aurorasoc.cli.output import say
 from aurorasoc.config.settings.children import bare_environment
 from aurorasoc.errors import ConfigurationError
@@ -73,8 +73,8 @@ class Stage:
     secrets: list[str] = field(default_factory=list, repr=False)
     url: str = ""
     _variables: dict[str, str] = field(default_factory=dict, repr=False)
-    _api: Child | None = None
-    _client: httpx.Client | None = None
+    _api: Child = field(init=False)
+    _client: httpx.Client = field(init=False, repr=False)
 
     @property
     def state_dir(self) -> Path:
@@ -125,7 +125,7 @@ class Stage:
             name="the local model",
             log="local-model.log",
         )
-        return Backend(url, local_model.MODEL_NAME, "a real and very small language model")
+        return Backend(url, local_model.MODEL_NAME, "a real language model, and a very small one")
 
     def start_hosted(self) -> Backend:
         """Start the simulator of a hosted provider, which checks its key."""
@@ -133,14 +133,11 @@ class Stage:
         url = self._simulate("the simulator", SIMULATED_MODEL, *keys)
         return Backend(url, SIMULATED_MODEL, f"{_simulator()}, checks its key")
 
-    def restart(self) -> tuple[int, int, int]:
-        """Really stop the service and start it again; give both process ids and the exit code."""
-        if self._api is None:
-            raise RuntimeError
-        before = self._api.process
-        self.children.stop(self._api)
-        self._serve()
-        return before.pid, before.returncode, self._api.process.pid
+    def restart(self) -> tuple[int, int]:
+        """Really stop the service and start it again; give both process ids."""
+        before = self._api
+        self.children.stop(before)
+        return before.process.pid, self._serve().process.pid
 
     def call(
         self, method: str, path: str, body: Mapping[str, Any] | None = None, **shown: Any
@@ -164,8 +161,6 @@ class Stage:
         """
         from httpx import TransportError  # noqa: PLC0415 - see `open`
 
-        if self._client is None:
-            raise RuntimeError
         try:
             return self._client.request(method, f"{API}{path}", json=body)
         except TransportError as error:
@@ -197,9 +192,16 @@ class Stage:
         """Every file that the service writes: its state, and its log."""
         return [*sorted(p for p in self.state_dir.rglob("*") if p.is_file()), self.log]
 
-    def _serve(self) -> None:
+    def log_end(self) -> list[str]:
+        """The last lines of the service's log; none before it was started."""
+        if not self.log.exists():
+            return []
+        return self.log.read_text("utf-8", "replace").splitlines()[-LOG_LINES:]
+
+    def _serve(self) -> Child:
         argv = [*_COMMAND, "serve", "--host", LOOPBACK, "--port", _port(self.url)]
         self._api = self._start(argv, ready=f"{self.url}/readyz", name="the API", log=self.log.name)
+        return self._api
 
     def _simulate(self, name: str, model: str, *more: str) -> str:
         url = f"http://{LOOPBACK}:{free_port(0, fixed=True)}"

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Annotated, TypeVar
 import typer
 
 from aurorasoc.cli.output import AsJson, operator, say, say_json
+from aurorasoc.config.settings import load_settings
+from aurorasoc.errors import InvalidInput
 
 if TYPE_CHECKING:
     from aurorasoc.runtime import Runtime
@@ -49,6 +51,45 @@ def rotate(
         if unreadable:
             say("Something can't be opened by any seed here: see `aurorasoc keys doctor`.")
     if unreadable:
+        raise typer.Exit(1)
+
+
+@app.command()
+def migrate(
+    to: Annotated[str, typer.Option(help="Where to: vault.")],
+    check: Annotated[bool, typer.Option("--check", help="Only say what would be done.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Move keys that are sealed in the database into Vault; it must be the configured store.
+
+    Killed at any moment it loses nothing; run it again. Exits with 1 when a key can't be moved.
+    """
+    from aurorasoc.llm.key_migration import move_to_vault, stranded_keys  # noqa: PLC0415 - SQLAlchemy
+
+    if to != "vault" or load_settings().vault.addr is None:
+        detail = "Keys can be moved --to vault only, with VAULT_ADDR set."
+        raise InvalidInput(detail)
+
+    async def work(runtime: Runtime) -> list[dict[str, str]]:
+        changer, done = runtime.admin.changer, []
+        for stranded in await stranded_keys(changer, runtime.keyring):
+            state = "unreadable"
+            if stranded.key is not None:
+                state = "would be moved" if check else "moved"
+                if not check:
+                    await move_to_vault(changer, stranded, actor=operator())
+            done.append({"provider": stranded.provider.value, "state": state})
+        return done
+
+    items = _run(work)
+    if as_json:
+        say_json(items)
+    else:
+        for item in items:
+            say(f"{item['provider']}: {item['state']}")
+        if not items:
+            say("No key is sealed in the database.")
+    if any(item["state"] == "unreadable" for item in items):
         raise typer.Exit(1)
 
 

@@ -9,14 +9,16 @@ import asyncio
 import sys
 from collections.abc import Awaitable, Callable
 from dataclasses import asdict
-from typing import Annotated, Any, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import typer
 from pydantic import SecretStr, ValidationError
 
 from aurorasoc.cli.output import AsJson, operator, say, say_json
 from aurorasoc.errors import InvalidInput
-from aurorasoc.llm.admin import Admin
+
+if TYPE_CHECKING:
+    from aurorasoc.llm.admin import Admin
 
 T = TypeVar("T")
 
@@ -112,9 +114,10 @@ def _checked(build: Callable[[], T]) -> T:
     try:
         return build()
     except ValidationError as error:
-        issue = error.errors(include_input=False, include_url=False, include_context=False)[0]
-    field = ".".join(str(part) for part in issue["loc"][:1])
-    detail = f"{field}: {issue['msg'].removeprefix('Value error, ')}."
+        issues = error.errors(include_input=False, include_url=False, include_context=False)
+    field = str(issues[0]["loc"][0])
+    wanted = [i["msg"].removeprefix("Value error, ") for i in issues if i["loc"][0] == field]
+    detail = f"{field}: {', or '.join(wanted)}."
     raise InvalidInput(detail)
 
 

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import gc
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Annotated
 
 import typer
@@ -20,8 +23,11 @@ def serve(
     """Run the API. Reads the environment alone, and refuses a database that isn't migrated."""
     settings = load_settings(secrets_file=False)
     configure_logging()
-    asyncio.run(_check(settings))
-    import uvicorn  # noqa: PLC0415 - what refuses to start need not load a server
+    with _collector_off():
+        asyncio.run(_check(settings))
+        import uvicorn  # noqa: PLC0415 - what refuses to start need not load a server
+
+        import aurorasoc.api.app  # noqa: F401, PLC0415 - uvicorn would, with the collector on
 
     uvicorn.run(
         "aurorasoc.api.app:create_app",
@@ -41,6 +47,17 @@ def migrate() -> None:
 
     run(load_settings().database_url)
     say("The database is at the newest migration.")
+
+
+@contextmanager
+def _collector_off() -> Iterator[None]:
+    """What imports make stays: looking through it again and again is a sixth of a start."""
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.freeze()
+        gc.enable()
 
 
 async def _check(settings: Settings) -> None:

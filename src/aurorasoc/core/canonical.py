@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
+
+_write: Final = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=True).encode
 
 
-def canonical(fields: Mapping[str, Any]) -> str:
+def canonical(value: Any) -> str:  # noqa: ANN401 - whatever JSON can hold
     """Write sorted keys, no blanks, ASCII only."""
-    return json.dumps(fields, sort_keys=True, separators=(",", ":"), ensure_ascii=True)
+    return _write(value)

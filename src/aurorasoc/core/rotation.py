@@ -16,7 +16,7 @@ from aurorasoc.config.vocabulary import ServingBackend
 from aurorasoc.core.audit import AuditEvent, AuditSink
 from aurorasoc.core.database import Database
 from aurorasoc.core.keyring import Keyring, SeedChanged
-from aurorasoc.core.secret_store import DatabaseSecretStore
+from aurorasoc.core.secret_store import DatabaseSecretStore, Stamp
 from aurorasoc.core.tables import AuditKeyRow, CredentialRow
 
 Standing = Literal["current", "older seed", "unreadable"]
@@ -101,7 +101,7 @@ class Rotation:
             ServingBackend(provider),
             row.origin,
             credential.api_key,
-            operation_id=row.operation_id,
+            Stamp(row.operation_id, row.set_by, row.set_us),
         )
         row.token, row.key_id = sealed.token, sealed.key_id
 

@@ -45,6 +45,15 @@ class StoreReading:
     status: SecretStoreStatus
 
 
+@dataclass(frozen=True, slots=True)
+class Stamp:
+    """Who writes a key, when, and the id that names this write everywhere."""
+
+    operation_id: str
+    set_by: str
+    set_us: int
+
+
 class SecretStore(Protocol):
     """Keeps provider keys."""
 
@@ -52,25 +61,37 @@ class SecretStore(Protocol):
     def kind(self) -> Literal["vault", "database"]:
         """The store's name in the inventory."""
 
-    async def read(self, rows: Sequence[CredentialRow]) -> StoreReading:
-        """Open what the rows stand for. A row that can't be opened is listed, never skipped."""
+    @property
+    def transactional(self) -> bool:
+        """Whether a write takes part in the database's transaction, or is one of its own."""
+
+    def peek(self, rows: Sequence[CredentialRow]) -> StoreReading:
+        """Open what the rows stand for, without a call to anyone.
+
+        A row that can't be opened is listed, never skipped.
+        """
+
+    async def refresh(self, rows: Sequence[CredentialRow]) -> None:
+        """Fetch what `peek` would lack. What can't be had stays lacking, and is shown."""
 
     async def write(
-        self, provider: ServingBackend, origin: str, api_key: SecretStr, *, operation_id: str
+        self, provider: ServingBackend, origin: str, api_key: SecretStr, stamp: Stamp
     ) -> StoredKey:
         """Seal a key for a provider and an origin.
 
         Raises:
-            SecretStoreUnavailable: The store doesn't answer.
-            OutcomeUnknown: It may have written, and may not.
+            SecretStoreUnavailable: The store doesn't answer, or its answer was lost.
         """
 
-    async def remove(self, provider: ServingBackend, *, operation_id: str) -> None:
+    async def remove(self, provider: ServingBackend) -> None:
         """Forget a key for good.
 
         Raises:
-            SecretStoreUnavailable: The store doesn't answer.
+            SecretStoreUnavailable: The store doesn't answer, or its answer was lost.
         """
+
+    def close(self) -> None:
+        """Give back what the store holds open."""
 
 
 class DatabaseSecretStore:
@@ -81,21 +102,25 @@ class DatabaseSecretStore:
     """
 
     kind: Literal["vault", "database"] = "database"
+    transactional = True
 
     def __init__(self, keyring: Keyring) -> None:
         self._keyring = keyring
 
-    async def read(self, rows: Sequence[CredentialRow]) -> StoreReading:
+    def peek(self, rows: Sequence[CredentialRow]) -> StoreReading:
         """Open every row that a seed here opens; rows of unknown providers are left alone."""
         known = [row for row in rows if row.provider in set(ServingBackend)]
         credentials = {ServingBackend(row.provider): self.open_row(row) for row in known}
         return StoreReading(credentials, SecretStoreStatus(kind="database"))
 
+    async def refresh(self, rows: Sequence[CredentialRow]) -> None:
+        """Nothing to fetch: the rows hold everything."""
+
     async def write(
-        self, provider: ServingBackend, origin: str, api_key: SecretStr, *, operation_id: str
+        self, provider: ServingBackend, origin: str, api_key: SecretStr, stamp: Stamp
     ) -> StoredKey:
         """Seal; the caller's transaction is what stores it."""
-        del operation_id
+        del stamp
         payload = {
             "provider": provider.value,
             "origin": origin,
@@ -105,13 +130,18 @@ class DatabaseSecretStore:
         sealed = self._keyring.seal("credential", json.dumps(payload).encode())
         return StoredKey(sealed.token, sealed.key_id)
 
-    async def remove(self, provider: ServingBackend, *, operation_id: str) -> None:
+    async def remove(self, provider: ServingBackend) -> None:
         """Nothing to do: the caller's transaction deletes the row, and the key with it."""
+
+    def close(self) -> None:
+        """Nothing is open."""
 
     def open_row(self, row: CredentialRow) -> Credential:
         """Open one row; one that can't be opened says why and stays as it is."""
+        if row.token is None:
+            return _unreadable(row, "The key is in Vault, which isn't the configured store.")
         try:
-            fields = json.loads(self._keyring.open("credential", row.token or ""))
+            fields = json.loads(self._keyring.open("credential", row.token))
         except SeedChanged as error:
             return _unreadable(row, error.detail)
         bound = {"provider": row.provider, "origin": row.origin, "key_id": row.key_id}
@@ -129,18 +159,24 @@ class DatabaseSecretStore:
 
 
 def open_secret_store(settings: Settings, keyring: Keyring) -> SecretStore:
-    """Give the store that the configuration names.
+    """Give the store that the configuration names: Vault, if `VAULT_ADDR` is set.
 
     Raises:
-        ConfigurationError: `VAULT_ADDR` is set, and this version can't use Vault.
+        ConfigurationError: Vault is named, and no way to log in.
     """
-    if settings.vault.addr is not None:
+    vault = settings.vault
+    if vault.addr is None:
+        return DatabaseSecretStore(keyring)
+    if not (vault.token or vault.role_id or vault.k8s_role):
         detail = (
-            "VAULT_ADDR is set, and this version can't keep keys in Vault yet; unset it to keep "
-            "them, encrypted, in the database. Nothing falls back to the database silently."
+            "VAULT_ADDR is set without a login; expected: VAULT_TOKEN, or VAULT_ROLE_ID with "
+            "VAULT_SECRET_ID, or VAULT_K8S_ROLE."
         )
         raise ConfigurationError(detail)
-    return DatabaseSecretStore(keyring)
+    from aurorasoc.core.vault.client import VaultClient  # noqa: PLC0415 - hvac costs 66 ms
+    from aurorasoc.core.vault.store import VaultSecretStore  # noqa: PLC0415 - with it
+
+    return VaultSecretStore(VaultClient(vault), keyring, vault.max_stale)
 
 
 def last4_of(key: SecretStr) -> str | None:

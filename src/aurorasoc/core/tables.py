@@ -1,4 +1,4 @@
-"""The stored rows. Migrations 027 to 029 create them; times are microseconds, UTC."""
+"""The stored rows. Migrations 027 to 030 create them; times are microseconds, UTC."""
 
 from __future__ import annotations
 
@@ -90,3 +90,24 @@ class RevisionRow(Base):
     action: Mapped[str] = mapped_column(String(64))
     target: Mapped[str] = mapped_column(String(255))
     config: Mapped[str] = mapped_column(Text)
+
+
+class KeyIntentRow(Base):
+    """A key change under way in a store outside the database: at most one for a provider.
+
+    The key itself is never in it: `tag` tells whether a repeated request brings the same one.
+    `activation` is what `PUT /config` will activate together with the key.
+    """
+
+    __tablename__ = "llm_key_intents"
+
+    provider: Mapped[str] = mapped_column(String(32), primary_key=True)
+    operation_id: Mapped[str] = mapped_column(String(36))
+    kind: Mapped[str] = mapped_column(String(8))
+    origin: Mapped[str] = mapped_column(String(300))
+    last4: Mapped[str | None] = mapped_column(String(4))
+    tag: Mapped[str] = mapped_column(String(16))
+    activation: Mapped[str | None] = mapped_column(Text)
+    action: Mapped[str] = mapped_column(String(64))
+    actor: Mapped[str] = mapped_column(String(255))
+    begun_us: Mapped[int] = mapped_column(BigInteger)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from dataclasses import dataclass
+from typing import Final
 
 from pydantic import SecretStr
 from sqlalchemy import select
@@ -23,6 +24,9 @@ from aurorasoc.core.tables import CredentialRow, RuntimeConfigRow
 from aurorasoc.errors import DatabaseUnavailable
 from aurorasoc.llm.compose import compose
 from aurorasoc.llm.runtime_config import SINGLETON, RuntimeConfig, load_runtime_config
+
+PATIENCE_SECONDS: Final = 1.0
+"""How long a change of configuration waits for keys that a store has yet to give."""
 
 log = get_logger("aurorasoc.adoption")
 
@@ -75,8 +79,12 @@ class Adoption:
         """Whether a snapshot is in force."""
         return self._snapshot is not None
 
-    async def adopt(self) -> Snapshot:
+    async def adopt(self, *, fetch: bool = True) -> Snapshot:
         """Read what is stored and make it the snapshot in force.
+
+        Args:
+            fetch: Whether keys that are not at hand are fetched first; without, they are shown
+                as unavailable until someone adopts again.
 
         Raises:
             DatabaseUnavailable: It can't be read. What is in force stays in force, and stale.
@@ -89,8 +97,21 @@ class Adoption:
                 self.mark_stale()
                 raise
             self.stale_since = None
-            self.swap(stored.snapshot)
+            if fetch:
+                rows = list(stored.rows.values())
+                await self._fetch(stored.snapshot, rows)
+                self.swap(self.compose(stored.runtime, self._store.peek(rows)))
+            else:
+                self.swap(stored.snapshot)
             return self.snapshot
+
+    async def _fetch(self, without: Snapshot, rows: list[CredentialRow]) -> None:
+        """Fetch keys; when that takes long, put the rest of the configuration in force first."""
+        fetching = asyncio.ensure_future(self._store.refresh(rows))
+        done, _ = await asyncio.wait({fetching}, timeout=PATIENCE_SECONDS)
+        if not done:
+            self.swap(without)
+        await fetching
 
     async def follow(self) -> None:
         """Adopt if another process committed a newer revision; one row is read otherwise.
@@ -117,7 +138,7 @@ class Adoption:
         """Compose what the session sees; in a transaction, what it is about to commit."""
         runtime = await load_runtime_config(session)
         rows = {row.provider: row for row in await session.scalars(select(CredentialRow))}
-        reading = await self._store.read(list(rows.values()))
+        reading = self._store.peek(list(rows.values()))
         return Stored(runtime, rows, reading, self.compose(runtime, reading))
 
     def compose(self, runtime: RuntimeConfig, reading: StoreReading) -> Snapshot:
@@ -138,8 +159,12 @@ class Adoption:
             origin=origin,
             api_key=api_key,
             last4=last4_of(api_key),
-            tag=self._keyring.digest(api_key.get_secret_value().encode()),
+            tag=self.tag_of(api_key),
         )
+
+    def tag_of(self, api_key: SecretStr) -> str:
+        """Tell two keys apart without telling either."""
+        return self._keyring.digest(api_key.get_secret_value().encode())
 
     def swap(self, candidate: Snapshot) -> None:
         """Make a snapshot the one in force, with one assignment and never backwards."""

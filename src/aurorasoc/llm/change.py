@@ -79,6 +79,7 @@ class Plan:
         runtime: The configuration to write, with its revision.
         candidate: The snapshot that will be in force.
         changed: Whether it differs at all from what is stored.
+        reconfigures: Whether more than a key changes.
     """
 
     edited: Edited
@@ -86,6 +87,7 @@ class Plan:
     runtime: RuntimeConfig
     candidate: Snapshot
     changed: bool
+    reconfigures: bool
 
 
 def plan(change: Change, before: Stored, adoption: Adoption) -> Plan:
@@ -95,7 +97,8 @@ def plan(change: Change, before: Stored, adoption: Adoption) -> Plan:
         Conflict, InvalidInput, NotFound: It is refused.
     """
     edited = change.edit(before)
-    changed = edited.runtime != before.runtime or edited.key is not None
+    reconfigures = edited.runtime != before.runtime
+    changed = reconfigures or edited.key is not None
     revision = before.runtime.revision + changed
     runtime = replace(edited.runtime, revision=revision)
     credentials = dict(before.reading.credentials)
@@ -107,7 +110,7 @@ def plan(change: Change, before: Stored, adoption: Adoption) -> Plan:
         credentials.pop(edited.key.provider, None)
     candidate = adoption.compose(runtime, replace(before.reading, credentials=credentials))
     change.check(candidate)
-    return Plan(edited, before.runtime.revision, runtime, candidate, changed)
+    return Plan(edited, before.runtime.revision, runtime, candidate, changed, reconfigures)
 
 
 def require_revision(current: int, if_match: int | None) -> None:

@@ -4,32 +4,36 @@ from __future__ import annotations
 
 import uuid
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from aurorasoc.config.snapshot import Snapshot
-from aurorasoc.core.audit import AuditEvent, AuditSink
-from aurorasoc.core.canonical import canonical
-from aurorasoc.core.clock import Clock, now_us
 from aurorasoc.core.database import Database
-from aurorasoc.core.secret_store import SecretStore, StoredKey, last4_of
-from aurorasoc.core.tables import CredentialRow, RevisionRow
-from aurorasoc.errors import AuditUnavailable, AuroraError
+from aurorasoc.core.secret_store import SecretStore, Stamp, StoredKey, last4_of
+from aurorasoc.core.tables import CredentialRow
 from aurorasoc.llm.adoption import Adoption
-from aurorasoc.llm.change import Change, Plan, SetKey, plan, require_revision
-from aurorasoc.llm.runtime_config import save_runtime_config
+from aurorasoc.llm.change import Change, KeyEdit, Plan, SetKey, plan, require_revision
+from aurorasoc.llm.journal import Deed, Journal
+
+if TYPE_CHECKING:
+    from aurorasoc.llm.intents import KeyIntents
 
 
 @dataclass(frozen=True, slots=True)
 class Changer:
-    """Makes changes, one transaction each."""
+    """Makes changes, one transaction each.
+
+    Attributes:
+        intents: Carries keys into a store that takes no part in our transaction; None where
+            the store does.
+    """
 
     database: Database
     adoption: Adoption
     store: SecretStore
-    audit: AuditSink
-    clock: Clock = now_us
+    journal: Journal
+    intents: KeyIntents | None = None
 
     async def apply(self, change: Change, *, actor: str, if_match: int | None) -> Snapshot:
         """Make a change, and adopt it in this process before answering.
@@ -40,15 +44,27 @@ class Changer:
             RevisionMismatch: `if_match` is not the current revision.
             Conflict: The change is refused; nothing was changed.
             AuditUnavailable: The entry can't be written; nothing was changed.
+            SecretStoreUnavailable: The store didn't take the key; nothing was changed.
+            OutcomeUnknown: The store's answer was lost; it is settled when it is known.
             DatabaseUnavailable: Nothing was changed.
         """
+        deed = Deed(change.action, change.target, actor)
         async with self.database.transaction() as session:
             planned = await self._plan(session, change, if_match)
-            if isinstance(planned.edited.key, SetKey):
-                await self._store_key(session, planned.edited.key, actor)
-            elif planned.edited.key is not None:
-                await self._forget_key(session, planned.edited.key.provider)
-            await self.commit_plan(session, change, planned, actor)
+            key, intent = planned.edited.key, None
+            if self.intents is not None:
+                intent = await self.intents.begin(session, deed, planned)
+            if intent is None:
+                await self._write_key(session, key, actor)
+                await self.journal.write(
+                    session,
+                    deed,
+                    planned.runtime,
+                    planned.edited.details,
+                    changed=planned.changed,
+                )
+        if self.intents is not None and intent is not None and key is not None:
+            return await self.intents.carry_out(intent, key)
         self.adoption.swap(planned.candidate)
         return planned.candidate
 
@@ -61,74 +77,30 @@ class Changer:
         async with self.database.reading() as session:
             return await self._plan(session, change, if_match)
 
-    async def commit_plan(
-        self, session: AsyncSession, change: Change, planned: Plan, actor: str
-    ) -> None:
-        """Write configuration, history and audit entry; the transaction's end commits them."""
-        revision = planned.runtime.revision
-        if planned.changed:
-            await save_runtime_config(session, planned.runtime)
-            session.add(
-                RevisionRow(
-                    revision=revision,
-                    at_us=self.clock(),
-                    actor=actor,
-                    action=change.action,
-                    target=change.target,
-                    config=canonical(planned.runtime.as_json()),
-                )
-            )
-        told: dict[str, Any] = {
-            **planned.edited.details,
-            "changed": planned.changed,
-            "revision": revision,
-        }
-        await self.record(session, AuditEvent(actor, change.action, change.target, told))
-
-    async def record(self, session: AsyncSession, event: AuditEvent) -> None:
-        """Write an audit entry in the transaction of what it tells.
-
-        Raises:
-            AuditUnavailable: It can't be written, whatever the reason.
-        """
-        try:
-            await self.audit.append(session, event)
-        except AuroraError:
-            raise
-        except Exception:  # noqa: BLE001 - a host's own log may raise anything: same answer
-            failed = True
-        else:
-            failed = False
-        if failed:
-            detail = "The audit entry can't be written, so nothing was changed. Try again later."
-            raise AuditUnavailable(detail)
-
     async def _plan(self, session: AsyncSession, change: Change, if_match: int | None) -> Plan:
         before = await self.adoption.read(session)
         require_revision(before.runtime.revision, if_match)
         return plan(change, before, self.adoption)
 
-    async def _store_key(self, session: AsyncSession, key: SetKey, actor: str) -> None:
-        operation_id = str(uuid.uuid4())
-        stored = await self.store.write(
-            key.provider, key.origin, key.api_key, operation_id=operation_id
-        )
-        await session.merge(self._row(key, stored, operation_id, actor))
-
-    async def _forget_key(self, session: AsyncSession, provider: str) -> None:
-        row = await session.get(CredentialRow, provider)
-        if row is not None:
+    async def _write_key(self, session: AsyncSession, key: KeyEdit | None, actor: str) -> None:
+        if isinstance(key, SetKey):
+            stamp = Stamp(str(uuid.uuid4()), actor, self.journal.clock())
+            stored = await self.store.write(key.provider, key.origin, key.api_key, stamp)
+            await session.merge(_row(key, stored, stamp))
+        elif key is not None:
+            row = await session.get(CredentialRow, key.provider.value)
             await session.delete(row)
 
-    def _row(self, key: SetKey, stored: StoredKey, operation_id: str, actor: str) -> CredentialRow:
-        return CredentialRow(
-            provider=key.provider.value,
-            origin=key.origin,
-            token=stored.token,
-            key_id=stored.key_id,
-            last4=last4_of(key.api_key),
-            vault_version=stored.vault_version,
-            operation_id=operation_id,
-            set_by=actor,
-            set_us=self.clock(),
-        )
+
+def _row(key: SetKey, stored: StoredKey, stamp: Stamp) -> CredentialRow:
+    return CredentialRow(
+        provider=key.provider.value,
+        origin=key.origin,
+        token=stored.token,
+        key_id=stored.key_id,
+        last4=last4_of(key.api_key),
+        vault_version=stored.vault_version,
+        operation_id=stamp.operation_id,
+        set_by=stamp.set_by,
+        set_us=stamp.set_us,
+    )

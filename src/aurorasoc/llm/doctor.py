@@ -5,10 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
+from sqlalchemy import select
+
 from aurorasoc.config.snapshot import ProviderConfig
+from aurorasoc.core.clock import iso
 from aurorasoc.core.database import Database
 from aurorasoc.core.keyring import Keyring
 from aurorasoc.core.rotation import SealedItem, Standing, survey
+from aurorasoc.core.tables import KeyIntentRow
 from aurorasoc.llm.adoption import Adoption
 
 
@@ -17,7 +21,7 @@ class Finding:
     """One key.
 
     Attributes:
-        kind: `credential` or `audit key`.
+        kind: `credential`, `audit key` or `unsettled intent`.
         name: The provider, or the audit key's id.
         state: How it stands, in a few words.
         advice: What to do; `nothing to do` for a healthy one.
@@ -51,7 +55,9 @@ async def examine(database: Database, keyring: Keyring, adoption: Adoption) -> l
         if config.credential.state != "absent"
     ]
     findings += [_of_sealed(item) for item in sealed.values() if item.kind == "audit key"]
-    return findings
+    async with database.reading() as session:
+        rows = (await session.scalars(select(KeyIntentRow))).all()
+    return findings + [_of_intent(row) for row in rows]
 
 
 def _of_provider(config: ProviderConfig, item: SealedItem | None) -> Finding:
@@ -63,6 +69,14 @@ def _of_provider(config: ProviderConfig, item: SealedItem | None) -> Finding:
     if item is not None:
         return _of_sealed(item)
     return Finding("credential", name, where, _NOTHING, healthy=True)
+
+
+def _of_intent(row: KeyIntentRow) -> Finding:
+    advice = (
+        "it is settled as soon as Vault answers; repeating it with the same key is safe "
+        f"(operation {row.operation_id}, begun {iso(row.begun_us)})"
+    )
+    return Finding("unsettled intent", row.provider, row.kind, advice, healthy=False)
 
 
 def _of_sealed(item: SealedItem) -> Finding:

@@ -176,7 +176,7 @@ def _with_our_errors(
             raise
         except FrameworkError as error:
             failure = _ours(error, binding)
-        raise failure
+        raise failure.with_traceback(None)  # BeeAI's frames hold the model, and so its key
 
     return run
 

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import asyncio
 import ssl
-from collections.abc import Iterable
+import weakref
+from collections.abc import AsyncIterator, Iterable
 from typing import Any
 
 import httpcore
@@ -28,10 +29,14 @@ class AddressRefused(Unavailable):
 def judged_transport(policy: AddressPolicy) -> httpx.AsyncHTTPTransport:
     """Give a transport that reaches only what the policy allows; no proxy stands in between."""
     context = verifying_context()
-    transport = httpx.AsyncHTTPTransport(verify=context, trust_env=False)
+    transport = _JudgedTransport(verify=context, trust_env=False)
     # httpx has no public way to bring a network backend; httpcore has.
     transport._pool = httpcore.AsyncConnectionPool(  # noqa: SLF001
-        ssl_context=context, network_backend=_JudgedBackend(policy)
+        ssl_context=context,
+        network_backend=_JudgedBackend(policy),
+        max_connections=None,  # LLM_MAX_CONCURRENCY is the bound; httpcore's own is ten
+        max_keepalive_connections=20,
+        keepalive_expiry=5.0,
     )
     return transport
 
@@ -54,6 +59,55 @@ def plain_client(reach: AddressPolicy | None, seconds: float) -> httpx.AsyncClie
 def verifying_context() -> ssl.SSLContext:
     """Give the context that every call uses: `SSL_CERT_FILE` is honoured, `SSL_VERIFY` isn't."""
     return httpx.create_ssl_context()
+
+
+class _JudgedTransport(httpx.AsyncHTTPTransport):
+    """Gets its connections back from streams that were dropped."""
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        """Send a request, as its base does."""
+        answer = await super().handle_async_request(request)
+        answer.stream = _Returned(answer.stream)
+        return answer
+
+
+class _Returned(httpx.AsyncByteStream):
+    """Closes itself when it is forgotten.
+
+    The libraries drop a stream that they can't parse, neither read to its end nor closed: the
+    pool would keep its connection for ever.
+    """
+
+    def __init__(self, stream: Any) -> None:  # noqa: ANN401 - httpx narrows it nowhere
+        self._stream = stream
+        self._forgotten = weakref.finalize(
+            self, _close_soon, asyncio.get_running_loop(), self._stream
+        )
+        self._forgotten.atexit = False
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        async for part in self._stream:
+            yield part
+
+    async def aclose(self) -> None:
+        """Give the connection back."""
+        self._forgotten.detach()
+        await self._stream.aclose()
+
+
+_closing: set[asyncio.Task[None]] = set()
+
+
+def _close_soon(loop: asyncio.AbstractEventLoop, stream: httpx.AsyncByteStream) -> None:
+    """Close from wherever the collector runs; a loop that is over has closed its sockets."""
+
+    def close() -> None:
+        task = loop.create_task(stream.aclose())
+        _closing.add(task)
+        task.add_done_callback(_closing.discard)
+
+    if not loop.is_closed():
+        loop.call_soon_threadsafe(close)
 
 
 class _JudgedBackend(httpcore.AsyncNetworkBackend):

@@ -12,6 +12,7 @@ class VaultSettings(BaseSettings):
     """How Vault (or OpenBao) is reached.
 
     Attributes:
+        k8s_token_file: The pod's own token (`VAULT_K8S_TOKEN_FILE`).
         max_stale: Seconds that keys held in memory serve while Vault doesn't answer.
         poll_interval: Seconds between looks for changes made in Vault itself.
     """
@@ -21,6 +22,7 @@ class VaultSettings(BaseSettings):
     role_id: str | None = None
     secret_id: SecretStr | None = None
     k8s_role: str | None = None
+    k8s_token_file: Path = Path("/var/run/secrets/kubernetes.io/serviceaccount/token")
     namespace: str | None = None
     cacert: Path | None = None
     kv_mount: str = "secret"

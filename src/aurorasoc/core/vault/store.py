@@ -1,0 +1,237 @@
+"""VaultSecretStore: keys live in Vault; the database pins which version is in force.
+
+What was read stays in memory: while Vault doesn't answer, a running process goes on with it, for
+`VAULT_MAX_STALE` at most, and shows since when (docs/vault.md).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import uuid
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final, Literal
+
+from pydantic import SecretStr
+
+from aurorasoc.config.snapshot import Credential, Problem, SecretStoreStatus
+from aurorasoc.config.vocabulary import ServingBackend
+from aurorasoc.core.clock import Clock, iso, now_us
+from aurorasoc.core.keyring import Keyring
+from aurorasoc.core.secret_store import Stamp, StoredKey, StoreReading, last4_of
+from aurorasoc.core.tables import CredentialRow
+from aurorasoc.core.vault.client import VaultClient, VaultProblem, VaultSecret, VaultTrouble
+
+LAG_TRIES: Final = 4
+LAG_SECONDS: Final = 0.25
+"""A standby may lag behind the version that was written: tries, and seconds between them."""
+
+KEPT: Final = 2
+
+_Pin = tuple[int, str]
+"""Version and operation id: what a row pins."""
+
+
+@dataclass(slots=True)
+class _Contact:
+    """How Vault answered last."""
+
+    failing_since_us: int | None = None
+    trouble: VaultTrouble | None = None
+
+
+class VaultSecretStore:
+    """Keys at `<mount>/aurorasoc/llm-providers/<provider>`.
+
+    Args:
+        client: Talks to Vault.
+        keyring: Tags keys for the fingerprint.
+        max_stale: Seconds that keys in memory serve while Vault doesn't answer.
+    """
+
+    kind: Literal["vault", "database"] = "vault"
+    transactional = False
+
+    def __init__(
+        self, client: VaultClient, keyring: Keyring, max_stale: float, clock: Clock = now_us
+    ) -> None:
+        self._client = client
+        self._keyring = keyring
+        self._max_stale_us = round(max_stale * 1e6)
+        self._clock = clock
+        self._held: dict[str, dict[_Pin, SecretStr]] = {}
+        self._contact = _Contact()
+
+    def peek(self, rows: Sequence[CredentialRow]) -> StoreReading:
+        """Give what memory holds of the pinned versions. No call is made."""
+        known = [row for row in rows if row.provider in set(ServingBackend)]
+        credentials = {ServingBackend(row.provider): self._credential(row) for row in known}
+        usable = any(c.state == "usable" for c in credentials.values())
+        return StoreReading(credentials, self._status(usable=usable or not credentials))
+
+    async def refresh(self, rows: Sequence[CredentialRow]) -> None:
+        """Fetch the pinned versions that memory lacks. What fails is left, and shown."""
+        for row in rows:
+            if row.vault_version is not None and self._key_of(row) is None:
+                try:
+                    await self._fetch(row)
+                except VaultProblem as problem:
+                    self._failed(problem)
+                    return
+
+    async def write(
+        self, provider: ServingBackend, origin: str, api_key: SecretStr, stamp: Stamp
+    ) -> StoredKey:
+        """Write a new version, by check-and-set against the present one.
+
+        Raises:
+            VaultConflict: Someone else wrote between the two calls.
+            VaultUndecided: It may have been written.
+            VaultProblem: It was not written.
+        """
+        fields = {
+            "api_key": api_key.get_secret_value(),
+            "origin": origin,
+            "operation_id": stamp.operation_id,
+            "set_by": stamp.set_by,
+            "set_at": iso(stamp.set_us) or "",
+        }
+        try:
+            present = await self._client.current_version(provider)
+            version = await self._client.write(provider, fields, cas=present)
+        except VaultProblem as problem:
+            self._failed(problem)
+            raise
+        self._answered()
+        self._hold(provider, (version, stamp.operation_id), api_key)
+        return StoredKey(token=None, key_id=None, vault_version=version)
+
+    async def remove(self, provider: ServingBackend) -> None:
+        """Remove all versions and the metadata.
+
+        Raises:
+            VaultUndecided: They may have been removed.
+            VaultProblem: They were not.
+        """
+        try:
+            await self._client.delete(provider)
+        except VaultProblem as problem:
+            self._failed(problem)
+            raise
+        self._answered()
+        self._held.pop(provider, None)
+
+    async def newest(self, provider: ServingBackend) -> VaultSecret | None:
+        """Give what Vault holds now, pinned or not, and keep it in memory.
+
+        Raises:
+            VaultProblem: It can't be told.
+        """
+        try:
+            secret = await self._client.read(provider)
+        except VaultProblem as problem:
+            self._failed(problem)
+            raise
+        self._answered()
+        if secret is not None and "api_key" in secret.fields:
+            pin = (secret.version, operation_id_of(provider, secret))
+            self._hold(provider, pin, secret.fields["api_key"])
+            return secret
+        return None
+
+    def forget(self, provider: str) -> None:
+        """Drop a key from memory: Vault says that it is gone."""
+        self._held.pop(provider, None)
+
+    @property
+    def in_trouble(self) -> bool:
+        """Whether Vault failed to answer last."""
+        return self._contact.failing_since_us is not None
+
+    def close(self) -> None:
+        """Let the client's threads end."""
+        self._client.close()
+
+    async def _fetch(self, row: CredentialRow) -> None:
+        """Read exactly the pinned version; one that isn't there yet may be a standby's lag."""
+        for attempt in range(LAG_TRIES):
+            secret = await self._client.read(row.provider, row.vault_version)
+            self._answered()
+            if secret is not None and operation_id_of(row.provider, secret) == row.operation_id:
+                pin = (secret.version, row.operation_id)
+                self._hold(row.provider, pin, secret.fields["api_key"])
+                return
+            await asyncio.sleep(LAG_SECONDS * (attempt + 1))
+
+    def _hold(self, provider: str, pin: _Pin, api_key: SecretStr) -> None:
+        """Keep a version, and the one before it: its pin may not have moved yet."""
+        held = self._held.setdefault(provider, {})
+        held.pop(pin, None)
+        held[pin] = api_key
+        for old in list(held)[:-KEPT]:
+            del held[old]
+
+    def _key_of(self, row: CredentialRow) -> SecretStr | None:
+        pin = (row.vault_version or 0, row.operation_id)
+        return self._held.get(row.provider, {}).get(pin)
+
+    def _credential(self, row: CredentialRow) -> Credential:
+        if row.vault_version is None:
+            detail = (
+                "The key is stored in the database, and Vault is the configured store. Run "
+                "`aurorasoc keys migrate --to vault`, or enter the key again."
+            )
+            return _without_key(row, "needs_reentry", Problem("stored_elsewhere", detail))
+        key = self._key_of(row)
+        if key is None or self._too_stale():
+            detail = "Vault doesn't give the key now. It is fetched as soon as Vault answers."
+            return _without_key(row, "unavailable", Problem("secret_store_unavailable", detail))
+        return Credential(
+            state="usable",
+            source="vault",
+            origin=row.origin,
+            api_key=key,
+            last4=last4_of(key),
+            tag=self._keyring.digest(key.get_secret_value().encode()),
+        )
+
+    def _status(self, *, usable: bool) -> SecretStoreStatus:
+        since = self._contact.failing_since_us
+        if since is None:
+            return SecretStoreStatus(kind="vault")
+        state: Literal["stale", "unavailable"] = (
+            "stale" if usable and not self._too_stale() else "unavailable"
+        )
+        return SecretStoreStatus("vault", state, iso(since), self._contact.trouble)
+
+    def _too_stale(self) -> bool:
+        since = self._contact.failing_since_us
+        return since is not None and self._clock() - since > self._max_stale_us
+
+    def _failed(self, problem: VaultProblem) -> None:
+        since = self._contact.failing_since_us or self._clock()
+        self._contact = _Contact(since, problem.trouble)
+
+    def _answered(self) -> None:
+        self._contact = _Contact()
+
+
+def operation_id_of(provider: str, secret: VaultSecret) -> str:
+    """Give the write's own id; for a secret written by hand, one made of what Vault says."""
+    own = secret.fields.get("operation_id")
+    if own is not None:
+        return own.get_secret_value()[:36]
+    return str(uuid.uuid5(uuid.NAMESPACE_URL, f"{provider}/{secret.version}/{secret.created}"))
+
+
+def _without_key(
+    row: CredentialRow, state: Literal["needs_reentry", "unavailable"], problem: Problem
+) -> Credential:
+    return Credential(
+        state=state,
+        source="vault" if row.vault_version is not None else "database",
+        origin=row.origin,
+        last4=row.last4,
+        tag=f"{state}:{row.operation_id}",
+        problem=problem,
+    )

@@ -1,0 +1,65 @@
+"""Keys from the database into Vault: `aurorasoc keys migrate --to vault`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from sqlalchemy import select
+
+from aurorasoc.config.vocabulary import ServingBackend
+from aurorasoc.core.keyring import Keyring
+from aurorasoc.core.secret_store import DatabaseSecretStore
+from aurorasoc.core.tables import CredentialRow
+from aurorasoc.llm.adoption import Stored
+from aurorasoc.llm.change import Change, Edited, SetKey
+from aurorasoc.llm.changer import Changer
+
+
+@dataclass(frozen=True, slots=True)
+class Stranded:
+    """A key that is still sealed in the database.
+
+    Attributes:
+        key: What moving it would write; None where no seed here opens it.
+    """
+
+    provider: ServingBackend
+    key: SetKey | None
+
+
+async def stranded_keys(changer: Changer, keyring: Keyring) -> list[Stranded]:
+    """List keys in the database, and whether they can be moved.
+
+    Raises:
+        DatabaseUnavailable: The rows can't be read.
+    """
+    sealed = DatabaseSecretStore(keyring)
+    async with changer.database.reading() as session:
+        rows = await session.scalars(select(CredentialRow).where(CredentialRow.token.is_not(None)))
+        found = [(row, sealed.open_row(row)) for row in rows]
+    return [
+        Stranded(
+            ServingBackend(row.provider),
+            SetKey(ServingBackend(row.provider), row.origin, credential.api_key)
+            if credential.api_key is not None
+            else None,
+        )
+        for row, credential in found
+    ]
+
+
+async def move_to_vault(changer: Changer, stranded: Stranded, *, actor: str) -> None:
+    """Write one key to Vault, bound to the same origin, and pin it in place of the token.
+
+    Raises:
+        SecretStoreUnavailable, OutcomeUnknown, ChangeInProgress: It was not moved, or may not be.
+    """
+    key = stranded.key
+    if key is None:
+        return
+
+    def edit(before: Stored) -> Edited:
+        return Edited(before.runtime, key, {"origin": key.origin})
+
+    change = Change("llm.key.moved_to_vault", key.provider.value, edit)
+    await changer.apply(change, actor=actor, if_match=None)

@@ -1,0 +1,159 @@
+"""Watches Vault: settles what was left open, adopts what operators write there.
+
+One process wins each conditional update of a pin; the others adopt its revision.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from typing import Final
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from aurorasoc.config.vocabulary import ServingBackend
+from aurorasoc.core.logs import get_logger
+from aurorasoc.core.secret_store import last4_of
+from aurorasoc.core.tables import CredentialRow, KeyIntentRow
+from aurorasoc.core.vault.client import VaultSecret
+from aurorasoc.core.vault.store import VaultSecretStore, operation_id_of
+from aurorasoc.errors import AuroraError, InvalidInput
+from aurorasoc.granite.base_url import origin_of
+from aurorasoc.granite.catalog import CATALOG
+from aurorasoc.llm.intents import KeyIntents, open_intents
+from aurorasoc.llm.journal import Deed
+
+GRACE_US: Final = 15_000_000
+"""How long whoever began an intent may take for it; later it is settled by anyone."""
+
+SETTLE_SECONDS: Final = 3.0
+JITTER: Final = 0.2
+CHANGED_IN_VAULT: Final = "llm.key.changed_in_vault"
+OPERATOR: Final = "vault"
+
+log = get_logger("aurorasoc.vault")
+
+
+@dataclass(frozen=True, slots=True)
+class VaultWatch:
+    """Two loops over Vault: unsettled intents every few seconds, pins every poll interval."""
+
+    store: VaultSecretStore
+    intents: KeyIntents
+    poll_interval: float
+
+    async def run(self) -> None:
+        """Watch until cancelled."""
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(_every(SETTLE_SECONDS, self.settle))
+            tasks.create_task(_every(self.poll_interval, self.poll))
+
+    async def settle(self) -> None:
+        """Settle intents whose process is late or gone, and look again for keys still lacking."""
+        async with self.intents.database.reading() as session:
+            intents = await open_intents(session)
+        for intent in intents:
+            if self.intents.journal.clock() - intent.begun_us > GRACE_US:
+                await self.intents.settle(intent)
+        if self.store.in_trouble or self._lacks_keys():
+            await self.intents.adoption.adopt()
+
+    async def poll(self) -> None:
+        """Compare every pin with what Vault holds now."""
+        was_in_trouble = self.store.in_trouble
+        try:
+            for provider, spec in CATALOG.items():
+                if spec.key != "none":
+                    await self._compare(provider)
+        finally:
+            if self.store.in_trouble != was_in_trouble:
+                await self.intents.adoption.adopt()
+
+    def _lacks_keys(self) -> bool:
+        providers = (
+            self.intents.adoption.snapshot.providers.values() if self.intents.adoption.ready else ()
+        )
+        return any(config.credential.state == "unavailable" for config in providers)
+
+    async def _compare(self, provider: ServingBackend) -> None:
+        secret = await self.store.newest(provider)
+        async with self.intents.database.reading() as session:
+            row = await session.get(CredentialRow, provider.value)
+            seen = _pin_of(row)
+        if seen == _found(provider, secret) or (row is not None and row.vault_version is None):
+            return
+        async with self.intents.database.transaction() as session:
+            if await self._is_still(session, provider, seen):
+                await self._take_over(session, provider, secret)
+        await self.intents.adoption.adopt()
+
+    async def _is_still(
+        self, session: AsyncSession, provider: ServingBackend, seen: tuple[int, str] | None
+    ) -> bool:
+        """Whether nobody moved the pin since it was looked at, and no change is under way."""
+        row = await session.get(CredentialRow, provider.value)
+        intent = await session.get(KeyIntentRow, provider.value)
+        return intent is None and _pin_of(row) == seen
+
+    async def _take_over(
+        self, session: AsyncSession, provider: ServingBackend, secret: VaultSecret | None
+    ) -> None:
+        before = await self.intents.adoption.read(session)
+        runtime = replace(before.runtime, revision=before.runtime.revision + 1)
+        if secret is None:
+            row = await session.get(CredentialRow, provider.value)
+            await session.delete(row)
+            self.store.forget(provider)
+        else:
+            await session.merge(_pinned(provider, secret, self.intents.journal.clock()))
+        told = {"deleted": secret is None, "vault_version": secret.version if secret else None}
+        deed = Deed(CHANGED_IN_VAULT, provider.value, OPERATOR)
+        await self.intents.journal.write(session, deed, runtime, told, changed=True)
+
+
+async def _every(seconds: float, work: Callable[[], Awaitable[None]]) -> None:
+    """Call again and again, not in step with other processes; trouble is logged and passes."""
+    while True:
+        try:
+            await work()
+        except AuroraError as error:
+            log.warning("vault", code=error.code, detail=error.detail)
+        await asyncio.sleep(seconds * random.uniform(1 - JITTER, 1 + JITTER))  # noqa: S311 - jitter
+
+
+def _pin_of(row: CredentialRow | None) -> tuple[int, str] | None:
+    if row is None or row.vault_version is None:
+        return None
+    return row.vault_version, row.operation_id
+
+
+def _found(provider: ServingBackend, secret: VaultSecret | None) -> tuple[int, str] | None:
+    return None if secret is None else (secret.version, operation_id_of(provider, secret))
+
+
+def _pinned(provider: ServingBackend, secret: VaultSecret, at_us: int) -> CredentialRow:
+    """Pin what an operator wrote; without an origin it belongs to the catalog's default."""
+    return CredentialRow(
+        provider=provider.value,
+        origin=_origin(provider, secret),
+        token=None,
+        key_id=None,
+        last4=last4_of(secret.fields["api_key"]),
+        vault_version=secret.version,
+        operation_id=operation_id_of(provider, secret),
+        set_by=OPERATOR,
+        set_us=at_us,
+    )
+
+
+def _origin(provider: ServingBackend, secret: VaultSecret) -> str:
+    default = origin_of(CATALOG[provider].default_base_url)
+    written = secret.fields.get("origin")
+    if written is None:
+        return default
+    with suppress(InvalidInput):
+        return origin_of(written.get_secret_value())
+    return default

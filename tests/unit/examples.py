@@ -1,0 +1,84 @@
+"""Examples that several unit tests share: seeds, keys, settings, snapshots."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Final
+
+import pytest
+from pydantic import SecretStr
+
+from aurorasoc.config.settings import Settings, load_settings
+from aurorasoc.config.snapshot import Credential, SecretStoreStatus, Snapshot
+from aurorasoc.config.vocabulary import ServingBackend
+from aurorasoc.core.keyring import Keyring
+from aurorasoc.core.secret_store import StoreReading
+from aurorasoc.llm.compose import compose
+from aurorasoc.llm.runtime_config import RuntimeConfig
+
+JWT_SECRET: Final = "jwt-secret-6b1f0c9d2e8a4735-of-the-unit-tests-long-enough-for-hs512-too"
+SEED: Final = "seed-one-93ac51e7b2d84f06-of-the-unit-tests"
+OTHER_SEED: Final = "seed-two-0f7d62c8a91be435-of-the-unit-tests"
+API_KEY: Final = "sk-unit-5e0c7a9b1d3f2468"
+OTHER_API_KEY: Final = "sk-unit-ffeeddccbbaa9988"
+
+AMBIENT_PREFIXES: Final = (
+    "ANTHROPIC_",
+    "AURORA_",
+    "DEEPSEEK_",
+    "GEMINI_",
+    "JWT_",
+    "LLM_",
+    "OLLAMA_",
+    "OPENAI_",
+    "VAULT_",
+    "VLLM_",
+)
+
+
+def keyring(*seeds: str) -> Keyring:
+    """Make a keyring; the first seed seals."""
+    return Keyring([SecretStr(seed) for seed in seeds or (SEED,)])
+
+
+def settings(state_dir: Path, /, **variables: str) -> Settings:
+    """Read settings from an environment that holds these variables and nothing else of ours."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("AURORA_STATE_DIR", str(state_dir))
+        patch.setenv("JWT_SECRET_KEY", JWT_SECRET)
+        for name, value in variables.items():
+            patch.setenv(name, value)
+        return load_settings()
+
+
+def reading(credentials: Mapping[ServingBackend, Credential] | None = None) -> StoreReading:
+    """Give what the database store answers when it holds these credentials."""
+    return StoreReading(credentials or {}, SecretStoreStatus(kind="database"))
+
+
+def stored_key(key: str = API_KEY, *, origin: str) -> Credential:
+    """Give a usable stored key, bound to an origin."""
+    return Credential(
+        state="usable",
+        source="database",
+        origin=origin,
+        api_key=SecretStr(key),
+        last4=key[-4:],
+        tag=keyring().digest(key.encode()),
+    )
+
+
+def snapshot(
+    boot: Settings,
+    runtime: RuntimeConfig | None = None,
+    credentials: Mapping[ServingBackend, Credential] | None = None,
+    overrides: Mapping[ServingBackend, tuple[str, ...]] | None = None,
+) -> Snapshot:
+    """Compose a snapshot; `overrides` are the ambient variables of each provider."""
+    ambient = overrides or {}
+    return compose(
+        boot,
+        runtime or RuntimeConfig(),
+        reading(credentials),
+        digest=keyring().digest,
+        ambient=lambda provider: ambient.get(provider, ()),
+    )

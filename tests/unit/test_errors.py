@@ -1,0 +1,95 @@
+"""The error tree."""
+
+from collections.abc import Iterator
+from http import HTTPStatus
+
+import pytest
+
+from aurorasoc import errors
+from aurorasoc.errors import AuroraError, ModelCallError, OutcomeUnknown, RateLimited
+
+CONTRACT = {
+    "unauthenticated": 401,
+    "permission_denied": 403,
+    "tlp_refused": 403,
+    "not_found": 404,
+    "unknown_provider": 404,
+    "conflict": 409,
+    "no_model_configured": 409,
+    "provider_not_ready": 409,
+    "key_bound_to_origin": 409,
+    "change_in_progress": 409,
+    "revision_mismatch": 412,
+    "invalid_input": 422,
+    "too_many_requests": 429,
+    "bad_response": 502,
+    "auth_failed": 502,
+    "model_not_found": 502,
+    "rate_limited": 502,
+    "quota_exceeded": 502,
+    "unreachable": 502,
+    "tls_error": 502,
+    "timeout": 504,
+    "unavailable": 503,
+    "secret_store_unavailable": 503,
+    "outcome_unknown": 503,
+    "database_unavailable": 503,
+    "audit_unavailable": 503,
+    "backend_unavailable": 503,
+}
+
+
+def _tree(root: type[AuroraError]) -> Iterator[type[AuroraError]]:
+    yield root
+    for child in root.__subclasses__():
+        if child.__module__ == errors.__name__:
+            yield from _tree(child)
+
+
+@pytest.mark.parametrize(("code", "status"), CONTRACT.items())
+def test_code_answers_with_the_status_of_the_contract(code: str, status: int) -> None:
+    """Callers may rely on which status comes with which code."""
+    assert {leaf.status_code for leaf in _tree(AuroraError) if leaf.code == code} == {status}
+
+
+def test_every_error_of_the_module_is_in_the_tree() -> None:
+    """One handler for the root catches all of them."""
+    defined = {e for e in vars(errors).values() if isinstance(e, type)}
+    ours = {e for e in defined if issubclass(e, Exception)}
+    assert ours == set(_tree(AuroraError))
+
+
+def test_codes_of_unrelated_errors_differ() -> None:
+    """A code names one kind of error; only a leaf and its own parent may share one."""
+    for error in _tree(AuroraError):
+        for other in _tree(AuroraError):
+            if error.code == other.code:
+                assert issubclass(error, other) or issubclass(other, error)
+
+
+@pytest.mark.parametrize("error", list(_tree(AuroraError)), ids=lambda e: e.__name__)
+def test_every_error_has_a_status_a_title_and_a_reason(error: type[AuroraError]) -> None:
+    """A problem document can be made of any of them."""
+    assert HTTPStatus(error.status_code) >= HTTPStatus.BAD_REQUEST
+    assert error.title
+    assert error.__doc__
+
+
+def test_model_call_errors_know_who_was_called() -> None:
+    """A failed call names provider and model."""
+    error = ModelCallError("It failed.", provider="deepseek", model="deepseek-v4-flash")
+    assert (error.provider, error.model, str(error)) == (
+        "deepseek",
+        "deepseek-v4-flash",
+        "It failed.",
+    )
+
+
+def test_rate_limit_says_when_to_come_back() -> None:
+    """`Retry-After` needs whole seconds."""
+    assert RateLimited("Later.", retry_after=7).retry_after == 7
+
+
+def test_unknown_outcome_names_its_operation() -> None:
+    """The operation id leads to the audit entry of the write."""
+    assert OutcomeUnknown("Look there.", operation_id="op-1").operation_id == "op-1"

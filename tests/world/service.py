@@ -1,0 +1,183 @@
+"""The real service as a child process: a state folder of its own, a free port, a clean shell."""
+
+import json
+import subprocess
+import sys
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any, Final, Self
+
+import httpx
+import jwt
+
+from tests.world.loopback import LOOPBACK
+from tests.world.processes import ChildProcess, bare_env, free_port
+
+AURORASOC: Final = (sys.executable, "-m", "aurorasoc.cli")
+SESSION_SECRET: Final = "session-secret-of-the-tests-0123456789abcdef"
+SEED: Final = "seed-of-the-tests-fedcba9876543210-ghijkl"
+API: Final = "/api/v1"
+PROVIDERS: Final = "/system/llm/providers"
+CONFIG: Final = "/system/llm/config"
+
+
+class Service(ChildProcess):
+    """`aurorasoc migrate`, then `aurorasoc serve`; ready when `/readyz` answers.
+
+    Nothing of the surrounding shell reaches it but PATH. Its embedded database survives
+    `restart`, and so does its address.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        variables: Mapping[str, str] | None = None,
+        *,
+        ready: str = "/readyz",
+    ) -> None:
+        """Describe the service, whose state and log go to `folder`; `variables` are its own.
+
+        It runs in `folder`. `ready` is the path that answers 200 once it has started.
+        """
+        self.port = free_port()
+        self.url = f"http://{LOOPBACK}:{self.port}"
+        self.state_dir = folder / "state"
+        self.env = service_env(self.state_dir, variables)
+        self.folder = folder
+        self._clients: dict[tuple[str, str], httpx.Client] = {}
+        super().__init__(
+            [*AURORASOC, "serve", "--port", str(self.port)],
+            env=self.env,
+            ready=f"{self.url}{ready}",
+            log=folder / "service.log",
+            cwd=folder,
+        )
+
+    @property
+    def database(self) -> Path:
+        """The embedded database's file."""
+        return self.state_dir / "aurorasoc.db"
+
+    def start(self) -> Self:
+        """Migrate, then serve."""
+        migrated = self.command("migrate")
+        assert migrated.returncode == 0, migrated.stderr
+        return self.resume()
+
+    def restart(self) -> None:
+        """Stop it as an operator does, and start it on the same state and address."""
+        self.terminate()
+        self.resume()
+
+    def resume(self) -> Self:
+        """Start it, once stopped, without migrating."""
+        return super().start()
+
+    def kill(self) -> int:
+        """End it at once, and hang up on it; also the last step of `terminate`."""
+        for client in self._clients.values():
+            client.close()
+        self._clients.clear()
+        return super().kill()
+
+    def command(self, *arguments: str, stdin: str = "") -> subprocess.CompletedProcess[str]:
+        """Run another of its commands in the same environment."""
+        return run_command(*arguments, env=self.env, cwd=self.folder, stdin=stdin)
+
+    def client(self, role: str = "admin", *, subject: str = "") -> httpx.Client:
+        """Give the client of a role, below `/api/v1`; closed when the service ends."""
+        who = (role, subject or f"test-{role}")
+        if who not in self._clients:
+            self._clients[who] = self.anonymous(bearer(token(role, subject=who[1])))
+        return self._clients[who]
+
+    def anonymous(self, headers: Mapping[str, str] | None = None) -> httpx.Client:
+        """Give a new client without a token, below `/api/v1`; the caller closes it."""
+        return httpx.Client(
+            base_url=f"{self.url}{API}", headers=headers, trust_env=False, timeout=60
+        )
+
+    def inventory(self) -> dict[str, Any]:
+        """Give `GET /system/llm/providers`."""
+        answer = self.client().get(PROVIDERS)
+        assert answer.status_code == 200, answer.text
+        return dict(answer.json())
+
+    def row(self, provider: str) -> dict[str, Any]:
+        """Give one provider's row of the inventory."""
+        (row,) = (row for row in self.inventory()["providers"] if row["provider"] == provider)
+        return dict(row)
+
+    def entries(self, **wanted: str) -> list[dict[str, Any]]:
+        """Give audit entries, newest first; `wanted` filters by actor or action."""
+        answer = self.client().get("/audit", params=wanted)
+        assert answer.status_code == 200, answer.text
+        return list(answer.json()["entries"])
+
+    def reset(self) -> None:
+        """Go back to the boot defaults, without stored keys."""
+        self.client().delete(CONFIG)
+        for row in self.inventory()["providers"]:
+            if row["key_source"] == "database":
+                self.client().delete(f"{PROVIDERS}/{row['provider']}/key")
+
+
+def service_env(state_dir: Path, variables: Mapping[str, str] | None = None) -> dict[str, str]:
+    """Give a whole environment for any command of the service."""
+    own = {
+        "AURORA_STATE_DIR": str(state_dir),
+        "JWT_SECRET_KEY": SESSION_SECRET,
+        "AURORA_SECRET_KEY": SEED,
+        "PYTHONUNBUFFERED": "1",
+    }
+    return bare_env(**own | dict(variables or {}))
+
+
+def run_command(
+    *arguments: str, env: Mapping[str, str], cwd: Path, stdin: str = ""
+) -> subprocess.CompletedProcess[str]:
+    """Run `aurorasoc …` to its end, within a minute."""
+    return subprocess.run(
+        [*AURORASOC, *arguments],
+        env=dict(env),
+        cwd=cwd,
+        input=stdin,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+
+def token(
+    role: str = "admin",
+    *,
+    subject: str = "test-admin",
+    lifetime: timedelta = timedelta(hours=1),
+    secret: str = SESSION_SECRET,
+    algorithm: str = "HS256",
+) -> str:
+    """Sign a token as the platform's sign-in would: not with the service's own code."""
+    claims = {"sub": subject, "roles": [role], "exp": datetime.now(UTC) + lifetime}
+    return jwt.encode(claims, secret, algorithm=algorithm)
+
+
+def bearer(text: str) -> dict[str, str]:
+    """Give the header that carries a token."""
+    return {"Authorization": f"Bearer {text}"}
+
+
+def asked(content: str = "ping", **fields: object) -> dict[str, object]:
+    """Give the body of a chat with one message."""
+    return {"messages": [{"role": "user", "content": content}], **fields}
+
+
+def events(text: str) -> list[tuple[str, dict[str, Any]]]:
+    """Read a whole event stream: each event's name and data (WHATWG HTML, §9.2)."""
+    found = []
+    for block in text.split("\n\n"):
+        fields = dict(line.split(": ", 1) for line in block.splitlines() if line)
+        if fields:
+            found.append((fields["event"], json.loads(fields["data"])))
+    return found
