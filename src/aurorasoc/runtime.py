@@ -10,6 +10,7 @@ from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass, replace
 from typing import cast
+from urllib.parse import urlsplit
 
 from aurorasoc.config.settings import Settings, load_settings
 from aurorasoc.core.audit import AuditLog, AuditSink
@@ -221,6 +222,13 @@ def _warn_of_shared_seed(settings: Settings) -> None:
 
 def _learn_secrets(settings: Settings) -> None:
     """Teach the log redaction what must never be seen."""
-    seeds = settings.security.seeds
-    keys = [own.api_key for own in settings.providers.values() if own.api_key is not None]
-    REDACTOR.learn(secret.get_secret_value() for secret in (*seeds, *keys))
+    vault, database = settings.vault, settings.database
+    secrets = [
+        *settings.security.seeds,
+        *(own.api_key for own in settings.providers.values()),
+        vault.token,
+        vault.secret_id,
+    ]
+    REDACTOR.learn(secret.get_secret_value() for secret in secrets if secret is not None)
+    passwords = (urlsplit(url).password for url in (database.url, database.feed_url) if url)
+    REDACTOR.learn(password for password in passwords if password)

@@ -96,6 +96,7 @@ class VaultServer(ChildProcess):
         self.unseal_key = ""
         self._ca = ca
         self._http: httpx.Client | None = None
+        self._clients: list[Any] = []
         certificate = ca.issue(LOOPBACK, "localhost") if ca else None
         start = _flags if program_kind(program) == "ours" else _configuration
         super().__init__(
@@ -145,6 +146,8 @@ class VaultServer(ChildProcess):
         if self._http is not None:
             self._http.close()
             self._http = None
+        for client in self._clients:
+            client.adapter.close()
         return super().kill()
 
     # --- talking to it ---------------------------------------------------------------------------
@@ -169,13 +172,15 @@ class VaultServer(ChildProcess):
     def client(self, token: str | None = None, *, url: str | None = None) -> Any:  # noqa: ANN401
         """Give an hvac client, as root unless `token` says otherwise; `url` may be a proxy's.
 
-        The caller closes it (`client.adapter.close()`).
+        Its connections are closed when the server ends.
         """
         bearer = self.root_token if token is None else token
         verify = str(self._ca.pem) if self._ca else True
-        return hvac.Client(
+        client = hvac.Client(
             url=url or self.url, token=bearer, verify=verify, timeout=(2, 5), allow_redirects=False
         )
+        self._clients.append(client)
+        return client
 
     # --- what an operator sets up ----------------------------------------------------------------
 

@@ -6,7 +6,7 @@ import asyncio
 import gc
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Annotated
+from typing import Annotated, Final
 
 import typer
 
@@ -14,6 +14,9 @@ from aurorasoc.cli.output import say
 from aurorasoc.config.settings import Settings, load_settings
 from aurorasoc.core.logs import configure_logging
 from aurorasoc.errors import ConfigurationError
+
+DRAIN_SECONDS: Final = 8
+"""How long a stop waits for what is under way: an open stream would hold it for ever."""
 
 
 def serve(
@@ -38,6 +41,7 @@ def serve(
         log_config=None,
         access_log=False,
         server_header=False,
+        timeout_graceful_shutdown=DRAIN_SECONDS,
     )
 
 

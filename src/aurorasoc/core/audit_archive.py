@@ -12,7 +12,7 @@ from dataclasses import asdict, fields
 from pathlib import Path
 from typing import Any, TextIO
 
-from pydantic import SecretStr
+from pydantic import SecretStr, TypeAdapter
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -24,6 +24,7 @@ from aurorasoc.errors import InvalidInput
 
 _COLUMNS = tuple(field.name for field in fields(Link))
 _BATCH = 10_000
+_LINK = TypeAdapter(Link)
 
 
 async def verify_database(
@@ -96,7 +97,7 @@ def _parse(lines: Iterable[str], tokens: dict[str, str]) -> Iterator[Link]:
             if kind == "key":
                 tokens[fields_["key_id"]] = fields_["token"]
                 continue
-            link = Link(**fields_)
+            link = _LINK.validate_python(fields_, strict=True)
         except (ValueError, KeyError, TypeError, AttributeError):
             link = None
         if link is None:
@@ -106,11 +107,17 @@ def _parse(lines: Iterable[str], tokens: dict[str, str]) -> Iterator[Link]:
 
 
 def _keys(tokens: Mapping[str, str], seeds: Sequence[SecretStr]) -> dict[str, bytes] | None:
-    """Unwrap the audit keys; None when there is no seed that opens any of them."""
+    """Unwrap the audit keys; None without a seed: then only links can be checked.
+
+    A seed that opens none gives no keys, not None: whoever emptied the table of audit keys
+    would otherwise have switched the check off.
+    """
+    if not seeds:
+        return None
     keyring, keys = Keyring(seeds), {}
     for key_id, token in tokens.items():
         try:
             keys[key_id] = keyring.open("audit-key", token)
         except SeedChanged:
             continue
-    return keys or None
+    return keys

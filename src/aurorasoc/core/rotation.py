@@ -73,42 +73,42 @@ class Rotation:
 
     async def rotate(self) -> list[SealedItem]:
         """Seal under the first seed what an older one sealed. Give what was done."""
-        done = [
-            item
-            for item in await survey(self._database, self._keyring)
-            if item.standing == "older seed"
-        ]
-        for item in done:
-            await self._rotate(item)
-        return done
+        found = await survey(self._database, self._keyring)
+        todo = [item for item in found if item.standing == "older seed"]
+        return [item for item in todo if await self._rotate(item)]
 
-    async def _rotate(self, item: SealedItem) -> None:
+    async def _rotate(self, item: SealedItem) -> bool:
+        """Seal one row anew; False where it was deleted or replaced since the survey."""
         async with self._database.transaction() as session:
             if item.kind == "credential":
-                await self._reseal(session, item.name)
+                done, action = await self._reseal(session, item.name), RESEALED
             else:
-                await self._rewrap(session, item.name)
-            action = RESEALED if item.kind == "credential" else REWRAPPED
-            details = {"key_id": self._keyring.key_ids[0]}
-            await self._audit.append(session, AuditEvent(self._actor, action, item.name, details))
+                done, action = await self._rewrap(session, item.name), REWRAPPED
+            if done:
+                details = {"key_id": self._keyring.key_ids[0]}
+                event = AuditEvent(self._actor, action, item.name, details)
+                await self._audit.append(session, event)
+        return done
 
-    async def _reseal(self, session: AsyncSession, provider: str) -> None:
-        row = await session.get_one(CredentialRow, provider)
-        credential = self._store.open_row(row)
-        if credential.api_key is None:  # deleted or replaced since the survey
-            return
-        sealed = await self._store.write(
-            ServingBackend(provider),
-            row.origin,
-            credential.api_key,
-            Stamp(row.operation_id, row.set_by, row.set_us),
-        )
+    async def _reseal(self, session: AsyncSession, provider: str) -> bool:
+        row = await session.get(CredentialRow, provider)
+        if row is None or _credential(row, self._keyring).standing != "older seed":
+            return False
+        api_key = self._store.open_row(row).api_key
+        if api_key is None:
+            return False
+        stamp = Stamp(row.operation_id, row.set_by, row.set_us)
+        sealed = await self._store.write(ServingBackend(provider), row.origin, api_key, stamp)
         row.token, row.key_id = sealed.token, sealed.key_id
+        return True
 
-    async def _rewrap(self, session: AsyncSession, key_id: str) -> None:
-        row = await session.get_one(AuditKeyRow, key_id)
+    async def _rewrap(self, session: AsyncSession, key_id: str) -> bool:
+        row = await session.get(AuditKeyRow, key_id)
+        if row is None or _audit_key(row, self._keyring).standing != "older seed":
+            return False
         key = self._keyring.open("audit-key", row.token)
         row.token = self._keyring.seal("audit-key", key).token
+        return True
 
 
 def _credential(row: CredentialRow, keyring: Keyring) -> SealedItem:

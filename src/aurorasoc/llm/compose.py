@@ -255,9 +255,17 @@ def _problems(
 
 def _requested(settings: Settings, runtime: RuntimeConfig) -> Sourced[BackendChoice]:
     if runtime.backend is not None:
-        chosen: BackendChoice = AUTO if runtime.backend == AUTO else ServingBackend(runtime.backend)
-        return Sourced(chosen, "runtime")
+        return Sourced(_known_backend(runtime.backend), "runtime")
     return Sourced(settings.llm.backend, _boot_source(settings, "backend"))
+
+
+def _known_backend(stored: str) -> BackendChoice:
+    if stored == AUTO:
+        return AUTO
+    if stored in set(ServingBackend):
+        return ServingBackend(stored)
+    detail = "The stored configuration names a backend that this version doesn't know. Update it."
+    raise ConfigurationError(detail)
 
 
 def _policy(settings: Settings, runtime: RuntimeConfig) -> Policy:

@@ -37,9 +37,16 @@ class Finding:
 _NOTHING: Final = "nothing to do"
 _ADVICE: Final[dict[Standing, str]] = {
     "current": _NOTHING,
-    "older seed": "run `aurorasoc keys rotate`, and keep AURORA_SECRET_KEY_PREVIOUS until then",
-    "unreadable": "give its seed back in AURORA_SECRET_KEY_PREVIOUS, or enter the key again",
+    "older seed": (
+        "run `aurorasoc keys rotate`, and until then keep the seed where it is "
+        "(AURORA_SECRET_KEY_PREVIOUS, or JWT_SECRET_KEY)"
+    ),
+    "unreadable": (
+        "give its seed back in AURORA_SECRET_KEY_PREVIOUS; until then the audit entries under it "
+        "are checked by their links alone"
+    ),
 }
+"""For an audit key; a credential that can't be read brings its own."""
 
 
 async def examine(database: Database, keyring: Keyring, adoption: Adoption) -> list[Finding]:

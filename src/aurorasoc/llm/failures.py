@@ -103,9 +103,9 @@ def translate(error: Exception, reference: ModelReference) -> AuroraError:
     return _failure(_classify(chain), reference, _wire_status(chain))
 
 
-def failure_of_status(status: int, reference: ModelReference) -> ModelCallError:
-    """Make one of our errors of an HTTP status."""
-    return _failure(_of_status(status), reference, status)
+def failure_of_answer(status: int, text: str, reference: ModelReference) -> ModelCallError:
+    """Make one of our errors of an HTTP answer: its status, and marks in its text."""
+    return _failure(_marked(status, text) or _of_status(status), reference, status)
 
 
 def _failure(verdict: _Verdict, reference: ModelReference, status: int) -> ModelCallError:
@@ -125,16 +125,21 @@ def _classify(chain: list[BaseException]) -> _Verdict:
     if any(isinstance(cause, socket.gaierror) for cause in chain):
         return _NAME
     status = _wire_status(chain)
-    if status in _MARKED:
-        text = " ".join(str(cause).lower() for cause in chain)
-        for mark, verdict in _MARKS:
-            if mark in text:
-                return verdict
+    marked = _marked(status, " ".join(str(cause) for cause in chain))
+    if marked is not None:
+        return marked
     names = {cls.__name__ for cause in chain for cls in type(cause).__mro__}
     for classes, verdict in _BY_CLASS:
         if names & classes:
             return verdict
     return _of_status(status)
+
+
+def _marked(status: int, text: str) -> _Verdict | None:
+    if status not in _MARKED:
+        return None
+    said = text.lower()
+    return next((verdict for mark, verdict in _MARKS if mark in said), None)
 
 
 def _of_status(status: int) -> _Verdict:

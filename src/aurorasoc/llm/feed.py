@@ -62,8 +62,9 @@ class Feed:
 
     async def _call(self) -> None:
         while True:
-            with suppress(TimeoutError):
-                await asyncio.wait_for(self._wake.wait(), POLL_SECONDS)
+            with suppress(TimeoutError):  # wait_for would swallow a cancellation on Python 3.11
+                async with asyncio.timeout(POLL_SECONDS):
+                    await self._wake.wait()
             self._wake.clear()
             try:
                 await self._changed()

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from typing import Any, Final, NoReturn
-from weakref import WeakKeyDictionary
 
 from beeai_framework.backend.chat import ChatModel
 from beeai_framework.backend.constants import ProviderName
@@ -68,7 +67,7 @@ class LiveChatModel(ChatModel):
     ) -> None:
         self._current = current
         self._pin = pin
-        self._runs: WeakKeyDictionary[RunContext, Callable[[], Binding]] = WeakKeyDictionary()
+        self._runs: dict[RunContext, Callable[[], Binding]] = {}
         self._emitter = Emitter(  # no child of the root, where the models' own arrive already
             namespace=["backend", "aurorasoc", "chat"], creator=self, events=chat_model_event_types
         )
@@ -77,11 +76,7 @@ class LiveChatModel(ChatModel):
     def binding(self) -> Binding:
         """The model in force, its reference, and the revision it comes from."""
         agent_run = storage.get(None)
-        if agent_run is None:
-            return self._current()
-        if agent_run not in self._runs:
-            self._runs[agent_run] = self._pin(self._current())
-        return self._runs[agent_run]()
+        return self._current() if agent_run is None else self._pinned_to(agent_run)
 
     @property
     def model_id(self) -> str:
@@ -124,6 +119,15 @@ class LiveChatModel(ChatModel):
     def config(self, **_kwargs: Any) -> NoReturn:
         """Refuse: there is nothing here to configure."""
         self._refuse()
+
+    def _pinned_to(self, agent_run: RunContext) -> Binding:
+        def forget() -> None:
+            self._runs.pop(agent_run, None)
+
+        if agent_run not in self._runs:
+            self._runs[agent_run] = self._pin(self._current())
+            agent_run.signal.add_event_listener(forget)  # BeeAI aborts each run when it is over
+        return self._runs[agent_run]()
 
     def _forward(self, model: ChatModel) -> Callable[[Any, EventMeta], Awaitable[None]]:
         """Hand a model's events on under this handle's own namespace, for `on("new_token", …)`."""

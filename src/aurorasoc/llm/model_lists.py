@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import json
 import time
 from dataclasses import dataclass
 from typing import Any, Final
@@ -9,11 +11,11 @@ from typing import Any, Final
 import httpx
 
 from aurorasoc.config.vocabulary import ServingBackend
-from aurorasoc.errors import AuroraError
+from aurorasoc.errors import AuroraError, BadResponse, ProviderTimeout
 from aurorasoc.granite import ModelReference
 from aurorasoc.granite.address_policy import AddressPolicy
 from aurorasoc.granite.catalog import CATALOG
-from aurorasoc.llm.failures import failure_of_status, translate
+from aurorasoc.llm.failures import failure_of_answer, translate
 from aurorasoc.llm.outbound import plain_client
 
 CACHE_SECONDS: Final = 60.0
@@ -21,6 +23,7 @@ TIMEOUT_SECONDS: Final = 10.0
 MAX_BYTES: Final = 4_000_000
 MAX_MODELS: Final = 2_000
 MAX_NAME: Final = 255
+_NO_LIST_HERE: Final = frozenset({404, 405, 501})
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,10 +41,15 @@ class _Kept:
 
 
 class ModelLists:
-    """Asks providers for their models, at most once a minute for each address and key."""
+    """Asks providers for their models, at most once a minute for each address and key.
 
-    def __init__(self) -> None:
-        self._kept: dict[tuple[str, str, str], _Kept] = {}
+    Args:
+        seconds: How long a provider may take, from the first byte sent to the last received.
+    """
+
+    def __init__(self, seconds: float = TIMEOUT_SECONDS) -> None:
+        self._seconds = seconds
+        self._kept: dict[tuple[str, str | None, str], _Kept] = {}
 
     async def of(
         self, reference: ModelReference, tag: str, reach: AddressPolicy | None
@@ -56,36 +64,59 @@ class ModelLists:
         Raises:
             ModelCallError: The provider failed, or answered something else than a list.
         """
-        place = (str(reference.provider), reference.origin, tag)
-        kept = self._kept.get(place)
-        if kept is not None and kept.expires > time.monotonic():
-            return kept.found
-        async with plain_client(reach, TIMEOUT_SECONDS) as client:
-            found = await _fetch(reference, client)
+        place = (str(reference.provider), reference.base_url, tag)
+        now = time.monotonic()
+        self._kept = {at: kept for at, kept in self._kept.items() if kept.expires > now}
+        if place in self._kept:
+            return self._kept[place].found
+        async with plain_client(reach, self._seconds) as client:
+            status, body = await self._fetch(reference, client)
+        found = ModelList(reference.provider, _listed(status, body, reference))
         self._kept[place] = _Kept(found, time.monotonic() + CACHE_SECONDS)
         return found
 
+    async def _fetch(
+        self, reference: ModelReference, client: httpx.AsyncClient
+    ) -> tuple[int, bytes]:
+        spec = CATALOG[reference.provider]
+        url = f"{reference.base_url or spec.default_base_url}{spec.models_path}"
+        headers = _headers(reference)
+        try:
+            async with (
+                asyncio.timeout(self._seconds),  # httpx's own starts anew with every byte
+                client.stream("GET", url, headers=headers) as answer,
+            ):
+                return answer.status_code, await _bounded(answer)
+        except AuroraError:
+            raise
+        except (TimeoutError, httpx.TimeoutException):
+            detail = f"{reference.provider} didn't list its models within {self._seconds:g} s."
+            failure: AuroraError = ProviderTimeout(detail, **_names_of(reference))
+        except Exception as error:  # noqa: BLE001 - httpx's exceptions hold the request, key included
+            failure = translate(error, reference)
+        raise failure
 
-async def _fetch(reference: ModelReference, client: httpx.AsyncClient) -> ModelList:
-    spec = CATALOG[reference.provider]
-    url = f"{reference.base_url or spec.default_base_url}{spec.models_path}"
+
+def _listed(status: int, body: bytes, reference: ModelReference) -> tuple[str, ...]:
+    """Read an answer.
+
+    Raises:
+        ModelCallError: It is a refusal, or no list.
+    """
+    detail = f"{reference.provider} doesn't list its models at {reference.origin}."
+    if status in _NO_LIST_HERE:
+        raise BadResponse(detail, **_names_of(reference))
+    if status != httpx.codes.OK:
+        raise failure_of_answer(status, body.decode(errors="replace"), reference)
     try:
-        async with client.stream("GET", url, headers=_headers(reference)) as answer:
-            _require_ok(answer, reference)
-            body = await _bounded(answer)
-        names = _names(body)
-    except AuroraError:
-        raise
-    except Exception as error:  # noqa: BLE001 - httpx's exceptions hold the request, key included
-        failure = translate(error, reference)
-    else:
-        return ModelList(reference.provider, names)
-    raise failure
+        return _names(body)
+    except (ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError):
+        detail += " What it answered is no list of models."
+    raise BadResponse(detail, **_names_of(reference))
 
 
-def _require_ok(answer: httpx.Response, reference: ModelReference) -> None:
-    if answer.status_code != httpx.codes.OK:
-        raise failure_of_status(answer.status_code, reference)
+def _names_of(reference: ModelReference) -> dict[str, str]:
+    return {"provider": reference.provider, "model": reference.model}
 
 
 def _headers(reference: ModelReference) -> dict[str, str]:
@@ -103,14 +134,13 @@ async def _bounded(answer: httpx.Response) -> bytes:
     async for piece in answer.aiter_bytes():
         body += piece
         if len(body) > MAX_BYTES:
-            msg = "too long"
-            raise ValueError(msg)
+            return b""  # no list that anyone could use
     return bytes(body)
 
 
 def _names(body: bytes) -> tuple[str, ...]:
     """Read `{"data": [{"id": …}]}` or `{"models": [{"name": …}]}`, whichever it is."""
-    document: Any = httpx.Response(200, content=body).json()
-    rows = document.get("data") or document.get("models") or []
+    document: Any = json.loads(body)
+    rows = document["data"] if "data" in document else document["models"]
     names = [str(row.get("id") or row["name"]).removeprefix("models/") for row in rows]
     return tuple(dict.fromkeys(name[:MAX_NAME] for name in names[:MAX_MODELS]))

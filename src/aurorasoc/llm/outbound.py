@@ -72,7 +72,7 @@ class _JudgedTransport(httpx.AsyncHTTPTransport):
 
 
 class _Returned(httpx.AsyncByteStream):
-    """Closes itself when it is forgotten.
+    """Closes itself when the collector finds it.
 
     The libraries drop a stream that they can't parse, neither read to its end nor closed: the
     pool would keep its connection for ever.

@@ -62,7 +62,8 @@ async def probe(
     except ModelCallError as error:
         code, detail = error.code, error.detail
     except TimeoutError:
-        code, detail = "timeout", f"No answer within {deadline:g} s."
+        if not latency:  # else it answered, and only whether it checks keys stays unknown
+            code, detail = "timeout", f"No answer within {deadline:g} s."
     if checked is False:
         detail += " It answered a wrong key as well: this endpoint doesn't check keys."
     return ProbeResult(
@@ -85,21 +86,24 @@ def error_of(result: ProbeResult) -> ModelCallError:
 async def _ask(binding: Binding) -> str:
     """Ask for a word; without a bound on tokens where the model doesn't take one."""
     try:
-        await _run(binding, max_tokens=MAX_TOKENS)
+        return await _answered(binding, max_tokens=MAX_TOKENS)
+    except BadResponse:
+        return await _answered(binding)
+
+
+async def _answered(binding: Binding, **options: int) -> str:
+    try:
+        await _run(binding, **options)
     except EmptyAnswer:
         return f"{binding.reference.model} answered without a visible token: it is reachable."
-    except BadResponse:
-        await _run(binding)
     return f"{binding.reference.model} answered."
 
 
 async def _refuses(binding: Binding) -> bool | None:
     try:
-        await _run(binding, max_tokens=MAX_TOKENS)
+        await _ask(binding)
     except AuthFailed:
         return True
-    except EmptyAnswer:
-        return False
     except ModelCallError:
         return None
     return False

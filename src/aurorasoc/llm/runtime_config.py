@@ -58,6 +58,7 @@ async def load_runtime_config(session: AsyncSession) -> RuntimeConfig:
     providers = {
         ServingBackend(c.provider): ProviderChoice(c.model, c.orchestrator_model, c.base_url)
         for c in choices
+        if c.provider in set(ServingBackend)  # a newer version may know more of them
     }
     if row is None:
         return RuntimeConfig(providers=providers)

@@ -44,6 +44,7 @@ class VaultWatch:
     store: VaultSecretStore
     intents: KeyIntents
     poll_interval: float
+    grace_us: int = GRACE_US
 
     async def run(self) -> None:
         """Watch until cancelled."""
@@ -56,7 +57,7 @@ class VaultWatch:
         async with self.intents.database.reading() as session:
             intents = await open_intents(session)
         for intent in intents:
-            if self.intents.journal.clock() - intent.begun_us > GRACE_US:
+            if self.intents.journal.clock() - intent.begun_us > self.grace_us:
                 await self.intents.settle(intent)
         if self.store.in_trouble or self._lacks_keys():
             await self.intents.adoption.adopt()

@@ -1,0 +1,116 @@
+"""An installation with keys sealed under a seed, made without the service, and read back raw."""
+
+import json
+import secrets
+import sqlite3
+from collections.abc import Sequence
+from contextlib import closing
+from pathlib import Path
+from typing import Any, Final
+
+from pydantic import SecretStr
+
+from aurorasoc.config.vocabulary import ServingBackend
+from aurorasoc.core.audit import AuditEvent, AuditLog
+from aurorasoc.core.database import Database
+from aurorasoc.core.keyring import Keyring
+from aurorasoc.core.secret_store import DatabaseSecretStore, Stamp
+from aurorasoc.core.tables import AuditKeyRow, CredentialRow
+
+ORIGINS: Final = {
+    "anthropic": "https://api.anthropic.com:443",
+    "deepseek": "https://api.deepseek.com:443",
+    "gemini": "https://generativelanguage.googleapis.com:443",
+    "openai": "https://api.openai.com:443",
+    "vllm": "http://localhost:8000",
+}
+"""Every provider that takes a key, and where its calls go when nothing is set."""
+
+Dump = dict[str, list[tuple[Any, ...]]]
+
+CHANGED_BY_ROTATION: Final = {"llm_provider_credentials": {"token", "key_id"}}
+CHANGED_BY_ROTATION |= {"user_audit_keys": {"token"}}
+
+
+def ring(*seeds: str) -> Keyring:
+    """Make a keyring; the first seed seals."""
+    return Keyring([SecretStr(seed) for seed in seeds])
+
+
+async def install(
+    database: Database, seed: str, *, providers: Sequence[str] = (*ORIGINS,), audit_keys: int = 0
+) -> dict[str, str]:
+    """Store a key for each provider, with its audit entry, and further wrapped audit keys.
+
+    Returns:
+        The keys by provider.
+    """
+    keyring = ring(seed)
+    store, log = DatabaseSecretStore(keyring), AuditLog(keyring)
+    keys = {provider: f"sk-{provider}-{secrets.token_hex(12)}" for provider in providers}
+    for number, (provider, key) in enumerate(keys.items()):
+        stamp = Stamp(f"operation-{number}", f"setter-{number}", 1_700_000_000_000_000 + number)
+        origin, backend = ORIGINS[provider], ServingBackend(provider)
+        async with database.transaction() as session:
+            sealed = await store.write(backend, origin, SecretStr(key), stamp)
+            session.add(
+                CredentialRow(
+                    provider=provider,
+                    origin=origin,
+                    token=sealed.token,
+                    key_id=sealed.key_id,
+                    last4=key[-4:],
+                    operation_id=stamp.operation_id,
+                    set_by=stamp.set_by,
+                    set_us=stamp.set_us,
+                )
+            )
+            await log.append(session, AuditEvent(stamp.set_by, "llm.key.set", provider))
+    async with database.transaction() as session:
+        for number in range(audit_keys):  # older than the one in use
+            token = keyring.seal("audit-key", secrets.token_bytes(32)).token
+            session.add(AuditKeyRow(key_id=f"{number:016x}", token=token, created_us=number))
+    return keys
+
+
+def dump(file: Path) -> Dump:
+    """Read every row of every table, sorted, from a file that others may have open."""
+    with closing(sqlite3.connect(f"file:{file}?mode=ro", uri=True)) as connection:
+        names = connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")
+        tables = [str(name) for (name,) in names]
+        return {
+            table: sorted(connection.execute(f'SELECT * FROM "{table}"'), key=repr)  # noqa: S608
+            for table in tables
+        }
+
+
+def columns(file: Path, table: str) -> list[str]:
+    """Name a table's columns, in order."""
+    with closing(sqlite3.connect(f"file:{file}?mode=ro", uri=True)) as connection:
+        return [str(row[1]) for row in connection.execute(f'PRAGMA table_info("{table}")')]
+
+
+def but_for_rotation(file: Path) -> Dump:
+    """Read all that a rotation leaves alone: the audit entries that it adds are left out."""
+    read = dump(file)
+    for table, changed in CHANGED_BY_ROTATION.items():
+        kept = [i for i, name in enumerate(columns(file, table)) if name not in changed]
+        read[table] = sorted((tuple(row[i] for i in kept) for row in read[table]), key=repr)
+    entry = columns(file, "user_audit_log").index("entry")
+    added = {"llm.key.resealed", "audit.key.rewrapped"}
+    read["user_audit_log"] = [
+        row for row in read["user_audit_log"] if json.loads(row[entry])["action"] not in added
+    ]
+    return read
+
+
+def opened(file: Path, *seeds: str) -> dict[str, str]:
+    """Open every credential that these seeds open: the keys by provider."""
+    store, found = DatabaseSecretStore(ring(*seeds)), {}
+    names = columns(file, "llm_provider_credentials")
+    for values in dump(file)["llm_provider_credentials"]:
+        row = CredentialRow(**dict(zip(names, values, strict=True)))
+        key = store.open_row(row).api_key
+        if key is not None:
+            found[row.provider] = key.get_secret_value()
+    return found
