@@ -179,6 +179,7 @@ class VaultServer(ChildProcess):
         client = hvac.Client(
             url=url or self.url, token=bearer, verify=verify, timeout=(2, 5), allow_redirects=False
         )
+        client.adapter.session.trust_env = False  # no proxy, and no ~/.netrc, of the shell's
         self._clients.append(client)
         return client
 

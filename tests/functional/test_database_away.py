@@ -1,0 +1,168 @@
+"""The database may go away: what was adopted goes on, and nothing is changed meanwhile.
+
+SQLite's database "goes away" when somebody else holds every lock of its write-ahead log, as a
+broken network file system does: each read and write then fails, after the 10 s for which SQLite
+itself tries again (https://www.sqlite.org/walformat.html#wal_locks).
+"""
+
+import fcntl
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Final, NamedTuple
+
+import httpx
+import pytest
+
+from tests.world.processes import answers
+from tests.world.service import CONFIG, PROVIDERS, Service, asked
+from tests.world.vendor import VendorServer
+
+FIRST_LOCK: Final = 120
+LOCKS: Final = 8
+PATIENCE: Final = 60.0
+
+
+class Outage(NamedTuple):
+    """What was seen of a service while its database was away, and after it came back."""
+
+    before: dict[str, Any]
+    refused: list[httpx.Response]
+    inventory: dict[str, Any]
+    chat: httpx.Response
+    ready: bool
+    after: dict[str, Any]
+    written: httpx.Response
+
+
+@contextmanager
+def locked(database: Path) -> Iterator[None]:
+    """Hold all locks of a SQLite database's write-ahead log."""
+    with database.with_name(f"{database.name}-shm").open("r+b") as shared:
+        fcntl.lockf(shared, fcntl.LOCK_EX, LOCKS, FIRST_LOCK)
+        yield
+
+
+def fresh_inventory(service: Service) -> dict[str, Any]:
+    """Give the first inventory that isn't stale."""
+    end = time.monotonic() + PATIENCE
+    while (found := service.inventory())["stale_since"] is not None:
+        assert time.monotonic() < end, "the inventory stays stale"
+        time.sleep(0.2)
+    return found
+
+
+@pytest.fixture(scope="module")
+def outage(local_servers: VendorServer, tmp_path_factory: pytest.TempPathFactory) -> Outage:
+    """Take the database away from a running service, and give it back."""
+    variables = {"LLM_VLLM_BASE_URL": f"{local_servers.url}/v1"}
+    with Service(tmp_path_factory.mktemp("outage"), variables) as service:
+        admin = service.client()
+        admin.put(CONFIG, json={"provider": "vllm", "model": "chosen"})
+        assert admin.post("/chat", json=asked()).status_code == 200
+        before = service.inventory()
+        calls = (
+            lambda: admin.put(CONFIG, json={"provider": "ollama"}),
+            lambda: admin.get("/audit"),
+        )
+        with locked(service.database):
+            with ThreadPoolExecutor(2) as pool:
+                refused = list(pool.map(lambda call: call(), calls))
+            inventory = service.inventory()
+            chat = admin.post("/chat", json=asked())
+            ready = answers(f"{service.url}/readyz")
+        after = fresh_inventory(service)
+        written = admin.put(CONFIG, json={"provider": "ollama"})
+        return Outage(before, refused, inventory, chat, ready, after, written)
+
+
+def test_what_needs_the_database_is_a_503(outage: Outage) -> None:
+    """A mutation, and the audit log, answer that the database doesn't."""
+    found = [(answer.status_code, answer.json()["code"]) for answer in outage.refused]
+    assert found == [(503, "database_unavailable")] * 2
+
+
+def test_models_keep_running(outage: Outage) -> None:
+    """A chat is answered from the snapshot, by the model that was chosen."""
+    assert outage.chat.status_code == 200
+    assert outage.chat.json()["model"] == "chosen"
+
+
+def test_inventory_says_since_when_it_is_stale(outage: Outage) -> None:
+    """The inventory answers from the snapshot, and adds since when nothing newer is known."""
+    assert outage.before["stale_since"] is None
+    assert outage.inventory["stale_since"].startswith("20")
+    assert outage.inventory["active"] == outage.before["active"]
+    assert outage.inventory["revision"] == outage.before["revision"]
+
+
+def test_service_stays_ready(outage: Outage) -> None:
+    """`/readyz` goes on with 200: calls are answered."""
+    assert outage.ready
+
+
+def test_nothing_was_changed_meanwhile(outage: Outage) -> None:
+    """What was refused didn't happen, then or later."""
+    assert outage.after["revision"] == outage.before["revision"]
+    assert outage.after["active"] == outage.before["active"]
+
+
+def test_database_that_came_back_is_used_again(outage: Outage) -> None:
+    """Once it answers, the inventory is no longer stale, and changes are made."""
+    assert outage.written.status_code == 200
+    assert outage.written.json()["revision"] == outage.after["revision"] + 1
+
+
+@pytest.fixture(scope="module")
+def cold(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Service, Path]]:
+    """Start a service whose database is a folder; give it, and where the database is."""
+    service = Service(tmp_path_factory.mktemp("cold"), ready="/healthz")
+    with service:
+        service.client().put(CONFIG, json={"provider": "ollama", "model": "chosen"})
+        service.terminate()
+        elsewhere = service.database.rename(service.folder / "elsewhere.db")
+        service.database.mkdir()
+        service.resume()
+        yield service, elsewhere
+
+
+def test_cold_start_without_the_database_is_alive_and_not_ready(
+    cold: tuple[Service, Path],
+) -> None:
+    """A service that never read its configuration answers, and says that it isn't ready."""
+    service, _ = cold
+    with httpx.Client(base_url=service.url, trust_env=False) as client:
+        assert client.get("/healthz").status_code == 200
+        answer = client.get("/readyz")
+    assert (answer.status_code, answer.json()["code"]) == (503, "database_unavailable")
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "body"),
+    [
+        ("GET", PROVIDERS, None),
+        ("PUT", CONFIG, {"provider": "ollama"}),
+        ("POST", "/chat", asked()),
+    ],
+)
+def test_cold_start_without_the_database_answers_503(
+    cold: tuple[Service, Path], method: str, path: str, body: object
+) -> None:
+    """Nothing is made up from the environment alone while the stored configuration is unknown."""
+    service, _ = cold
+    answer = service.client().request(method, path, json=body)
+    assert (answer.status_code, answer.json()["code"]) == (503, "database_unavailable")
+
+
+def test_service_becomes_ready_when_the_database_appears(cold: tuple[Service, Path]) -> None:
+    """No restart is needed: the configuration is adopted once it can be read."""
+    service, elsewhere = cold
+    service.database.rmdir()
+    elsewhere.rename(service.database)
+    end = time.monotonic() + PATIENCE
+    while not answers(f"{service.url}/readyz"):
+        assert time.monotonic() < end, "never ready"
+        time.sleep(0.1)
+    assert service.inventory()["active"]["model"] == "chosen"

@@ -1,0 +1,244 @@
+"""`aurorasoc dev`: a first run answers, prints what to try, and stops everything it started."""
+
+import json
+import re
+import shutil
+import signal
+import stat
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Final, NamedTuple
+
+import httpx
+import pytest
+
+from aurorasoc.local_model import MODEL_NAME, unavailable_reason
+from tests.world.processes import ChildProcess, bare_env, free_port
+from tests.world.service import API, AURORASOC, CONFIG, PROVIDERS, bearer, run_command
+
+STOPS_WITHIN: Final = 15
+END_OF_INSTRUCTIONS: Final = "Ctrl-C stops everything."
+needs_curl = pytest.mark.skipif(shutil.which("curl") is None, reason="the printed calls use curl")
+
+
+class FirstRun(ChildProcess):
+    """`aurorasoc dev` on a state folder; ready when its instructions are out."""
+
+    def __init__(self, folder: Path, *options: str) -> None:
+        """Describe a run; several on one `folder` share its state, one after the other."""
+        self.state_dir = folder / "state"
+        self.port = free_port()
+        self.folder = folder
+        log = folder / f"dev-{self.port}.log"
+        super().__init__(
+            [*AURORASOC, "dev", "--port", str(self.port), *options],
+            env=bare_env(AURORA_STATE_DIR=str(self.state_dir), PYTHONUNBUFFERED="1"),
+            ready=lambda: END_OF_INSTRUCTIONS in self.output,
+            log=log,
+            cwd=folder,
+            deadline=60,
+        )
+
+    @property
+    def url(self) -> str:
+        """The address that was printed."""
+        return self._printed(r"aurorasoc is ready at (\S+)")
+
+    def client(self) -> httpx.Client:
+        """Give a client with the token that was printed; the caller closes it."""
+        headers = bearer(self._printed(r"Admin token \(12 hours\): (\S+)"))
+        url = f"{self.url}{API}"
+        return httpx.Client(base_url=url, headers=headers, trust_env=False, timeout=60)
+
+    def printed_calls(self) -> str:
+        """Give the shell lines between "Try" and the blank line."""
+        return self._printed(r"Try, in another shell:\n((?:  .*\n)+)")
+
+    def secrets(self) -> str:
+        """Give what `secrets.env` holds."""
+        return (self.state_dir / "secrets.env").read_text()
+
+    def stop(self, number: signal.Signals = signal.SIGTERM) -> int:
+        """Signal the supervisor alone, as a terminal or systemd does; give its exit code."""
+        self.process.send_signal(number)
+        return self.wait(STOPS_WITHIN)
+
+    def _printed(self, pattern: str) -> str:
+        found = re.search(pattern, self.output)
+        assert found, self.output
+        return found[1]
+
+
+class Stopped(NamedTuple):
+    """What was seen of a run that was stopped, and the run that followed on its state."""
+
+    exit_code: int
+    started: list[int]
+    alive: list[int]
+    secrets: str
+    following: FirstRun
+
+
+def started_by(pid: int) -> list[int]:
+    """Give the ids of a process's children, and theirs (Linux's /proc)."""
+    children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+    return [found for child in map(int, children) for found in (child, *started_by(child))]
+
+
+def alive(pids: list[int]) -> list[int]:
+    """Give the processes that still exist."""
+    return [pid for pid in pids if Path(f"/proc/{pid}").exists()]
+
+
+def documents(text: str) -> list[dict[str, Any]]:
+    """Read JSON documents that stand one after the other."""
+    decoder, found = json.JSONDecoder(), []
+    while text := text.lstrip():
+        document, end = decoder.raw_decode(text)
+        found.append(document)
+        text = text[end:]
+    return found
+
+
+def run_printed(run: FirstRun) -> str:
+    """Run the printed shell lines as they stand, and give what they print."""
+    done = subprocess.run(
+        ["/bin/sh", "-eu"],
+        input=run.printed_calls(),
+        env=bare_env(),
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=True,
+    )
+    return done.stdout
+
+
+def mode(path: Path) -> int:
+    """Give a file's permission bits."""
+    return stat.S_IMODE(path.stat().st_mode)
+
+
+@pytest.fixture(scope="module")
+def first_run(tmp_path_factory: pytest.TempPathFactory) -> Iterator[FirstRun]:
+    """Run `aurorasoc dev` on an empty state folder; skip where the small model can't run."""
+    reason = unavailable_reason()
+    if reason:
+        pytest.skip(reason)
+    run = FirstRun(tmp_path_factory.mktemp("dev")).start()
+    children = started_by(run.pid)
+    yield run
+    run.terminate()
+    assert alive(children) == []
+
+
+@pytest.fixture(scope="module")
+def stopped(first_run: FirstRun) -> Iterator[Stopped]:
+    """Make a runtime choice, stop the first run, and start another on its state."""
+    with first_run.client() as admin:
+        switched = admin.put(CONFIG, json={"provider": "vllm", "model": "chosen-at-runtime"})
+        assert switched.status_code == 200
+    secrets, started = first_run.secrets(), started_by(first_run.pid)
+    exit_code = first_run.stop()
+    left = alive(started)
+    with FirstRun(first_run.folder, "--no-local-model") as following:
+        yield Stopped(exit_code, started, left, secrets, following)
+        if following.returncode is None:
+            following.stop()
+
+
+def test_first_run_prints_address_and_token_that_work(first_run: FirstRun) -> None:
+    """The printed address answers to the printed token."""
+    with first_run.client() as admin:
+        assert admin.get(PROVIDERS).status_code == 200
+
+
+@needs_curl
+def test_printed_calls_work_and_the_small_model_answers(first_run: FirstRun) -> None:
+    """The shell lines, run as they are printed, give the inventory and an answered chat."""
+    inventory, answer = documents(run_printed(first_run))
+    assert inventory["active"]["model"] == MODEL_NAME
+    assert answer["model"] == MODEL_NAME
+    assert answer["message"]["content"].strip()
+
+
+def test_first_run_says_how_small_its_model_is(first_run: FirstRun) -> None:
+    """Nobody takes the small model for more than it is."""
+    assert "135 million parameters" in first_run.output
+    assert "it proves the path, not the judgement" in first_run.output
+
+
+def test_secrets_are_for_their_owner_only(first_run: FirstRun) -> None:
+    """Seeds, the shell's token file, the database and their folder are closed to others."""
+    for name in ("secrets.env", "dev.env", "aurorasoc.db"):
+        assert mode(first_run.state_dir / name) == 0o600, name
+    assert mode(first_run.state_dir) == 0o700
+
+
+def test_secrets_are_random_and_not_printed(first_run: FirstRun) -> None:
+    """The session secret and the seed are two long values, and neither is shown."""
+    values = [line.partition("=")[2] for line in first_run.secrets().splitlines()]
+    assert len(set(values)) == 2
+    assert min(map(len, values)) >= 32
+    assert not any(value in first_run.output for value in values)
+
+
+def test_other_commands_read_the_secrets(first_run: FirstRun) -> None:
+    """A token made at the shell, with nothing set but the state folder, holds at the API."""
+    env = bare_env(AURORA_STATE_DIR=str(first_run.state_dir))
+    made = run_command("token", "create", "shell", env=env, cwd=first_run.folder)
+    headers = bearer(made.stdout.strip())
+    answer = httpx.get(f"{first_run.url}{API}{PROVIDERS}", headers=headers, trust_env=False)
+    assert answer.status_code == 200
+
+
+def test_sigterm_stops_every_process_in_order(stopped: Stopped) -> None:
+    """Within 15 s of SIGTERM the supervisor ends with 0, and nothing it started is left."""
+    assert stopped.exit_code == 0
+    assert len(stopped.started) >= 2
+    assert stopped.alive == []
+
+
+def test_second_start_keeps_the_secrets(stopped: Stopped) -> None:
+    """A second start makes no new secrets."""
+    assert stopped.following.secrets() == stopped.secrets
+    assert "making secrets" not in stopped.following.output
+
+
+def test_second_start_keeps_the_runtime_choice(stopped: Stopped) -> None:
+    """What was set at runtime is in force after a second start."""
+    with stopped.following.client() as admin:
+        active = admin.get(PROVIDERS).json()["active"]
+    assert (active["model"], active["source"]) == ("chosen-at-runtime", "runtime")
+
+
+def test_without_the_model_it_says_what_to_do(stopped: Stopped) -> None:
+    """`--no-local-model` starts the API alone, and says that a provider must be set first."""
+    assert "No local model runs" in stopped.following.output
+    assert MODEL_NAME not in stopped.following.output
+
+
+@needs_curl
+def test_without_the_model_the_printed_calls_say_what_is_missing(stopped: Stopped) -> None:
+    """Without a model the printed lines give the inventory, and a chat that names the problem."""
+    inventory, problem = documents(run_printed(stopped.following))
+    assert len(inventory["providers"]) == 6
+    assert problem["code"] == "unreachable"
+
+
+def test_taken_port_is_named(stopped: Stopped) -> None:
+    """A port that was insisted on and is taken ends the run with how to choose another."""
+    port = str(stopped.following.port)
+    env = bare_env(AURORA_STATE_DIR=str(stopped.following.state_dir))
+    done = run_command("dev", "--no-local-model", "--port", port, env=env, cwd=Path("/"))
+    assert done.returncode == 2
+    assert f"Port {port} is taken" in done.stderr
+
+
+def test_ctrl_c_stops_every_process_in_order(stopped: Stopped) -> None:
+    """SIGINT ends a run as SIGTERM does."""
+    children = started_by(stopped.following.pid)
+    assert children
+    assert stopped.following.stop(signal.SIGINT) == 0
+    assert alive(children) == []

@@ -1,0 +1,137 @@
+"""The providers, each where production finds it, and a runtime that calls them."""
+
+import os
+import shutil
+from collections.abc import AsyncIterator, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import pytest
+
+from aurorasoc.config.settings import load_settings
+from aurorasoc.core.migrations import migrate
+from aurorasoc.llm import adapter
+from aurorasoc.runtime import Runtime, open_runtime
+from tests.functional.wire.table import TABLE, VLLM_KEY
+from tests.unit.live import libraries
+from tests.world.certificates import CertificateAuthority
+from tests.world.connect_proxy import ConnectProxy
+from tests.world.fixtures import VENDOR_KEYS
+from tests.world.service import service_env
+from tests.world.vendor import Exchange, VendorServer
+
+__all__ = ["libraries"]  # pytest finds it here
+
+READ_AMBIENT: Final = (
+    "ANTHROPIC_",
+    "AURORA_",
+    "DEEPSEEK_",
+    "GEMINI_",
+    "JWT_",
+    "LLM_",
+    "OLLAMA_",
+    "OPENAI_",
+    "VAULT_",
+    "VLLM_",
+)
+
+
+@dataclass(frozen=True)
+class Wire:
+    """All six providers: the hosted ones by their vendors' names, the others on loopback."""
+
+    hosted: VendorServer
+    vllm: VendorServer
+    ollama: VendorServer
+    proxy: ConnectProxy
+    ca: CertificateAuthority
+
+    def server(self, provider: str) -> VendorServer:
+        """Give the server that plays a provider."""
+        return {"vllm": self.vllm, "ollama": self.ollama}.get(provider, self.hosted)
+
+    @property
+    def requests(self) -> list[Exchange]:
+        """All that arrived anywhere."""
+        return self.hosted.requests + self.vllm.requests + self.ollama.requests
+
+    def clear(self) -> None:
+        """Forget what came, and end faults."""
+        for server in (self.hosted, self.vllm, self.ollama):
+            server.clear()
+        self.proxy.clear()
+
+    def variables(self) -> dict[str, str]:
+        """Give the environment that leads here; base URLs are said for loopback only."""
+        keys = {
+            "LLM_OPENAI_COMPATIBLE_API_KEY": VENDOR_KEYS["openai"],
+            "LLM_DEEPSEEK_API_KEY": VENDOR_KEYS["deepseek"],
+            "LLM_GEMINI_API_KEY": VENDOR_KEYS["gemini"],
+            "LLM_ANTHROPIC_API_KEY": VENDOR_KEYS["anthropic"],
+            "LLM_VLLM_API_KEY": VLLM_KEY,
+        }
+        return keys | {
+            "LLM_VLLM_BASE_URL": f"{self.vllm.url}/v1",
+            "LLM_OLLAMA_BASE_URL": self.ollama.url,
+            "LLM_MAX_RETRIES": "0",
+            "AURORA_ALLOWED_HOSTS": "127.0.0.1",
+            "HTTPS_PROXY": self.proxy.url,
+            "NO_PROXY": "127.0.0.1",
+            "SSL_CERT_FILE": str(self.ca.pem),
+        }
+
+
+@pytest.fixture(scope="session")
+def providers(ca: CertificateAuthority) -> Iterator[Wire]:
+    """Start the six once. Each knows its keys, and the models of the table."""
+    models = {provider: [row.model] for provider, row in TABLE.items()}
+    with (
+        VendorServer(
+            VENDOR_KEYS, models, plays=tuple(VENDOR_KEYS), tls=ca.issue().context()
+        ) as hosted,
+        VendorServer({"vllm": VLLM_KEY}, models, plays=["vllm"]) as vllm,
+        VendorServer(models=models, plays=["ollama"]) as ollama,
+        ConnectProxy(hosted.tls_port) as proxy,
+    ):
+        yield Wire(hosted, vllm, ollama, proxy, ca)
+
+
+@pytest.fixture
+async def wire(
+    libraries: None, providers: Wire, monkeypatch: pytest.MonkeyPatch
+) -> AsyncIterator[Wire]:
+    """Give the six with nothing recorded, and an environment that leads to them alone."""
+    del libraries
+    for name in os.environ:
+        if name.startswith(READ_AMBIENT):
+            monkeypatch.delenv(name)
+    for name, value in providers.variables().items():
+        monkeypatch.setenv(name, value)
+    providers.clear()
+    yield providers
+    providers.clear()
+    await adapter.close()
+
+
+@pytest.fixture(scope="session")
+def empty_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Give an empty, migrated SQLite file, to be copied."""
+    file = tmp_path_factory.mktemp("empty") / "aurorasoc.db"
+    migrate(f"sqlite:///{file}")
+    return file
+
+
+@pytest.fixture
+async def runtime(
+    wire: Wire, empty_database: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> AsyncIterator[Runtime]:
+    """Open the runtime, as an agent's process does, on a database of its own."""
+    del wire
+    shutil.copy(empty_database, tmp_path / "aurorasoc.db")
+    secrets = ("AURORA_STATE_DIR", "JWT_SECRET_KEY", "AURORA_SECRET_KEY")
+    for name, value in service_env(tmp_path).items():
+        if name in secrets:
+            monkeypatch.setenv(name, value)
+    async with open_runtime(load_settings()) as opened:
+        yield opened

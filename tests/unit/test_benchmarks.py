@@ -1,0 +1,98 @@
+"""Benchmarks run, and report what they measured; how quick anything is, is not tested here."""
+
+import json
+import math
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Final
+
+import pytest
+
+from benchmarks.__main__ import NAMES
+from benchmarks.rows import Bar, Row, row, shown
+from tests.world.processes import bare_env
+
+REPOSITORY: Final = Path(__file__).parents[2]
+
+
+def _run(*arguments: str) -> subprocess.CompletedProcess[str]:
+    """Run in a process of its own: the model libraries' imports must not reach the tests."""
+    return subprocess.run(
+        [sys.executable, "-m", "benchmarks", *arguments],
+        env=bare_env(),
+        cwd=REPOSITORY,
+        capture_output=True,
+        text=True,
+        timeout=110,
+        check=False,
+    )
+
+
+def _row(ours: Sequence[float], theirs: Sequence[float], bar: Bar | None = None) -> Row:
+    return row("ours", ours, theirs, peer="peer", bar=bar)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_benchmark_measures_both_sides(name: str) -> None:
+    """Each with counts as small as they get."""
+    done = _run(name, "--smoke", "--json")
+    assert done.returncode == 0, done.stderr
+    rows: list[dict[str, Any]] = json.loads(done.stdout)
+    assert rows
+    for found in rows:
+        assert found["name"].startswith(f"{name}: ")
+        assert found["peer"]
+        assert (found["met"] is None) == (found["bar"] is None)
+        for side in ("ours", "theirs", "ratio"):
+            spread = found[side]
+            assert 0 < spread["low"] <= spread["median"] <= spread["high"] < math.inf
+
+
+def test_unknown_name_is_refused_with_the_known_ones() -> None:
+    """As wrong usage."""
+    done = _run("nothing")
+    assert done.returncode == 2
+    assert all(name in done.stderr for name in NAMES)
+
+
+def test_ratio_is_taken_pair_by_pair() -> None:
+    """A machine that was slow in one round was slow for both sides."""
+    found = _row([2.0, 20.0, 3.0], [1.0, 10.0, 1.0])
+    assert (found.ratio.median, found.ratio.low, found.ratio.high) == (2.0, 2.0, 3.0)
+
+
+@pytest.mark.parametrize(
+    ("bar", "met"),
+    [
+        (None, None),
+        (Bar(1.5), True),
+        (Bar(1.49), False),
+        (Bar(1.0, on="difference"), True),
+        (Bar(0.9, on="difference"), False),
+        (Bar(3.0, on="ours"), True),
+        (Bar(3.0, on="ours", at_least=True), True),
+        (Bar(3.1, on="ours", at_least=True), False),
+    ],
+)
+def test_bar_is_held_against_the_median(bar: Bar | None, met: bool | None) -> None:  # noqa: FBT001 - a table's column
+    """Of the ratio, of the difference, or of our own figures."""
+    assert _row([3.0, 30.0, 3.0], [2.0, 2.0, 2.0], bar).met is met
+
+
+@pytest.mark.parametrize(
+    ("figure", "unit", "text"),
+    [
+        (0.000_000_101, "s", "101 ns"),
+        (0.000_05, "s", "50.0 µs"),
+        (0.0116, "s", "11.6 ms"),
+        (-0.002, "s", "-2.00 ms"),
+        (2.5, "s", "2.50 s"),
+        (94_371_840.0, "B", "90.0 MiB"),
+        (218_518.4, "entries/s", "218,518 entries/s"),
+    ],
+)
+def test_figure_is_shown_in_a_unit_that_suits_it(figure: float, unit: str, text: str) -> None:
+    """Three digits that count."""
+    assert shown(figure, unit) == text
