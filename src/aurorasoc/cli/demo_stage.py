@@ -199,7 +199,7 @@ class Stage:
         return self.log.read_text("utf-8", "replace").splitlines()[-LOG_LINES:]
 
     def _serve(self) -> Child:
-        argv = [*_COMMAND, "serve", "--host", LOOPBACK, "--port", _port(self.url)]
+        argv = [*_COMMAND, "serve", "--with-parent", "--host", LOOPBACK, "--port", _port(self.url)]
         self._api = self._start(argv, ready=f"{self.url}/readyz", name="the API", log=self.log.name)
         return self._api
 

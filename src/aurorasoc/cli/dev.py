@@ -60,6 +60,7 @@ def _start(
             "-m",
             "aurorasoc.cli",
             "serve",
+            "--with-parent",
             "--host",
             used_host,
             "--port",

@@ -11,6 +11,7 @@ from typing import Annotated, Final
 import typer
 
 from aurorasoc.cli.output import say
+from aurorasoc.cli.parent import end_with_parent
 from aurorasoc.config.settings import Settings, load_settings
 from aurorasoc.core.logs import configure_logging
 from aurorasoc.errors import ConfigurationError
@@ -22,10 +23,13 @@ DRAIN_SECONDS: Final = 8
 def serve(
     host: Annotated[str | None, typer.Option(help="Address to listen on (AURORA_HOST).")] = None,
     port: Annotated[int | None, typer.Option(help="Port to listen on (AURORA_PORT).")] = None,
+    with_parent: Annotated[bool, typer.Option("--with-parent", hidden=True)] = False,
 ) -> None:
     """Run the API. Reads the environment alone, and refuses a database that isn't migrated."""
     settings = load_settings(secrets_file=False)
     configure_logging()
+    if with_parent:
+        end_with_parent()
     with _collector_off():
         asyncio.run(_check(settings))
         import uvicorn  # noqa: PLC0415 - what refuses to start need not load a server

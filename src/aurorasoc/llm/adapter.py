@@ -39,6 +39,9 @@ _AT_IMPORT: Final = {
     "PYTHON_DOTENV_DISABLED": "1",  # no `.env` is loaded, by litellm or by BeeAI
 }
 
+_REPETITIONS: Final = 2_000
+"""Equal pieces of a stream until litellm gives up. Its own hundred is a small model's stutter."""
+
 _OPENAI_CLIENTS: Final = frozenset({"openai", "ollama"})
 """Adapters whose calls litellm makes through the OpenAI SDK."""
 
@@ -197,6 +200,7 @@ def _import_guarded() -> None:
         import_module("litellm.anthropic_beta_headers_manager").get_provider_name("anthropic")
     litellm.disable_hf_tokenizer_download = True
     litellm.telemetry = False
+    litellm.REPEATED_STREAMING_CHUNK_LIMIT = _REPETITIONS
     quieten_libraries()
 
 

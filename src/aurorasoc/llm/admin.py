@@ -15,7 +15,11 @@ from aurorasoc.config.vocabulary import AUTO, Role, ServingBackend
 from aurorasoc.core.audit import AuditEvent, AuditSink
 from aurorasoc.core.database import Database
 from aurorasoc.errors import DatabaseUnavailable
-from aurorasoc.granite.backend_resolution import listing_reference, refresh_resolution
+from aurorasoc.granite.backend_resolution import (
+    listing_reference,
+    model_reference,
+    refresh_resolution,
+)
 from aurorasoc.granite.base_url import normalise_base_url, origin_of
 from aurorasoc.granite.catalog import CATALOG, spec_of
 from aurorasoc.granite.sensitivity import why_not_local
@@ -148,6 +152,7 @@ class Admin:
     ) -> ProbeResult:
         from aurorasoc.llm import adapter  # noqa: PLC0415 - its libraries cost seconds
 
+        model_reference(snapshot, provider, role)  # refuse before seconds go into imports
         await adapter.load()
         binding = self.pool.of_provider(provider, role, snapshot)
         asked = {"role": role, "model": binding.reference.model, "origin": binding.reference.origin}

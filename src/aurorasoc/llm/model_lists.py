@@ -45,10 +45,11 @@ class ModelLists:
 
     Args:
         seconds: How long a provider may take, from the first byte sent to the last received.
+        kept_for: How many seconds a list is served from memory.
     """
 
-    def __init__(self, seconds: float = TIMEOUT_SECONDS) -> None:
-        self._seconds = seconds
+    def __init__(self, seconds: float = TIMEOUT_SECONDS, kept_for: float = CACHE_SECONDS) -> None:
+        self._seconds, self._kept_for = seconds, kept_for
         self._kept: dict[tuple[str, str | None, str], _Kept] = {}
 
     async def of(
@@ -72,7 +73,7 @@ class ModelLists:
         async with plain_client(reach, self._seconds) as client:
             status, body = await self._fetch(reference, client)
         found = ModelList(reference.provider, _listed(status, body, reference))
-        self._kept[place] = _Kept(found, time.monotonic() + CACHE_SECONDS)
+        self._kept[place] = _Kept(found, time.monotonic() + self._kept_for)
         return found
 
     async def _fetch(
@@ -110,7 +111,7 @@ def _listed(status: int, body: bytes, reference: ModelReference) -> tuple[str, .
         raise failure_of_answer(status, body.decode(errors="replace"), reference)
     try:
         return _names(body)
-    except (ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError):
+    except (AttributeError, LookupError, RecursionError, TypeError, ValueError):
         detail += " What it answered is no list of models."
     raise BadResponse(detail, **_names_of(reference))
 
@@ -141,6 +142,6 @@ async def _bounded(answer: httpx.Response) -> bytes:
 def _names(body: bytes) -> tuple[str, ...]:
     """Read `{"data": [{"id": …}]}` or `{"models": [{"name": …}]}`, whichever it is."""
     document: Any = json.loads(body)
-    rows = document["data"] if "data" in document else document["models"]
+    rows = (document["data"] if "data" in document else document["models"]) or []
     names = [str(row.get("id") or row["name"]).removeprefix("models/") for row in rows]
     return tuple(dict.fromkeys(name[:MAX_NAME] for name in names[:MAX_MODELS]))
