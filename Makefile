@@ -18,7 +18,7 @@ LOCK   := $(UV) pip compile --universal --python-version 3.11 --generate-hashes 
           --custom-compile-command 'make lock'
 
 .DEFAULT_GOAL := help
-.PHONY: help dev test lint fmt bench soak lock clean
+.PHONY: help dev demo test lint fmt bench soak lock vault clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-6s %s\n", $$1, $$2}' Makefile
@@ -26,11 +26,16 @@ help: ## Show this list
 dev: $(READY) ## Start everything for a first run, a small local model included
 	@$(BIN)/aurorasoc dev $(ARGS)
 
-test: lint ## Lint, then run all tests with coverage (ARGS='-k name' runs some)
+demo: $(READY) ## Play the main job in a minute, without any key
+	@$(BIN)/aurorasoc demo $(ARGS)
+
+# With CI set, the tests on a real Vault may not be left out.
+test: lint $(if $(CI),$(if $(AURORASOC_TEST_VAULT_BIN),,vault)) ## Lint, then run all tests with coverage (ARGS='-k name' runs some)
 	@$(SAY) 'running the tests'
 	@$(BIN)/coverage erase
 	@$(BIN)/pytest --cov --cov-report=term-missing:skip-covered $(if $(ARGS),--cov-fail-under=0) $(ARGS)
 	@$(SAY) 'all green. Next: `make dev` to try it, or commit.'
+	@$(BIN)/python -m tests.world.vault # says so where its tests were left out
 
 lint: $(READY) ## Check format, style, types and architecture
 	@$(SAY) 'checking the format (ruff format)'
@@ -59,6 +64,10 @@ lock: $(READY) ## Pin again what pyproject.toml and requirements/*.in ask for (A
 	@$(LOCK) $(ARGS) pyproject.toml -c requirements/dev.lock -o requirements/runtime.lock
 	@$(LOCK) $(ARGS) requirements/bootstrap.in -c requirements/dev.lock -o requirements/bootstrap.lock
 	@$(LOCK) $(ARGS) requirements/local-model.in --no-deps -o requirements/local-model.lock
+	@$(LOCK) $(ARGS) requirements/go.in --no-deps -o requirements/go.lock
+
+vault: ## Build the Vault that tests run against, once (about 4 minutes)
+	@PYTHON='$(PYTHON)' tools/vault/build.sh
 
 clean: ## Remove what make and the tools made
 	@rm -rf $(VENV) build dist htmlcov .coverage .coverage.* \

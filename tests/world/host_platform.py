@@ -14,7 +14,6 @@ from fastapi import FastAPI
 
 from aurorasoc.api.app import include_routers
 from aurorasoc.llm import adapter
-from aurorasoc.runtime import open_runtime
 
 LIBRARIES: Final = (
     "",
@@ -38,11 +37,10 @@ def create_host() -> FastAPI:
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
-        async with open_runtime():
+        if os.environ.get("HOST_SHOUTS"):
             await adapter.load()
-            if os.environ.get("HOST_SHOUTS"):
-                _turn_up()
-            yield
+            _turn_up()
+        yield
 
     app = FastAPI(debug=True, lifespan=lifespan)
     include_routers(app)

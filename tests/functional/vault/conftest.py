@@ -6,10 +6,22 @@ import httpx
 import pytest
 
 from tests.world.fixtures import ca
-from tests.world.vault import VaultServer, shared_vault, vault, vault_program
+from tests.world.vault import (
+    VaultServer,
+    pytest_collection_modifyitems,
+    shared_vault,
+    vault,
+    vault_program,
+)
 from tests.world.vault_faults import VaultFaultProxy
 
-__all__ = ["ca", "shared_vault", "vault", "vault_program"]  # pytest finds the fixtures here
+__all__ = [  # pytest finds the fixtures and the hook here
+    "ca",
+    "pytest_collection_modifyitems",
+    "shared_vault",
+    "vault",
+    "vault_program",
+]
 
 
 @pytest.fixture
@@ -21,8 +33,8 @@ def proxy(shared_vault: VaultServer) -> Iterator[VaultFaultProxy]:
 
 @pytest.fixture
 def through(proxy: VaultFaultProxy, shared_vault: VaultServer) -> Iterator[httpx.Client]:
-    """Talk as root to the shared Vault by way of the proxy, with half a second's patience."""
+    """Talk as root to the shared Vault by way of the proxy."""
     token = {"X-Vault-Token": shared_vault.root_token}
     url = f"{proxy.url}/v1"
-    with httpx.Client(base_url=url, headers=token, trust_env=False, timeout=0.5) as client:
+    with httpx.Client(base_url=url, headers=token, trust_env=False, timeout=10) as client:
         yield client
