@@ -19,7 +19,7 @@ from aurorasoc.core.denials import Denials
 from aurorasoc.core.keyring import Keyring
 from aurorasoc.core.logs import get_logger
 from aurorasoc.core.redaction import REDACTOR
-from aurorasoc.core.secret_store import open_secret_store
+from aurorasoc.core.store_factory import open_secret_store
 from aurorasoc.errors import (
     ConfigurationError,
     DatabaseUnavailable,

@@ -6,7 +6,7 @@ import asyncio
 import gc
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Annotated, Final
+from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
@@ -15,6 +15,9 @@ from aurorasoc.cli.parent import end_with_parent
 from aurorasoc.config.settings import Settings, load_settings
 from aurorasoc.core.logs import configure_logging
 from aurorasoc.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from fastapi import FastAPI
 
 DRAIN_SECONDS: Final = 8
 """How long a stop waits for what is under way: an open stream would hold it for ever."""
@@ -37,7 +40,7 @@ def serve(
         import aurorasoc.api.app  # noqa: F401, PLC0415 - uvicorn would, with the collector on
 
     uvicorn.run(
-        "aurorasoc.api.app:create_app",
+        "aurorasoc.cli.serve:app",
         factory=True,
         host=host or settings.server.host,
         port=settings.server.port if port is None else port,
@@ -47,6 +50,14 @@ def serve(
         server_header=False,
         timeout_graceful_shutdown=DRAIN_SECONDS,
     )
+
+
+def app() -> FastAPI:
+    """Make the app in a worker process, which has its own logging to set up."""
+    from aurorasoc.api.app import create_app  # noqa: PLC0415 - beside its use
+
+    configure_logging()
+    return create_app()
 
 
 def migrate() -> None:
@@ -72,7 +83,7 @@ async def _check(settings: Settings) -> None:
     """Refuse before any worker is started."""
     from aurorasoc.core.database import Database  # noqa: PLC0415 - 137 ms
     from aurorasoc.core.keyring import Keyring  # noqa: PLC0415 - with it
-    from aurorasoc.core.secret_store import open_secret_store  # noqa: PLC0415 - with it
+    from aurorasoc.core.store_factory import open_secret_store  # noqa: PLC0415 - with it
     from aurorasoc.llm.compose import check_boot_defaults  # noqa: PLC0415 - with it
     from aurorasoc.runtime import require_migrated  # noqa: PLC0415 - with it
 

@@ -20,7 +20,6 @@ from aurorasoc.config.snapshot import Credential, Problem, SecretStoreStatus
 from aurorasoc.config.vocabulary import ServingBackend
 from aurorasoc.core.keyring import Keyring, SeedChanged
 from aurorasoc.core.tables import CredentialRow
-from aurorasoc.errors import ConfigurationError
 
 MIN_LENGTH_FOR_LAST4 = 12
 """Shorter keys show nothing: four characters of eleven would be too many."""
@@ -156,27 +155,6 @@ class DatabaseSecretStore:
             last4=last4_of(key),
             tag=self._keyring.digest(key.get_secret_value().encode()),
         )
-
-
-def open_secret_store(settings: Settings, keyring: Keyring) -> SecretStore:
-    """Give the store that the configuration names: Vault, if `VAULT_ADDR` is set.
-
-    Raises:
-        ConfigurationError: Vault is named, and no way to log in.
-    """
-    vault = settings.vault
-    if vault.addr is None:
-        return DatabaseSecretStore(keyring)
-    if not (vault.token or vault.role_id or vault.k8s_role):
-        detail = (
-            "VAULT_ADDR is set without a login; expected: VAULT_TOKEN, or VAULT_ROLE_ID with "
-            "VAULT_SECRET_ID, or VAULT_K8S_ROLE."
-        )
-        raise ConfigurationError(detail)
-    from aurorasoc.core.vault.client import VaultClient  # noqa: PLC0415 - hvac costs 66 ms
-    from aurorasoc.core.vault.store import VaultSecretStore  # noqa: PLC0415 - with it
-
-    return VaultSecretStore(VaultClient(vault), keyring, vault.max_stale)
 
 
 def last4_of(key: SecretStr) -> str | None:

@@ -113,7 +113,7 @@ async def test_history_stays_verifiable_without_the_old_seed(
 
 
 async def test_nothing_else_changes(database: Database, database_file: Path) -> None:
-    """Origins, who set a key and when, its last four, revisions and old entries stay as they are."""
+    """Origins, who set a key and when, its last four, revisions and old entries stay."""
     await install(database, OLD, audit_keys=2)
     before = but_for_rotation(database_file)
     await rotation(database, NEW, OLD).rotate()
@@ -179,7 +179,8 @@ async def test_rows_that_no_seed_opens_are_left_byte_for_byte(
 
 
 @pytest.mark.parametrize(
-    "altered", [{"origin": "https://evil.example:443"}, {"provider": "gemini"}, {"key_id": "0" * 16}]
+    "altered",
+    [{"origin": "https://evil.example:443"}, {"provider": "gemini"}, {"key_id": "0" * 16}],
 )
 async def test_altered_rows_are_not_healed(
     database: Database, database_file: Path, altered: dict[str, str]
@@ -220,7 +221,9 @@ async def test_key_that_is_deleted_meanwhile_is_passed_over(
     done = await rotation(database, NEW, OLD, log=log).rotate()
     assert "openai" not in {item.name for item in done}
     assert opened(database_file, NEW) == {p: k for p, k in keys.items() if p != "openai"}
-    assert "openai" not in {e["target"] for e in await _entries(database) if e["action"] == RESEALED}
+    assert "openai" not in {
+        e["target"] for e in await _entries(database) if e["action"] == RESEALED
+    }
 
 
 async def test_two_rotations_at_once_do_each_row_once(
@@ -242,7 +245,7 @@ async def test_two_rotations_at_once_do_each_row_once(
 async def test_any_mixture_of_seeds_ends_under_the_first(
     database: Database, database_file: Path, seeds: list[str]
 ) -> None:
-    """Whatever sealed which row: all that can be opened is current afterwards, and no key is lost."""
+    """Whatever sealed which row: what can be opened is current afterwards, and none is lost."""
     async with database.transaction() as session:
         await session.execute(delete(CredentialRow))
         await session.execute(delete(AuditRow))
@@ -274,4 +277,3 @@ def _tokens(file: Path) -> dict[str, object]:
     names = columns(file, "llm_provider_credentials")
     at, token = names.index("provider"), names.index("token")
     return {row[at]: row[token] for row in dump(file)["llm_provider_credentials"]}
-

@@ -29,9 +29,9 @@ def _only(findings: Iterable[Finding], kind: str) -> Finding:
     return finding
 
 
-async def test_nothing_stored_is_nothing_to_say(tmp_path: Path, database_file: Path) -> None:
+@pytest.mark.usefixtures("database_file")
+async def test_nothing_stored_is_nothing_to_say(tmp_path: Path) -> None:
     """Providers without a key aren't listed."""
-    assert database_file.exists()
     assert await _examined(tmp_path) == {}
 
 
@@ -43,9 +43,9 @@ async def test_current_key_needs_nothing(database: Database, tmp_path: Path) -> 
     assert all(one.healthy and one.advice == "nothing to do" for one in found.values())
 
 
-async def test_environments_key_needs_nothing(tmp_path: Path, database_file: Path) -> None:
+@pytest.mark.usefixtures("database_file")
+async def test_environments_key_needs_nothing(tmp_path: Path) -> None:
     """A key from the environment is listed, and where it comes from."""
-    assert database_file.exists()
     found = await _examined(tmp_path, LLM_DEEPSEEK_API_KEY=KEY)
     finding = found["credential", "deepseek"]
     assert (finding.state, finding.healthy) == ("usable, from env", True)
@@ -57,9 +57,7 @@ async def test_older_seed_asks_for_a_rotation(
 ) -> None:
     """What an older seed sealed works, and wants `keys rotate` before that seed goes."""
     await install(database, SEED, providers=["openai"])
-    found = await _examined(
-        tmp_path, AURORA_SECRET_KEY=OTHER_SEED, AURORA_SECRET_KEY_PREVIOUS=SEED
-    )
+    found = await _examined(tmp_path, AURORA_SECRET_KEY=OTHER_SEED, AURORA_SECRET_KEY_PREVIOUS=SEED)
     finding = _only(found.values(), kind)
     assert (finding.state, finding.healthy) == ("older seed", False)
     assert "aurorasoc keys rotate" in finding.advice

@@ -180,7 +180,7 @@ async def test_stream_that_was_dropped_gives_its_connection_back(vendor: VendorS
             del answer, request
         gc.collect()
         async with asyncio.timeout(5):
-            while transport._pool._requests:  # type: ignore[attr-defined]  # noqa: ASYNC110
+            while transport._pool._requests:  # noqa: ASYNC110
                 await asyncio.sleep(0.01)
 
 
@@ -203,13 +203,13 @@ async def test_streams_that_cannot_be_parsed_use_no_connection_up(
 @pytest.mark.parametrize("status", [302, 307])
 @pytest.mark.parametrize("provider", ADDRESSED)
 @pytest.mark.parametrize("stream", [False, True], ids=["whole", "streamed"])
-async def test_redirect_is_not_followed_from_an_admins_address(  # noqa: PLR0913 - a table
+async def test_redirect_is_not_followed_from_an_admins_address(
     tmp_path: Path,
     vendor: VendorServer,
     capture: CaptureServer,
     provider: str,
     status: int,
-    stream: bool,  # noqa: FBT001 - a row of the table
+    stream: bool,
 ) -> None:
     """A redirect to another origin ends the call; nothing is sent there."""
     model = _handle(tmp_path, provider, _base_url(provider, vendor.url))

@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final, Literal
+from typing import Any, Final, Literal, TypeVar
 
 import hvac
 import requests
@@ -33,6 +33,8 @@ WORKERS: Final = 4
 PREFIX: Final = "aurorasoc/llm-providers"
 
 VaultTrouble = Literal["sealed", "denied", "unreachable", "unauthenticated"]
+
+T = TypeVar("T")
 
 HTTP_SERVER_ERROR: Final = 500
 _STANDBY: Final = frozenset({412, 429, 472, 473})
@@ -82,8 +84,8 @@ class _Answer:
 
     @property
     def errors(self) -> str:
-        found = self.body.get("errors") or []
-        return " ".join(str(e) for e in found).lower()
+        found = self.body.get("errors")
+        return " ".join(str(e) for e in found).lower() if isinstance(found, list) else ""
 
 
 class VaultClient:
@@ -142,7 +144,7 @@ class VaultClient:
             _require_known_mount(answer)
             return 0
         _require(answer, wrote=False)
-        return int(answer.body["data"]["current_version"])
+        return _field(answer, int, "data", "current_version")
 
     async def write(self, name: str, fields: Mapping[str, str], *, cas: int) -> int:
         """Write a new version if the present one is `cas`. Give its number.
@@ -165,7 +167,7 @@ class VaultClient:
             detail = "The secret was changed in Vault meanwhile. Try again."
             raise VaultConflict(detail)
         _require(answer, wrote=True)
-        return int(answer.body["data"]["version"])
+        return _field(answer, int, "data", "version", wrote=True)
 
     async def delete(self, name: str) -> None:
         """Remove all versions and the metadata; no matter whether there were any.
@@ -257,7 +259,7 @@ class VaultClient:
                 detail = "Vault refuses the login. Check the role, its secret and its bindings."
                 raise VaultProblem(detail, "unauthenticated")
             _require(answer, wrote=False)
-            self._token = str(answer.body["auth"]["client_token"])
+            self._token = _field(answer, str, "auth", "client_token")
             self._logins += 1
 
     def _login_request(self) -> Callable[[hvac.Client], requests.Response]:
@@ -281,6 +283,8 @@ class VaultClient:
         if answer.status == requests.codes.ok:
             detail = "Vault's policy denies this path. docs/vault.md has the policy that is needed."
             raise VaultProblem(detail, "denied")
+        if answer.status != requests.codes.forbidden:
+            _require(answer, wrote=False)
         detail = "Vault doesn't accept the token any more. Give a valid VAULT_TOKEN."
         raise VaultProblem(detail, "unauthenticated")
 
@@ -299,10 +303,14 @@ def _answer_of(response: requests.Response) -> _Answer:
 
 
 def _require(answer: _Answer, *, wrote: bool) -> None:
-    """Refuse whatever isn't a plain success, by name."""
+    """Refuse whatever isn't a plain success, by name.
+
+    A 503 is Vault's own word that it did nothing only if it says so as Vault does: proxies answer
+    503 too, also when they lost the connection after the request had gone through.
+    """
     if answer.status in _OK:
         return
-    if answer.status == requests.codes.service_unavailable:
+    if answer.status == requests.codes.service_unavailable and (answer.errors or not wrote):
         detail = "Vault is sealed, or in maintenance. Unseal it."
         raise VaultProblem(detail, "sealed")
     if answer.status == requests.codes.not_implemented:
@@ -323,19 +331,38 @@ def _require_known_mount(answer: _Answer) -> None:
     if answer.errors:
         detail = "Vault has no KV version 2 engine there. Check VAULT_KV_MOUNT."
         raise VaultProblem(detail, "denied")
-    if answer.body.keys() == set() or "errors" in answer.body or "data" in answer.body:
+    if isinstance(answer.body.get("errors"), list) or isinstance(answer.body.get("data"), dict):
         return
     detail = "What answers at VAULT_ADDR doesn't answer as Vault does (status 404)."
     raise VaultProblem(detail, "unreachable")
 
 
-def _secret(answer: _Answer) -> VaultSecret | None:
-    outer = answer.body["data"]
-    if outer.get("data") is None:  # soft-deleted or destroyed
-        return None
-    fields = {str(k): SecretStr(str(v)) for k, v in outer["data"].items()}
-    metadata = outer["metadata"]
-    return VaultSecret(int(metadata["version"]), str(metadata["created_time"]), fields)
+def _secret(answer: _Answer) -> VaultSecret:
+    fields = _field(answer, dict, "data", "data")
+    return VaultSecret(
+        version=_field(answer, int, "data", "metadata", "version"),
+        created=_field(answer, str, "data", "metadata", "created_time"),
+        fields={str(name): SecretStr(str(value)) for name, value in fields.items()},
+    )
+
+
+def _field(answer: _Answer, kind: type[T], *path: str, wrote: bool = False) -> T:
+    """Give what stands in a success; a body of another shape is no answer of Vault's.
+
+    Raises:
+        VaultUndecided: It answers a write.
+        VaultProblem: It answers anything else.
+    """
+    found: Any = answer.body
+    for name in path:
+        found = found.get(name) if isinstance(found, dict) else None
+    if isinstance(found, kind):
+        return found
+    if wrote:
+        detail = "What answered the write isn't Vault: it may or may not have happened."
+        raise VaultUndecided(detail)
+    detail = "What answers at VAULT_ADDR doesn't answer as Vault does."
+    raise VaultProblem(detail, "unreachable")
 
 
 def _refused(error: BaseException) -> bool:
@@ -345,4 +372,13 @@ def _refused(error: BaseException) -> bool:
 
 
 def _service_account_token(file: Path) -> str:
-    return file.read_text(encoding="ascii").strip()
+    """Read the pod's own token.
+
+    Raises:
+        VaultProblem: There is none.
+    """
+    try:
+        return file.read_text(encoding="ascii").strip()
+    except (OSError, UnicodeDecodeError):
+        detail = "The pod has no service account token. Check VAULT_K8S_TOKEN_FILE."
+        raise VaultProblem(detail, "unauthenticated") from None

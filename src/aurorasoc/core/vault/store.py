@@ -133,7 +133,7 @@ class VaultSecretStore:
             self._failed(problem)
             raise
         self._answered()
-        if secret is not None and "api_key" in secret.fields:
+        if secret is not None and secret.fields.get("api_key"):
             pin = (secret.version, operation_id_of(provider, secret))
             self._hold(provider, pin, secret.fields["api_key"])
             return secret
