@@ -159,5 +159,6 @@ async def use(provider: str, runtime: Runtime) -> None:
 
 
 def asked(server: VendorServer) -> list[str]:
-    """Name the models that a server was asked for, in order; Gemini's stand in its path."""
-    return [exchange.body.get("model", exchange.path) for exchange in server.requests]
+    """Name the models that a server was asked to answer, in order; Gemini's stand in the path."""
+    posts = (exchange for exchange in server.requests if exchange.method == "POST")
+    return [exchange.body.get("model", exchange.path) for exchange in posts]

@@ -59,7 +59,7 @@ def answers(url: str) -> bool:
 class ChildProcess:
     """A process started by `with`, ready inside the block, and gone with its group after it."""
 
-    def __init__(  # noqa: PLR0913 - the five things that make a process, and its deadline
+    def __init__(
         self,
         argv: Sequence[str | Path],
         *,

@@ -28,8 +28,10 @@ ORIGINS: Final = {
 
 Dump = dict[str, list[tuple[Any, ...]]]
 
-CHANGED_BY_ROTATION: Final = {"llm_provider_credentials": {"token", "key_id"}}
-CHANGED_BY_ROTATION |= {"user_audit_keys": {"token"}}
+CHANGED_BY_ROTATION: Final = {
+    "llm_provider_credentials": {"token", "key_id"},
+    "user_audit_keys": {"token"},
+}
 
 
 def ring(*seeds: str) -> Keyring:

@@ -16,6 +16,7 @@ from aurorasoc.api.routers import audit as audit_routes
 from aurorasoc.api.routers import chat, health, history, llm_providers
 from aurorasoc.config.settings import Settings, load_settings
 from aurorasoc.core.audit import AuditSink
+from aurorasoc.core.logs import quieten_libraries
 from aurorasoc.llm.warm_up import warm_up
 from aurorasoc.runtime import open_runtime
 
@@ -77,7 +78,12 @@ def include_routers(
 
 @asynccontextmanager
 async def _running(settings: Settings | None, audit: AuditSink | None) -> AsyncIterator[None]:
-    """Open the runtime, and warm up once the API is ready."""
+    """Open the runtime, and warm up once the API is ready.
+
+    From the first request on no library logs what it is handed: at DEBUG `aiosqlite` writes
+    every parameter, and `httpcore` every header.
+    """
+    quieten_libraries()
     async with open_runtime(settings, audit=audit, wait_for_keys=False):
         warming = asyncio.create_task(warm_up(), name="aurorasoc-warm-up")
         try:

@@ -7,6 +7,7 @@ app-level handlers or middleware (docs/decisions/027).
 from __future__ import annotations
 
 from collections.abc import Callable, Coroutine
+from http.client import responses
 from typing import Any, Final
 
 from fastapi import Request, Response
@@ -26,6 +27,9 @@ from aurorasoc.errors import (
 )
 
 MEDIA_TYPE: Final = "application/problem+json"
+
+_UNREADABLE: Final = "There was an error parsing the body"
+"""FastAPI's words for a body that is no text, or nested too deeply: its status is a bare 400."""
 
 log = get_logger("aurorasoc.api")
 
@@ -82,7 +86,7 @@ class ProblemRoute(APIRoute):
                 return http_response(error)
             except Exception as error:  # noqa: BLE001 - nothing of it may reach the user
                 failure = type(error).__name__
-            log.error("unexpected error", error=failure, path=request.url.path)
+            log.error("unexpected error", error=failure, method=request.method, route=self.path)
             return problem_response(
                 AuroraError("Something failed that shouldn't have. The log names it.")
             )
@@ -126,13 +130,17 @@ def invalid_response(error: RequestValidationError) -> ProblemResponse:
 
 
 def http_response(error: HTTPException) -> ProblemResponse:
-    """Answer with what the framework itself refused: no such path, no such method."""
+    """Answer with what the framework, or a host's dependency, refused in its own way."""
+    if error.detail == _UNREADABLE:
+        return problem_response(InvalidInput("The body isn't JSON in UTF-8."))
+    title = responses.get(error.status_code, "Refused")
+    detail: object = error.detail  # FastAPI's own HTTPException takes anything
     document = {
         "type": "about:blank",
-        "title": error.detail,
+        "title": title,
         "status": error.status_code,
         "code": f"http_{error.status_code}",
-        "detail": error.detail,
+        "detail": detail if isinstance(detail, str) else title,
     }
     return ProblemResponse(document, status_code=error.status_code, headers=error.headers)
 

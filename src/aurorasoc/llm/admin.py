@@ -23,7 +23,7 @@ from aurorasoc.granite.backend_resolution import (
 from aurorasoc.granite.base_url import normalise_base_url, origin_of
 from aurorasoc.granite.catalog import CATALOG, spec_of
 from aurorasoc.granite.sensitivity import why_not_local
-from aurorasoc.llm import edits
+from aurorasoc.llm import adapter, edits
 from aurorasoc.llm.adoption import Adoption
 from aurorasoc.llm.binding import Binding
 from aurorasoc.llm.change import Change
@@ -144,18 +144,15 @@ class Admin:
             NoModelConfigured, ProviderNotReady: There is nothing to send.
             AuditUnavailable, DatabaseUnavailable: It can't be audited; nothing was sent.
         """
-        provider = spec_of(name).provider
-        return await self._test(provider, role, self.adoption.snapshot, actor)
-
-    async def _test(
-        self, provider: ServingBackend, role: Role, snapshot: Snapshot, actor: str
-    ) -> ProbeResult:
-        from aurorasoc.llm import adapter  # noqa: PLC0415 - its libraries cost seconds
-
+        provider, snapshot = spec_of(name).provider, self.adoption.snapshot
         model_reference(snapshot, provider, role)  # refuse before seconds go into imports
         await adapter.load()
         binding = self.pool.of_provider(provider, role, snapshot)
-        asked = {"role": role, "model": binding.reference.model, "origin": binding.reference.origin}
+        return await self._test(binding, snapshot, actor)
+
+    async def _test(self, binding: Binding, snapshot: Snapshot, actor: str) -> ProbeResult:
+        provider, reference = binding.reference.provider, binding.reference
+        asked = {"role": binding.role, "model": reference.model, "origin": reference.origin}
         await self.record(AuditEvent(actor, "llm.test.started", provider.value, asked))
         result = await probe(binding, self._wrong_key(binding, snapshot))
         outcome = {key: value for key, value in asdict(result).items() if key != "provider"}
@@ -163,10 +160,16 @@ class Admin:
         return result
 
     async def _verify(self, change: Change, actor: str, if_match: int | None) -> int:
-        """Test what a change would lead to. Give the revision that this holds for."""
+        """Test what a change would lead to. Give the revision that this holds for.
+
+        How it ends says nothing of what is in force, and isn't told there.
+        """
         planned = await self.changer.preview(change, if_match=if_match)
-        provider = ServingBackend(change.target)
-        result = await self._test(provider, "specialist", planned.candidate, actor)
+        candidate = planned.candidate
+        reference = model_reference(candidate, ServingBackend(change.target), "specialist")
+        await adapter.load()
+        binding = self.pool.of_reference(reference, candidate)
+        result = await self._test(binding, candidate, actor)
         if not result.ok:
             raise error_of(result)
         return planned.based_on

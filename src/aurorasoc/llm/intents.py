@@ -23,7 +23,12 @@ from aurorasoc.core.secret_store import Stamp, last4_of
 from aurorasoc.core.tables import CredentialRow, KeyIntentRow
 from aurorasoc.core.vault.client import VaultConflict, VaultProblem, VaultSecret, VaultUndecided
 from aurorasoc.core.vault.store import VaultSecretStore, operation_id_of
-from aurorasoc.errors import ChangeInProgress, OutcomeUnknown
+from aurorasoc.errors import (
+    AuditUnavailable,
+    ChangeInProgress,
+    DatabaseUnavailable,
+    OutcomeUnknown,
+)
 from aurorasoc.llm.adoption import Adoption, Stored
 from aurorasoc.llm.change import KeyEdit, Plan, SetKey
 from aurorasoc.llm.journal import Deed, Journal
@@ -78,7 +83,8 @@ class KeyIntents:
     async def begin(self, session: AsyncSession, deed: Deed, planned: Plan) -> Intent | None:
         """Write and audit the intent of a change that touches a key; None for any other.
 
-        Repeating the same key takes up the intent that is open, and settles it.
+        Repeating the same key, or the same removal, takes up the intent that is open, and settles
+        it; what waits for the key in it must not be another configuration.
 
         Raises:
             ChangeInProgress: Another change of the provider's key isn't settled yet.
@@ -87,11 +93,11 @@ class KeyIntents:
         found = await session.get(KeyIntentRow, key.provider.value if key else deed.target)
         if found is not None:
             intent = _intent(found)
-            if isinstance(key, SetKey) and self._is_same(intent, key):
+            if key is not None and self._is_same(intent, self._new(deed, planned, key)):
                 return replace(intent, taken_up=True)
             detail = (
-                f"A change of {intent.provider}'s key isn't settled yet. Repeat it with the same "
-                "key, or wait a few seconds."
+                f"A change of {intent.provider}'s key isn't settled yet. Repeat it as it was, or "
+                "wait a few seconds."
             )
             raise ChangeInProgress(detail)
         if key is None:
@@ -107,7 +113,9 @@ class KeyIntents:
 
         Raises:
             SecretStoreUnavailable: It was not written; the intent is withdrawn.
-            OutcomeUnknown: It may have been written; the intent stays open until that is known.
+            OutcomeUnknown: It may have been written, or was, and the database doesn't take it up;
+                the intent stays open until that is known. Or it came so late that another process
+                withdrew the intent: what was written is adopted like an operator's.
         """
         try:
             if isinstance(key, SetKey):
@@ -120,25 +128,37 @@ class KeyIntents:
         except VaultProblem as problem:
             refused = problem
         else:
-            return await self.activate(intent, version)
+            return await self._finish(intent, version)
         if refused is None or intent.taken_up:
-            detail = (
-                "Vault's answer was lost: the change may or may not have happened. It is settled "
-                "as soon as Vault answers; repeating it with the same key is safe."
-            )
-            raise OutcomeUnknown(detail, operation_id=intent.operation_id)
+            raise _unknown(intent)
         await self.abandon(intent, refused.trouble)
         raise refused
 
+    async def _finish(self, intent: Intent, version: int | None) -> Snapshot:
+        """Activate what the store has done.
+
+        Raises:
+            OutcomeUnknown: The database doesn't take it up now, or someone withdrew the intent.
+        """
+        try:
+            settled = await self.activate(intent, version)
+        except (DatabaseUnavailable, AuditUnavailable):
+            settled = None
+        if settled is None or not _stands(intent, settled):
+            raise _unknown(intent)
+        return settled.snapshot
+
     async def settle(self, intent: Intent) -> None:
         """Bring an intent that a crash or a lost answer left open to its end, forward.
+
+        A removal leaves alone what was written after it began: that is somebody else's.
 
         Raises:
             VaultProblem, VaultUndecided: It still can't be told.
         """
         secret = await self.store.newest(intent.provider)
         if intent.kind == DELETE:
-            if secret is not None:
+            if secret is None or await self._is_pinned(intent, secret):
                 await self.store.remove(intent.provider)
             await self.activate(intent, None)
         elif secret is not None and _wrote(intent, secret):
@@ -146,7 +166,7 @@ class KeyIntents:
         else:
             await self.abandon(intent, "not written")
 
-    async def activate(self, intent: Intent, version: int | None) -> Snapshot:
+    async def activate(self, intent: Intent, version: int | None) -> Stored:
         """Pin the version, activate what waited for it, and audit, in one transaction."""
         async with self.database.transaction() as session:
             row = await session.get(KeyIntentRow, intent.provider.value)
@@ -156,7 +176,7 @@ class KeyIntents:
                 settled = await self._activate(session, intent, version)
                 await session.delete(row)
         self.adoption.swap(settled.snapshot)
-        return settled.snapshot
+        return settled
 
     async def abandon(self, intent: Intent, why: str) -> None:
         """Withdraw an intent that came to nothing, and say so in the audit log."""
@@ -214,9 +234,15 @@ class KeyIntents:
             begun_us=self.journal.clock(),
         )
 
-    def _is_same(self, intent: Intent, key: SetKey) -> bool:
-        mine = (SET, key.origin, self.adoption.tag_of(key.api_key))
-        return (intent.kind, intent.origin, intent.tag) == mine
+    def _is_same(self, intent: Intent, repeated: Intent) -> bool:
+        waits = repeated.activation in {None, intent.activation}
+        mine = (repeated.kind, repeated.origin, repeated.tag)
+        return waits and (intent.kind, intent.origin, intent.tag) == mine
+
+    async def _is_pinned(self, intent: Intent, secret: VaultSecret) -> bool:
+        async with self.database.reading() as session:
+            row = await session.get(CredentialRow, intent.provider.value)
+        return row is not None and row.operation_id == operation_id_of(intent.provider, secret)
 
 
 def _intent(row: KeyIntentRow) -> Intent:
@@ -251,6 +277,22 @@ def _pin(intent: Intent, version: int, at_us: int) -> CredentialRow:
         set_by=intent.actor,
         set_us=at_us,
     )
+
+
+def _stands(intent: Intent, settled: Stored) -> bool:
+    """Whether the intent's own end is what the database shows."""
+    row = settled.rows.get(intent.provider.value)
+    if intent.kind == DELETE:
+        return row is None
+    return row is not None and row.operation_id == intent.operation_id
+
+
+def _unknown(intent: Intent) -> OutcomeUnknown:
+    detail = (
+        "The change may or may not have happened: an answer was lost on the way. It is settled as "
+        "soon as Vault and the database answer; repeating it as it was is safe."
+    )
+    return OutcomeUnknown(detail, operation_id=intent.operation_id)
 
 
 def _wrote(intent: Intent, secret: VaultSecret) -> bool:

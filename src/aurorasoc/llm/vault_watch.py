@@ -10,14 +10,16 @@ import random
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from datetime import datetime
 from typing import Final
 
+from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from aurorasoc.config.vocabulary import ServingBackend
 from aurorasoc.core.logs import get_logger
 from aurorasoc.core.secret_store import last4_of
-from aurorasoc.core.tables import CredentialRow, KeyIntentRow
+from aurorasoc.core.tables import CredentialRow, KeyIntentRow, RevisionRow
 from aurorasoc.core.vault.client import VaultSecret
 from aurorasoc.core.vault.store import VaultSecretStore, operation_id_of
 from aurorasoc.errors import AuroraError, InvalidInput
@@ -28,6 +30,9 @@ from aurorasoc.llm.journal import Deed
 
 GRACE_US: Final = 15_000_000
 """How long whoever began an intent may take for it; later it is settled by anyone."""
+
+LAG_US: Final = 5_000_000
+"""How long a standby may not know yet of what was changed."""
 
 SETTLE_SECONDS: Final = 3.0
 JITTER: Final = 0.2
@@ -45,6 +50,7 @@ class VaultWatch:
     intents: KeyIntents
     poll_interval: float
     grace_us: int = GRACE_US
+    lag_us: int = LAG_US
 
     async def run(self) -> None:
         """Watch until cancelled."""
@@ -56,11 +62,13 @@ class VaultWatch:
         """Settle intents whose process is late or gone, and look again for keys still lacking."""
         async with self.intents.database.reading() as session:
             intents = await open_intents(session)
-        for intent in intents:
-            if self.intents.journal.clock() - intent.begun_us > self.grace_us:
-                await self.intents.settle(intent)
-        if self.store.in_trouble or self._lacks_keys():
-            await self.intents.adoption.adopt()
+        try:
+            for intent in intents:
+                if self.intents.journal.clock() - intent.begun_us > self.grace_us:
+                    await self.intents.settle(intent)
+        finally:
+            if self.store.in_trouble or self._lacks_keys():
+                await self.intents.adoption.adopt()
 
     async def poll(self) -> None:
         """Compare every pin with what Vault holds now."""
@@ -83,13 +91,28 @@ class VaultWatch:
         secret = await self.store.newest(provider)
         async with self.intents.database.reading() as session:
             row = await session.get(CredentialRow, provider.value)
-            seen = _pin_of(row)
+            seen, changed_us = _pin_of(row), await _changed_us(session, provider)
         if seen == _found(provider, secret) or (row is not None and row.vault_version is None):
+            return
+        if self._may_lag(row, secret, changed_us):
             return
         async with self.intents.database.transaction() as session:
             if await self._is_still(session, provider, seen):
                 await self._take_over(session, provider, secret)
         await self.intents.adoption.adopt()
+
+    def _may_lag(
+        self, row: CredentialRow | None, secret: VaultSecret | None, changed_us: int
+    ) -> bool:
+        """Whether a standby that doesn't know of the last change yet would answer so.
+
+        That a secret is gone, or is there without a pin, is believed once every standby must know
+        of what was changed here. A version before the pinned one, and older, is never adopted.
+        """
+        if row is None or secret is None:
+            return self.intents.journal.clock() - changed_us < self.lag_us
+        earlier = secret.version <= (row.vault_version or 0)
+        return earlier and _us_of(secret.created) < row.set_us
 
     async def _is_still(
         self, session: AsyncSession, provider: ServingBackend, seen: tuple[int, str] | None
@@ -109,7 +132,7 @@ class VaultWatch:
             await session.delete(row)
             self.store.forget(provider)
         else:
-            await session.merge(_pinned(provider, secret, self.intents.journal.clock()))
+            await session.merge(_pinned(provider, secret))
         told = {"deleted": secret is None, "vault_version": secret.version if secret else None}
         deed = Deed(CHANGED_IN_VAULT, provider.value, OPERATOR)
         await self.intents.journal.write(session, deed, runtime, told, changed=True)
@@ -125,6 +148,12 @@ async def _every(seconds: float, work: Callable[[], Awaitable[None]]) -> None:
         await asyncio.sleep(seconds * random.uniform(1 - JITTER, 1 + JITTER))  # noqa: S311 - jitter
 
 
+async def _changed_us(session: AsyncSession, provider: ServingBackend) -> int:
+    """Give when a provider was last changed here; 0: never."""
+    last = select(func.max(RevisionRow.at_us)).where(RevisionRow.target == provider.value)
+    return await session.scalar(last) or 0
+
+
 def _pin_of(row: CredentialRow | None) -> tuple[int, str] | None:
     if row is None or row.vault_version is None:
         return None
@@ -135,7 +164,12 @@ def _found(provider: ServingBackend, secret: VaultSecret | None) -> tuple[int, s
     return None if secret is None else (secret.version, operation_id_of(provider, secret))
 
 
-def _pinned(provider: ServingBackend, secret: VaultSecret, at_us: int) -> CredentialRow:
+def _us_of(created: str) -> int:
+    """Read Vault's own time; RFC 3339 with up to nine digits of a second."""
+    return round(datetime.fromisoformat(created).timestamp() * 1e6)
+
+
+def _pinned(provider: ServingBackend, secret: VaultSecret) -> CredentialRow:
     """Pin what an operator wrote; without an origin it belongs to the catalog's default."""
     return CredentialRow(
         provider=provider.value,
@@ -146,7 +180,7 @@ def _pinned(provider: ServingBackend, secret: VaultSecret, at_us: int) -> Creden
         vault_version=secret.version,
         operation_id=operation_id_of(provider, secret),
         set_by=OPERATOR,
-        set_us=at_us,
+        set_us=_us_of(secret.created),
     )
 
 

@@ -53,7 +53,7 @@ async def warm_up(delay: float = DELAY_SECONDS) -> None:
     await asyncio.sleep(delay)
     began = now_us()
     await adapter.load()
-    if "http" not in proxies() or proxy_bypass("127.0.0.1"):
+    if not {"http", "all"} & proxies().keys() or proxy_bypass("127.0.0.1"):
         server = await asyncio.start_server(_answer, "127.0.0.1", 0)
         async with server:
             await _call(server.sockets[0].getsockname()[1])

@@ -7,8 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+import httpx
 import pytest
 
+from aurorasoc.api.app import create_app
 from aurorasoc.config.settings import load_settings
 from aurorasoc.core.migrations import migrate
 from aurorasoc.llm import adapter
@@ -18,7 +20,7 @@ from tests.unit.live import libraries
 from tests.world.certificates import CertificateAuthority
 from tests.world.connect_proxy import ConnectProxy
 from tests.world.fixtures import VENDOR_KEYS
-from tests.world.service import service_env
+from tests.world.service import API, SEED, SESSION_SECRET, bearer, token
 from tests.world.vendor import Exchange, VendorServer
 
 __all__ = ["libraries"]  # pytest finds it here
@@ -129,9 +131,20 @@ async def runtime(
     """Open the runtime, as an agent's process does, on a database of its own."""
     del wire
     shutil.copy(empty_database, tmp_path / "aurorasoc.db")
-    secrets = ("AURORA_STATE_DIR", "JWT_SECRET_KEY", "AURORA_SECRET_KEY")
-    for name, value in service_env(tmp_path).items():
-        if name in secrets:
-            monkeypatch.setenv(name, value)
+    monkeypatch.setenv("AURORA_STATE_DIR", str(tmp_path))
+    monkeypatch.setenv("AURORA_SECRET_KEY", SEED)
+    monkeypatch.setenv("JWT_SECRET_KEY", SESSION_SECRET)
     async with open_runtime(load_settings()) as opened:
         yield opened
+
+
+@pytest.fixture
+async def api(runtime: Runtime) -> AsyncIterator[httpx.AsyncClient]:
+    """Give an admin's client of the API in this process, below `/api/v1`."""
+    app = create_app(runtime.settings)
+    async with httpx.AsyncClient(
+        transport=httpx.ASGITransport(app),
+        base_url=f"http://127.0.0.1{API}",
+        headers=bearer(token()),
+    ) as client:
+        yield client

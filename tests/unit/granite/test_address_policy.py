@@ -56,7 +56,7 @@ NEVER: Final = (
     "100.100.100.200",
     "168.63.129.16",
     "192.0.0.192",
-    "0.0.0.0",
+    "0.0.0.0",  # noqa: S104 - an address to refuse
     "0.1.2.3",
     "224.0.0.1",
     "239.255.255.255",
@@ -113,9 +113,9 @@ AMBIGUOUS: Final = (
     "http://127.0.0.1%00.example",
     "http://127.0.0.1#.openai.com",
     "http://127.0.0.1?.openai.com",
-    "http://127。0。0。1",
-    "http://１２７.0.0.1",
-    "http://⑫7.0.0.1",
+    "http://127\u30020\u30020\u30021",
+    "http://\uff11\uff12\uff17.0.0.1",
+    "http://\u246b7.0.0.1",
     "http://loc\u00adalhost",
     "http://localhost\u200b",
     "http://127.0.0.1/\tv1",
@@ -244,7 +244,7 @@ async def test_verifying_first_calls_nobody_whose_address_is_refused(
 
 
 async def test_local_provider_is_refused_what_is_never_allowed(platform: Platform) -> None:
-    """vLLM may be inside, and still not lead to a metadata service."""
+    """VLLM may be inside, and still not lead to a metadata service."""
     before = await platform.seen()
     for host in NEVER:
         body = {"provider": "vllm", "base_url": f"http://{host}/v1"}
@@ -255,7 +255,7 @@ async def test_local_provider_is_refused_what_is_never_allowed(platform: Platfor
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "10.0.0.1", "[fd12::1]"])
 async def test_local_provider_may_be_inside(platform: Platform, host: str) -> None:
-    """vLLM's place is on loopback and private addresses."""
+    """VLLM's place is on loopback and private addresses."""
     body = {"provider": "vllm", "base_url": f"http://{host}:8000/v1"}
     assert (await platform.client.put(CONFIG, json=body)).status_code == 200
 
@@ -273,7 +273,9 @@ def test_public_address_passes(address: str) -> None:
     assert AddressPolicy().refusal("api.example", [address]) is None
 
 
-@pytest.mark.parametrize("policy", [AddressPolicy(), AddressPolicy(only=(ip_network("8.0.0.0/8"),))])
+@pytest.mark.parametrize(
+    "policy", [AddressPolicy(), AddressPolicy(only=(ip_network("8.0.0.0/8"),))]
+)
 def test_worst_of_several_addresses_decides(policy: AddressPolicy) -> None:
     """A name that leads to a public and to a private address is refused as a whole."""
     assert policy.refusal("two.example", ["8.8.8.8"]) is None

@@ -62,6 +62,12 @@ FAILURES: Final[dict[str, tuple[Fault, type[ModelCallError]]]] = {
 }
 
 
+@pytest.fixture
+def boot(world: World, tmp_path: Path) -> Settings:
+    """Give settings with every key."""
+    return settings(tmp_path, **world.variables(LLM_BACKEND="deepseek"))
+
+
 @pytest.fixture(autouse=True)
 def _models(world: World) -> Iterator[None]:
     """Tell each vendor which models it knows, for one test."""

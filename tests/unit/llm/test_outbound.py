@@ -204,6 +204,7 @@ async def test_streams_that_cannot_be_parsed_use_no_connection_up(
 @pytest.mark.parametrize("provider", ADDRESSED)
 @pytest.mark.parametrize("stream", [False, True], ids=["whole", "streamed"])
 async def test_redirect_is_not_followed_from_an_admins_address(
+    *,
     tmp_path: Path,
     vendor: VendorServer,
     capture: CaptureServer,
@@ -250,11 +251,12 @@ async def test_connection_that_no_proxy_makes_is_judged_beside_one(
 @pytest.mark.parametrize("provider", ADDRESSED)
 @pytest.mark.parametrize("by_admin", [True, False], ids=["an admin's", "the environment's"])
 async def test_environment_turns_no_verification_off(
+    *,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     vendor: VendorServer,
     provider: str,
-    by_admin: bool,  # noqa: FBT001 - a row of the table
+    by_admin: bool,
 ) -> None:
     """A certificate that isn't trusted is refused, whatever litellm's variables say."""
     monkeypatch.setenv("SSL_VERIFY", "False")

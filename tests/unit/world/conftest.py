@@ -26,7 +26,7 @@ class BeeAI:
         """Talk to a running `beeai_child.py`."""
         self._process = process
 
-    def call(self, name: str, mode: str = "chat", **case: Any) -> dict[str, Any]:  # noqa: ANN401
+    def call(self, name: str, mode: str = "chat", **case: Any) -> dict[str, Any]:
         """Make one call of model `name`; `options` build the model, `run` goes to `run()`."""
         assert self._process.stdin is not None
         assert self._process.stdout is not None

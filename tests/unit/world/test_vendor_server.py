@@ -38,7 +38,7 @@ def chat(
     client: httpx.Client,
     key: str = "sk-openai",
     model: str = "gpt-4o",
-    **more: Any,  # noqa: ANN401 - any field of the API
+    **more: Any,
 ) -> httpx.Response:
     """Post a chat completion."""
     body = {"model": model, "messages": [{"role": "user", "content": "ping"}], **more}
@@ -81,7 +81,7 @@ def test_rotated_key_is_in_force_at_once(client: httpx.Client, vendor: VendorSer
         ("generativelanguage.googleapis.com", "/v1beta/models", {"x-goog-api-key": "{}"}, 400),
     ],
 )
-def test_real_host_names_ask_for_that_vendors_key(  # noqa: PLR0913 - a row and three fixtures
+def test_real_host_names_ask_for_that_vendors_key(
     vendor: VendorServer,
     ca: CertificateAuthority,
     *,

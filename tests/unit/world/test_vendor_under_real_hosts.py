@@ -38,7 +38,7 @@ def ask(
     beeai: "BeeAI",
     provider: str,
     mode: str = "chat",
-    **case: Any,  # noqa: ANN401 - JSON
+    **case: Any,
 ) -> dict[str, Any]:
     """Ask a hosted provider with its valid key."""
     options = {"api_key": VENDOR_KEYS[provider]} | case.pop("options", {})
@@ -147,7 +147,7 @@ def test_wrong_key_is_refused_as_each_vendor_does(
         ("openai", Refusal.OVERLOADED, "ServiceUnavailableError", 503),
     ],
 )
-def test_refusals_reach_the_caller_as_litellm_maps_them(  # noqa: PLR0913 - a row
+def test_refusals_reach_the_caller_as_litellm_maps_them(
     beeai: "BeeAI",
     world_vendor: "VendorServer",
     *,

@@ -28,7 +28,7 @@ class VendorServer(LoopbackServer):
     taken for the vendor whose key or model it names, else for the first that is played.
     """
 
-    def __init__(  # noqa: PLR0913 - a server is described, not computed
+    def __init__(
         self,
         keys: Mapping[str, str] | None = None,
         models: Mapping[str, Sequence[str]] | None = None,

@@ -67,8 +67,15 @@ class ChatAnswer(BaseModel):
 _PROBLEMS = documented(401, 403, 409, 422, 502, 503, 504)
 _STREAM: dict[str, Any] = {
     "text/event-stream": {
-        "schema": {"type": "string"},
-        "example": 'event: delta\ndata: {"content": "A SOC"}\n\nevent: done\ndata: {…}\n\n',
+        "schema": {  # of each event: OpenAPI before 3.2 has no other way to say so
+            "type": "object",
+            "required": ["event", "data"],
+            "properties": {
+                "event": {"enum": ["delta", "done", "error"]},
+                "data": {"type": "string", "contentMediaType": "application/json"},
+            },
+        },
+        "example": {"event": "delta", "data": '{"content": "A SOC"}'},
     }
 }
 
