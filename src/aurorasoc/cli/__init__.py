@@ -6,7 +6,7 @@ import sys
 
 import typer
 
-from aurorasoc.cli import audit, demo, dev, keys, local_model, providers, serve, token
+from aurorasoc.cli import agent, audit, demo, dev, keys, local_model, providers, serve, token
 from aurorasoc.errors import AuroraError, ModelCallError
 
 app = typer.Typer(
@@ -21,6 +21,7 @@ app.command("demo")(demo.demo)
 app.command("dev")(dev.dev)
 app.command("serve")(serve.serve)
 app.command("migrate")(serve.migrate)
+app.add_typer(agent.app, name="agent")
 app.add_typer(token.app, name="token")
 app.add_typer(providers.app, name="providers")
 app.add_typer(providers.keys, name="key")

@@ -1,0 +1,1 @@
+"""An agent as a server of the Agent2Agent protocol (https://a2a-protocol.org)."""

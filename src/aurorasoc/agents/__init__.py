@@ -1,0 +1,1 @@
+"""The SOC's agents: who they are, and the only way to make one."""

@@ -1,0 +1,59 @@
+"""The only way to make an agent."""
+
+from __future__ import annotations
+
+from aurorasoc.agents.registry import definition_of
+from aurorasoc.agents.soc_agent import SocAgent
+from aurorasoc.core.logs import get_logger
+from aurorasoc.errors import DatabaseUnavailable
+from aurorasoc.llm.pool import parse_tlp
+from aurorasoc.runtime import Runtime
+
+log = get_logger("aurorasoc.agents")
+
+
+class AgentFactory:
+    """Makes agents on the models of a runtime.
+
+    Args:
+        runtime: An open one.
+    """
+
+    def __init__(self, runtime: Runtime) -> None:
+        self._runtime = runtime
+
+    async def build(self, name: str, *, tlp: str | None = None) -> SocAgent:
+        """Make an agent on the newest configuration.
+
+        Args:
+            name: One of the registry's.
+            tlp: TLP 2.0 label of the data that it will be given, CLEAR to RED; None is unlabelled.
+
+        Returns:
+            An agent with a live handle: it follows every switch, each of its runs is pinned.
+
+        Raises:
+            NotFound: There is no such agent; the message names those that are.
+            InvalidInput: There is no such label.
+            BackendUnavailable: A local backend is needed and none answers; both addresses are in
+                the message.
+            NoModelConfigured: The backend in force has no model.
+            ProviderNotReady: The provider in force can't take calls.
+            TlpRefused: The label forbids every backend at hand.
+            DatabaseUnavailable: No configuration was ever read.
+        """
+        definition = definition_of(name)
+        await self._adopt_newer()
+        await self._runtime.pool.prepare(tlp)
+        self._runtime.pool.current(definition.role, parse_tlp(tlp))  # raises if there is no model
+        return SocAgent(definition, self._runtime.pool.handles[definition.role, tlp])
+
+    async def _adopt_newer(self) -> None:
+        """Adopt a newer revision; while the database is away, what is in force stays."""
+        adoption = self._runtime.adoption
+        try:
+            await adoption.follow()
+        except DatabaseUnavailable:
+            if not adoption.ready:
+                raise
+            log.warning("built on the configuration in force: the database doesn't answer")

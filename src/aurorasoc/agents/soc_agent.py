@@ -1,0 +1,132 @@
+"""A SOC agent: instructions and a chat model, as a BeeAI agent.
+
+It asks its model once for each run. No tool calls are needed for that, so it works with every
+provider and with small models (docs/decisions/031).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Unpack
+
+from beeai_framework.agents import AgentMeta, AgentOptions, AgentOutput, BaseAgent
+from beeai_framework.backend.message import (
+    AnyMessage,
+    AssistantMessage,
+    MessageTextContent,
+    SystemMessage,
+    UserMessage,
+)
+from beeai_framework.context import Run, RunContext
+from beeai_framework.emitter import Emitter
+from beeai_framework.errors import FrameworkError
+from beeai_framework.memory import BaseMemory, UnconstrainedMemory
+
+from aurorasoc.agents.registry import AgentDefinition
+from aurorasoc.errors import AuroraError, InvalidInput
+from aurorasoc.llm.handle import LiveChatModel
+
+
+class SocAgent(BaseAgent[AgentOutput]):
+    """Made by `AgentFactory` only.
+
+    Args:
+        definition: Who it is.
+        llm: A live handle: each run goes to the model in force when it begins.
+        memory: What was said before; None is nothing.
+    """
+
+    def __init__(
+        self, definition: AgentDefinition, llm: LiveChatModel, memory: BaseMemory | None = None
+    ) -> None:
+        super().__init__()
+        self.definition = definition
+        self.llm = llm
+        self._memory = memory or UnconstrainedMemory()
+
+    def run(
+        self, asked: str | list[AnyMessage], /, **kwargs: Unpack[AgentOptions]
+    ) -> Run[AgentOutput]:
+        """Answer a text or messages, knowing what was said before; remember both.
+
+        Raises:
+            AuroraError: When awaited: what the handle raises, not wrapped in BeeAI's errors.
+            InvalidInput: When awaited: a message holds something other than text.
+        """
+        new = [UserMessage(asked)] if isinstance(asked, str) else asked
+
+        async def answer(_: RunContext) -> AgentOutput:
+            return await self._answer(new)
+
+        signal = kwargs.get("signal")
+        run = RunContext.enter(self, answer, signal=signal, run_params={"input": new})
+        run.middleware(*self.middlewares)
+        run.handler = _with_our_errors(run.handler)
+        return run
+
+    async def clone(self) -> SocAgent:
+        """Give an agent whose model is pinned to the one in force now.
+
+        Raises:
+            AuroraError: There is none; what the handle raises.
+        """
+        return SocAgent(self.definition, await self.llm.clone(), await self._memory.clone())
+
+    @property
+    def memory(self) -> BaseMemory:
+        """What was said before."""
+        return self._memory
+
+    @memory.setter
+    def memory(self, memory: BaseMemory) -> None:
+        self._memory = memory
+
+    @property
+    def meta(self) -> AgentMeta:
+        """Name and description, as BeeAI shows them."""
+        return AgentMeta(
+            name=self.definition.name, description=self.definition.description, tools=[]
+        )
+
+    async def _answer(self, new: Sequence[AnyMessage]) -> AgentOutput:
+        _require_text(new)
+        instructions = SystemMessage(self.definition.instructions)
+        output = await self.llm.run([instructions, *self._memory.messages, *new])
+        answer = AssistantMessage(output.get_text_content())
+        await self._memory.add_many([*new, answer])
+        return AgentOutput(output=[answer])
+
+    def _create_emitter(self) -> Emitter:
+        return Emitter.root().child(namespace=["agent", "soc"], creator=self)
+
+
+def _require_text(messages: Sequence[AnyMessage]) -> None:
+    """Refuse files: a provider, or its library here, would fetch what their address names."""
+    for message in messages:
+        if not all(isinstance(part, MessageTextContent) for part in message.content):
+            detail = "An agent takes text and JSON data only. Send the file's text instead."
+            raise InvalidInput(detail)
+
+
+def _with_our_errors(
+    handler: Callable[[], Awaitable[AgentOutput]],
+) -> Callable[[], Awaitable[AgentOutput]]:
+    """Raise our own error where BeeAI wrapped one."""
+
+    async def run() -> AgentOutput:
+        try:
+            return await handler()
+        except FrameworkError as error:
+            failure = _ours(error)
+        raise failure
+
+    return run
+
+
+def _ours(error: FrameworkError) -> Exception:
+    cause: BaseException | None = error
+    while cause is not None:
+        if isinstance(cause, AuroraError):
+            return cause
+        cause = cause.__cause__
+    return error

@@ -1,0 +1,61 @@
+"""`aurorasoc agent list|serve`."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import sys
+from typing import Annotated
+
+import typer
+
+from aurorasoc.agents.registry import AGENTS, AgentDefinition, definition_of
+from aurorasoc.cli.output import AsJson, say, say_json
+from aurorasoc.core.logs import configure_logging
+
+app = typer.Typer(help="The SOC's agents, and each as an A2A server.", no_args_is_help=True)
+
+
+@app.command("list")
+def list_(as_json: AsJson = False) -> None:
+    """List the agents."""
+    if as_json:
+        say_json([_row(agent) for agent in AGENTS.values()])
+        return
+    for agent in AGENTS.values():
+        say(f"{agent.name:<20} {agent.port}  {agent.description}")
+
+
+@app.command()
+def serve(
+    name: Annotated[str, typer.Argument(help="An agent, as `aurorasoc agent list` names them.")],
+    host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
+    port: Annotated[
+        int | None, typer.Option(help="Port to listen on; the agent's own unless given.")
+    ] = None,
+    url: Annotated[str | None, typer.Option(help="Where clients reach it, for its card.")] = None,
+    tlp: Annotated[
+        str | None, typer.Option(help="TLP 2.0 label of the data that it will be given.")
+    ] = None,
+) -> None:
+    """Serve an agent over A2A until SIGTERM or Ctrl-C. It has no authentication of its own."""
+    definition = definition_of(name)
+    configure_logging()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: sys.exit(0))  # uvicorn raises it again once it is done
+    from aurorasoc.a2a import server  # noqa: PLC0415 - BeeAI costs seconds
+
+    asyncio.run(
+        server.serve(name, host, definition.port if port is None else port, url=url, tlp=tlp)
+    )
+
+
+def _row(agent: AgentDefinition) -> dict[str, object]:
+    return {
+        "name": agent.name,
+        "port": agent.port,
+        "role": agent.role,
+        "description": agent.description,
+        "tags": list(agent.tags),
+        "skills": [{"id": skill.id, "name": skill.name} for skill in agent.skills],
+    }

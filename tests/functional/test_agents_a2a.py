@@ -1,0 +1,382 @@
+"""A served agent, spoken to by the A2A SDK's own client, as other people's agents speak to it."""
+
+import asyncio
+import json
+import signal
+import socket
+import threading
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Final
+
+import httpx
+import pytest
+from a2a.client import A2ACardResolver, Client, ClientConfig, ClientFactory
+from a2a.client.helpers import create_text_message_object
+from a2a.types import (
+    AgentCard,
+    DataPart,
+    FilePart,
+    FileWithUri,
+    Message,
+    Part,
+    Role,
+    Task,
+    TaskIdParams,
+    TaskQueryParams,
+    TaskState,
+    TaskStatusUpdateEvent,
+)
+
+from aurorasoc.agents.registry import AGENTS, definition_of
+from tests.unit.live import until
+from tests.world.canaries import canaries, found
+from tests.world.loopback import LOOPBACK
+from tests.world.processes import ChildProcess, free_port
+from tests.world.service import AURORASOC, run_command, service_env
+from tests.world.vendor import Fault, VendorServer
+
+KEYS: Final = dict(zip(("openai", "deepseek"), canaries(2), strict=True))
+
+
+class Agent(ChildProcess):
+    """`aurorasoc migrate`, then `aurorasoc agent serve NAME`, in a state folder of its own."""
+
+    def __init__(self, name: str, folder: Path, variables: dict[str, str]) -> None:
+        """Describe the process, whose state and log go to `folder`."""
+        self.name = name
+        self.folder = folder
+        self.port = free_port()
+        self.url = f"http://{LOOPBACK}:{self.port}"
+        self.env = service_env(folder / "state", {"LLM_MAX_RETRIES": "0", **variables})
+        assert run_command("migrate", env=self.env, cwd=folder).returncode == 0
+        super().__init__(
+            [*AURORASOC, "agent", "serve", name, "--port", str(self.port)],
+            env=self.env,
+            ready=f"{self.url}/health",
+            log=folder / "agent.log",
+            cwd=folder,
+            deadline=60,
+        )
+
+    def use(self, provider: str) -> None:
+        """Switch as an admin does at the shell: in another process, over the database."""
+        done = run_command("providers", "use", provider, env=self.env, cwd=self.folder)
+        assert done.returncode == 0, done.stderr
+
+    async def ask(self, *parts: str | DataPart | FilePart, context: str | None = None) -> Task:
+        """Send one message and give the task it became."""
+        async with self.client() as client:
+            return await sent(client, message(*parts, context=context))
+
+    @asynccontextmanager
+    async def client(
+        self, *, polling: bool = False, streaming: bool = False
+    ) -> AsyncIterator[Client]:
+        """Give the SDK's client, made from the card that the agent shows."""
+        async with httpx.AsyncClient(trust_env=False, timeout=60) as http:
+            config = ClientConfig(httpx_client=http, streaming=streaming, polling=polling)
+            yield ClientFactory(config).create(await self.card(http))
+
+    async def card(self, http: httpx.AsyncClient) -> AgentCard:
+        """Give its card, as the SDK finds it."""
+        return await A2ACardResolver(http, self.url).get_agent_card()
+
+    def health(self) -> dict[str, object]:
+        """Give `GET /health`."""
+        answer = httpx.get(f"{self.url}/health", trust_env=False)
+        assert answer.status_code == 200
+        return dict(answer.json())
+
+
+def message(*parts: str | DataPart | FilePart, context: str | None = None) -> Message:
+    """Make a user's message."""
+    made = create_text_message_object(Role.user)
+    roots = [
+        create_text_message_object(content=p).parts[0].root if isinstance(p, str) else p
+        for p in parts
+    ]
+    made.parts = [Part(root=root) for root in roots]
+    made.context_id = context
+    return made
+
+
+async def sent(client: Client, request: Message) -> Task:
+    """Send a message and give the last state of its task."""
+    events = [event async for event in client.send_message(request)]
+    assert isinstance(events[-1], tuple)
+    return events[-1][0]
+
+
+def said(task: Task) -> str:
+    """Give the text that ended a task."""
+    assert task.status.message is not None
+    (part,) = task.status.message.parts
+    assert part.root.kind == "text"
+    return part.root.text
+
+
+@pytest.fixture(scope="module")
+def openai() -> Iterator[VendorServer]:
+    """Play OpenAI alone, with its key."""
+    with VendorServer({"openai": KEYS["openai"]}, plays=["openai"]) as server:
+        yield server
+
+
+@pytest.fixture(scope="module")
+def deepseek() -> Iterator[VendorServer]:
+    """Play DeepSeek alone, with its key."""
+    with VendorServer({"deepseek": KEYS["deepseek"]}, plays=["deepseek"]) as server:
+        yield server
+
+
+@pytest.fixture(scope="module")
+def variables(openai: VendorServer, deepseek: VendorServer) -> dict[str, str]:
+    """Lead an agent to both; OpenAI is active at boot."""
+    return {
+        "LLM_BACKEND": "openai",
+        "LLM_OPENAI_COMPATIBLE_BASE_URL": openai.url,
+        "LLM_OPENAI_COMPATIBLE_API_KEY": KEYS["openai"],
+        "LLM_DEEPSEEK_BASE_URL": deepseek.url,
+        "LLM_DEEPSEEK_API_KEY": KEYS["deepseek"],
+    }
+
+
+@pytest.fixture(scope="module")
+def hunter(variables: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Agent]:
+    """Serve the threat hunter for all tests of this module."""
+    with Agent("threat-hunter", tmp_path_factory.mktemp("hunter"), variables) as agent:
+        yield agent
+
+
+@pytest.fixture
+def agent(hunter: Agent, openai: VendorServer, deepseek: VendorServer) -> Agent:
+    """Give it with vendors that remember nothing and work."""
+    openai.clear()
+    deepseek.clear()
+    return hunter
+
+
+async def test_the_card_tells_who_it_is_and_what_it_can_do(agent: Agent) -> None:
+    """A client library reads the card, and finds the registry's row in it."""
+    async with httpx.AsyncClient(trust_env=False) as http:
+        card = await agent.card(http)
+    definition = definition_of("threat-hunter")
+    assert (card.name, card.description) == (definition.name, definition.description)
+    assert card.url == f"{agent.url}/"
+    assert [skill.id for skill in card.skills] == [skill.id for skill in definition.skills]
+
+
+async def test_a_client_library_gets_an_answer(agent: Agent, openai: VendorServer) -> None:
+    """The task completes with the model's words; the model was told who it is."""
+    task = await agent.ask("What else should we look for?")
+    assert (task.status.state, said(task)) == (TaskState.completed, "gpt-4o says: pong")
+    (exchange,) = openai.requests
+    assert definition_of("threat-hunter").task in str(exchange.body["messages"][0]["content"])
+
+
+async def test_a_streaming_client_sees_the_task_from_its_beginning_to_its_end(agent: Agent) -> None:
+    """Submitted, then working, then completed with the answer."""
+    async with agent.client(streaming=True) as client:
+        events = [event async for event in client.send_message(message("ping"))]
+    updates = [event[1] for event in events if isinstance(event, tuple)]
+    states = [
+        update.status.state for update in updates if isinstance(update, TaskStatusUpdateEvent)
+    ]
+    assert states == [TaskState.submitted, TaskState.working, TaskState.completed]
+    assert isinstance(events[-1], tuple)
+    assert said(events[-1][0]) == "gpt-4o says: pong"
+
+
+async def test_json_data_reaches_the_model(agent: Agent, openai: VendorServer) -> None:
+    """An alert may come as a data part."""
+    await agent.ask("Judge this.", DataPart(data={"alert": {"signature_id": 1000017}}))
+    assert "1000017" in str(openai.requests[-1].body["messages"])
+
+
+async def test_a_file_is_refused(agent: Agent, openai: VendorServer) -> None:
+    """The task fails, says what to send instead, and nothing is fetched or sent."""
+    task = await agent.ask(FilePart(file=FileWithUri(uri=f"{openai.url}/health")))
+    assert task.status.state == TaskState.failed
+    assert "text" in said(task)
+    assert openai.requests == []
+
+
+async def test_a_conversation_goes_on_under_its_context(agent: Agent, openai: VendorServer) -> None:
+    """The second message of a context is sent with the first and its answer."""
+    first = await agent.ask("The first question")
+    await agent.ask("The second question", context=first.context_id)
+    roles = [m["role"] for m in openai.requests[-1].body["messages"]]
+    assert roles == ["system", "user", "assistant", "user"]
+
+
+async def test_a_switch_reaches_the_same_process_without_restart(
+    agent: Agent, openai: VendorServer, deepseek: VendorServer
+) -> None:
+    """The message after the switch is answered by the new provider, by the same process."""
+    pid = agent.pid
+    await agent.ask("ping")
+    await asyncio.to_thread(agent.use, "deepseek")
+    task = await agent.ask("ping")
+    assert said(task) == "deepseek-v4-flash says: pong"
+    assert agent.health()["model"] == "deepseek:deepseek-v4-flash"
+    assert (len(openai.requests), len(deepseek.requests)) == (1, 1)
+    assert (agent.pid, agent.returncode) == (pid, None)
+    await asyncio.to_thread(agent.use, "openai")
+    assert said(await agent.ask("ping")) == "gpt-4o says: pong"
+
+
+async def test_a_message_finishes_where_it_began(
+    agent: Agent, openai: VendorServer, deepseek: VendorServer
+) -> None:
+    """A switch while it is being answered doesn't move it, and moves the next one."""
+    gate = threading.Event()
+    openai.faults.set(Fault(gate=gate))
+    try:
+        waiting = asyncio.create_task(agent.ask("ping"))
+        await until(lambda: len(openai.requests) == 1)
+        await asyncio.to_thread(agent.use, "deepseek")
+        assert said(await agent.ask("ping")) == "deepseek-v4-flash says: pong"
+        gate.set()
+        assert said(await waiting) == "gpt-4o says: pong"
+    finally:
+        gate.set()
+        await asyncio.to_thread(agent.use, "openai")
+    assert len(deepseek.requests) == 1
+
+
+async def test_cancelling_one_task_leaves_the_others_alone(
+    agent: Agent, openai: VendorServer
+) -> None:
+    """The cancelled task is cancelled; the next message is answered."""
+    gate = threading.Event()
+    openai.faults.set(Fault(gate=gate))
+    try:
+        async with agent.client(polling=True) as client:
+            task = await sent(client, message("ping"))
+            await until(lambda: len(openai.requests) == 1)
+            cancelled = await client.cancel_task(TaskIdParams(id=task.id))
+            assert cancelled.status.state == TaskState.canceled
+            again = await client.get_task(TaskQueryParams(id=task.id))
+            assert again.status.state == TaskState.canceled
+    finally:
+        gate.set()
+    openai.clear()
+    assert said(await agent.ask("ping")) == "gpt-4o says: pong"
+
+
+async def test_an_echoed_key_is_in_no_log_and_no_answer(agent: Agent, openai: VendorServer) -> None:
+    """The task fails in our words, though the upstream's body and headers held the key."""
+    openai.faults.set(Fault(status=401, echo_key=True, body=KEYS["openai"].encode()))
+    plain = await agent.ask("ping")
+    openai.keys["openai"] = "another-key-0123456789"
+    openai.faults.set(Fault(echo_key=True))
+    try:
+        echoed = await agent.ask("ping")
+    finally:
+        openai.keys["openai"] = KEYS["openai"]
+    assert {plain.status.state, echoed.status.state} == {TaskState.failed}
+    assert "openai" in said(echoed)
+    places = {
+        "log": agent.output.encode(),
+        "answers": (plain.model_dump_json() + echoed.model_dump_json()).encode(),
+    }
+    assert found(KEYS.values(), places) == []
+
+
+async def test_every_log_line_is_json(agent: Agent, openai: VendorServer) -> None:
+    """BeeAI's own loggers print plain text unless they are brought under ours."""
+    openai.faults.set(Fault(status=500))
+    await agent.ask("ping")
+    lines = [json.loads(line) for line in agent.output.splitlines()]
+    loggers = {line["logger"] for line in lines}
+    assert any(name.startswith("beeai_framework.") for name in loggers)
+
+
+def test_sigterm_lets_the_answer_under_way_finish_and_ends_with_0(
+    variables: dict[str, str], openai: VendorServer, tmp_path: Path
+) -> None:
+    """A stop is no failure, and loses nobody's answer."""
+    openai.clear()
+    gate = threading.Event()
+    openai.faults.set(Fault(gate=gate))
+
+    async def stop(agent: Agent) -> Task:
+        waiting = asyncio.create_task(agent.ask("ping"))
+        await until(lambda: len(openai.requests) == 1)
+        agent.process.send_signal(signal.SIGTERM)
+        await until(lambda: not listens(agent.port))
+        gate.set()
+        return await waiting
+
+    with Agent("orchestrator", tmp_path, variables) as agent:
+        try:
+            task = asyncio.run(stop(agent))
+        finally:
+            gate.set()
+        assert said(task) == "gpt-4o says: pong"
+        assert agent.wait() == 0
+        assert "Traceback" not in agent.output
+
+
+def listens(port: int) -> bool:
+    """Tell whether a new connection is taken."""
+    with socket.socket() as probe:
+        return probe.connect_ex((LOOPBACK, port)) == 0
+
+
+async def test_the_small_local_model_answers(local_model_url: str, tmp_path: Path) -> None:
+    """A model that makes no tool calls is enough for an agent."""
+    variables = {
+        "LLM_BACKEND": "vllm",
+        "LLM_VLLM_BASE_URL": f"{local_model_url}/v1",
+        "LLM_VLLM_MODEL": "smollm2-135m-instruct",
+    }
+    with Agent("network-security", tmp_path, variables) as agent:
+        task = await agent.ask("In one short sentence: what is a port scan?")
+    assert task.status.state == TaskState.completed, said(task)
+    assert said(task)
+
+
+def refused(folder: Path, *arguments: str, **variables: str) -> str:
+    """Start an agent that must not start; give the one line it says."""
+    env = service_env(folder / "state", variables)
+    assert run_command("migrate", env=env, cwd=folder).returncode == 0
+    done = run_command("agent", "serve", *arguments, env=env, cwd=folder)
+    assert done.returncode == 2, done.stderr
+    lines = [line for line in done.stderr.splitlines() if not line.startswith("{")]
+    assert len(lines) == 1, done.stderr
+    return lines[0]
+
+
+def test_an_unknown_agent_is_not_served(tmp_path: Path) -> None:
+    """The message names those that can be."""
+    line = refused(tmp_path, "janitor")
+    assert all(name in line for name in AGENTS)
+
+
+def test_an_agent_without_a_backend_is_not_served(tmp_path: Path) -> None:
+    """The message has both addresses that were tried."""
+    vllm, ollama = (f"http://{LOOPBACK}:{free_port()}" for _ in range(2))
+    own = {"LLM_BACKEND": "auto", "LLM_VLLM_BASE_URL": vllm, "LLM_OLLAMA_BASE_URL": ollama}
+    line = refused(tmp_path, "threat-hunter", "--port", str(free_port()), **own)
+    assert f"{vllm}/health" in line
+    assert f"{ollama}/api/tags" in line
+
+
+def test_list_shows_every_agent(tmp_path: Path) -> None:
+    """One line each, with its port."""
+    done = run_command("agent", "list", env=service_env(tmp_path), cwd=tmp_path)
+    words = [line.split()[:2] for line in done.stdout.splitlines()]
+    assert words == [[agent.name, str(agent.port)] for agent in AGENTS.values()]
+
+
+def test_list_prints_json(tmp_path: Path) -> None:
+    """What a script reads: name, port, role and skills of each."""
+    done = run_command("agent", "list", "--json", env=service_env(tmp_path), cwd=tmp_path)
+    rows = json.loads(done.stdout)
+    assert [(row["name"], row["port"], row["role"]) for row in rows] == [
+        (agent.name, agent.port, agent.role) for agent in AGENTS.values()
+    ]
+    assert all(row["skills"] for row in rows)
