@@ -1,9 +1,9 @@
-"""Refusals in the audit log, coalesced: one entry a minute for a principal and a target."""
+"""Refusals in the audit log, coalesced: one entry a minute for a principal, a kind and a target."""
 
 from __future__ import annotations
 
 from collections import OrderedDict
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from aurorasoc.core.audit import AuditEvent, AuditSink
@@ -31,11 +31,18 @@ class Denials:
         self._database = database
         self._audit = audit
         self._clock = clock
-        self._windows: OrderedDict[tuple[str, str], _Window] = OrderedDict()
+        self._windows: OrderedDict[tuple[str, str, str], _Window] = OrderedDict()
 
     async def record(self, actor: str, target: str, permission: str) -> None:
-        """Note a refusal. It stays refused whether or not the entry can be written."""
-        now, key = self._clock(), (actor, target)
+        """Note that a permission was lacking. It stays refused, written down or not."""
+        await self._note(AuditEvent(actor, "access.denied", target, {"permission": permission}))
+
+    async def record_label(self, actor: str, target: str, tlp: str | None) -> None:
+        """Note that a label kept data from every backend at hand."""
+        await self._note(AuditEvent(actor, "tlp.refused", target, {"tlp": tlp}))
+
+    async def _note(self, event: AuditEvent) -> None:
+        now, key = self._clock(), (event.actor, event.action, event.target)
         window = self._windows.get(key)
         if window is not None and now < window.ends_us:
             window.suppressed += 1
@@ -45,11 +52,9 @@ class Denials:
         self._windows.move_to_end(key)
         if len(self._windows) > MAX_TRACKED:
             self._windows.popitem(last=False)
-        details = {"permission": permission, "suppressed_before": suppressed}
+        details = {**event.details, "suppressed_before": suppressed}
         try:
             async with self._database.transaction() as session:
-                await self._audit.append(
-                    session, AuditEvent(actor, "access.denied", target, details)
-                )
+                await self._audit.append(session, replace(event, details=details))
         except AuroraError as error:
-            log.warning("a refusal could not be audited", code=error.code, target=target)
+            log.warning("a refusal could not be audited", code=error.code, target=event.target)

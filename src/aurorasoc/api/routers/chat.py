@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any, Literal
 
 from fastapi import APIRouter, Response
 from fastapi.responses import JSONResponse, StreamingResponse
 from pydantic import BaseModel, ConfigDict, Field
 
-from aurorasoc.api.deps import Investigator
+from aurorasoc.api.deps import Investigator, OpenRuntime
 from aurorasoc.api.problems import ProblemRoute, documented, problem_of
 from aurorasoc.config.vocabulary import Role, TlpLabel
-from aurorasoc.errors import AuroraError
+from aurorasoc.errors import AuroraError, TlpRefused
 from aurorasoc.workflows import chat
 
 router = APIRouter(tags=["chat"], route_class=ProblemRoute)
@@ -80,28 +80,40 @@ _STREAM: dict[str, Any] = {
 }
 
 
+_UNBUFFERED = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
+
+
 @router.post(
     "/chat",
     response_model=ChatAnswer,
     responses={200: {"content": _STREAM}, **_PROBLEMS},
 )
-async def converse(body: ChatBody, _caller: Investigator) -> Response:
+async def converse(body: ChatBody, caller: Investigator, runtime: OpenRuntime) -> Response:
     """Answer a conversation with the model in force for the role and the label.
 
     With `stream`, events `delta` `{content}` are followed by `done` (the rest of the answer)
     or `error` (a problem document).
     """
+
+    async def refused() -> None:
+        await runtime.denials.record_label(caller.subject, "chat", body.tlp)
+
     messages = [chat.Message(m.role, m.content) for m in body.messages]
-    conversation = await chat.begin(messages, role=body.role, tlp=body.tlp)
-    if body.stream:
-        headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
-        return StreamingResponse(
-            _events(conversation), media_type="text/event-stream", headers=headers
-        )
-    return JSONResponse(_shown(await conversation.answer()))
+    try:
+        conversation = await chat.begin(messages, role=body.role, tlp=body.tlp)
+        if body.stream:
+            return StreamingResponse(
+                _events(conversation, refused), media_type="text/event-stream", headers=_UNBUFFERED
+            )
+        return JSONResponse(_shown(await conversation.answer()))
+    except TlpRefused:
+        await refused()
+        raise
 
 
-async def _events(conversation: chat.Conversation) -> AsyncIterator[str]:
+async def _events(
+    conversation: chat.Conversation, refused: Callable[[], Awaitable[None]]
+) -> AsyncIterator[str]:
     try:
         async for piece in conversation.stream():
             if isinstance(piece, str):
@@ -111,6 +123,8 @@ async def _events(conversation: chat.Conversation) -> AsyncIterator[str]:
                 del done["message"]
                 yield _event("done", done)
     except AuroraError as error:
+        if isinstance(error, TlpRefused):
+            await refused()
         yield _event("error", problem_of(error))
 
 
