@@ -235,9 +235,10 @@ def share(key: str, capture: CaptureServer, turn: int) -> Faults:
     return list(echoes(key, capture))[slice(None) if SOAK else slice(turn % 6, None, 6)]
 
 
-def misplace(send: Send, url: str, key: str) -> None:
-    """Send a key in every wrong place; nothing of it may be accepted but harmless reads."""
-    for method, path, options in wrong_places(key):
+def misplace(send: Send, url: str, key: str, turn: int) -> None:
+    """Send a key in wrong places: a third of them at each turn of a plain run, all in a soak."""
+    places = list(wrong_places(key))[slice(None) if SOAK else slice(turn % 3, None, 3)]
+    for method, path, options in places:
         send(method, path, **options)
     with socket.create_connection((LOOPBACK, httpx.URL(url).port or 0), timeout=10) as raw:
         raw.sendall(f"GET /{key} HTTP/9.9\r\nX: {key}\r\nbroken {key}\r\n\r\n".encode())
@@ -293,7 +294,7 @@ def searched(
         traffic = Traffic(service.url)
         for number, key in enumerate(keys):
             send = traffic.by(f"admin-{number}")
-            misplace(send, service.url, key)
+            misplace(send, service.url, key, number)
             configured = {"provider": HOSTED[number % len(HOSTED)], "api_key": key}
             use(send, configured, hosted, share(key, capture, number))
             hosted.clear()
@@ -367,7 +368,7 @@ def test_places_that_were_searched_hold_what_they_should(
         b"event: done",
     ):
         assert code in answers, code
-    assert answers.count(b"\n\n") > 200 * len(keys)
+    assert answers.count(b"\n\n") > 100 * len(keys)
     assert b"llm.key.set" in searched["audit export"]
     assert b"adopted" in searched["the log after a crash"]
     assert b"Fatal Python error: Aborted" in searched["the log after a crash"]
@@ -408,7 +409,7 @@ LOCAL_VARIABLES: Final = {
 
 
 def around_a_host(
-    keys: list[str], hosted: VendorServer, folder: Path, variables: Mapping[str, str]
+    keys: list[str], hosted: VendorServer, folder: Path, variables: dict[str, str]
 ) -> dict[str, bytes]:
     """Take canaries through a bare host, on judged connections; give all that can be read of it."""
     migrated = run_command("migrate", env=service_env(folder / "state"), cwd=folder)
@@ -418,13 +419,13 @@ def around_a_host(
         traffic = Traffic(host.url)
         for number, key in enumerate(keys):
             send, provider = traffic.by(f"admin-{number}"), providers[number % len(providers)]
-            misplace(send, host.url, key)
+            misplace(send, host.url, key, number)
             configured = {"provider": provider, "base_url": hosted.url, "api_key": key}
             use(send, configured, hosted, share(key, capture, number))
             hosted.clear()
         traffic.by("reader")("GET", "/audit", params={"limit": 1000})
         traffic.client.close()
-        running = {f"{name} while it runs": read for name, read in host.read().items()}
+        running = {f"{name} while it runs": read for name, read in stored(host.state_dir).items()}
         assert capture.connections == 0
     hosted.keys.update(VENDOR_KEYS)
     return running | host.read() | {"answers": b"\n\n".join(traffic.answers)}
@@ -441,6 +442,8 @@ def test_no_key_is_found_anywhere_around_a_bare_host(
     assert found(keys, places) == []
 
 
+@pytest.mark.soak
+@pytest.mark.skipif(not SOAK, reason="takes a host of its own")
 @pytest.mark.xfail(reason="core/logs.py: the libraries' loggers have no redacting filter")
 def test_no_key_is_found_in_a_log_that_was_turned_up_again(
     keys: list[str], hosted: VendorServer, tmp_path: Path
@@ -453,6 +456,7 @@ def test_no_key_is_found_in_a_log_that_was_turned_up_again(
 @pytest.mark.parametrize("status", [302, 307])
 @pytest.mark.parametrize("provider", [*HOSTED, "vllm", "ollama"])
 def test_redirect_to_another_origin_is_never_followed(
+    *,
     service: Service,
     hosted: VendorServer,
     local_servers: VendorServer,
@@ -504,7 +508,8 @@ def test_redirect_to_another_origin_is_never_followed(
         ("audit verify --file {key}", "", ""),
     ],
 )
-def test_command_that_fails_repeats_no_key(  # noqa: PLR0913 - three of a row, three fixtures
+def test_command_that_fails_repeats_no_key(
+    *,
     database_env: Mapping[str, str],
     monkeypatch: pytest.MonkeyPatch,
     capfd: pytest.CaptureFixture[str],
@@ -580,13 +585,14 @@ async def error_under(vendor: VendorServer, fault: Fault, *, stream: bool) -> Au
 
 @pytest.mark.parametrize("provider", ["openai", "deepseek", "anthropic", "vllm"])
 @pytest.mark.parametrize("stream", [False, True], ids=["whole", "streamed"])
-async def test_exceptions_of_a_handle_hold_no_key(  # noqa: PLR0913 - two of a row, four fixtures
+async def test_exceptions_of_a_handle_hold_no_key(
+    *,
     database_env: Mapping[str, str],
     monkeypatch: pytest.MonkeyPatch,
     hosted: VendorServer,
     capture: CaptureServer,
     provider: str,
-    stream: bool,  # noqa: FBT001 - a row of the table
+    stream: bool,
 ) -> None:
     """Neither text, arguments, notes, causes nor any frame's locals show the key."""
     (key,) = canaries(1)

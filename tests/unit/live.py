@@ -53,6 +53,7 @@ class World:
         """Forget requests and end faults."""
         self.keyed.clear()
         self.ollama.clear()
+        self.proxy.clear()
 
     def variables(self, **own: str) -> dict[str, str]:
         """Give the environment that leads all providers here; `own` is added."""

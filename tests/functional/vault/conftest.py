@@ -5,6 +5,7 @@ from collections.abc import Iterator
 import httpx
 import pytest
 
+from tests.functional.vault.members import house
 from tests.world.fixtures import ca
 from tests.world.vault import (
     VaultServer,
@@ -17,6 +18,7 @@ from tests.world.vault_faults import VaultFaultProxy
 
 __all__ = [  # pytest finds the fixtures and the hook here
     "ca",
+    "house",
     "pytest_collection_modifyitems",
     "shared_vault",
     "vault",

@@ -151,6 +151,14 @@ async def test_a_broken_stream_is_never_a_whole_answer(
     assert await _row(boot, stream=True) == _all(expected)
 
 
+async def test_answers_are_asked_for_as_they_are(world: World, boot: Settings) -> None:
+    """Compressed, a stream's end could not be told from its breaking off."""
+    for provider in PROVIDERS:
+        await handle_on(boot, provider).run(PING, stream=True)
+    sent = [*world.keyed.requests, *world.ollama.requests]
+    assert [exchange.headers["accept-encoding"] for exchange in sent] == ["identity"] * 6
+
+
 async def test_an_answer_all_of_thinking_is_empty_or_says_why(
     world: World, boot: Settings, *, stream: bool
 ) -> None:

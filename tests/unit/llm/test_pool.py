@@ -7,6 +7,7 @@ import pytest
 from beeai_framework.backend.message import UserMessage
 
 from aurorasoc import get_chat_model, open_runtime, reset_chat_model_pool
+from aurorasoc.config.settings import Settings
 from aurorasoc.config.vocabulary import Tlp
 from aurorasoc.errors import (
     BackendUnavailable,
@@ -37,12 +38,16 @@ def test_resetting_without_a_runtime_is_nothing() -> None:
     reset_chat_model_pool()
 
 
-async def test_a_closed_runtimes_handle_says_the_same(runtime: Runtime) -> None:
-    """A handle may outlive its runtime."""
-    handle = get_chat_model()
-    runtime.pool.close()
+async def test_a_closed_runtimes_handle_says_the_same(boot: Settings, database_file: Path) -> None:
+    """A handle may outlive its runtime, and isn't another's when one is opened again."""
+    del database_file
+    async with open_runtime(boot):
+        handle = get_chat_model()
     with pytest.raises(RuntimeNotOpen):
         handle.run(PING)
+    async with open_runtime(boot):
+        with pytest.raises(RuntimeNotOpen):
+            handle.run(PING)
 
 
 @pytest.mark.parametrize("role", ["", "Specialist", "admin", "orchestrator "])

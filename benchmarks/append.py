@@ -1,0 +1,69 @@
+"""Does writing an audit entry cost the same in a long log as in a short one?
+
+Each append is a transaction of its own, as it is in the service, with SQLite's full
+synchronisation; the logs are appended to in turn.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from contextlib import AsyncExitStack
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Final
+
+from aurorasoc.config.settings import Settings
+from aurorasoc.core.audit import AuditLog
+from aurorasoc.core.database import Database
+from aurorasoc.core.keyring import Keyring
+from benchmarks.chain import event, fill
+from benchmarks.counts import Counts
+from benchmarks.pairs import alternate, seconds
+from benchmarks.rows import Bar, Row, row
+from benchmarks.stage import migrated_settings
+
+_FLAT: Final = Bar(1.2)
+
+
+def measure(counts: Counts) -> list[Row]:
+    """Append to each log and to the shortest, in turn."""
+    with TemporaryDirectory(prefix="aurorasoc-bench-") as name:
+        logs = {length: _filled(Path(name) / str(length), length) for length in counts.logs}
+        return asyncio.run(_measure(logs, counts))
+
+
+def _filled(state_dir: Path, length: int) -> Settings:
+    settings = migrated_settings(state_dir)
+    fill(settings, length)
+    return settings
+
+
+async def _measure(logs: dict[int, Settings], counts: Counts) -> list[Row]:
+    async with AsyncExitStack() as opened:
+        appends = {}
+        for length, settings in logs.items():
+            database = Database(settings.database_url)
+            opened.push_async_callback(database.close)
+            appends[length] = _append(database, AuditLog(Keyring(settings.security.seeds)))
+        shortest, *longer = appends
+        found = []
+        for length in longer:
+            pairs = await alternate(
+                seconds(appends[length]),
+                seconds(appends[shortest]),
+                rounds=counts.rounds,
+                calls=counts.appends,
+            )
+            name = f"append: behind {length:,} audit entries"
+            peer = f"behind {shortest:,}"
+            found.append(row(name, pairs.ours, pairs.theirs, peer=peer, bar=_FLAT))
+        return found
+
+
+def _append(database: Database, log: AuditLog) -> Callable[[], Awaitable[None]]:
+    async def append() -> None:
+        async with database.transaction() as session:
+            await log.append(session, event(1))
+
+    return append

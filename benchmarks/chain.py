@@ -1,0 +1,76 @@
+"""Honest audit logs of any length, written in bulk: as `audit.append` would have written them."""
+
+from __future__ import annotations
+
+import secrets
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing
+from dataclasses import astuple, fields
+from pathlib import Path
+from typing import Final
+
+from aurorasoc.config.settings import Settings
+from aurorasoc.core.audit import GENESIS, AuditEvent, hash_of, mac_of
+from aurorasoc.core.audit_verify import Link
+from aurorasoc.core.canonical import canonical
+from aurorasoc.core.keyring import Keyring
+from aurorasoc.core.tables import AuditKeyRow, AuditRow
+
+KEY_ID: Final = "0123456789abcdef"
+
+_FIRST_US: Final = 1_800_000_000_000_000
+_ACTORS: Final = tuple(f"analyst-{n}@soc.example" for n in range(40))
+_ACTIONS: Final = ("llm.config.changed", "llm.key.set", "llm.test.finished")
+
+
+def event(number: int) -> AuditEvent:
+    """Give one of many different events, of the size that changes have."""
+    details = {
+        "base_url": "https://gateway.soc.example/v1",
+        "changed": True,
+        "model": f"deepseek-v4-{number % 7}",
+        "operation_id": f"{number:032x}",
+        "revision": number,
+    }
+    return AuditEvent(_ACTORS[number % 40], _ACTIONS[number % 3], "deepseek", details)
+
+
+def honest_chain(length: int, key: bytes) -> Iterator[Link]:
+    """Give entries from the first, each behind the one before it."""
+    prev = GENESIS
+    for seq in range(1, length + 1):
+        what, at_us = event(seq), _FIRST_US + seq * 1_000_000
+        entry = canonical(
+            {
+                "seq": seq,
+                "at_us": at_us,
+                "prev": prev,
+                "actor": what.actor,
+                "action": what.action,
+                "target": what.target,
+                "details": what.details,
+            }
+        )
+        prev = hash_of(entry)
+        mac = mac_of(key, entry)
+        yield Link(seq, at_us, what.actor, what.action, what.target, entry, prev, mac, KEY_ID)
+
+
+def fill(settings: Settings, length: int) -> Path:
+    """Write a log of this length, and its wrapped audit key, into an empty database."""
+    key = secrets.token_bytes(32)
+    token = Keyring(settings.security.seeds).seal("audit-key", key).token
+    columns = ", ".join(field.name for field in fields(Link))
+    marks = ", ".join("?" for _ in fields(Link))
+    file = Path(settings.database_url.removeprefix("sqlite:///"))
+    with closing(sqlite3.connect(file)) as connection, connection:
+        connection.execute(
+            f"INSERT INTO {AuditKeyRow.__tablename__} (key_id, token, created_us) VALUES (?, ?, ?)",  # noqa: S608 - our own names
+            (KEY_ID, token, _FIRST_US),
+        )
+        connection.executemany(
+            f"INSERT INTO {AuditRow.__tablename__} ({columns}) VALUES ({marks})",  # noqa: S608 - our own names
+            (astuple(link) for link in honest_chain(length, key)),
+        )
+    return file

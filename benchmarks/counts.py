@@ -1,0 +1,69 @@
+"""How often things are measured."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """The size of a run.
+
+    Attributes:
+        starts: How often each server is started.
+        rounds: How many ratios are taken; the report gives their median, lowest and highest.
+        calls: Model calls of each side in one round.
+        fresh: `from_name` calls in one round; a pool's look-ups are a hundred times as many.
+        logs: Entries in the audit logs that are appended to, the smallest first.
+        appends: Entries written to each of those logs in one round.
+        links: Entries in the log that is verified.
+        writers: Processes that write at once.
+        mutations: Changes that each of them makes.
+    """
+
+    starts: int
+    rounds: int
+    calls: int
+    fresh: int
+    logs: tuple[int, ...]
+    appends: int
+    links: int
+    writers: tuple[int, ...]
+    mutations: int
+
+
+FULL: Final = Counts(
+    starts=11,
+    rounds=9,
+    calls=100,
+    fresh=1_000,
+    logs=(1_000, 10_000, 100_000, 1_000_000),
+    appends=60,
+    links=200_000,
+    writers=(1, 2, 8),
+    mutations=100,
+)
+QUICK: Final = Counts(
+    starts=3,
+    rounds=3,
+    calls=30,
+    fresh=200,
+    logs=(1_000, 100_000),
+    appends=20,
+    links=30_000,
+    writers=(1, 8),
+    mutations=20,
+)
+SMOKE: Final = Counts(
+    starts=1,
+    rounds=1,
+    calls=2,
+    fresh=5,
+    logs=(5, 10),
+    appends=2,
+    links=50,
+    writers=(2,),
+    mutations=2,
+)
+"""Shows that everything runs, and measures nothing."""

@@ -1,0 +1,78 @@
+"""What does the live handle add to a model call?
+
+Against the same BeeAI call without it: same address, same key, same one-token upstream. By the
+wall's clock, and in processor time: nothing but computing is added, and on a busy machine only
+the latter can tell two in a hundred.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Final
+
+from beeai_framework.backend.chat import ChatModel
+from beeai_framework.backend.message import UserMessage
+
+from aurorasoc import get_chat_model
+from aurorasoc.llm.edits import Configuration
+from benchmarks.counts import Counts
+from benchmarks.pairs import Clock, Pairs, alternate, seconds
+from benchmarks.rows import Bar, Row, row
+from benchmarks.stage import warm_runtime
+from benchmarks.upstream import MODEL, one_token_upstream
+
+_BAR: Final = Bar(1.02)
+_PEER: Final = "the same BeeAI call"
+
+
+def measure(counts: Counts) -> list[Row]:
+    """Call through the handle and without it, in turn."""
+    with TemporaryDirectory(prefix="aurorasoc-bench-") as name:
+        folder = Path(name)
+        with one_token_upstream(folder) as origin:
+            return asyncio.run(_measure(folder, origin, counts))
+
+
+async def _measure(folder: Path, origin: str, counts: Counts) -> list[Row]:
+    base_url = f"{origin}/v1"
+    async with warm_runtime(folder / "state", origin) as runtime:
+        plain = ChatModel.from_name(f"openai:{MODEL}", base_url=base_url, api_key="not-needed")
+        handle = get_chat_model()
+
+        async def pairs(clock: Clock, *, stream: bool = False) -> Pairs:
+            return await alternate(
+                seconds(_call(handle, stream=stream), clock),
+                seconds(_call(plain, stream=stream), clock),
+                rounds=counts.rounds,
+                calls=counts.calls,
+            )
+
+        wall, processor = time.perf_counter, time.process_time
+        found = [
+            _row("a chat call", await pairs(wall)),
+            _row("a chat call, processor time", await pairs(processor)),
+            _row("a streamed call", await pairs(wall, stream=True)),
+            _row("a streamed call, processor time", await pairs(processor, stream=True)),
+        ]
+        await runtime.admin.switch(Configuration("vllm", base_url=base_url), actor="benchmark")
+        judged = _row(
+            "a chat call to an address set at runtime, processor time",
+            await pairs(processor),
+            bar=None,
+        )
+        return [*found, judged]
+
+
+def _row(name: str, pairs: Pairs, bar: Bar | None = _BAR) -> Row:
+    return row(f"handle: {name}", pairs.ours, pairs.theirs, peer=_PEER, bar=bar)
+
+
+def _call(model: ChatModel, *, stream: bool) -> Callable[[], Awaitable[object]]:
+    async def call() -> object:
+        return await model.run([UserMessage("ping")], stream=stream)
+
+    return call

@@ -1,0 +1,155 @@
+"""Many writers, and a writer that dies: no acknowledged change is lost, none is unaudited."""
+
+import asyncio
+import json
+import random
+import sqlite3
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Final, NamedTuple
+
+import httpx
+import pytest
+
+from tests.world.canaries import SOAK
+from tests.world.processes import ChildProcess
+from tests.world.service import API, CONFIG, Service, bearer, token
+
+WRITES: Final = 500 if SOAK else 60
+KILLS: Final = 20 if SOAK else 3
+DICE: Final = random.SystemRandom()
+
+Acknowledged = dict[int, str]
+"""What the service said it did: the model that each revision set."""
+
+
+class Stored(NamedTuple):
+    """What is in the database."""
+
+    revision: int
+    history: Acknowledged
+    audited: Acknowledged
+    seqs: list[int]
+
+
+def _stored(database: Path) -> Stored:
+    connection = sqlite3.connect(database)
+    try:
+        rows = connection.execute("SELECT revision, config FROM llm_revisions").fetchall()
+        entries = connection.execute(
+            "SELECT seq, entry FROM user_audit_log ORDER BY seq"
+        ).fetchall()
+        found = connection.execute("SELECT revision FROM llm_runtime_config").fetchone()
+    finally:
+        connection.close()
+    changes = [json.loads(entry)["details"] for _, entry in entries]
+    return Stored(
+        revision=found[0] if found else 0,
+        history={r: json.loads(c)["providers"]["ollama"]["model"] for r, c in rows},
+        audited={d["revision"]: d["model"] for d in changes if d.get("changed")},
+        seqs=[seq for seq, _ in entries],
+    )
+
+
+def _assert_whole(service: Service, acknowledged: Acknowledged) -> None:
+    """Nothing lost, nothing unaudited, no gap, no fork."""
+    stored = _stored(service.database)
+    assert acknowledged.items() <= stored.history.items()
+    assert stored.history == stored.audited
+    assert sorted(stored.history) == list(range(1, stored.revision + 1))
+    assert stored.seqs == list(range(1, len(stored.seqs) + 1))
+    verdict = service.command("audit", "verify", "--json")
+    assert verdict.returncode == 0, verdict.stdout
+
+
+async def _write_all(services: list[Service], count: int) -> Acknowledged:
+    """Send all changes of all writers at once."""
+    limits = httpx.Limits(max_connections=None)
+    headers = bearer(token("admin"))
+    acknowledged: Acknowledged = {}
+    async with httpx.AsyncClient(
+        headers=headers, limits=limits, timeout=240, trust_env=False
+    ) as client:
+
+        async def write(service: Service, number: int) -> None:
+            model = f"model-{service.port}-{number}"
+            answer = await client.put(
+                f"{service.url}{API}{CONFIG}", json={"provider": "ollama", "model": model}
+            )
+            assert answer.status_code == 200, answer.text
+            revision = answer.json()["revision"]
+            assert revision not in acknowledged, "two changes got one revision"
+            acknowledged[revision] = model
+
+        await asyncio.gather(*(write(s, n) for s in services for n in range(count)))
+    return acknowledged
+
+
+@pytest.mark.soak
+@pytest.mark.timeout(600)
+def test_many_writers_at_two_processes_leave_one_chain(tmp_path: Path) -> None:
+    """All changes are acknowledged, each with a revision of its own, and all are there."""
+    with Service(tmp_path) as here, Service(tmp_path) as there:
+        acknowledged = asyncio.run(_write_all([here, there], WRITES))
+        assert len(acknowledged) == 2 * WRITES
+        _assert_whole(here, acknowledged)
+
+
+class Writer(threading.Thread):
+    """Changes the configuration without a pause until the service is gone."""
+
+    def __init__(self, service: Service, name: str) -> None:
+        """Prepare; `acknowledged` is complete once the thread has ended."""
+        super().__init__(name=name, daemon=True)
+        self.acknowledged: Acknowledged = {}
+        self._url = f"{service.url}{API}{CONFIG}"
+
+    def run(self) -> None:
+        """Write and remember what was acknowledged."""
+        headers = bearer(token("admin"))
+        with httpx.Client(headers=headers, timeout=60, trust_env=False) as client:
+            for number in range(1_000_000):
+                model = f"{self.name}-{number}"
+                try:
+                    answer = client.put(self._url, json={"provider": "ollama", "model": model})
+                except httpx.TransportError:
+                    return
+                if answer.status_code == 200:
+                    self.acknowledged[answer.json()["revision"]] = model
+
+
+@pytest.fixture
+def service(tmp_path: Path) -> Iterator[Service]:
+    """Run a service that may be killed."""
+    with Service(tmp_path) as running:
+        yield running
+
+
+@pytest.mark.soak
+@pytest.mark.timeout(600)
+def test_a_killed_service_loses_no_acknowledged_change(service: Service) -> None:
+    """SIGKILL at a random moment among changes, again and again on the same database."""
+    acknowledged: Acknowledged = {}
+    for turn in range(KILLS):
+        writers = [Writer(service, f"turn-{turn}-writer-{number}") for number in range(4)]
+        for writer in writers:
+            writer.start()
+        time.sleep(DICE.uniform(0.1, 1.0))
+        service.kill()
+        for writer in writers:
+            writer.join(60)
+            acknowledged |= writer.acknowledged
+        ChildProcess.start(service)
+        _assert_whole(service, acknowledged)
+    assert acknowledged
+
+
+def test_a_killed_service_starts_where_it_stopped(service: Service) -> None:
+    """It runs the last acknowledged change."""
+    wanted: dict[str, Any] = {"provider": "ollama", "model": "the-last"}
+    assert service.client().put(CONFIG, json=wanted).status_code == 200
+    service.kill()
+    ChildProcess.start(service)
+    assert service.inventory()["active"]["model"] == "the-last"

@@ -1,0 +1,217 @@
+"""What one process of the service has open on a key store, and what it left behind."""
+
+import asyncio
+import itertools
+import sqlite3
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager, closing
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final, cast
+
+import pytest
+from pydantic import SecretStr
+
+from aurorasoc.config.settings import Settings
+from aurorasoc.config.settings.vault import VaultSettings
+from aurorasoc.config.snapshot import Credential, Snapshot
+from aurorasoc.config.vocabulary import ServingBackend
+from aurorasoc.core.audit import AuditLog
+from aurorasoc.core.audit_archive import verify_database
+from aurorasoc.core.database import Database
+from aurorasoc.core.keyring import Keyring
+from aurorasoc.core.migrations import migrate
+from aurorasoc.core.store_factory import open_secret_store
+from aurorasoc.core.vault.store import VaultSecretStore
+from aurorasoc.llm import edits
+from aurorasoc.llm.adoption import Adoption
+from aurorasoc.llm.changer import Changer
+from aurorasoc.llm.intents import KeyIntents
+from aurorasoc.llm.journal import Journal
+from aurorasoc.llm.vault_watch import VaultWatch
+from tests.unit.examples import settings
+from tests.world.service import SEED, SESSION_SECRET
+from tests.world.vault import VaultServer
+
+POLICY: Final = Path(__file__).parents[3] / "src/aurorasoc/core/vault/policy.hcl"
+DEEPSEEK: Final = ServingBackend.DEEPSEEK
+KEY: Final = "sk-first-0123456789abcdef"
+OTHER_KEY: Final = "sk-second-fedcba9876543210"
+ACTOR: Final = "test-admin"
+
+
+@dataclass(frozen=True)
+class Member:
+    """One process: its own snapshot, memory and connections, on a shared database and Vault."""
+
+    settings: Settings
+    database: Database
+    keyring: Keyring
+    store: VaultSecretStore
+    adoption: Adoption
+    changer: Changer
+    intents: KeyIntents
+    watch: VaultWatch
+
+    @property
+    def credential(self) -> Credential:
+        """What DeepSeek's key is now."""
+        return self.adoption.snapshot.providers[DEEPSEEK].credential
+
+    @property
+    def key(self) -> str | None:
+        """DeepSeek's key in force."""
+        own = self.credential.api_key
+        return own.get_secret_value() if own else None
+
+    async def set_key(self, key: str = KEY) -> Snapshot:
+        """Set DeepSeek's key as an admin does."""
+        change = edits.set_key(DEEPSEEK, SecretStr(key))
+        return await self.changer.apply(change, actor=ACTOR, if_match=None)
+
+    async def delete_key(self) -> Snapshot:
+        """Delete DeepSeek's key as an admin does."""
+        change = edits.delete_key(DEEPSEEK)
+        return await self.changer.apply(change, actor=ACTOR, if_match=None)
+
+    async def configure(self, model: str, key: str = KEY) -> Snapshot:
+        """Switch to DeepSeek with a model and a key, as `PUT /config` does."""
+        wanted = edits.Configuration("deepseek", model=model, api_key=SecretStr(key))
+        change = edits.switch(self.settings, wanted)
+        return await self.changer.apply(change, actor=ACTOR, if_match=None)
+
+
+@asynccontextmanager
+async def member(boot: Settings) -> AsyncIterator[Member]:
+    """Open what a process has open; its watch is called by the test, without grace or lag."""
+    keyring = Keyring(boot.security.seeds)
+    store = cast("VaultSecretStore", open_secret_store(boot, keyring))
+    database = Database(boot.database_url)
+    adoption, journal = Adoption(boot, database, store, keyring), Journal(AuditLog(keyring))
+    intents = KeyIntents(database, adoption, store, journal)
+    changer = Changer(database, adoption, store, journal, intents)
+    watch = VaultWatch(store, intents, boot.vault.poll_interval, grace_us=0, lag_us=0)
+    try:
+        await adoption.adopt()
+        yield Member(boot, database, keyring, store, adoption, changer, intents, watch)
+    finally:
+        store.close()
+        await database.close()
+
+
+@dataclass(frozen=True)
+class House:
+    """A state folder with a migrated database, and a KV mount of its own in a Vault."""
+
+    folder: Path
+    vault: VaultServer
+    mount: str
+    variables: Mapping[str, str]
+
+    @property
+    def file(self) -> Path:
+        """The database's file."""
+        return self.folder / "aurorasoc.db"
+
+    def boot(self, url: str | None = None, **own: str) -> Settings:
+        """Give settings whose Vault is reached at `url`: a proxy's, or its own."""
+        return settings(
+            self.folder, **{**self.variables, "VAULT_ADDR": url or self.vault.url, **own}
+        )
+
+    def env(self, url: str) -> dict[str, str]:
+        """Give a command's variables."""
+        return {**self.variables, "VAULT_ADDR": url}
+
+    def put(self, provider: str = "deepseek", **fields: str) -> int:
+        """Write a secret as an operator does, by hand."""
+        return self.vault.put_secret(f"{_FOLDER}/{provider}", fields, self.mount)
+
+    def remove(self, provider: str = "deepseek") -> None:
+        """Remove a secret as an operator does, with all its versions."""
+        self.vault.call("DELETE", f"{self.mount}/metadata/{_FOLDER}/{provider}")
+
+    def secret(self, provider: str = "deepseek") -> dict[str, Any] | None:
+        """Give the newest version's data and metadata, as Vault itself has it."""
+        answer = self.vault.ask("GET", f"{self.mount}/data/{_FOLDER}/{provider}")
+        return dict(answer.json()["data"]) if answer.is_success else None
+
+    def in_vault(self) -> tuple[int, str, str] | None:
+        """Give version, operation id and key of DeepSeek's secret."""
+        found = self.secret()
+        if found is None:
+            return None
+        fields = found["data"]
+        return found["metadata"]["version"], fields.get("operation_id", ""), fields["api_key"]
+
+    def rows(self, query: str) -> list[tuple[Any, ...]]:
+        """Ask the database's file, without the service."""
+        with closing(sqlite3.connect(f"file:{self.file}?mode=ro", uri=True)) as connection:
+            return list(connection.execute(query))
+
+    def pin(self) -> tuple[int, str] | None:
+        """Give version and operation id that the database pins for DeepSeek."""
+        query = "SELECT vault_version, operation_id, token FROM llm_provider_credentials"
+        found = self.rows(f"{query} WHERE provider = 'deepseek'")
+        assert all(token is None for _, _, token in found), "the database holds a token"
+        return (found[0][0], found[0][1]) if found else None
+
+    def intents(self) -> list[tuple[str, str]]:
+        """Give kind and operation id of each open intent."""
+        rows = self.rows("SELECT kind, operation_id FROM llm_key_intents")
+        return [(str(kind), str(operation_id)) for kind, operation_id in rows]
+
+    def actions(self) -> list[str]:
+        """Name what the audit log tells, in order."""
+        return [str(row[0]) for row in self.rows("SELECT action FROM user_audit_log ORDER BY seq")]
+
+    def revision(self) -> int:
+        """Give the stored revision."""
+        found = self.rows("SELECT revision FROM llm_runtime_config")
+        return int(found[0][0]) if found else 0
+
+    def stored_bytes(self) -> bytes:
+        """Give all bytes of the database's files."""
+        return b"".join(file.read_bytes() for file in self.folder.glob("aurorasoc.db*"))
+
+    def check_one_truth(self) -> None:
+        """Hold it to the promise: nothing open, pin and Vault agree, and the chain verifies."""
+        assert self.intents() == []
+        held = self.in_vault()
+        assert self.pin() == (None if held is None else held[:2])
+        verdict = asyncio.run(verify_database(f"sqlite:///{self.file}", {}, [SecretStr(SEED)]))
+        assert (verdict.fault, verdict.authenticity) == (None, "verified")
+
+
+_FOLDER: Final = "aurorasoc/llm-providers"
+_NUMBERS: Final = itertools.count(1)
+
+
+@pytest.fixture
+def house(shared_vault: VaultServer, tmp_path: Path) -> House:
+    """Build a house on the shared Vault."""
+    return build_house(tmp_path / "house", shared_vault, f"house-{next(_NUMBERS)}")
+
+
+def build_house(folder: Path, vault: VaultServer, mount: str) -> House:
+    """Set up a mount, the shipped policy and an AppRole, and migrate a database."""
+    folder.mkdir(parents=True, exist_ok=True)
+    vault.enable_kv(mount)
+    policy = POLICY.read_text("utf-8").replace('"secret/', f'"{mount}/')
+    vault.write_policy(mount, policy)
+    role = vault.approle(mount, mount, "default")
+    migrate(f"sqlite:///{folder / 'aurorasoc.db'}")
+    variables = {
+        "AURORA_SECRET_KEY": SEED,
+        "JWT_SECRET_KEY": SESSION_SECRET,
+        "VAULT_ROLE_ID": role.role_id,
+        "VAULT_SECRET_ID": role.secret_id,
+        "VAULT_KV_MOUNT": mount,
+        "VAULT_POLL_INTERVAL": "0.2",
+    }
+    return House(folder, vault, mount, variables)
+
+
+def vault_settings(url: str, **own: Any) -> VaultSettings:
+    """Give Vault's settings as they would be read, and nothing from the environment."""
+    return VaultSettings.model_validate({"addr": url, **own})

@@ -1,0 +1,183 @@
+"""Operators write to Vault too, by hand, and are heard within the poll interval."""
+
+import asyncio
+import json
+from dataclasses import replace
+
+import pytest
+
+from aurorasoc.core.vault.client import VaultProblem
+from aurorasoc.errors import OutcomeUnknown
+from aurorasoc.llm.vault_watch import LAG_US
+from aurorasoc.runtime import Runtime, open_runtime
+from tests.functional.vault.members import DEEPSEEK, KEY, OTHER_KEY, House, member
+from tests.unit.live import until
+from tests.world.vault_faults import NEVER_EXISTED, VaultFault, VaultFaultProxy
+
+CHANGED = "llm.key.changed_in_vault"
+VENDOR = "https://api.deepseek.com:443"
+
+
+def key_of(runtime: Runtime) -> str | None:
+    """Give DeepSeek's key in force in a running process."""
+    own = runtime.adoption.snapshot.providers[DEEPSEEK].credential.api_key
+    return own.get_secret_value() if own else None
+
+
+async def test_a_hand_written_key_comes_into_force_by_itself(house: House) -> None:
+    """A running process adopts a secret with `api_key` alone, and its removal."""
+    async with open_runtime(house.boot()) as runtime:
+        house.put(api_key=KEY)
+        await until(lambda: key_of(runtime) == KEY)
+        house.put(api_key=OTHER_KEY)
+        await until(lambda: key_of(runtime) == OTHER_KEY)
+        house.remove()
+        await until(lambda: key_of(runtime) is None)
+    assert house.actions() == [CHANGED] * 3
+    await asyncio.to_thread(house.check_one_truth)
+
+
+async def test_a_hand_written_key_belongs_to_the_vendor(house: House) -> None:
+    """Without an origin it is bound to the catalog's own."""
+    async with member(house.boot()) as own:
+        house.put(api_key=KEY)
+        await own.watch.poll()
+        assert (own.credential.state, own.credential.origin) == ("usable", VENDOR)
+
+
+async def test_a_hand_written_key_is_not_sent_elsewhere(house: House) -> None:
+    """Where the base URL leads to another origin, the key isn't in force."""
+    boot = house.boot(LLM_DEEPSEEK_BASE_URL="https://elsewhere.example/v1")
+    async with member(boot) as own:
+        house.put(api_key=KEY)
+        await own.watch.poll()
+        assert (own.key, own.credential.state) == (None, "needs_reentry")
+
+
+async def test_a_hand_written_origin_binds_the_key(house: House) -> None:
+    """It is in force there, and not at the vendor's."""
+    boot = house.boot(LLM_DEEPSEEK_BASE_URL="https://elsewhere.example/v1")
+    async with member(boot) as there, member(house.boot()) as at_the_vendors:
+        house.put(api_key=KEY, origin="https://elsewhere.example")
+        await there.watch.poll()
+        await at_the_vendors.adoption.adopt()
+        assert (there.key, at_the_vendors.key) == (KEY, None)
+
+
+async def test_two_watching_processes_make_one_revision(house: House) -> None:
+    """One wins the pin; both have the key, and one entry tells of it."""
+    async with member(house.boot()) as one, member(house.boot()) as two:
+        house.put(api_key=KEY)
+        await asyncio.gather(one.watch.poll(), two.watch.poll())
+        await asyncio.gather(one.adoption.follow(), two.adoption.follow())  # as the feed does
+        assert (one.key, two.key) == (KEY, KEY)
+    assert (house.actions(), house.revision()) == ([CHANGED], 1)
+
+
+async def test_two_watching_processes_make_one_revision_of_a_removal(house: House) -> None:
+    """One wins; neither has the key any more."""
+    async with member(house.boot()) as one, member(house.boot()) as two:
+        await one.set_key()
+        await two.adoption.adopt()
+        house.remove()
+        await asyncio.gather(one.watch.poll(), two.watch.poll())
+        await asyncio.gather(one.adoption.follow(), two.adoption.follow())  # as the feed does
+        assert (one.key, two.key) == (None, None)
+    assert (house.actions()[2:], house.revision()) == ([CHANGED], 2)
+
+
+async def test_the_entry_tells_of_the_change_and_not_of_the_key(house: House) -> None:
+    """Who did it is Vault's to say; the version is named."""
+    async with member(house.boot()) as own:
+        house.put(api_key=KEY)
+        await own.watch.poll()
+    ((actor, entry),) = house.rows("SELECT actor, entry FROM user_audit_log")
+    details = json.loads(entry)["details"]
+    assert (actor, details["vault_version"], KEY in entry) == ("vault", 1, False)
+
+
+async def test_a_soft_deletion_drops_the_key(house: House) -> None:
+    """As `vault kv delete` leaves it."""
+    async with member(house.boot()) as own:
+        await own.set_key()
+        house.vault.call("DELETE", f"{house.mount}/data/aurorasoc/llm-providers/deepseek")
+        await own.watch.poll()
+        assert (own.key, house.pin()) == (None, None)
+
+
+async def test_a_key_set_over_a_soft_deletion_is_in_force(house: House) -> None:
+    """Check-and-set counts the deleted version."""
+    async with member(house.boot()) as own:
+        await own.set_key()
+        house.vault.call("DELETE", f"{house.mount}/data/aurorasoc/llm-providers/deepseek")
+        await own.watch.poll()
+        await own.set_key(OTHER_KEY)
+        assert (own.key, (house.pin() or (0,))[0]) == (OTHER_KEY, 2)
+
+
+async def test_a_rewritten_first_version_is_adopted(house: House) -> None:
+    """Removed and written anew it is version one again, and yet another secret."""
+    async with member(house.boot()) as own:
+        await own.set_key()
+        house.remove()
+        house.put(api_key=OTHER_KEY)
+        await own.watch.poll()
+        assert own.key == OTHER_KEY
+
+
+@pytest.mark.parametrize("fields", [{"apikey": KEY}, {"api_key": ""}], ids=["misspelt", "empty"])
+async def test_a_secret_without_a_key_is_none(house: House, fields: dict[str, str]) -> None:
+    """It comes into no process, and is in no one's way."""
+    async with member(house.boot()) as own:
+        house.put(**fields)
+        await own.watch.poll()
+        await own.set_key()
+        assert own.key == KEY
+
+
+async def test_a_fresh_pin_outlives_a_standby_that_does_not_know_it(
+    house: House, proxy: VaultFaultProxy
+) -> None:
+    """That nothing is there isn't believed of what was pinned a moment ago."""
+    async with member(house.boot(proxy.url)) as own:
+        await own.set_key()
+        patient = replace(own.watch, lag_us=LAG_US)
+        with proxy.held(VaultFault(method="GET", where="/data/", answer=NEVER_EXISTED)):
+            await patient.poll()
+        assert (own.key, house.pin() is not None) == (KEY, True)
+
+
+async def test_a_deleted_key_is_not_taken_back_from_a_standby_that_still_has_it(
+    house: House, proxy: VaultFaultProxy
+) -> None:
+    """Nor is it believed that an operator wrote what was deleted a moment ago."""
+    async with member(house.boot(proxy.url)) as own:
+        await own.set_key()
+        await own.watch.poll()
+        await own.delete_key()
+        patient = replace(own.watch, lag_us=LAG_US)
+        with proxy.held(VaultFault(method="GET", where="/data/", stale=True)):
+            await patient.poll()
+        assert (own.key, house.pin()) == (None, None)
+
+
+async def test_what_is_under_way_is_not_taken_for_an_operators(
+    house: House, proxy: VaultFaultProxy
+) -> None:
+    """A watching process leaves an open intent's secret to the intent."""
+    async with member(house.boot(proxy.url)) as own, member(house.boot()) as peer:
+        lost = VaultFault(method="POST", where="/data/", lose="reset")
+        with proxy.held(lost), pytest.raises(OutcomeUnknown):
+            await own.set_key()
+        await peer.watch.poll()
+        assert (peer.key, house.actions()) == (None, ["llm.key.intended"])
+
+
+async def test_a_mount_that_is_gone_drops_no_key(house: House) -> None:
+    """A wrong mount is trouble, and no deletion."""
+    async with member(house.boot()) as own:
+        await own.set_key()
+        house.vault.call("DELETE", f"sys/mounts/{house.mount}")
+        with pytest.raises(VaultProblem):
+            await own.watch.poll()
+        assert own.key == KEY

@@ -1,0 +1,219 @@
+"""Vault away, sealed, forbidding or hanging: what runs goes on, what starts comes up.
+
+Configuration, not health, chooses the store: nothing is ever written to the database instead.
+"""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import httpx
+import pytest
+from pydantic import SecretStr
+
+from aurorasoc.errors import SecretStoreUnavailable
+from aurorasoc.runtime import Runtime, open_runtime
+from tests.functional.vault.members import KEY, OTHER_KEY, House, build_house, member
+from tests.world.service import CONFIG, PROVIDERS, Service, asked
+from tests.world.vault import VaultServer
+from tests.world.vault_faults import VaultFault, VaultFaultProxy
+from tests.world.vendor import VendorServer
+
+PATIENCE: Final = 30.0
+
+
+@dataclass(frozen=True)
+class Shown:
+    """What the inventory shows of the store, and of DeepSeek's key."""
+
+    state: str
+    problem: str | None
+    stale_since: str | None
+    key_state: str
+
+
+async def shown(runtime: Runtime) -> Shown:
+    """Look at the inventory of a running process."""
+    inventory = await runtime.admin.inventory()
+    store = inventory["secret_store"]
+    (row,) = (row for row in inventory["providers"] if row["provider"] == "deepseek")
+    return Shown(store["state"], store["problem"], store["stale_since"], row["key_state"])
+
+
+async def shown_as(runtime: Runtime, state: str, key_state: str) -> Shown:
+    """Wait until the inventory shows these states; give up loudly."""
+    end = time.monotonic() + PATIENCE
+    while ((seen := await shown(runtime)).state, seen.key_state) != (state, key_state):
+        assert time.monotonic() < end, f"it shows {seen}"
+        await asyncio.sleep(0.05)
+    return seen
+
+
+@pytest.fixture
+def own_house(vault: VaultServer, tmp_path: Path) -> House:
+    """Build a house on a Vault that the test may seal and stop."""
+    return build_house(tmp_path / "house", vault, "kv")
+
+
+@asynccontextmanager
+async def running(house: House, **own: str) -> AsyncIterator[Runtime]:
+    """Run a process that has DeepSeek's key in force."""
+    async with open_runtime(house.boot(**own)) as runtime:
+        await runtime.admin.set_key("deepseek", SecretStr(KEY), actor="test")
+        yield runtime
+
+
+# --- what runs goes on --------------------------------------------------------------------------
+
+
+async def test_a_running_process_serves_from_memory_while_vault_is_sealed(
+    own_house: House,
+) -> None:
+    """It shows since when, and why; and that it is over."""
+    async with running(own_house) as runtime:
+        own_house.vault.seal()
+        seen = await shown_as(runtime, "stale", "usable")
+        assert (seen.problem, seen.stale_since is not None) == ("sealed", True)
+        own_house.vault.unseal()
+        assert (await shown_as(runtime, "ok", "usable")).stale_since is None
+
+
+async def test_keys_in_memory_serve_no_longer_than_allowed(own_house: House) -> None:
+    """After `VAULT_MAX_STALE` they are unavailable, and come back with Vault."""
+    async with running(own_house, VAULT_MAX_STALE="0.5") as runtime:
+        own_house.vault.stop()
+        seen = await shown_as(runtime, "unavailable", "unavailable")
+        assert seen.problem == "unreachable"
+        own_house.vault.restart()
+        await shown_as(runtime, "ok", "usable")
+
+
+async def test_a_write_while_vault_is_away_changes_nothing(own_house: House) -> None:
+    """A 503; no key, configuration or revision is written, and the key in force stays."""
+    async with running(own_house) as runtime:
+        revision = own_house.revision()
+        own_house.vault.stop()
+        with pytest.raises(SecretStoreUnavailable):
+            await runtime.admin.set_key("deepseek", SecretStr(OTHER_KEY), actor="test")
+        assert (await shown_as(runtime, "stale", "usable")).problem == "unreachable"
+    assert (own_house.revision(), own_house.intents()) == (revision, [])
+    assert OTHER_KEY.encode() not in own_house.stored_bytes()
+
+
+async def test_a_policy_that_is_taken_away_is_no_deletion(house: House) -> None:
+    """403 also after a new login: stale, and denied."""
+    async with running(house) as runtime:
+        house.vault.write_policy(house.mount, 'path "nothing/*" { capabilities = ["read"] }')
+        assert (await shown_as(runtime, "stale", "usable")).problem == "denied"
+    assert "llm.key.changed_in_vault" not in house.actions()
+
+
+async def test_a_login_that_is_refused_is_no_deletion(house: House) -> None:
+    """Token and role are gone: stale, and unauthenticated."""
+    async with member(house.boot()) as own:
+        await own.set_key()
+        house.vault.call("DELETE", f"auth/approle/role/{house.mount}")
+        house.vault.revoke(own.store._client._token)
+        with pytest.raises(SecretStoreUnavailable):
+            await own.watch.poll()
+        status = own.adoption.snapshot.secret_store
+        assert (own.key, status.state, status.problem) == (KEY, "stale", "unauthenticated")
+
+
+# --- what starts comes up -----------------------------------------------------------------------
+
+
+async def test_a_cold_start_without_vault_comes_up_and_adopts_later(own_house: House) -> None:
+    """Keys are unavailable until Vault is back."""
+    async with running(own_house):
+        pass
+    own_house.vault.stop()
+    async with open_runtime(own_house.boot()) as runtime:
+        assert (await shown_as(runtime, "unavailable", "unavailable")).problem == "unreachable"
+        own_house.vault.restart()
+        await shown_as(runtime, "ok", "usable")
+
+
+async def test_an_unavailable_key_never_uncovers_the_environments(own_house: House) -> None:
+    """A stored key that can't be had is no leave to use another."""
+    async with member(own_house.boot()) as own:
+        await own.set_key()
+    own_house.vault.stop()
+    async with member(own_house.boot(LLM_DEEPSEEK_API_KEY="sk-of-the-environment-01")) as own:
+        assert (own.key, own.credential.state) == (None, "unavailable")
+
+
+# --- nothing else waits --------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Stalled:
+    """What a service answered while its Vault hung, to Vault's business and to any other."""
+
+    others: dict[str, httpx.Response]
+    key: httpx.Response
+    asked_of_vault: int
+
+
+def unrelated(admin: httpx.Client, service: Service) -> dict[str, httpx.Response]:
+    """Do what has nothing to do with Vault: look, switch a keyless provider, chat on it."""
+    return {
+        "inventory": admin.get(PROVIDERS),
+        "switch": admin.put(CONFIG, json={"provider": "ollama", "model": "chosen"}),
+        "chat": admin.post("/chat", json=asked()),
+        "history": admin.get("/system/llm/history"),
+        "readyz": httpx.get(f"{service.url}/readyz", trust_env=False),
+    }
+
+
+@pytest.fixture(scope="module")
+def stalled(
+    shared_vault: VaultServer, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Stalled]:
+    """Hang Vault under a running service, and set a key and do other things meanwhile."""
+    folder = tmp_path_factory.mktemp("stalled")
+    house = build_house(folder / "state", shared_vault, "stalled")
+    with (
+        VaultFaultProxy(shared_vault.url) as proxy,
+        VendorServer(plays=["ollama"]) as ollama,
+        Service(folder, _variables(house, proxy, ollama)) as service,
+        ThreadPoolExecutor(1) as pool,
+    ):
+        admin = service.client()
+        admin.put(f"{PROVIDERS}/deepseek/key", json={"api_key": KEY})
+        with proxy.held(VaultFault(hang=True)):
+            other = service.client(subject="who-sets-the-key")
+            setting = pool.submit(
+                other.put, f"{PROVIDERS}/deepseek/key", json={"api_key": OTHER_KEY}
+            )
+            others = unrelated(admin, service)
+            unanswered = [seen for seen in proxy.seen() if seen.fault.hang]
+            key = setting.result(PATIENCE)
+        yield Stalled(others, key, len(unanswered))
+
+
+def _variables(house: House, proxy: VaultFaultProxy, ollama: VendorServer) -> dict[str, Any]:
+    own = {"LLM_OLLAMA_BASE_URL": ollama.url, "LLM_BACKEND": "ollama"}
+    return house.env(proxy.url) | own
+
+
+@pytest.mark.parametrize("call", ["inventory", "switch", "chat", "history", "readyz"])
+def test_unrelated_calls_go_on_while_vault_hangs(stalled: Stalled, call: str) -> None:
+    """Each is answered while Vault has yet to answer anything."""
+    assert stalled.others[call].status_code == 200, stalled.others[call].text
+
+
+def test_vault_was_asked_meanwhile(stalled: Stalled) -> None:
+    """It hung on something; otherwise the tests above would show nothing."""
+    assert stalled.asked_of_vault > 0
+
+
+def test_a_key_set_while_vault_hangs_is_a_503(stalled: Stalled) -> None:
+    """It wasn't written, and the answer says so."""
+    assert stalled.key.status_code == 503
+    assert stalled.key.json()["code"] == "secret_store_unavailable"
