@@ -203,12 +203,9 @@ class KeyIntents:
         return await self.adoption.read(session)
 
     async def _write(self, intent: Intent, key: SetKey) -> int:
-        """Write by check-and-set; a version that bears our operation id is ours already."""
+        """Write by check-and-set, and look again when someone else was faster."""
         stamp = Stamp(intent.operation_id, intent.actor, intent.begun_us)
         for _ in range(CAS_TRIES):
-            present = await self.store.newest(key.provider)
-            if present is not None and _wrote(intent, present):
-                return present.version
             try:
                 stored = await self.store.write(key.provider, key.origin, key.api_key, stamp)
             except VaultConflict:

@@ -82,7 +82,10 @@ class VaultSecretStore:
     async def write(
         self, provider: ServingBackend, origin: str, api_key: SecretStr, stamp: Stamp
     ) -> StoredKey:
-        """Write a new version, by check-and-set against the present one.
+        """Write a new version, by check-and-set against the one that was looked at.
+
+        A version that bears the stamp's operation id is this very write, done already: by an
+        earlier try, or by another process that took it up.
 
         Raises:
             VaultConflict: Someone else wrote between the two calls.
@@ -98,6 +101,9 @@ class VaultSecretStore:
         }
         try:
             present = await self._client.current_version(provider)
+            found = await self.newest(provider)
+            if found is not None and operation_id_of(provider, found) == stamp.operation_id:
+                return StoredKey(token=None, key_id=None, vault_version=found.version)
             version = await self._client.write(provider, fields, cas=present)
         except VaultProblem as problem:
             self._failed(problem)
