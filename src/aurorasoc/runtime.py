@@ -8,12 +8,12 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import cast
 from urllib.parse import urlsplit
 
 from aurorasoc.config.settings import Settings, load_settings
-from aurorasoc.core.audit import AuditLog, AuditSink
+from aurorasoc.core.audit import AuditLog, AuditSink, GuardedSink
 from aurorasoc.core.database import SCHEMA_HEAD, Database
 from aurorasoc.core.denials import Denials
 from aurorasoc.core.keyring import Keyring
@@ -59,7 +59,8 @@ class _Slot:
 
     runtime: Runtime | None = None
     users: int = 0
-    resources: AsyncExitStack | None = None
+    resources: AsyncExitStack = field(default_factory=AsyncExitStack)
+    lock: asyncio.Lock = field(default_factory=asyncio.Lock)
 
 
 _slot = _Slot()
@@ -98,6 +99,21 @@ async def open_runtime(
         RuntimeAlreadyOpen: Another runtime with other settings is open.
     """
     settings = settings or load_settings()
+    async with _slot.lock:
+        runtime = await _share(settings, audit, wait_for_keys=wait_for_keys)
+        _slot.users += 1
+    try:
+        yield runtime
+    finally:
+        async with _slot.lock:
+            _slot.users -= 1
+            if _slot.users == 0:
+                resources, _slot.runtime = _slot.resources, None
+                await resources.aclose()
+
+
+async def _share(settings: Settings, audit: AuditSink | None, *, wait_for_keys: bool) -> Runtime:
+    """Give the runtime that is open, or open one. The slot's lock is held."""
     if _slot.runtime is None:
         resources = AsyncExitStack()
         try:
@@ -106,20 +122,15 @@ async def open_runtime(
             await resources.aclose()
             raise
         _slot.resources = resources
-    elif _slot.runtime.settings != settings or audit not in {None, _slot.runtime.audit}:
-        detail = (
-            "This process has a runtime with other settings, or another audit log, open. Close "
-            "it first: one process runs one configuration."
-        )
-        raise RuntimeAlreadyOpen(detail)
-    _slot.users += 1
-    try:
-        yield _slot.runtime
-    finally:
-        _slot.users -= 1
-        if _slot.users == 0 and _slot.resources is not None:
-            await _slot.resources.aclose()
-            _slot.runtime = _slot.resources = None
+        return _slot.runtime
+    same_log = audit is None or audit is getattr(_slot.runtime.audit, "sink", None)
+    if _slot.runtime.settings == settings and same_log:
+        return _slot.runtime
+    detail = (
+        "This process has a runtime with other settings, or another audit log, open. Close it "
+        "first: one process runs one configuration."
+    )
+    raise RuntimeAlreadyOpen(detail)
 
 
 async def _open(
@@ -134,7 +145,7 @@ async def _open(
     database = Database(settings.database_url)
     resources.push_async_callback(database.close)
     await require_migrated(database)
-    audit = audit or AuditLog(keyring)
+    audit = AuditLog(keyring) if audit is None else GuardedSink(audit)
     adoption = Adoption(settings, database, store, keyring)
     with suppress(DatabaseUnavailable):
         await adoption.adopt(fetch=wait_for_keys)

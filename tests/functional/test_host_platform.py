@@ -297,7 +297,6 @@ async def test_nothing_changes_when_the_hosts_log_fails(
     assert [host.rows(table) for table in tables] == [[], [], [], []]
 
 
-@pytest.mark.xfail(reason="llm/admin.py record(): only what AuditLog raises is translated")
 async def test_test_that_cannot_be_audited_is_not_sent(host: Host) -> None:
     """A test is audited before anything is sent: 503 when the host's log fails."""
     host.log.failure = RuntimeError(KEY)
@@ -305,7 +304,6 @@ async def test_test_that_cannot_be_audited_is_not_sent(host: Host) -> None:
     assert is_problem(answer, 503, "audit_unavailable")
 
 
-@pytest.mark.xfail(reason="core/denials.py record(): only what AuditLog raises is caught")
 async def test_refusal_stands_when_the_hosts_log_fails(host: Host) -> None:
     """Who may not do something is refused, whether or not that can be written down."""
     host.log.failure = RuntimeError(KEY)

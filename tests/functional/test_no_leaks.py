@@ -444,7 +444,6 @@ def test_no_key_is_found_anywhere_around_a_bare_host(
 
 @pytest.mark.soak
 @pytest.mark.skipif(not SOAK, reason="takes a host of its own")
-@pytest.mark.xfail(reason="core/logs.py: the libraries' loggers have no redacting filter")
 def test_no_key_is_found_in_a_log_that_was_turned_up_again(
     keys: list[str], hosted: VendorServer, tmp_path: Path
 ) -> None:

@@ -146,7 +146,7 @@ def test_a_key_deleted_at_one_service_is_not_used_by_the_other(
 
 def test_a_handle_in_another_process_follows(site: Site, local_servers: VendorServer) -> None:
     """The one that was taken when that process began."""
-    assert site.agent.ask() == "granite-soc-specialist says: pong"
+    _until(lambda: site.agent.ask() == "granite-soc-specialist says: pong")
     site.switch("ollama")
     _until(lambda: site.agent.ask() == "granite4:8b says: pong")
     local_servers.clear()

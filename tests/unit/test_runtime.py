@@ -84,7 +84,6 @@ async def test_the_last_to_leave_closes_it(boot: Settings) -> None:
         get_chat_model()
 
 
-@pytest.mark.xfail(reason="both find the slot empty and open one each", strict=False)
 async def test_openings_at_the_same_time_share_it(boot: Settings) -> None:
     """Two tasks of one process that start together."""
 

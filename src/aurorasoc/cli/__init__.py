@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 
 import typer
+from typer.exceptions import TyperException
 
 from aurorasoc.cli import agent, audit, demo, dev, keys, local_model, providers, serve, token
 from aurorasoc.errors import AuroraError, ModelCallError
@@ -33,10 +34,23 @@ app.add_typer(local_model.app, name="local-model")
 def main() -> None:
     """Run a command; an error is one line, never a traceback."""
     try:
-        app()
+        sys.exit(app(standalone_mode=False) or 0)
     except AuroraError as error:
         sys.stderr.write(f"aurorasoc: {error.detail}\n")
         sys.exit(_exit_code(error))
+    except TyperException as error:
+        _show(error)
+        sys.exit(2)
+    except typer.Abort:
+        sys.exit(130)
+
+
+def _show(error: TyperException) -> None:
+    """Say what is wrong with the usage. An unexpected argument may be a key: it isn't repeated."""
+    if "unexpected extra argument" in str(error):
+        sys.stderr.write("aurorasoc: too many arguments; a key is read from standard input.\n")
+    else:
+        sys.stderr.write(f"aurorasoc: {error}\n")
 
 
 def _exit_code(error: AuroraError) -> int:

@@ -75,7 +75,7 @@ def _anchors(texts: list[str]) -> dict[int, str]:
     anchors = {}
     for text in texts:
         seq, colon, digest = text.partition(":")
-        if not colon or not seq.isdigit():
+        if not (colon and digest and seq.isascii() and seq.isdigit()):
             detail = "--anchor takes SEQ:HASH, for instance 42:9f3c…, as the log line has them."
             raise InvalidInput(detail)
         anchors[int(seq)] = digest.lower()

@@ -27,12 +27,13 @@ from aurorasoc.core.database import after_commit
 from aurorasoc.core.keyring import Keyring, SeedChanged
 from aurorasoc.core.logs import get_logger
 from aurorasoc.core.tables import AuditKeyRow, AuditRow
-from aurorasoc.errors import AuditUnavailable
+from aurorasoc.errors import AuditUnavailable, AuroraError
 
 GENESIS: Final = "0" * 64
 """The `prev` of the first entry."""
 
 _KEY_BYTES: Final = 32
+_CANT_WRITE: Final = "The audit entry can't be written, so nothing was changed. Try again later."
 
 log = get_logger("aurorasoc.audit")
 
@@ -65,6 +66,34 @@ class AuditSink(Protocol):
         """
 
 
+class GuardedSink:
+    """A host platform's own log: whatever it raises, the answer is the same.
+
+    Args:
+        sink: The host's.
+    """
+
+    def __init__(self, sink: AuditSink) -> None:
+        self.sink = sink
+
+    async def append(self, session: AsyncSession, event: AuditEvent) -> None:
+        """Write an entry.
+
+        Raises:
+            AuditUnavailable: The host's log failed, in whatever way.
+        """
+        try:
+            await self.sink.append(session, event)
+        except AuroraError:
+            raise
+        except Exception:  # noqa: BLE001 - what a host's log raises is not known here
+            failed = True
+        else:
+            failed = False
+        if failed:
+            raise AuditUnavailable(_CANT_WRITE)
+
+
 class AuditLog:
     """Our own hash-chained log.
 
@@ -88,8 +117,7 @@ class AuditLog:
         except SQLAlchemyError:
             row = None
         if row is None:
-            detail = "The audit entry can't be written, so nothing was changed. Try again later."
-            raise AuditUnavailable(detail)
+            raise AuditUnavailable(_CANT_WRITE)
         after_commit(session, lambda: _announce(row))
 
     async def _append(self, session: AsyncSession, event: AuditEvent) -> AuditRow:

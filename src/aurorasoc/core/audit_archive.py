@@ -97,13 +97,21 @@ def _parse(lines: Iterable[str], tokens: dict[str, str]) -> Iterator[Link]:
             if kind == "key":
                 tokens[fields_["key_id"]] = fields_["token"]
                 continue
-            link = _LINK.validate_python(fields_, strict=True)
+            link = _link(fields_)
         except (ValueError, KeyError, TypeError, AttributeError):
             link = None
         if link is None:
             detail = f"Line {number} of the export is not a line that `audit export` wrote."
             raise InvalidInput(detail)
         yield link
+
+
+def _link(fields_: dict[str, Any]) -> Link:
+    """Read one entry: every field, of its own type, and no other."""
+    if fields_.keys() != set(_COLUMNS):
+        msg = "fields"
+        raise ValueError(msg)
+    return _LINK.validate_json(json.dumps(fields_), strict=True)
 
 
 def _keys(tokens: Mapping[str, str], seeds: Sequence[SecretStr]) -> dict[str, bytes] | None:

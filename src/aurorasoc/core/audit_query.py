@@ -9,6 +9,7 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from aurorasoc.core.audit import ACTION_LENGTH, ACTOR_LENGTH, column_form
 from aurorasoc.core.tables import AuditRow
 
 
@@ -35,9 +36,9 @@ async def find_entries(session: AsyncSession, wanted: AuditFilter) -> Sequence[A
     """Give matching entries, newest first."""
     query = select(AuditRow).order_by(AuditRow.seq.desc()).limit(wanted.limit)
     if wanted.actor is not None:
-        query = query.where(AuditRow.actor == wanted.actor)
+        query = query.where(AuditRow.actor == column_form(wanted.actor, ACTOR_LENGTH))
     if wanted.action is not None:
-        query = query.where(AuditRow.action == wanted.action)
+        query = query.where(AuditRow.action == column_form(wanted.action, ACTION_LENGTH))
     if wanted.since is not None:
         query = query.where(AuditRow.at_us >= _us(wanted.since))
     if wanted.until is not None:

@@ -34,6 +34,8 @@ _LIBRARIES: Final = (
     "uvicorn.error",
 )
 
+_FAMILIES: Final = frozenset(name.split(".")[0] for name in _LIBRARIES)
+
 _BEFORE: Final[list[Processor]] = [
     structlog.stdlib.add_log_level,
     structlog.stdlib.add_logger_name,
@@ -89,6 +91,18 @@ def quieten_libraries() -> None:
         library.handlers.clear()
         library.propagate = True
         library.setLevel(logging.WARNING)
+    for name in list(logging.root.manager.loggerDict):
+        if name.split(".")[0] in _FAMILIES:
+            logging.getLogger(name).addFilter(_redacted)  # a second time changes nothing
+
+
+def _redacted(record: logging.LogRecord) -> bool:
+    """Redact a library's record where it is made: a host may have turned its logger up again."""
+    record.msg, record.args = REDACTOR.text(record.getMessage()), ()
+    if record.exc_info:
+        record.exc_text = REDACTOR.text(logging.Formatter().formatException(record.exc_info))
+        record.exc_info = None
+    return True
 
 
 def _handler(formatter: logging.Formatter) -> logging.Handler:

@@ -49,7 +49,7 @@ async def survey(database: Database, keyring: Keyring) -> list[SealedItem]:
         credentials = (await session.scalars(select(CredentialRow))).all()
         audit_keys = (await session.scalars(select(AuditKeyRow))).all()
     return [
-        *(_credential(row, keyring) for row in credentials if row.token is not None),
+        *(_credential(row, keyring) for row in credentials if _is_ours(row)),
         *(_audit_key(row, keyring) for row in audit_keys),
     ]
 
@@ -109,6 +109,11 @@ class Rotation:
         key = self._keyring.open("audit-key", row.token)
         row.token = self._keyring.seal("audit-key", key).token
         return True
+
+
+def _is_ours(row: CredentialRow) -> bool:
+    """Whether it is sealed here, for a provider that this version knows."""
+    return row.token is not None and row.provider in set(ServingBackend)
 
 
 def _credential(row: CredentialRow, keyring: Keyring) -> SealedItem:

@@ -11,7 +11,7 @@ from typing import Final
 
 from pydantic import SecretStr
 
-from aurorasoc.config.snapshot import CallLimits
+from aurorasoc.config.snapshot import CallLimits, KeySource
 from aurorasoc.config.vocabulary import ServingBackend
 
 __all__ = ["NOT_NEEDED", "ModelReference", "ServingBackend"]
@@ -32,6 +32,7 @@ class ModelReference:
         origin: Where the call goes (`https://host:port`), and what the key is bound to.
         api_key: The key; the literal `not-needed` where the backend takes none.
         limits: Time-out and retries.
+        key_source: Where the key is kept.
     """
 
     provider: ServingBackend
@@ -41,6 +42,7 @@ class ModelReference:
     origin: str
     api_key: SecretStr
     limits: CallLimits
+    key_source: KeySource | None = None
 
     @property
     def has_key(self) -> bool:

@@ -35,6 +35,10 @@ _NEVER: Final = tuple(
         "192.0.0.0/24",  # protocol assignments (RFC 6890)
         "224.0.0.0/3",  # multicast, reserved, broadcast
         "::/128",
+        "64:ff9b:1::/48",  # local-use NAT64 (RFC 8215)
+        "2001::/32",  # Teredo (RFC 4380)
+        "::ffff:0:0:0/96",  # IPv4-translated (RFC 2765)
+        "fd20:ce::254/128",  # a cloud's metadata service
         "fd00:ec2::/32",  # a cloud's metadata service
         "fe80::/10",
         "ff00::/8",
@@ -54,6 +58,7 @@ _INSIDE: Final = tuple(
         "fec0::/10",
     )
 )
+_COMPATIBLE: Final = IPv6Network("::/96")
 _NAT64: Final = IPv6Network("64:ff9b::/96")
 
 
@@ -84,6 +89,8 @@ class AddressPolicy:
 
     def _why_not(self, host: str, text: str) -> str | None:
         address = _unmapped(ip_address(text.split("%", 1)[0]))
+        if _within(address, _NEVER) or _is_compatible(address):
+            return f"{host} leads to a link-local, metadata or reserved address, never allowed"
         if self.only is not None:
             if _within(address, self.only):
                 return None
@@ -124,6 +131,11 @@ def _unmapped(address: Address) -> Address:
     """Read an IPv4-mapped address (RFC 4291) as the IPv4 address that it is."""
     inner = address.ipv4_mapped if isinstance(address, IPv6Address) else None
     return inner or address
+
+
+def _is_compatible(address: Address) -> bool:
+    """Whether it is IPv4 in the form that RFC 4291 §2.5.5.1 withdrew; `::1` has another meaning."""
+    return isinstance(address, IPv6Address) and address in _COMPATIBLE and not address.is_loopback
 
 
 def _translated(address: Address) -> Address:

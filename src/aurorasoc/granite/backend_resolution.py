@@ -126,6 +126,7 @@ def _reference(snapshot: Snapshot, config: ProviderConfig, model: str) -> ModelR
         origin=config.origin or "",
         api_key=config.credential.api_key or NOT_NEEDED,
         limits=snapshot.limits,
+        key_source=config.credential.source,
     )
 
 

@@ -95,7 +95,7 @@ async def why_not_local(
         return f"{backend} is a hosted provider"
     parts = urlsplit(origin)
     host = parts.hostname or ""
-    if _proxied(parts.scheme, host, proxies):
+    if proxied(parts.scheme, host, proxies):
         return "a proxy stands between this host and the backend"
     addresses = await resolve(host, parts.port or 0)
     if not addresses:
@@ -103,7 +103,8 @@ async def why_not_local(
     return AddressPolicy(only=tuple(networks)).refusal(host, addresses)
 
 
-def _proxied(scheme: str, host: str, proxies: Mapping[str, str]) -> bool:
+def proxied(scheme: str, host: str, proxies: Mapping[str, str]) -> bool:
+    """Whether a proxy of the environment would make a connection."""
     if not (proxies.get(scheme) or proxies.get("all")):
         return False
     return not any(_exempts(name.strip(), host) for name in proxies.get("no", "").split(","))

@@ -14,6 +14,7 @@ from aurorasoc.config.snapshot import Snapshot
 from aurorasoc.config.vocabulary import AUTO, Role, ServingBackend
 from aurorasoc.core.audit import AuditEvent, AuditSink
 from aurorasoc.core.database import Database
+from aurorasoc.core.redaction import REDACTOR
 from aurorasoc.errors import DatabaseUnavailable
 from aurorasoc.granite.backend_resolution import (
     listing_reference,
@@ -167,6 +168,7 @@ class Admin:
         planned = await self.changer.preview(change, if_match=if_match)
         candidate = planned.candidate
         reference = model_reference(candidate, ServingBackend(change.target), "specialist")
+        REDACTOR.learn([reference.reveal_key()])  # it may never be adopted, and still be logged
         await adapter.load()
         binding = self.pool.of_reference(reference, candidate)
         result = await self._test(binding, candidate, actor)

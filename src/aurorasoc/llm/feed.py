@@ -19,6 +19,7 @@ from aurorasoc.errors import AuroraError
 
 POLL_SECONDS: Final = 5.0
 DATA_VERSION_SECONDS: Final = 0.05
+CLOSE_SECONDS: Final = 5.0
 
 log = get_logger("aurorasoc.feed")
 
@@ -51,36 +52,45 @@ class Feed:
             self._thread.start()
 
     async def close(self) -> None:
-        """Stop both."""
+        """Stop both. A reading that is under way is left to end: its thread would outlive us."""
         self._stop.set()
+        self._wake.set()
         if self._thread is not None:
             await asyncio.to_thread(self._thread.join)
         if self._task is not None:
+            await asyncio.wait({self._task}, timeout=CLOSE_SECONDS)
             self._task.cancel()
             with suppress(asyncio.CancelledError):
                 await self._task
 
     async def _call(self) -> None:
-        while True:
+        while not self._stop.is_set():
             with suppress(TimeoutError):  # wait_for would swallow a cancellation on Python 3.11
                 async with asyncio.timeout(POLL_SECONDS):
                     await self._wake.wait()
             self._wake.clear()
+            if self._stop.is_set():
+                return
             try:
                 await self._changed()
             except AuroraError as error:
                 log.warning("not adopted", code=error.code, detail=error.detail)
+            except Exception:  # the feed must outlive what it calls
+                log.exception("not adopted")
 
     def _watch(self, loop: asyncio.AbstractEventLoop) -> None:
         """Poll the data version outside any transaction: inside one it is frozen."""
-        connection = sqlite3.connect(self._path, isolation_level=None, timeout=1.0)
+        connection, seen = None, None
         try:
-            seen = None
             while not self._stop.wait(DATA_VERSION_SECONDS):
-                with suppress(sqlite3.Error):
+                with suppress(sqlite3.Error):  # a file that isn't there may come
+                    connection = connection or sqlite3.connect(
+                        self._path, isolation_level=None, timeout=1.0
+                    )
                     (version,) = connection.execute("PRAGMA data_version").fetchone()
                     if version != seen:
                         seen = version
                         loop.call_soon_threadsafe(self._wake.set)
         finally:
-            connection.close()
+            if connection is not None:
+                connection.close()

@@ -12,7 +12,6 @@ from aurorasoc.core.audit import AuditEvent, AuditSink
 from aurorasoc.core.canonical import canonical
 from aurorasoc.core.clock import Clock, now_us
 from aurorasoc.core.tables import RevisionRow
-from aurorasoc.errors import AuditUnavailable, AuroraError
 from aurorasoc.llm.runtime_config import RuntimeConfig, save_runtime_config
 
 
@@ -65,17 +64,6 @@ class Journal:
         """Write an audit entry.
 
         Raises:
-            AuditUnavailable: It can't be written, whatever the reason.
+            AuditUnavailable: It can't be written.
         """
-        event = AuditEvent(deed.actor, deed.action, deed.target, details)
-        try:
-            await self.audit.append(session, event)
-        except AuroraError:
-            raise
-        except Exception:  # noqa: BLE001 - a host's own log may raise anything: same answer
-            failed = True
-        else:
-            failed = False
-        if failed:
-            detail = "The audit entry can't be written, so nothing was changed. Try again later."
-            raise AuditUnavailable(detail)
+        await self.audit.append(session, AuditEvent(deed.actor, deed.action, deed.target, details))

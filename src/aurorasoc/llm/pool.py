@@ -227,7 +227,8 @@ class ModelPool:
         """Judge where an admin's base URL leads. The environment's is trusted."""
         if snapshot.providers[provider].base_url.source != "runtime":
             return None
-        return reach_of(provider, self._allowed_hosts)
+        origin = snapshot.providers[provider].origin or ""
+        return reach_of(provider, origin, self._allowed_hosts)
 
     def _gate(self, reference: ModelReference) -> Admit:
         async def admit() -> None:
@@ -282,7 +283,11 @@ def parse_tlp(label: str | None) -> Tlp | None:
 
 
 def _require_key(snapshot: Snapshot, reference: ModelReference) -> None:
-    if reference.has_key and snapshot.providers[reference.provider].credential.api_key is None:
+    present = snapshot.providers[reference.provider].credential
+    gone = present.api_key is None or (
+        present.source != reference.key_source and present.api_key != reference.api_key
+    )
+    if reference.has_key and gone:
         detail = f"The key of {reference.provider} was removed while this ran. Start again."
         raise ProviderNotReady(detail)
 

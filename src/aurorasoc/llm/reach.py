@@ -9,14 +9,18 @@ from aurorasoc.config.vocabulary import ServingBackend
 from aurorasoc.errors import InvalidInput
 from aurorasoc.granite.address_policy import AddressPolicy, resolve
 from aurorasoc.granite.catalog import CATALOG
+from aurorasoc.granite.sensitivity import proxied
 
 
-def reach_of(provider: ServingBackend, allowed_hosts: tuple[str, ...]) -> AddressPolicy | None:
+def reach_of(
+    provider: ServingBackend, origin: str, allowed_hosts: tuple[str, ...]
+) -> AddressPolicy | None:
     """Give what a provider's connections may reach; None where a proxy makes them.
 
     Behind a site's egress proxy names are resolved there, and it is the proxy that judges.
     """
-    if proxies().get("https") or proxies().get("all"):
+    parts = urlsplit(origin)
+    if proxied(parts.scheme, parts.hostname or "", proxies()):
         return None
     return AddressPolicy(inside_allowed=CATALOG[provider].may_be_local, allowed_hosts=allowed_hosts)
 

@@ -30,7 +30,6 @@ def test_a_key_is_not_read_from_the_command_line(shell: Shell) -> None:
     assert _row(shell, "deepseek")["key_state"] == "absent"
 
 
-@pytest.mark.xfail(reason="click repeats unexpected arguments", strict=False)
 def test_a_key_on_the_command_line_is_not_repeated(shell: Shell) -> None:
     """A CI job's log would keep it."""
     found = shell("key", "set", "deepseek", API_KEY)

@@ -260,7 +260,6 @@ async def test_local_provider_may_be_inside(platform: Platform, host: str) -> No
     assert (await platform.client.put(CONFIG, json=body)).status_code == 200
 
 
-@pytest.mark.xfail(reason="granite/address_policy.py: these notations aren't unwrapped or listed")
 @pytest.mark.parametrize("host", UNSEEN)
 def test_embedded_and_forgotten_addresses_are_never_allowed(host: str) -> None:
     """An address that hides another, or a metadata service, is refused to local providers too."""

@@ -317,7 +317,6 @@ async def test_a_deleted_key_breaks_a_pin(
     assert world.keyed.requests == []
 
 
-@pytest.mark.xfail(reason="llm/pool.py: any key in force counts as the pinned one", strict=False)
 async def test_a_deleted_key_breaks_a_pin_though_the_environment_has_another(
     runtime: Runtime,
 ) -> None:

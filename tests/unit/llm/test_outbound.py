@@ -232,7 +232,6 @@ async def test_address_that_is_not_allowed_gets_no_byte_of_a_call(
     assert capture.connections == 0
 
 
-@pytest.mark.xfail(reason="llm/reach.py: reach_of() asks neither for the scheme nor for NO_PROXY")
 @pytest.mark.parametrize("exempt", ["", "127.0.0.1"], ids=["other scheme", "exempt by NO_PROXY"])
 async def test_connection_that_no_proxy_makes_is_judged_beside_one(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capture: CaptureServer, exempt: str

@@ -7,6 +7,8 @@ from aurorasoc.errors import InvalidInput
 from aurorasoc.granite.address_policy import AddressPolicy
 from aurorasoc.llm.reach import reach_of, require_allowed
 
+ORIGIN = "https://gateway.lan:443"
+
 HOSTED = [
     ServingBackend.OPENAI,
     ServingBackend.DEEPSEEK,
@@ -74,7 +76,7 @@ async def test_name_that_cannot_be_resolved_passes() -> None:
 def test_reach_is_what_the_provider_may_be(provider: ServingBackend) -> None:
     """Only ollama and vllm may be inside; allowed hosts hold for all."""
     expected = AddressPolicy(inside_allowed=provider in LOCAL, allowed_hosts=("gateway.lan",))
-    assert reach_of(provider, ("gateway.lan",)) == expected
+    assert reach_of(provider, ORIGIN, ("gateway.lan",)) == expected
 
 
 @pytest.mark.parametrize("name", ["HTTPS_PROXY", "ALL_PROXY"])
@@ -83,4 +85,4 @@ def test_sites_proxy_judges_what_goes_through_it(
 ) -> None:
     """Behind an egress proxy names are resolved there, and the connection isn't judged here."""
     monkeypatch.setenv(name, "http://proxy.lan:3128")
-    assert reach_of(ServingBackend.OPENAI, ()) is None
+    assert reach_of(ServingBackend.OPENAI, ORIGIN, ()) is None

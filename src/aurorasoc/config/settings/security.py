@@ -58,6 +58,9 @@ class SecuritySettings(BaseSettings):
 
 def _check_seed(seed: SecretStr) -> None:
     text = seed.get_secret_value()
+    if "," in text or text != text.strip():
+        msg = "no commas and no blanks around it: previous seeds are listed by commas"
+        raise ValueError(msg)
     if len(text) < MIN_SEED_LENGTH or len(set(text)) < MIN_DISTINCT_CHARACTERS:
         msg = (
             f"at least {MIN_SEED_LENGTH} random characters, for instance from "
