@@ -17,10 +17,11 @@ from aurorasoc.api.routers import chat, health, history, llm_providers
 from aurorasoc.config.settings import Settings, load_settings
 from aurorasoc.core.audit import AuditSink
 from aurorasoc.core.logs import quieten_libraries
-from aurorasoc.llm.warm_up import warm_up
 from aurorasoc.runtime import open_runtime
 
 API_PREFIX: Final = "/api/v1"
+WARM_UP_AFTER: Final = 1.0
+"""Seconds after start-up: being ready comes first."""
 
 
 def create_app(settings: Settings | None = None) -> FastAPI:
@@ -85,13 +86,21 @@ async def _running(settings: Settings | None, audit: AuditSink | None) -> AsyncI
     """
     quieten_libraries()
     async with open_runtime(settings, audit=audit, wait_for_keys=False):
-        warming = asyncio.create_task(warm_up(), name="aurorasoc-warm-up")
+        warming = asyncio.create_task(_warm_up(), name="aurorasoc-warm-up")
         try:
             yield
         finally:
             warming.cancel()
             with suppress(asyncio.CancelledError):
                 await warming
+
+
+async def _warm_up() -> None:
+    """Wait until the API is ready, then load what only calls need."""
+    await asyncio.sleep(WARM_UP_AFTER)
+    from aurorasoc.llm.warm_up import warm_up  # noqa: PLC0415 - httpx alone is a fifth of a start
+
+    await warm_up()
 
 
 async def _refused(_request: Request, error: Exception) -> ProblemResponse:

@@ -24,7 +24,7 @@ from aurorasoc.granite.backend_resolution import (
 from aurorasoc.granite.base_url import normalise_base_url, origin_of
 from aurorasoc.granite.catalog import CATALOG, spec_of
 from aurorasoc.granite.sensitivity import why_not_local
-from aurorasoc.llm import adapter, edits
+from aurorasoc.llm import edits
 from aurorasoc.llm.adoption import Adoption
 from aurorasoc.llm.binding import Binding
 from aurorasoc.llm.change import Change
@@ -147,7 +147,7 @@ class Admin:
         """
         provider, snapshot = spec_of(name).provider, self.adoption.snapshot
         model_reference(snapshot, provider, role)  # refuse before seconds go into imports
-        await adapter.load()
+        await self.pool.load()
         binding = self.pool.of_provider(provider, role, snapshot)
         return await self._test(binding, snapshot, actor)
 
@@ -169,7 +169,7 @@ class Admin:
         candidate = planned.candidate
         reference = model_reference(candidate, ServingBackend(change.target), "specialist")
         REDACTOR.learn([reference.reveal_key()])  # it may never be adopted, and still be logged
-        await adapter.load()
+        await self.pool.load()
         binding = self.pool.of_reference(reference, candidate)
         result = await self._test(binding, candidate, actor)
         if not result.ok:

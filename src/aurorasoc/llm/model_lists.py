@@ -6,9 +6,8 @@ import asyncio
 import json
 import time
 from dataclasses import dataclass
-from typing import Any, Final
-
-import httpx
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Any, Final
 
 from aurorasoc.config.vocabulary import ServingBackend
 from aurorasoc.errors import AuroraError, BadResponse, ProviderTimeout
@@ -16,7 +15,9 @@ from aurorasoc.granite import ModelReference
 from aurorasoc.granite.address_policy import AddressPolicy
 from aurorasoc.granite.catalog import CATALOG
 from aurorasoc.llm.failures import failure_of_answer, translate
-from aurorasoc.llm.outbound import plain_client
+
+if TYPE_CHECKING:
+    import httpx
 
 CACHE_SECONDS: Final = 60.0
 TIMEOUT_SECONDS: Final = 10.0
@@ -70,6 +71,8 @@ class ModelLists:
         self._kept = {at: kept for at, kept in self._kept.items() if kept.expires > now}
         if place in self._kept:
             return self._kept[place].found
+        from aurorasoc.llm.outbound import plain_client  # noqa: PLC0415 - httpx costs 46 ms
+
         async with plain_client(reach, self._seconds) as client:
             status, body = await self._fetch(reference, client)
         found = ModelList(reference.provider, _listed(status, body, reference))
@@ -79,6 +82,8 @@ class ModelLists:
     async def _fetch(
         self, reference: ModelReference, client: httpx.AsyncClient
     ) -> tuple[int, bytes]:
+        import httpx  # noqa: PLC0415 - see `of`
+
         spec = CATALOG[reference.provider]
         url = f"{reference.base_url or spec.default_base_url}{spec.models_path}"
         headers = _headers(reference)
@@ -107,7 +112,7 @@ def _listed(status: int, body: bytes, reference: ModelReference) -> tuple[str, .
     detail = f"{reference.provider} doesn't list its models at {reference.origin}."
     if status in _NO_LIST_HERE:
         raise BadResponse(detail, **_names_of(reference))
-    if status != httpx.codes.OK:
+    if status != HTTPStatus.OK:
         raise failure_of_answer(status, body.decode(errors="replace"), reference)
     try:
         return _names(body)

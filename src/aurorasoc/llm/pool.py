@@ -105,6 +105,12 @@ class ModelPool:
         self._generation = _Generation(None)
         self._open = True
 
+    async def load(self) -> None:
+        """Import the model libraries, in a thread, unless that was done."""
+        from aurorasoc.llm import adapter  # noqa: PLC0415 - its libraries cost seconds
+
+        await adapter.load()
+
     async def prepare(self, tlp: str | None = None) -> None:
         """Import the libraries and, where a label or `auto` needs a local backend, look for it.
 
@@ -113,9 +119,7 @@ class ModelPool:
         Args:
             tlp: The label of what will be sent.
         """
-        from aurorasoc.llm import adapter  # noqa: PLC0415 - its libraries cost seconds
-
-        await adapter.load()
+        await self.load()
         snapshot = self._snapshot()
         if needs_resolution(snapshot, parse_tlp(tlp)):
             await refresh_resolution(snapshot)

@@ -27,9 +27,6 @@ from aurorasoc.llm.failures import translate
 from aurorasoc.llm.probe import probe
 from aurorasoc.llm.traffic import TrafficLedger
 
-DELAY_SECONDS: Final = 1.0
-"""After start-up, so that being ready comes first."""
-
 _ANSWER: Final = {
     "id": "warm-up",
     "object": "chat.completion",
@@ -44,13 +41,8 @@ _ANSWER: Final = {
 log = get_logger("aurorasoc.warm_up")
 
 
-async def warm_up(delay: float = DELAY_SECONDS) -> None:
-    """Import the libraries in a thread and make one call to a stub.
-
-    Args:
-        delay: Seconds to wait first.
-    """
-    await asyncio.sleep(delay)
+async def warm_up() -> None:
+    """Import the libraries in a thread and make one call to a stub."""
     began = now_us()
     await adapter.load()
     if not {"http", "all"} & proxies().keys() or proxy_bypass("127.0.0.1"):

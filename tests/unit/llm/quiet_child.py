@@ -31,7 +31,7 @@ async def main() -> None:
 
     _import_all()
     async with open_runtime():
-        await warm_up(0)
+        await warm_up()
         from beeai_framework.backend.message import UserMessage  # noqa: PLC0415 - now imported
 
         output = await get_chat_model().run([UserMessage("ping")], stream=True)

@@ -32,7 +32,7 @@ async def test_the_first_call_is_made_to_a_stub(
 ) -> None:
     """No provider hears of it, and it succeeds."""
     with caplog.at_level("INFO", "aurorasoc.warm_up"):
-        await warm_up(0)
+        await warm_up()
     assert "no warm-up call" not in caplog.text
     assert '"warm"' in caplog.text
     assert world.keyed.requests + world.ollama.requests == []
@@ -47,14 +47,14 @@ async def test_behind_a_proxy_that_would_take_it_elsewhere_it_is_left_out(
     del world
     monkeypatch.delenv("NO_PROXY")
     monkeypatch.setenv(variable, capture.url)
-    await warm_up(0)
+    await warm_up()
     assert capture.connections == 0
 
 
 async def test_it_can_be_cancelled(world: World) -> None:
     """A service that is stopped at once doesn't wait for it."""
     del world
-    warming = asyncio.create_task(warm_up(60))
+    warming = asyncio.create_task(warm_up())
     await asyncio.sleep(0)
     warming.cancel()
     with pytest.raises(asyncio.CancelledError):
