@@ -89,14 +89,13 @@ class AddressPolicy:
 
     def _why_not(self, host: str, text: str) -> str | None:
         address = _unmapped(ip_address(text.split("%", 1)[0]))
-        if _within(address, _NEVER) or _is_compatible(address):
-            return f"{host} leads to a link-local, metadata or reserved address, never allowed"
+        never = _within(address, _NEVER) or _is_compatible(address)
         if self.only is not None:
-            if _within(address, self.only):
+            if _within(address, self.only) and not never:
                 return None
             return f"{host} leads to an address outside LLM_LOCAL_NETWORKS"
         address = _translated(address)
-        if _within(address, _NEVER):
+        if never or _within(address, _NEVER):
             return f"{host} leads to a link-local, metadata or reserved address, never allowed"
         if not _within(address, _INSIDE) or self.inside_allowed or host in self.allowed_hosts:
             return None

@@ -21,6 +21,7 @@ from beeai_framework.errors import AbortError, FrameworkError
 
 from aurorasoc.errors import AuroraError, BadResponse, EmptyAnswer
 from aurorasoc.llm.binding import Binding
+from aurorasoc.llm.open_answers import closing_answers
 
 _OWN: Final = frozenset({"_current", "_pin", "_runs", "_emitter"})
 _IN_ORDER: Final = EmitterOptions(is_blocking=True, persistent=True, match_nested=False)
@@ -174,7 +175,8 @@ def _with_our_errors(
 
     async def run() -> ChatModelOutput:
         try:
-            return await handler()
+            async with closing_answers():
+                return await handler()
         except AbortError:
             raise
         except FrameworkError as error:

@@ -12,6 +12,8 @@ from typing import Any, Final
 
 import httpx
 
+from aurorasoc.llm.open_answers import remember
+
 IDENTITY: Final = {"accept-encoding": "identity"}
 """Sent with every call, so that the bytes can be read as they come."""
 
@@ -27,6 +29,7 @@ _LONGEST: Final = 64
 async def require_whole(response: httpx.Response) -> None:
     """Watch a streamed answer until its end; an event hook of httpx's client."""
     if response.is_success and _is_stream(response.request):
+        remember(response)
         encoded = "content-encoding" in response.headers  # though it was asked not to be
         response.stream = response.stream if encoded else _Watched(response.stream)
 

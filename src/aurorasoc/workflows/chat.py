@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import aclosing
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -54,20 +55,21 @@ class Conversation:
         output = await self.model.run(_beeai_messages(self.messages))
         return self._answer(output)
 
-    async def stream(self) -> AsyncIterator[str | Answer]:
+    async def stream(self) -> AsyncGenerator[str | Answer]:
         """Give pieces of text, then the whole answer.
 
         Raises:
             As `answer` does, possibly after some pieces.
         """
         run = self.model.run(_beeai_messages(self.messages), stream=True)
-        async for data, event in run:
-            if event.name == "new_token":
-                text = data.value.get_text_content()
-                if text:
-                    yield text
-            elif event.name == "success":
-                yield self._answer(data.value)
+        async with aclosing(aiter(run)) as happenings:  # whoever leaves early ends the call
+            async for data, event in happenings:
+                if event.name == "new_token":
+                    text = data.value.get_text_content()
+                    if text:
+                        yield text
+                elif event.name == "success":
+                    yield self._answer(data.value)
 
     def _answer(self, output: ChatModelOutput) -> Answer:
         usage: Any = output.usage

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator, Awaitable, Callable
-from typing import Any, Literal
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from contextlib import aclosing
+from typing import Any, Literal, cast
 
 from fastapi import APIRouter, Response
 from fastapi.responses import JSONResponse, StreamingResponse
 from pydantic import BaseModel, ConfigDict, Field
+from starlette.types import Send
 
 from aurorasoc.api.deps import Investigator, OpenRuntime
 from aurorasoc.api.problems import ProblemRoute, documented, problem_of
@@ -80,6 +82,15 @@ _STREAM: dict[str, Any] = {
 }
 
 
+class _Events(StreamingResponse):
+    """Closes its events when the caller hangs up, and with them the call to the provider."""
+
+    async def stream_response(self, send: Send) -> None:
+        """Send all events, or as many as are taken."""
+        async with aclosing(cast("AsyncGenerator[str]", self.body_iterator)):
+            await super().stream_response(send)
+
+
 _UNBUFFERED = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
 
 
@@ -102,7 +113,7 @@ async def converse(body: ChatBody, caller: Investigator, runtime: OpenRuntime) -
     try:
         conversation = await chat.begin(messages, role=body.role, tlp=body.tlp)
         if body.stream:
-            return StreamingResponse(
+            return _Events(
                 _events(conversation, refused), media_type="text/event-stream", headers=_UNBUFFERED
             )
         return JSONResponse(_shown(await conversation.answer()))
@@ -113,15 +124,16 @@ async def converse(body: ChatBody, caller: Investigator, runtime: OpenRuntime) -
 
 async def _events(
     conversation: chat.Conversation, refused: Callable[[], Awaitable[None]]
-) -> AsyncIterator[str]:
+) -> AsyncGenerator[str]:
     try:
-        async for piece in conversation.stream():
-            if isinstance(piece, str):
-                yield _event("delta", {"content": piece})
-            else:
-                done = _shown(piece)
-                del done["message"]
-                yield _event("done", done)
+        async with aclosing(conversation.stream()) as pieces:
+            async for piece in pieces:
+                if isinstance(piece, str):
+                    yield _event("delta", {"content": piece})
+                else:
+                    done = _shown(piece)
+                    del done["message"]
+                    yield _event("done", done)
     except AuroraError as error:
         if isinstance(error, TlpRefused):
             await refused()
