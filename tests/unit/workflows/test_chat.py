@@ -139,7 +139,7 @@ async def test_a_stream_that_is_left_ends_its_call(
         world.ollama.faults.set(Fault(event_delay=0.05))
         stream = (await begin([Message("user", "ping")])).stream()
         await anext(stream)
-        await stream.aclose()  # type: ignore[attr-defined]  # it is a generator
+        await stream.aclose()
         world.clear()
         assert (await (await begin([Message("user", "ping")])).answer()).content
         gate.set()
