@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import gc
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
@@ -13,6 +10,7 @@ import typer
 from aurorasoc.cli.output import say
 from aurorasoc.cli.parent import end_with_parent
 from aurorasoc.config.settings import Settings, load_settings
+from aurorasoc.core.collector import collector_off
 from aurorasoc.core.logs import configure_logging
 from aurorasoc.errors import ConfigurationError
 
@@ -33,7 +31,7 @@ def serve(
     configure_logging()
     if with_parent:
         end_with_parent()
-    with _collector_off():
+    with collector_off():
         asyncio.run(_check(settings))
         import uvicorn  # noqa: PLC0415 - what refuses to start need not load a server
 
@@ -66,17 +64,6 @@ def migrate() -> None:
 
     run(load_settings().database_url)
     say("The database is at the newest migration.")
-
-
-@contextmanager
-def _collector_off() -> Iterator[None]:
-    """What imports make stays: looking through it again and again is a sixth of a start."""
-    gc.disable()
-    try:
-        yield
-    finally:
-        gc.freeze()
-        gc.enable()
 
 
 async def _check(settings: Settings) -> None:

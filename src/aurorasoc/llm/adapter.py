@@ -7,7 +7,6 @@ out (docs/decisions/024).
 from __future__ import annotations
 
 import asyncio
-import gc
 import json
 import os
 import sys
@@ -21,6 +20,7 @@ from typing import TYPE_CHECKING, Any, Final
 import httpx
 
 from aurorasoc.config.settings.ambient import ambient_overrides
+from aurorasoc.core.collector import collector_off
 from aurorasoc.core.logs import quieten_libraries
 from aurorasoc.errors import ProviderNotReady
 from aurorasoc.granite import ModelReference
@@ -192,7 +192,7 @@ def _import_libraries() -> None:
 
 @cache
 def _import_guarded() -> None:
-    with _guarded_environment(), _collector_off():
+    with _guarded_environment(), collector_off():
         litellm: Any = import_module("litellm")
         for prefix in {spec.prefix for spec in CATALOG.values()}:
             import_module(f"beeai_framework.adapters.{prefix}.backend.chat")
@@ -221,16 +221,3 @@ def _guarded_environment() -> Iterator[None]:
                 os.environ.pop(name, None)
             else:
                 os.environ[name] = value
-
-
-@contextmanager
-def _collector_off() -> Iterator[None]:
-    """The import makes a million objects that stay: collecting meanwhile stalls the loop."""
-    enabled = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        gc.freeze()
-        if enabled:
-            gc.enable()

@@ -218,7 +218,6 @@ class ModelPool:
         return Binding(model, reference, snapshot.revision, role, tlp, restricted)
 
     def _site(self, snapshot: Snapshot, reference: ModelReference) -> CallSite:
-
         return CallSite(
             reference,
             translate,
