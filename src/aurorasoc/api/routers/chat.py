@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import aclosing
-from typing import Any, Literal, cast
+from typing import Any, Literal
 
 from fastapi import APIRouter, Response
-from fastapi.responses import JSONResponse, StreamingResponse
+from fastapi.responses import JSONResponse
 from pydantic import BaseModel, ConfigDict, Field
-from starlette.types import Send
 
 from aurorasoc.api.deps import Investigator, OpenRuntime
+from aurorasoc.api.events import EventStream, documented_events, event
 from aurorasoc.api.problems import ProblemRoute, documented, problem_of
 from aurorasoc.config.vocabulary import Role, TlpLabel
 from aurorasoc.errors import AuroraError, TlpRefused
@@ -67,31 +66,7 @@ class ChatAnswer(BaseModel):
 
 
 _PROBLEMS = documented(401, 403, 409, 422, 502, 503, 504)
-_STREAM: dict[str, Any] = {
-    "text/event-stream": {
-        "schema": {  # of each event: OpenAPI before 3.2 has no other way to say so
-            "type": "object",
-            "required": ["event", "data"],
-            "properties": {
-                "event": {"enum": ["delta", "done", "error"]},
-                "data": {"type": "string", "contentMediaType": "application/json"},
-            },
-        },
-        "example": {"event": "delta", "data": '{"content": "A SOC"}'},
-    }
-}
-
-
-class _Events(StreamingResponse):
-    """Closes its events when the caller hangs up, and with them the call to the provider."""
-
-    async def stream_response(self, send: Send) -> None:
-        """Send all events, or as many as are taken."""
-        async with aclosing(cast("AsyncGenerator[str]", self.body_iterator)):
-            await super().stream_response(send)
-
-
-_UNBUFFERED = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
+_STREAM = documented_events("delta", "done", "error", example={"content": "A SOC"})
 
 
 @router.post(
@@ -113,9 +88,7 @@ async def converse(body: ChatBody, caller: Investigator, runtime: OpenRuntime) -
     try:
         conversation = await chat.begin(messages, role=body.role, tlp=body.tlp)
         if body.stream:
-            return _Events(
-                _events(conversation, refused), media_type="text/event-stream", headers=_UNBUFFERED
-            )
+            return EventStream(_events(conversation, refused))
         return JSONResponse(_shown(await conversation.answer()))
     except TlpRefused:
         await refused()
@@ -129,20 +102,15 @@ async def _events(
         async with aclosing(conversation.stream()) as pieces:
             async for piece in pieces:
                 if isinstance(piece, str):
-                    yield _event("delta", {"content": piece})
+                    yield event("delta", {"content": piece})
                 else:
                     done = _shown(piece)
                     del done["message"]
-                    yield _event("done", done)
+                    yield event("done", done)
     except AuroraError as error:
         if isinstance(error, TlpRefused):
             await refused()
-        yield _event("error", problem_of(error))
-
-
-def _event(name: str, data: dict[str, Any]) -> str:
-    """Write one event (WHATWG HTML, server-sent events); JSON holds no bare line break."""
-    return f"event: {name}\ndata: {json.dumps(data)}\n\n"
+        yield event("error", problem_of(error))
 
 
 def _shown(answer: chat.Answer) -> dict[str, Any]:
