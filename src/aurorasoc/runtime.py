@@ -31,7 +31,9 @@ from aurorasoc.llm.adoption import Adoption
 from aurorasoc.llm.changer import Changer
 from aurorasoc.llm.compose import check_boot_defaults
 from aurorasoc.llm.feed import Feed
+from aurorasoc.llm.fleet import Fleet
 from aurorasoc.llm.journal import Journal
+from aurorasoc.llm.membership import Instance, Kind, Membership, this_process
 from aurorasoc.llm.pool import ModelPool, open_pool
 from aurorasoc.llm.resolver import keep_resolved, resolve_once
 from aurorasoc.llm.traffic import TrafficLedger
@@ -51,6 +53,8 @@ class Runtime:
     admin: Admin
     audit: AuditSink
     denials: Denials
+    fleet: Fleet
+    instance: str | None
 
 
 @dataclass
@@ -83,6 +87,8 @@ async def open_runtime(
     *,
     audit: AuditSink | None = None,
     wait_for_keys: bool = True,
+    kind: Kind | None = "library",
+    name: str | None = None,
 ) -> AsyncIterator[Runtime]:
     """Open the runtime of this process: same settings, same store, follows every change.
 
@@ -93,14 +99,17 @@ async def open_runtime(
         audit: Where audit entries go; None is our own log.
         wait_for_keys: Whether keys are fetched from Vault, and `auto` is resolved, before this
             returns; some seconds at most. The API doesn't wait: it is ready first.
+        kind: What this process is in the fleet; None keeps it out: a command that is over soon.
+        name: What it is called there; None is the program's name.
 
     Raises:
         ConfigurationError: The environment is wrong, or the database isn't migrated.
         RuntimeAlreadyOpen: Another runtime with other settings is open.
     """
     settings = settings or load_settings()
+    member = None if kind is None else this_process(kind, name)
     async with _slot.lock:
-        runtime = await _share(settings, audit, wait_for_keys=wait_for_keys)
+        runtime = await _share(settings, audit, member, wait_for_keys=wait_for_keys)
         _slot.users += 1
     try:
         yield runtime
@@ -112,12 +121,20 @@ async def open_runtime(
                 await resources.aclose()
 
 
-async def _share(settings: Settings, audit: AuditSink | None, *, wait_for_keys: bool) -> Runtime:
+async def _share(
+    settings: Settings,
+    audit: AuditSink | None,
+    member: Instance | None,
+    *,
+    wait_for_keys: bool,
+) -> Runtime:
     """Give the runtime that is open, or open one. The slot's lock is held."""
     if _slot.runtime is None:
         resources = AsyncExitStack()
         try:
-            _slot.runtime = await _open(settings, audit, resources, wait_for_keys=wait_for_keys)
+            _slot.runtime = await _open(
+                settings, audit, member, resources, wait_for_keys=wait_for_keys
+            )
         except BaseException:
             await resources.aclose()
             raise
@@ -134,7 +151,12 @@ async def _share(settings: Settings, audit: AuditSink | None, *, wait_for_keys: 
 
 
 async def _open(
-    settings: Settings, audit: AuditSink | None, resources: AsyncExitStack, *, wait_for_keys: bool
+    settings: Settings,
+    audit: AuditSink | None,
+    member: Instance | None,
+    resources: AsyncExitStack,
+    *,
+    wait_for_keys: bool,
 ) -> Runtime:
     check_boot_defaults(settings)
     _learn_secrets(settings)
@@ -162,6 +184,12 @@ async def _open(
     feed = Feed(settings.database_url, adoption.follow)
     resources.push_async_callback(feed.close)
     feed.start()
+    fleet = Fleet(database, adoption)
+    resources.push_async_callback(fleet.close)
+    if member is not None:
+        membership = Membership(member, database, adoption, keyring, lambda: feed.hears_by)
+        resources.push_async_callback(membership.close)
+        membership.start()
     if wait_for_keys:
         await resolve_once(adoption)
     resolving = asyncio.create_task(keep_resolved(adoption), name="aurorasoc-resolver")
@@ -171,7 +199,10 @@ async def _open(
         changer = _with_vault(changer, settings.vault.poll_interval, resources)
     admin = Admin(settings, database, adoption, changer, audit, pool, ledger)
     denials = Denials(database, audit)
-    return Runtime(settings, database, keyring, adoption, pool, admin, audit, denials)
+    instance = None if member is None else member.instance
+    return Runtime(
+        settings, database, keyring, adoption, pool, admin, audit, denials, fleet, instance
+    )
 
 
 def _with_vault(changer: Changer, poll_interval: float, resources: AsyncExitStack) -> Changer:

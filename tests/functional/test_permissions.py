@@ -30,6 +30,7 @@ PERMISSIONS: Final[dict[tuple[str, str], str | None]] = {
     ("GET", f"{LLM}/providers/{{provider}}/models"): "agents:read",
     ("PUT", f"{LLM}/policy"): "users:manage",
     ("GET", f"{LLM}/fleet"): "agents:read",
+    ("GET", f"{LLM}/fleet/events"): "agents:read",
     ("GET", f"{LLM}/history"): "agents:read",
     ("GET", f"{LLM}/history/{{revision}}"): "agents:read",
     ("POST", f"{LLM}/rollback"): "users:manage",
@@ -100,9 +101,15 @@ def headers_of(who: str) -> dict[str, str]:
 
 
 def ask(client: httpx.Client, call: tuple[str, str], who: str) -> httpx.Response:
-    """Make a call without a body: who may not make it learns that first."""
+    """Make a call without a body: who may not make it learns that first.
+
+    A stream of events that goes on is left after its head.
+    """
     method, path = call
-    return client.request(method, path.format(**PLACES), headers=headers_of(who))
+    with client.stream(method, path.format(**PLACES), headers=headers_of(who)) as answer:
+        if not answer.headers.get("content-type", "").startswith("text/event-stream"):
+            answer.read()
+        return answer
 
 
 @pytest.fixture

@@ -52,7 +52,7 @@ class Site(NamedTuple):
         assert answer.status_code == 200, answer.text
 
 
-def _until(happened: Callable[[], bool]) -> None:
+def until(happened: Callable[[], bool]) -> None:
     """Wait for another process, and give up loudly."""
     end = time.monotonic() + DEADLINE
     while not happened():
@@ -88,7 +88,7 @@ def processes(
 def site(processes: Site, hosted: VendorServer, local_servers: VendorServer) -> Iterator[Site]:
     """Give the processes at their boot defaults."""
     processes.here.reset()
-    _until(lambda: processes.there.inventory()["revision"] == processes.revision())
+    until(lambda: processes.there.inventory()["revision"] == processes.revision())
     hosted.clear()
     local_servers.clear()
     yield processes
@@ -105,7 +105,7 @@ def test_a_switch_at_one_service_is_run_by_the_other(
 ) -> None:
     """After it has adopted, no call of its goes to the old provider."""
     site.switch("ollama")
-    _until(lambda: site.there.inventory()["active"]["backend"] == "ollama")
+    until(lambda: site.there.inventory()["active"]["backend"] == "ollama")
     answer = site.there.client().post("/chat", json=asked())
     assert (answer.json()["provider"], answer.json()["model"]) == ("ollama", "granite4:8b")
     assert _models(local_servers) == ["granite4:8b"]
@@ -116,7 +116,7 @@ def test_all_processes_come_to_the_same_fingerprint(site: Site) -> None:
     key = {"api_key": VENDOR_KEYS["deepseek"]}
     assert site.here.client().put(f"{PROVIDERS}/deepseek/key", json=key).status_code == 200
     here = site.here.inventory()
-    _until(lambda: site.there.inventory()["revision"] == here["revision"])
+    until(lambda: site.there.inventory()["revision"] == here["revision"])
     assert site.there.inventory()["fingerprint"] == here["fingerprint"]
 
 
@@ -124,7 +124,7 @@ def test_a_key_stored_at_one_service_serves_at_the_other(site: Site, hosted: Ven
     """Unsealed there with the same seed."""
     wanted = {"provider": "deepseek", "api_key": VENDOR_KEYS["deepseek"]}
     assert site.here.client().put(CONFIG, json=wanted).status_code == 200
-    _until(lambda: site.there.inventory()["active"]["backend"] == "deepseek")
+    until(lambda: site.there.inventory()["active"]["backend"] == "deepseek")
     answer = site.there.client().post("/chat", json=asked())
     assert answer.status_code == 200, answer.text
     assert _models(hosted) == ["deepseek-v4-flash"]
@@ -137,8 +137,8 @@ def test_a_key_deleted_at_one_service_is_not_used_by_the_other(
     wanted = {"provider": "deepseek", "api_key": VENDOR_KEYS["deepseek"]}
     site.here.client().put(CONFIG, json=wanted)
     site.here.client().delete(f"{PROVIDERS}/deepseek/key")
-    _until(lambda: site.there.row("deepseek")["key_state"] == "absent")
-    _until(lambda: site.there.inventory()["revision"] == site.revision())
+    until(lambda: site.there.row("deepseek")["key_state"] == "absent")
+    until(lambda: site.there.inventory()["revision"] == site.revision())
     answer = site.there.client().post("/chat", json=asked())
     assert (answer.status_code, answer.json()["code"]) == (409, "provider_not_ready")
     assert hosted.requests == []
@@ -146,9 +146,9 @@ def test_a_key_deleted_at_one_service_is_not_used_by_the_other(
 
 def test_a_handle_in_another_process_follows(site: Site, local_servers: VendorServer) -> None:
     """The one that was taken when that process began."""
-    _until(lambda: site.agent.ask() == "granite-soc-specialist says: pong")
+    until(lambda: site.agent.ask() == "granite-soc-specialist says: pong")
     site.switch("ollama")
-    _until(lambda: site.agent.ask() == "granite4:8b says: pong")
+    until(lambda: site.agent.ask() == "granite4:8b says: pong")
     local_servers.clear()
     assert site.agent.ask() == "granite4:8b says: pong"
     assert _models(local_servers) == ["granite4:8b"]
@@ -158,9 +158,9 @@ def test_a_switch_to_what_is_not_ready_is_told_in_the_agents_own_process(site: S
     """Its handle raises our error."""
     wanted = {"provider": "deepseek", "api_key": VENDOR_KEYS["deepseek"]}
     site.here.client().put(CONFIG, json=wanted)
-    _until(lambda: site.agent.ask() == "deepseek-v4-flash says: pong")
+    until(lambda: site.agent.ask() == "deepseek-v4-flash says: pong")
     site.here.client().delete(f"{PROVIDERS}/deepseek/key")
-    _until(lambda: site.agent.ask() == "provider_not_ready")
+    until(lambda: site.agent.ask() == "provider_not_ready")
 
 
 def test_a_command_at_the_shell_is_followed_by_all(site: Site) -> None:
@@ -168,8 +168,8 @@ def test_a_command_at_the_shell_is_followed_by_all(site: Site) -> None:
     done = site.here.command("providers", "use", "ollama", "--model", "granite4:tiny")
     assert done.returncode == 0, done.stderr
     for service in (site.here, site.there):
-        _until(lambda s=service: s.inventory()["active"]["model"] == "granite4:tiny")  # type: ignore[misc]
-    _until(lambda: site.agent.ask() == "granite4:tiny says: pong")
+        until(lambda s=service: s.inventory()["active"]["model"] == "granite4:tiny")  # type: ignore[misc]
+    until(lambda: site.agent.ask() == "granite4:tiny says: pong")
 
 
 def test_changes_at_both_services_make_one_history(site: Site) -> None:
@@ -203,6 +203,6 @@ def test_an_idle_service_calls_nobody(tmp_path: Path, world_variables: dict[str,
     with ConnectProxy(None) as home:
         proxies = {"HTTPS_PROXY": home.url, "HTTP_PROXY": home.url}
         with Service(tmp_path, {**world_variables, **keys, **proxies}) as service:
-            _until(lambda: '"warm"' in service.output)
+            until(lambda: '"warm"' in service.output)
             service.inventory()
         assert (home.connects, home.refused) == ([], [])

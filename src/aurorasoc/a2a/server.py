@@ -59,7 +59,7 @@ async def serve(name: str, host: str, port: int, *, url: str | None, tlp: str | 
     """
     app = create_app(name, url=url or _url(host, port), tlp=tlp)
     with _listen(host, port) as listener:
-        async with open_runtime() as runtime:
+        async with open_runtime(kind="agent", name=name) as runtime:
             await AgentFactory(runtime).build(name, tlp=tlp)
             log.info("serving", agent=name, url=_url(host, port))
             await _run(app, listener)
@@ -86,7 +86,7 @@ def create_app(
     )
     application = A2AStarletteApplication(agent_card=card, http_handler=handler)
     health = Route("/health", _health_of(definition, tlp))
-    return application.build(lifespan=_lifespan_of(tlp, settings), routes=[health])
+    return application.build(lifespan=_lifespan_of(name, tlp, settings), routes=[health])
 
 
 def card_of(definition: AgentDefinition, url: str) -> AgentCard:
@@ -161,11 +161,11 @@ async def _run(app: Starlette, listener: socket.socket) -> None:
 
 
 def _lifespan_of(
-    tlp: str | None, settings: Settings | None
+    name: str, tlp: str | None, settings: Settings | None
 ) -> Callable[[Starlette], AbstractAsyncContextManager[None]]:
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
-        async with open_runtime(settings) as runtime:
+        async with open_runtime(settings, kind="agent", name=name) as runtime:
             await runtime.pool.prepare(tlp)
             adopt_loggers()
             yield

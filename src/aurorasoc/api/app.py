@@ -13,7 +13,7 @@ from starlette.exceptions import HTTPException
 from aurorasoc.api.deps import authenticated
 from aurorasoc.api.problems import ProblemResponse, http_response
 from aurorasoc.api.routers import audit as audit_routes
-from aurorasoc.api.routers import chat, health, history, llm_providers
+from aurorasoc.api.routers import chat, fleet, health, history, llm_providers
 from aurorasoc.config.settings import Settings, load_settings
 from aurorasoc.core.audit import AuditSink
 from aurorasoc.core.logs import quieten_libraries
@@ -64,8 +64,8 @@ def include_routers(
     """
     if principal is not None:
         app.dependency_overrides[authenticated] = principal
-    for router in (llm_providers.router, history.router, chat.router, audit_routes.router):
-        app.include_router(router, prefix=API_PREFIX)
+    for module in (llm_providers, fleet, history, chat, audit_routes):
+        app.include_router(module.router, prefix=API_PREFIX)
     app.include_router(health.router)
     outer = app.router.lifespan_context
 
@@ -85,7 +85,7 @@ async def _running(settings: Settings | None, audit: AuditSink | None) -> AsyncI
     every parameter, and `httpcore` every header.
     """
     quieten_libraries()
-    async with open_runtime(settings, audit=audit, wait_for_keys=False):
+    async with open_runtime(settings, audit=audit, wait_for_keys=False, kind="api"):
         warming = asyncio.create_task(_warm_up(), name="aurorasoc-warm-up")
         try:
             yield

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Awaitable, Callable
-from typing import Annotated
+from dataclasses import dataclass
+from typing import Annotated, Any
 
-from fastapi import Depends, Header, Request
+from fastapi import Depends, Header, Query, Request
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
 from aurorasoc.core.permissions import Permission
@@ -83,7 +84,33 @@ async def if_match(
     return int(match[1])
 
 
-IfMatch = Annotated[int | None, Depends(if_match)]
+@dataclass(frozen=True, slots=True)
+class ChangeTerms:
+    """On which revision a change is to be made, and how long its answer may wait for the others."""
+
+    if_match: int | None
+    wait: float | None
+
+    async def answer(self, runtime: Runtime, changed: dict[str, Any]) -> dict[str, Any]:
+        """Add to a change's answer who has adopted it, if that was asked for."""
+        if self.wait is None:
+            return changed
+        adoption = await runtime.fleet.adoption_of(changed["revision"], self.wait, runtime.instance)
+        return {**changed, "adoption": adoption}
+
+
+async def change_terms(
+    match: Annotated[int | None, Depends(if_match)],
+    wait: Annotated[
+        float | None,
+        Query(ge=0, le=60, description="Seconds to wait until all live processes have adopted."),
+    ] = None,
+) -> ChangeTerms:
+    """Read `If-Match` and `wait`."""
+    return ChangeTerms(match, wait)
+
+
+Terms = Annotated[ChangeTerms, Depends(change_terms)]
 
 
 def _target(request: Request) -> str:

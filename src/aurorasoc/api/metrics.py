@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, get_args
 
 from prometheus_client import CollectorRegistry, GCCollector, PlatformCollector, ProcessCollector
-from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
+from prometheus_client.core import (
+    CounterMetricFamily,
+    GaugeMetricFamily,
+    HistogramMetricFamily,
+)
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4, generate_latest
 
 from aurorasoc.granite.catalog import CATALOG
+from aurorasoc.llm.fleet import FleetView, State
 from aurorasoc.runtime import Runtime, current_runtime
 
 if TYPE_CHECKING:
@@ -22,19 +27,26 @@ CONTENT_TYPE: Final = CONTENT_TYPE_PLAIN_0_0_4
 class RuntimeCollector:
     """A Prometheus collector over the open runtime; labels are names of ours, never input."""
 
+    def __init__(self, fleet: FleetView | None) -> None:
+        self._fleet = fleet
+
     def collect(self) -> Iterator[Metric]:
         """Give the revision in force, its age of staleness, and how model calls ended."""
         runtime = current_runtime()
         yield from _configuration(runtime)
+        yield _latencies(runtime)
+        if self._fleet is not None:
+            yield _instances(self._fleet)
         yield _calls(runtime)
 
 
-def render() -> bytes:
-    """Give Prometheus's text format for this process."""
+async def render() -> bytes:
+    """Give Prometheus's text format: this process, and the fleet if it can be looked at."""
+    fleet = await current_runtime().fleet.glance()
     registry = CollectorRegistry(auto_describe=False)
     for collector in (ProcessCollector, PlatformCollector, GCCollector):
         collector(registry=registry)
-    registry.register(RuntimeCollector())
+    registry.register(RuntimeCollector(fleet))
     return generate_latest(registry)
 
 
@@ -56,6 +68,26 @@ def _configuration(runtime: Runtime) -> Iterator[Metric]:
         "Whether the database stopped answering.",
         value=float(adoption.stale_since is not None),
     )
+
+
+def _latencies(runtime: Runtime) -> Metric:
+    latencies = runtime.adoption.latencies
+    return HistogramMetricFamily(
+        "aurorasoc_adoption_seconds",
+        "From when another process wrote a change to its being in force here.",
+        buckets=latencies.buckets(),
+        sum_value=latencies.total,
+    )
+
+
+def _instances(fleet: FleetView) -> Metric:
+    instances = GaugeMetricFamily(
+        "aurorasoc_instances", "Live processes, by what they run.", labels=["state"]
+    )
+    states = fleet.states()
+    for state in get_args(State):
+        instances.add_metric([state], states[state])
+    return instances
 
 
 def _calls(runtime: Runtime) -> Metric:

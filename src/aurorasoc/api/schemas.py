@@ -195,12 +195,20 @@ class Inventory(BaseModel):
     providers: list[ProviderView]
 
 
+class AdoptionView(BaseModel):
+    """Whether all live processes have adopted a change, and which haven't."""
+
+    adopted: bool
+    pending: list[str] = Field(examples=[["agent-9f3c2a71b0de"]])
+
+
 class MutationAnswer(BaseModel):
-    """What is in force after a change."""
+    """What is in force after a change; `adoption` with `?wait` only."""
 
     revision: int
     active: Active
     provider: ProviderView | None
+    adoption: AdoptionView | None = Field(None, exclude_if=lambda value: value is None)
 
 
 class TestAnswer(BaseModel):

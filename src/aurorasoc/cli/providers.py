@@ -103,7 +103,7 @@ def _run(work: Callable[[Admin], Awaitable[T]]) -> T:
     from aurorasoc.runtime import open_runtime  # noqa: PLC0415 - SQLAlchemy costs time
 
     async def run() -> T:
-        async with open_runtime() as runtime:
+        async with open_runtime(kind=None) as runtime:
             return await work(runtime.admin)
 
     return asyncio.run(run())

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager, nullcontext, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -12,13 +12,14 @@ from sqlalchemy import event, text
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncSession, create_async_engine
 
+from aurorasoc.core.clock import now_us
 from aurorasoc.errors import DatabaseUnavailable
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
     from sqlalchemy.engine.interfaces import DBAPIConnection
 
-SCHEMA_HEAD: Final = "030"
+SCHEMA_HEAD: Final = "031"
 """The newest migration; a test compares it with the migrations' own head."""
 
 _WRITER_LOCK: Final = 0x4155524F5241  # "AURORA": pg_advisory_xact_lock of all our writers
@@ -39,10 +40,14 @@ class Database:
     """
 
     def __init__(self, url: str) -> None:
-        self._sqlite = url.startswith("sqlite")
-        self._engine = create_async_engine(_async_url(url), hide_parameters=True)
+        self.is_sqlite = url.startswith("sqlite")
+        self._engine = create_async_engine(
+            _async_url(url),
+            hide_parameters=True,
+            pool_pre_ping=not self.is_sqlite,  # a server that was restarted costs no request
+        )
         self._writer = asyncio.Lock()
-        if self._sqlite:
+        if self.is_sqlite:
             with suppress(OSError):  # the first use will say that the database doesn't answer
                 create_sqlite_file(url)
             event.listen(self._engine.sync_engine, "connect", _prepare_sqlite)
@@ -56,23 +61,30 @@ class Database:
             DatabaseUnavailable: The database doesn't answer.
         """
         async with _as_unavailable(), AsyncSession(self._engine) as session:
+            if not self.is_sqlite:  # whose transactions are snapshots in any case
+                await session.connection(execution_options={"isolation_level": "REPEATABLE READ"})
             yield session
 
     @asynccontextmanager
-    async def transaction(self) -> AsyncIterator[AsyncSession]:
+    async def transaction(self, *, ordered: bool = True) -> AsyncIterator[AsyncSession]:
         """Give the one writing session: all of it is committed, or nothing.
 
         Writers are serialised, across processes too: the audit chain's head and the revision
         are read under this lock (docs/decisions/025).
 
+        Args:
+            ordered: False for rows that are this process's alone: hundreds of processes that
+                report themselves must not hold up a change. SQLite has one writer all the same.
+
         Raises:
             DatabaseUnavailable: The database doesn't answer; nothing was committed.
         """
-        async with _as_unavailable(), self._writer, self._engine.connect() as connection:
-            if self._sqlite:
+        lock = self._writer if ordered or self.is_sqlite else nullcontext()
+        async with _as_unavailable(), lock, self._engine.connect() as connection:
+            if self.is_sqlite:
                 await connection.execution_options(aurorasoc_writer=True)
             async with AsyncSession(connection, expire_on_commit=False) as session:
-                if not self._sqlite:
+                if ordered and not self.is_sqlite:
                     await session.execute(
                         text("SELECT pg_advisory_xact_lock(:key)"), {"key": _WRITER_LOCK}
                     )
@@ -80,6 +92,17 @@ class Database:
                 await session.commit()
             for callback in session.info.get(_AFTER_COMMIT, ()):
                 callback()
+
+    async def clock(self, session: AsyncSession) -> int:
+        """Give the time in microseconds by the clock that all processes share.
+
+        Hosts' clocks differ: with PostgreSQL it is the server's. SQLite's processes are on one
+        machine.
+        """
+        if self.is_sqlite:
+            return now_us()
+        now = await session.scalar(text("SELECT extract(epoch FROM clock_timestamp()) * 1000000"))
+        return int(now)
 
     async def schema_revision(self) -> str | None:
         """Which migration the database is at; None for a database without ours.

@@ -1,4 +1,4 @@
-"""The stored rows. Migrations 027 to 030 create them; times are microseconds, UTC."""
+"""The stored rows. Migrations 027 to 031 create them; times are microseconds, UTC."""
 
 from __future__ import annotations
 
@@ -111,3 +111,25 @@ class KeyIntentRow(Base):
     action: Mapped[str] = mapped_column(String(64))
     actor: Mapped[str] = mapped_column(String(255))
     begun_us: Mapped[int] = mapped_column(BigInteger)
+
+
+class InstanceRow(Base):
+    """A process of the fleet, what it runs, and when it was last heard of.
+
+    `key_ids` are those of the seeds that it can open stored keys with, comma-separated.
+    """
+
+    __tablename__ = "llm_instances"
+
+    instance: Mapped[str] = mapped_column(String(64), primary_key=True)
+    kind: Mapped[str] = mapped_column(String(16))
+    name: Mapped[str] = mapped_column(String(255))
+    host: Mapped[str] = mapped_column(String(255))
+    revision: Mapped[int] = mapped_column(BigInteger)
+    fingerprint: Mapped[str] = mapped_column(String(64))
+    backend: Mapped[str | None] = mapped_column(String(32))
+    model: Mapped[str | None] = mapped_column(String(255))
+    adopted_us: Mapped[int] = mapped_column(BigInteger)
+    feed: Mapped[str] = mapped_column(String(16))
+    key_ids: Mapped[str] = mapped_column(Text)
+    seen_us: Mapped[int] = mapped_column(BigInteger)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
@@ -20,9 +21,10 @@ from aurorasoc.core.keyring import Keyring
 from aurorasoc.core.logs import get_logger
 from aurorasoc.core.redaction import REDACTOR
 from aurorasoc.core.secret_store import SecretStore, StoreReading, last4_of
-from aurorasoc.core.tables import CredentialRow, RuntimeConfigRow
+from aurorasoc.core.tables import CredentialRow, RevisionRow, RuntimeConfigRow
 from aurorasoc.errors import DatabaseUnavailable
 from aurorasoc.llm.compose import compose
+from aurorasoc.llm.latencies import Latencies
 from aurorasoc.llm.runtime_config import SINGLETON, RuntimeConfig, load_runtime_config
 
 PATIENCE_SECONDS: Final = 1.0
@@ -60,6 +62,9 @@ class Adoption:
         self._keyring = keyring
         self._snapshot: Snapshot | None = None
         self._adopting = asyncio.Lock()
+        self._told: list[Callable[[], None]] = []
+        self.adopted_us = 0
+        self.latencies = Latencies()
         self.stale_since: str | None = None
 
     @property
@@ -79,6 +84,10 @@ class Adoption:
         """Whether a snapshot is in force."""
         return self._snapshot is not None
 
+    def on_adopted(self, callback: Callable[[], None]) -> None:
+        """Call back after each adoption. It must not take long: nothing waits for it."""
+        self._told.append(callback)
+
     async def adopt(self, *, fetch: bool = True) -> Snapshot:
         """Read what is stored and make it the snapshot in force.
 
@@ -93,24 +102,27 @@ class Adoption:
             try:
                 async with self._database.reading() as session:
                     stored = await self.read(session)
+                    written_us = await _written_us(session, stored.runtime.revision)
             except DatabaseUnavailable:
                 self.mark_stale()
                 raise
             self.stale_since = None
             if fetch:
                 rows = list(stored.rows.values())
-                await self._fetch(stored.snapshot, rows)
-                self.swap(self.compose(stored.runtime, self._store.peek(rows)))
+                await self._fetch(stored.snapshot, rows, written_us)
+                self.swap(self.compose(stored.runtime, self._store.peek(rows)), written_us)
             else:
-                self.swap(stored.snapshot)
+                self.swap(stored.snapshot, written_us)
             return self.snapshot
 
-    async def _fetch(self, without: Snapshot, rows: list[CredentialRow]) -> None:
+    async def _fetch(
+        self, without: Snapshot, rows: list[CredentialRow], written_us: int | None
+    ) -> None:
         """Fetch keys; when that takes long, put the rest of the configuration in force first."""
         fetching = asyncio.ensure_future(self._store.refresh(rows))
         done, _ = await asyncio.wait({fetching}, timeout=PATIENCE_SECONDS)
         if not done:
-            self.swap(without)
+            self.swap(without, written_us)
         await fetching
 
     async def follow(self) -> None:
@@ -166,8 +178,13 @@ class Adoption:
         """Tell two keys apart without telling either."""
         return self._keyring.digest(api_key.get_secret_value().encode())
 
-    def swap(self, candidate: Snapshot) -> None:
-        """Make a snapshot the one in force, with one assignment and never backwards."""
+    def swap(self, candidate: Snapshot, written_us: int | None = None) -> None:
+        """Make a snapshot the one in force, with one assignment and never backwards.
+
+        Args:
+            candidate: The snapshot.
+            written_us: When its revision was written, where another process did that.
+        """
         current = self._snapshot
         if current is not None and candidate.revision < current.revision:
             return
@@ -179,10 +196,23 @@ class Adoption:
             if config.credential.api_key is not None
         )
         self._snapshot = candidate
+        self.adopted_us = now_us()
+        followed = current is not None and candidate.revision > current.revision
+        latency = (self.adopted_us - written_us) / 1e6 if followed and written_us else None
+        if latency is not None:
+            self.latencies.observe(latency)
         log.info(
             "adopted",
             revision=candidate.revision,
             fingerprint=candidate.fingerprint,
             backend=str(candidate.requested.value),
+            latency=latency,
             at=time.time(),
         )
+        for callback in self._told:
+            callback()
+
+
+async def _written_us(session: AsyncSession, revision: int) -> int | None:
+    """Give when a revision was written; None for 0, the boot defaults."""
+    return await session.scalar(select(RevisionRow.at_us).where(RevisionRow.revision == revision))

@@ -41,6 +41,11 @@ class Feed:
         self._thread: threading.Thread | None = None
         self._task: asyncio.Task[None] | None = None
 
+    @property
+    def hears_by(self) -> str:
+        """How changes are heard of now: `data_version`, or the slow `poll` alone."""
+        return "data_version" if self._sqlite else "poll"
+
     def start(self) -> None:
         """Begin to watch, in a thread, and to call, on the running loop."""
         self._task = asyncio.create_task(self._call(), name="aurorasoc-feed")

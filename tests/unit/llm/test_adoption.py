@@ -1,8 +1,9 @@
 """One place swaps snapshots in, and never backwards."""
 
+import asyncio
 import sqlite3
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, closing
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
@@ -18,20 +19,24 @@ from aurorasoc.llm.adoption import Adoption
 from aurorasoc.runtime import Runtime
 from tests.unit.examples import keyring, settings
 from tests.unit.live import use
+from tests.unit.llm.fleet_world import write_revision
 
 PING: Final[list[Any]] = [UserMessage("ping")]
 
 
-@contextmanager
-def _away(database_file: Path) -> Iterator[None]:
+@asynccontextmanager
+async def _away(database_file: Path) -> AsyncIterator[None]:
     """Make the configuration unreadable, as a database that is being restored does."""
-    other = sqlite3.connect(database_file, isolation_level=None, timeout=20)
-    other.execute("ALTER TABLE llm_runtime_config RENAME TO away")
+    await asyncio.to_thread(_rename, database_file, "llm_runtime_config", "away")
     try:
         yield
     finally:
-        other.execute("ALTER TABLE away RENAME TO llm_runtime_config")
-        other.close()
+        await asyncio.to_thread(_rename, database_file, "away", "llm_runtime_config")
+
+
+def _rename(database_file: Path, old: str, new: str) -> None:
+    with closing(sqlite3.connect(database_file, isolation_level=None, timeout=20)) as other:
+        other.execute(f"ALTER TABLE {old} RENAME TO {new}")
 
 
 async def test_a_snapshot_is_never_swapped_for_an_older_one(runtime: Runtime) -> None:
@@ -72,7 +77,7 @@ async def test_models_keep_running_while_the_database_is_away(
     runtime: Runtime, database_file: Path
 ) -> None:
     """From the snapshot in memory."""
-    with _away(database_file):
+    async with _away(database_file):
         with pytest.raises(DatabaseUnavailable):
             await runtime.adoption.adopt()
         assert (await get_chat_model().run(PING)).get_text_content()
@@ -84,14 +89,15 @@ async def test_a_mutation_is_refused_while_the_database_is_away(
 ) -> None:
     """Nothing is changed, here or there."""
     before = runtime.adoption.snapshot
-    with _away(database_file), pytest.raises(DatabaseUnavailable):
-        await use("openai", runtime)
+    async with _away(database_file):
+        with pytest.raises(DatabaseUnavailable):
+            await use("openai", runtime)
     assert runtime.adoption.snapshot is before
 
 
 async def test_staleness_begins_at_the_first_failure(runtime: Runtime, database_file: Path) -> None:
     """It is a time since when, not of the last try."""
-    with _away(database_file):
+    async with _away(database_file):
         with pytest.raises(DatabaseUnavailable):
             await runtime.adoption.follow()
         since = runtime.adoption.stale_since
@@ -104,8 +110,9 @@ async def test_staleness_ends_when_the_database_is_back(
     runtime: Runtime, database_file: Path
 ) -> None:
     """Without a change to wait for."""
-    with _away(database_file), pytest.raises(DatabaseUnavailable):
-        await runtime.adoption.follow()
+    async with _away(database_file):
+        with pytest.raises(DatabaseUnavailable):
+            await runtime.adoption.follow()
     await runtime.adoption.follow()
     assert runtime.adoption.stale_since is None
 
@@ -121,3 +128,25 @@ async def test_before_the_first_adoption_there_is_no_snapshot(tmp_path: Path) ->
     assert not adoption.ready
     with pytest.raises(DatabaseUnavailable, match="could not be read yet"):
         _ = adoption.snapshot
+
+
+async def test_change_of_another_process_is_timed(runtime: Runtime) -> None:
+    """From when it was written to its being in force here."""
+    await write_revision(runtime.database, 1)
+    await runtime.adoption.adopt()
+    assert runtime.adoption.latencies.buckets()[-1] == ("+Inf", 1)
+
+
+async def test_own_change_is_not_timed(runtime: Runtime) -> None:
+    """It is in force before it is answered."""
+    await use("openai", runtime)
+    assert runtime.adoption.latencies.buckets()[-1] == ("+Inf", 0)
+
+
+async def test_each_adoption_is_told(runtime: Runtime) -> None:
+    """Once it is in force; what changes nothing is none."""
+    seen: list[int] = []
+    runtime.adoption.on_adopted(lambda: seen.append(runtime.adoption.snapshot.revision))
+    await use("openai", runtime)
+    await runtime.adoption.adopt()
+    assert seen == [1]

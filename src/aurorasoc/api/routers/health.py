@@ -28,4 +28,4 @@ async def metrics() -> Response:
     """Give Prometheus its text format."""
     from aurorasoc.api.metrics import CONTENT_TYPE, render  # noqa: PLC0415 - 20 ms, when scraped
 
-    return Response(render(), media_type=CONTENT_TYPE)
+    return Response(await render(), media_type=CONTENT_TYPE)

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Path, Query
 from pydantic import BaseModel, ConfigDict, Field
 
-from aurorasoc.api.deps import AgentsReader, IfMatch, OpenRuntime, UserManager
+from aurorasoc.api.deps import AgentsReader, OpenRuntime, Terms, UserManager
 from aurorasoc.api.problems import ProblemRoute, documented
 from aurorasoc.api.schemas import MutationAnswer
 from aurorasoc.llm.history import list_revisions, read_revision
@@ -90,7 +90,10 @@ async def read_one(
     responses=documented(401, 403, 404, 409, 412, 422, 503),
 )
 async def roll_back(
-    body: RollbackBody, caller: UserManager, runtime: OpenRuntime, match: IfMatch
+    body: RollbackBody, caller: UserManager, runtime: OpenRuntime, terms: Terms
 ) -> dict[str, Any]:
     """Make an earlier configuration the new one, as a new revision. Keys are not rolled back."""
-    return await runtime.admin.rollback(body.revision, actor=caller.subject, if_match=match)
+    changed = await runtime.admin.rollback(
+        body.revision, actor=caller.subject, if_match=terms.if_match
+    )
+    return await terms.answer(runtime, changed)

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Query, Response
 
-from aurorasoc.api.deps import AgentsReader, IfMatch, OpenRuntime, UserManager
+from aurorasoc.api.deps import AgentsReader, OpenRuntime, Terms, UserManager
 from aurorasoc.api.problems import ProblemRoute, documented
 from aurorasoc.api.rate_limit import limit_tests
 from aurorasoc.api.schemas import (
@@ -48,7 +48,7 @@ async def switch(
     body: ConfigBody,
     caller: UserManager,
     runtime: OpenRuntime,
-    match: IfMatch,
+    terms: Terms,
     verify: Verify = False,
 ) -> dict[str, Any]:
     """Make a provider active, and configure it on the way.
@@ -58,31 +58,39 @@ async def switch(
     """
     if verify:
         await limit_tests(caller)
-    return await runtime.admin.switch(
-        body.configuration(), actor=caller.subject, if_match=match, verify=verify
+    changed = await runtime.admin.switch(
+        body.configuration(), actor=caller.subject, if_match=terms.if_match, verify=verify
     )
+    return await terms.answer(runtime, changed)
 
 
 @router.delete("/config", response_model=MutationAnswer, responses=_CHANGE)
-async def reset(caller: UserManager, runtime: OpenRuntime, match: IfMatch) -> dict[str, Any]:
+async def reset(caller: UserManager, runtime: OpenRuntime, terms: Terms) -> dict[str, Any]:
     """Go back to the boot defaults. Keys and policy stay."""
-    return await runtime.admin.reset(actor=caller.subject, if_match=match)
+    changed = await runtime.admin.reset(actor=caller.subject, if_match=terms.if_match)
+    return await terms.answer(runtime, changed)
 
 
 @router.put("/providers/{provider}/key", response_model=MutationAnswer, responses=_CHANGE)
 async def set_key(
-    provider: str, body: KeyBody, caller: UserManager, runtime: OpenRuntime, match: IfMatch
+    provider: str, body: KeyBody, caller: UserManager, runtime: OpenRuntime, terms: Terms
 ) -> dict[str, Any]:
     """Store a key. It belongs to the origin that the provider's base URL leads to now."""
-    return await runtime.admin.set_key(provider, body.api_key, actor=caller.subject, if_match=match)
+    changed = await runtime.admin.set_key(
+        provider, body.api_key, actor=caller.subject, if_match=terms.if_match
+    )
+    return await terms.answer(runtime, changed)
 
 
 @router.delete("/providers/{provider}/key", response_model=MutationAnswer, responses=_CHANGE)
 async def delete_key(
-    provider: str, caller: UserManager, runtime: OpenRuntime, match: IfMatch
+    provider: str, caller: UserManager, runtime: OpenRuntime, terms: Terms
 ) -> dict[str, Any]:
     """Remove the stored key. One from the environment, if there is one, is in force again."""
-    return await runtime.admin.delete_key(provider, actor=caller.subject, if_match=match)
+    changed = await runtime.admin.delete_key(
+        provider, actor=caller.subject, if_match=terms.if_match
+    )
+    return await terms.answer(runtime, changed)
 
 
 @router.get("/providers/{provider}/models", response_model=ModelsAnswer, responses=_LIST)
@@ -93,10 +101,13 @@ async def list_models(provider: str, _caller: AgentsReader, runtime: OpenRuntime
 
 @router.put("/policy", response_model=MutationAnswer, responses=_CHANGE)
 async def set_policy(
-    body: PolicyBody, caller: UserManager, runtime: OpenRuntime, match: IfMatch
+    body: PolicyBody, caller: UserManager, runtime: OpenRuntime, terms: Terms
 ) -> dict[str, Any]:
     """Change which labels may go to hosted providers, and which local backend serves the rest."""
-    return await runtime.admin.set_policy(body.change(), actor=caller.subject, if_match=match)
+    changed = await runtime.admin.set_policy(
+        body.change(), actor=caller.subject, if_match=terms.if_match
+    )
+    return await terms.answer(runtime, changed)
 
 
 @router.post(

@@ -1,0 +1,89 @@
+"""`/system/llm/fleet`: who runs which revision, once or as it changes."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator
+from typing import Any, Final
+
+from fastapi import APIRouter, Response
+from pydantic import BaseModel, Field
+
+from aurorasoc.api.deps import AgentsReader, OpenRuntime
+from aurorasoc.api.events import STILL_HERE, EventStream, documented_events, event
+from aurorasoc.api.problems import ProblemRoute, documented
+from aurorasoc.errors import RateLimited
+from aurorasoc.llm.fleet import Fleet, State
+
+router = APIRouter(prefix="/system/llm", tags=["llm"], route_class=ProblemRoute)
+
+STREAMS: Final = 100
+"""How many may follow at once, in each process."""
+
+STREAM_SECONDS: Final = 600.0
+"""How long one lasts: whoever goes on shows a token again."""
+
+QUIET_SECONDS: Final = 15.0
+
+
+class InstanceView(BaseModel):
+    """One live process, and what it runs."""
+
+    instance: str = Field(examples=["agent-9f3c2a71b0de"])
+    kind: str = Field(examples=["api", "agent", "library"])
+    name: str
+    host: str
+    revision: int
+    fingerprint: str
+    backend: str | None
+    model: str | None
+    adopted_at: str
+    feed: str = Field(examples=["listen", "data_version", "poll"])
+    state: State
+
+
+class FleetAnswer(BaseModel):
+    """The stored revision, and all live processes."""
+
+    revision: int
+    instances: list[InstanceView]
+
+
+@router.get("/fleet", response_model=FleetAnswer, responses=documented(401, 403, 503))
+async def read_fleet(_caller: AgentsReader, runtime: OpenRuntime) -> dict[str, Any]:
+    """List all live processes, and which revision each runs."""
+    return (await runtime.fleet.look()).as_json()
+
+
+@router.get(
+    "/fleet/events",
+    response_class=Response,
+    responses={
+        200: {"content": documented_events("fleet", example={"revision": 7, "instances": []})},
+        **documented(401, 403, 429, 503),
+    },
+)
+async def follow_fleet(_caller: AgentsReader, runtime: OpenRuntime) -> EventStream:
+    """Send the same document as an event `fleet`: at once, and each time that it changes.
+
+    The stream ends after ten minutes, for the caller to ask again.
+    """
+    if runtime.fleet.watchers >= STREAMS:
+        detail = f"{STREAMS} streams are open in this process. Try again in a while."
+        raise RateLimited(detail, retry_after=60)
+    await runtime.fleet.look()  # what can't be read is refused with a status, not in the stream
+    return EventStream(_events(runtime.fleet))
+
+
+async def _events(fleet: Fleet) -> AsyncGenerator[str]:
+    loop = asyncio.get_running_loop()
+    ends, view = loop.time() + STREAM_SECONDS, None
+    with fleet.watching():
+        while loop.time() < ends:
+            try:
+                async with asyncio.timeout(QUIET_SECONDS):
+                    view = await fleet.after(view)
+            except TimeoutError:
+                yield STILL_HERE
+            else:
+                yield event("fleet", view.as_json())

@@ -1,0 +1,202 @@
+"""Who runs which revision: the registry, as it is read.
+
+What counts is what stands in the database: every process that is asked gives the same answer.
+Those who wait share one loop that reads it, and that runs only while somebody waits.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import asdict, dataclass
+from typing import Any, Final, Literal
+
+from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from aurorasoc.core.clock import iso
+from aurorasoc.core.database import Database
+from aurorasoc.core.tables import InstanceRow, RuntimeConfigRow
+from aurorasoc.errors import DatabaseUnavailable
+from aurorasoc.llm.adoption import Adoption
+from aurorasoc.llm.membership import lifetime_us
+from aurorasoc.llm.runtime_config import SINGLETON
+
+State = Literal["current", "behind", "diverged"]
+
+WATCH_SECONDS: Final = 0.1
+LOOK_SECONDS: Final = 5.0
+FIRST_LOOK_SECONDS: Final = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """One live process, as it reported itself.
+
+    Attributes:
+        feed: How it hears of changes now: `listen`, `data_version`, or the slow `poll` alone.
+        state: `behind` the stored revision; `diverged`: at the revision of the process that is
+            asked, with another fingerprint; else `current`.
+    """
+
+    instance: str
+    kind: str
+    name: str
+    host: str
+    revision: int
+    fingerprint: str
+    backend: str | None
+    model: str | None
+    adopted_at: str | None
+    feed: str
+    state: State
+
+
+@dataclass(frozen=True, slots=True)
+class FleetView:
+    """The stored revision, and all live processes by kind and name."""
+
+    revision: int
+    instances: tuple[Member, ...]
+
+    def as_json(self) -> dict[str, Any]:
+        """Give `GET /system/llm/fleet` its answer."""
+        return asdict(self)
+
+    def states(self) -> Counter[State]:
+        """Count the processes by state."""
+        return Counter(member.state for member in self.instances)
+
+    def behind(self, revision: int) -> list[str]:
+        """Name the processes that haven't adopted a revision."""
+        return [member.instance for member in self.instances if member.revision < revision]
+
+
+class Fleet:
+    """Reads the registry.
+
+    Args:
+        database: Holds it.
+        adoption: What this process runs, to compare the others with.
+    """
+
+    def __init__(self, database: Database, adoption: Adoption) -> None:
+        self._database = database
+        self._adoption = adoption
+        self.watchers = 0
+        self._watching: asyncio.Task[None] | None = None
+        self._latest: FleetView | None = None
+        self._changed = asyncio.Condition()
+
+    async def look(self) -> FleetView:
+        """Read the registry now.
+
+        Raises:
+            DatabaseUnavailable: It can't be read.
+        """
+        async with self._database.reading() as session:
+            stored = await session.get(RuntimeConfigRow, SINGLETON)
+            rows = await _live(self._database, session)
+        revision = stored.revision if stored else 0
+        return FleetView(revision, tuple(self._member(row, revision) for row in rows))
+
+    @contextmanager
+    def watching(self) -> Iterator[None]:
+        """Have the registry read again and again; `after()` then gives what was read."""
+        self.watchers += 1
+        if self._watching is None or self._watching.done():
+            self._watching = asyncio.create_task(self._watch(), name="aurorasoc-fleet")
+        try:
+            yield
+        finally:
+            self.watchers -= 1
+
+    async def after(self, seen: FleetView | None) -> FleetView:
+        """Give what the registry holds once that differs from what was seen."""
+        async with self._changed:
+            while (latest := self._latest) is None or latest == seen:
+                await self._changed.wait()
+            return latest
+
+    async def glance(self) -> FleetView | None:
+        """Give what the registry holds; None if that can't be told at once."""
+        with suppress(TimeoutError), self.watching():
+            async with asyncio.timeout(FIRST_LOOK_SECONDS):
+                return await self.after(None)
+        return None
+
+    async def adoption_of(self, revision: int, seconds: float, me: str | None) -> dict[str, Any]:
+        """Wait until all live processes have adopted a revision.
+
+        Args:
+            revision: What was committed here.
+            seconds: How long to wait; 0 looks once.
+            me: The instance that asks: it has adopted, written down yet or not.
+
+        Returns:
+            `{adopted, pending}`: whether all have, and which haven't. Not adopted by nobody in
+            particular means that the registry couldn't be read.
+        """
+        pending: list[str] | None = None
+        with suppress(TimeoutError), self.watching():
+            async with asyncio.timeout(seconds or FIRST_LOOK_SECONDS):
+                view = await self.after(None)
+                while pending := [one for one in view.behind(revision) if one != me]:
+                    if not seconds:
+                        break
+                    view = await self.after(view)
+        return {"adopted": pending == [], "pending": pending or []}
+
+    async def close(self) -> None:
+        """End the loop."""
+        if self._watching is not None:
+            self._watching.cancel()
+            with suppress(asyncio.CancelledError):
+                await self._watching
+
+    async def _watch(self) -> None:
+        self._latest = None
+        while self.watchers:
+            with suppress(DatabaseUnavailable, TimeoutError):
+                async with asyncio.timeout(LOOK_SECONDS):
+                    view = await self.look()
+                async with self._changed:
+                    self._latest = view
+                    self._changed.notify_all()
+            await asyncio.sleep(WATCH_SECONDS)
+
+    def _member(self, row: InstanceRow, revision: int) -> Member:
+        return Member(
+            instance=row.instance,
+            kind=row.kind,
+            name=row.name,
+            host=row.host,
+            revision=row.revision,
+            fingerprint=row.fingerprint,
+            backend=row.backend,
+            model=row.model,
+            adopted_at=iso(row.adopted_us),
+            feed=row.feed,
+            state=self._state(row, revision),
+        )
+
+    def _state(self, row: InstanceRow, revision: int) -> State:
+        if row.revision < revision:
+            return "behind"
+        if not self._adoption.ready or self._adoption.snapshot.revision != row.revision:
+            return "current"
+        same = self._adoption.snapshot.fingerprint == row.fingerprint
+        return "current" if same else "diverged"
+
+
+async def _live(database: Database, session: AsyncSession) -> list[InstanceRow]:
+    """Read the rows of processes that were heard of lately."""
+    since = await database.clock(session) - lifetime_us(database)
+    query = (
+        select(InstanceRow)
+        .where(InstanceRow.seen_us >= since)
+        .order_by(InstanceRow.kind, InstanceRow.name, InstanceRow.instance)
+    )
+    return list(await session.scalars(query))

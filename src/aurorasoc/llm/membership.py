@@ -1,0 +1,174 @@
+"""This process's row in the registry: who it is, what it runs, and that it lives.
+
+Written after each adoption and by a heartbeat, by a task of its own: a report never delays an
+adoption. Deleted when the process closes; one that was killed ages out.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import secrets
+import socket
+import sys
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Final, Literal
+
+from sqlalchemy import delete
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from aurorasoc.core.database import Database
+from aurorasoc.core.keyring import Keyring
+from aurorasoc.core.logs import get_logger
+from aurorasoc.core.tables import InstanceRow
+from aurorasoc.errors import DatabaseUnavailable
+from aurorasoc.llm.adoption import Adoption
+from aurorasoc.llm.inventory import active_of
+
+Kind = Literal["api", "agent", "library"]
+
+HEARTBEAT_SECONDS: Final = 10.0
+SQLITE_HEARTBEAT_SECONDS: Final = 20.0
+"""Rarer: each commit to the file makes every process look at it."""
+
+MISSED_HEARTBEATS: Final = 3
+RETRY_SECONDS: Final = 1.0
+LEAVE_SECONDS: Final = 2.0
+JITTER: Final = 0.1
+REMEMBERED_US: Final = 3_600_000_000
+
+log = get_logger("aurorasoc.fleet")
+
+
+@dataclass(frozen=True, slots=True)
+class Instance:
+    """Who a process is.
+
+    Attributes:
+        instance: Its id, new with each start.
+        kind: What it does: serve the API, serve an agent, or anything that opened a runtime.
+        name: The agent's name, or the program's.
+        host: The machine's own name.
+    """
+
+    instance: str
+    kind: Kind
+    name: str
+    host: str
+
+
+def this_process(kind: Kind, name: str | None) -> Instance:
+    """Give this process an identity."""
+    program = Path(sys.argv[0]).name or "python"
+    return Instance(f"{kind}-{secrets.token_hex(6)}", kind, name or program, socket.gethostname())
+
+
+def heartbeat_seconds(database: Database) -> float:
+    """How often each process of a database says that it lives."""
+    return SQLITE_HEARTBEAT_SECONDS if database.is_sqlite else HEARTBEAT_SECONDS
+
+
+def lifetime_us(database: Database) -> int:
+    """How long after its last report a process counts as live."""
+    return round(MISSED_HEARTBEATS * heartbeat_seconds(database) * 1e6)
+
+
+class Membership:
+    """Keeps the row, from `start()` to `close()`.
+
+    Args:
+        instance: Who this process is.
+        database: Holds the registry.
+        adoption: What this process runs.
+        keyring: The seeds it has.
+        feed: Says how it hears of changes now.
+    """
+
+    def __init__(
+        self,
+        instance: Instance,
+        database: Database,
+        adoption: Adoption,
+        keyring: Keyring,
+        feed: Callable[[], str],
+    ) -> None:
+        self.instance = instance
+        self._database = database
+        self._adoption = adoption
+        self._keyring = keyring
+        self._feed = feed
+        self._wake = asyncio.Event()
+        self._task: asyncio.Task[None] | None = None
+
+    def start(self) -> None:
+        """Join now, and report after each adoption from then on."""
+        self._adoption.on_adopted(self.report)
+        self._task = asyncio.create_task(self._run(), name="aurorasoc-membership")
+
+    def report(self) -> None:
+        """Have the row written soon; several reports in a row are one."""
+        self._wake.set()
+
+    async def close(self) -> None:
+        """Leave, if the database answers in time; else the row ages out."""
+        if self._task is None:
+            return
+        self._task.cancel()
+        with suppress(asyncio.CancelledError):
+            await self._task
+        leaving = asyncio.create_task(self._leave())
+        await asyncio.wait({leaving}, timeout=LEAVE_SECONDS)
+        leaving.cancel()
+
+    async def _run(self) -> None:
+        pause, joined = 0.0, False
+        while True:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(pause):
+                    await self._wake.wait()
+            self._wake.clear()
+            pause = heartbeat_seconds(self._database) * random.uniform(1 - JITTER, 1)  # noqa: S311 - not in step with others
+            try:
+                joined = await self._write(clean=not joined)
+            except DatabaseUnavailable:
+                pause = RETRY_SECONDS
+
+    async def _write(self, *, clean: bool) -> bool:
+        """Write the row, if there is anything to tell. Whoever joins clears away the long dead."""
+        if not self._adoption.ready:
+            return False
+        async with self._database.transaction(ordered=False) as session:
+            now = await self._database.clock(session)
+            if clean:
+                await session.execute(
+                    delete(InstanceRow).where(InstanceRow.seen_us < now - REMEMBERED_US)
+                )
+            await session.merge(self._row(now))
+        return True
+
+    def _row(self, now_us: int) -> InstanceRow:
+        snapshot = self._adoption.snapshot
+        active = active_of(snapshot)
+        return InstanceRow(
+            **asdict(self.instance),
+            revision=snapshot.revision,
+            fingerprint=snapshot.fingerprint,
+            backend=active["backend"],
+            model=active["model"],
+            adopted_us=self._adoption.adopted_us,
+            feed=self._feed(),
+            key_ids=",".join(self._keyring.key_ids),
+            seen_us=now_us,
+        )
+
+    async def _leave(self) -> None:
+        with suppress(DatabaseUnavailable):
+            async with self._database.transaction(ordered=False) as session:
+                await _delete(session, self.instance.instance)
+
+
+async def _delete(session: AsyncSession, instance: str) -> None:
+    await session.execute(delete(InstanceRow).where(InstanceRow.instance == instance))
