@@ -2,9 +2,11 @@
 
 from alembic import context
 from sqlalchemy import create_engine
+from sqlalchemy.pool import NullPool
 
 from aurorasoc.config.settings import load_settings
-from aurorasoc.core.migrations import VERSION_TABLE, sync_url
+from aurorasoc.core.database import engine_options
+from aurorasoc.core.migrations import VERSION_TABLE, require_utf8, sync_url
 from aurorasoc.core.tables import Base
 
 
@@ -14,7 +16,9 @@ def run() -> None:
     Tables of a host platform in the same database are none of our business.
     """
     url = context.config.attributes.get("database_url") or load_settings().database_url
-    engine = create_engine(sync_url(url), hide_parameters=True)
+    engine = create_engine(sync_url(url), poolclass=NullPool, **engine_options(url))
+    with engine.begin() as connection:
+        require_utf8(connection)
     with engine.connect() as connection:
         context.configure(
             connection=connection,
@@ -27,7 +31,6 @@ def run() -> None:
         )
         with context.begin_transaction():
             context.run_migrations()
-    engine.dispose()
 
 
 run()

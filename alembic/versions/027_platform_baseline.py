@@ -1,7 +1,6 @@
 """The platform's baseline: the user audit log and the keys that authenticate it."""
 
 import sqlalchemy as sa
-from alembic import op
 
 from aurorasoc.core.migrations import create_if_absent
 
@@ -35,6 +34,4 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    """Drop both."""
-    op.drop_table("user_audit_keys")
-    op.drop_table("user_audit_log")
+    """Leave both: the host may have had them before us, and no downgrade undoes a record."""

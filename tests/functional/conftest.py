@@ -1,18 +1,21 @@
 """The service, the vendors behind their real host names, and the way between them."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from functools import cache
 
 import httpx
 import pytest
 
 from tests.world.certificates import CertificateAuthority
 from tests.world.connect_proxy import ConnectProxy
-from tests.world.fixtures import VENDOR_KEYS, ca, capture
+from tests.world.databases import DATABASES
+from tests.world.fixtures import VENDOR_KEYS, ca, capture, database_kind
 from tests.world.local_model import local_model_url
 from tests.world.service import Service
 from tests.world.vendor import VendorServer
 
-__all__ = ["ca", "capture", "local_model_url"]  # pytest finds the fixtures here
+__all__ = ["ca", "capture", "database_kind", "local_model_url"]  # pytest finds the fixtures here
 
 
 @pytest.fixture(scope="session")
@@ -55,21 +58,27 @@ def world_variables(
 @pytest.fixture(scope="session")
 def shared_service(
     world_variables: dict[str, str], tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Service]:
-    """Run one service for all tests that leave it as they found it."""
-    with Service(tmp_path_factory.mktemp("service"), world_variables) as service:
-        yield service
+) -> Iterator[Callable[[], Service]]:
+    """Run one service on each kind of database, for all tests that leave it as they found it."""
+    with ExitStack() as running:
+
+        @cache
+        def start(_kind: str) -> Service:
+            folder = tmp_path_factory.mktemp("service")
+            return running.enter_context(Service(folder, world_variables))
+
+        yield lambda: start(DATABASES.kind)
 
 
 @pytest.fixture
 def service(
-    shared_service: Service, hosted: VendorServer, local_servers: VendorServer
+    shared_service: Callable[[], Service], hosted: VendorServer, local_servers: VendorServer
 ) -> Iterator[Service]:
     """Give the shared service at its boot defaults, and vendors with nothing recorded."""
-    shared_service.reset()
+    shared_service().reset()
     hosted.clear()
     local_servers.clear()
-    yield shared_service
+    yield shared_service()
     hosted.clear()
     local_servers.clear()
 

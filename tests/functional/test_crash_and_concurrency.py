@@ -3,7 +3,6 @@
 import asyncio
 import json
 import random
-import sqlite3
 import threading
 import time
 from collections.abc import Iterator
@@ -14,12 +13,15 @@ import httpx
 import pytest
 
 from tests.world.canaries import SOAK
+from tests.world.databases import ON_BOTH
 from tests.world.processes import ChildProcess
 from tests.world.service import API, CONFIG, Service, bearer, token
 
 WRITES: Final = 500 if SOAK else 60
 KILLS: Final = 20 if SOAK else 3
 DICE: Final = random.SystemRandom()
+
+pytestmark = ON_BOTH
 
 Acknowledged = dict[int, str]
 """What the service said it did: the model that each revision set."""
@@ -34,19 +36,13 @@ class Stored(NamedTuple):
     seqs: list[int]
 
 
-def _stored(database: Path) -> Stored:
-    connection = sqlite3.connect(database)
-    try:
-        rows = connection.execute("SELECT revision, config FROM llm_revisions").fetchall()
-        entries = connection.execute(
-            "SELECT seq, entry FROM user_audit_log ORDER BY seq"
-        ).fetchall()
-        found = connection.execute("SELECT revision FROM llm_runtime_config").fetchone()
-    finally:
-        connection.close()
+def _stored(service: Service) -> Stored:
+    rows = service.stored.rows("SELECT revision, config FROM llm_revisions")
+    entries = service.stored.rows("SELECT seq, entry FROM user_audit_log ORDER BY seq")
+    found = service.stored.rows("SELECT revision FROM llm_runtime_config")
     changes = [json.loads(entry)["details"] for _, entry in entries]
     return Stored(
-        revision=found[0] if found else 0,
+        revision=found[0][0] if found else 0,
         history={r: json.loads(c)["providers"]["ollama"]["model"] for r, c in rows},
         audited={d["revision"]: d["model"] for d in changes if d.get("changed")},
         seqs=[seq for seq, _ in entries],
@@ -55,7 +51,7 @@ def _stored(database: Path) -> Stored:
 
 def _assert_whole(service: Service, acknowledged: Acknowledged) -> None:
     """Nothing lost, nothing unaudited, no gap, no fork."""
-    stored = _stored(service.database)
+    stored = _stored(service)
     assert acknowledged.items() <= stored.history.items()
     assert stored.history == stored.audited
     assert sorted(stored.history) == list(range(1, stored.revision + 1))

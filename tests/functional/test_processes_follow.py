@@ -11,12 +11,15 @@ from typing import Final, NamedTuple
 import pytest
 
 from tests.world.connect_proxy import ConnectProxy
+from tests.world.databases import ON_BOTH
 from tests.world.fixtures import VENDOR_KEYS
 from tests.world.service import CONFIG, PROVIDERS, Service, asked
 from tests.world.vendor import VendorServer
 
 CHILD: Final = Path(__file__).parent / "asking_child.py"
 DEADLINE: Final = 20.0
+
+pytestmark = ON_BOTH
 
 
 class Agent:
@@ -62,9 +65,10 @@ def until(happened: Callable[[], bool]) -> None:
 
 @pytest.fixture(scope="module")
 def processes(
-    world_variables: dict[str, str], tmp_path_factory: pytest.TempPathFactory
+    database_kind: str, world_variables: dict[str, str], tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Site]:
     """Start two services and an agent on one state folder."""
+    del database_kind  # asked for, so that each kind of database has its own processes
     folder = tmp_path_factory.mktemp("site")
     variables = {**world_variables, "LLM_BACKEND": "vllm"}
     with (

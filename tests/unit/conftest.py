@@ -11,6 +11,9 @@ from aurorasoc.core.database import Database
 from aurorasoc.core.migrations import migrate
 from aurorasoc.granite.backend_resolution import reset_resolution_cache
 from tests.unit.examples import AMBIENT_PREFIXES
+from tests.world.fixtures import database_kind
+
+__all__ = ["database_kind"]  # pytest finds the fixture here
 
 
 @pytest.fixture(autouse=True)

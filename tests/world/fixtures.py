@@ -11,6 +11,7 @@ import pytest
 from tests.world.capture import CaptureServer
 from tests.world.certificates import CertificateAuthority
 from tests.world.connect_proxy import ConnectProxy
+from tests.world.databases import DATABASES, KINDS
 from tests.world.vendor import VendorServer
 
 VENDOR_KEYS = {
@@ -19,6 +20,16 @@ VENDOR_KEYS = {
     "anthropic": "sk-ant-test-0123456789abcdef",
     "gemini": "AIza-test-gemini-0123456789abcdef",
 }
+
+
+@pytest.fixture(scope="module", params=KINDS)
+def database_kind(request: pytest.FixtureRequest) -> Iterator[str]:
+    """Let the services of a module run on SQLite, then on PostgreSQL.
+
+    What a module shares among its tests must ask for it too, to be made anew for each.
+    """
+    with DATABASES.of_kind(request.param):
+        yield request.param
 
 
 @pytest.fixture(scope="session")

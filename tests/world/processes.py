@@ -68,14 +68,19 @@ class ChildProcess:
         log: Path,
         cwd: Path | None = None,
         deadline: float = 30.0,
+        user: str | None = None,
     ) -> None:
-        """Describe the child. `ready` is a predicate or a URL to answer 200; `env` is exact."""
+        """Describe the child. `ready` is a predicate or a URL to answer 200; `env` is exact.
+
+        `user` is whose account it runs under, where root starts it.
+        """
         self._argv = [str(part) for part in argv]
         self._env = dict(env) if env is not None else bare_env()
         self._ready = ready
         self._log = log
         self._cwd = cwd
         self._deadline = deadline
+        self._user = user
         self._process: subprocess.Popen[bytes] | None = None
         self._over = False
 
@@ -122,6 +127,8 @@ class ChildProcess:
                 stdout=sink,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
+                user=self._user,
+                extra_groups=None if self._user is None else [],
             )
         try:
             self._await_ready()

@@ -11,6 +11,7 @@ from typing import Any, Final, Self
 import httpx
 import jwt
 
+from tests.world.databases import DATABASES, Stored
 from tests.world.loopback import LOOPBACK
 from tests.world.processes import ChildProcess, bare_env, free_port
 
@@ -25,7 +26,7 @@ CONFIG: Final = "/system/llm/config"
 class Service(ChildProcess):
     """`aurorasoc migrate`, then `aurorasoc serve`; ready when `/readyz` answers.
 
-    Nothing of the surrounding shell reaches it but PATH. Its embedded database survives
+    Nothing of the surrounding shell reaches it but PATH. Its state folder's database survives
     `restart`, and so does its address.
     """
 
@@ -53,6 +54,11 @@ class Service(ChildProcess):
             log=folder / "service.log",
             cwd=folder,
         )
+
+    @property
+    def stored(self) -> Stored:
+        """Its database, seen without it."""
+        return Stored(self.env.get("AURORA_DATABASE_URL") or DATABASES.url(self.state_dir))
 
     @property
     def database(self) -> Path:
@@ -124,8 +130,9 @@ class Service(ChildProcess):
 
 
 def service_env(state_dir: Path, variables: Mapping[str, str] | None = None) -> dict[str, str]:
-    """Give a whole environment for any command of the service."""
+    """Give a whole environment for any command of the service, its database included."""
     own = {
+        **DATABASES.variables(state_dir),
         "AURORA_STATE_DIR": str(state_dir),
         "JWT_SECRET_KEY": SESSION_SECRET,
         "AURORA_SECRET_KEY": SEED,

@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager, nullcontext, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from sqlalchemy import event, text
+from sqlalchemy import event, make_url, text
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncSession, create_async_engine
 
@@ -29,6 +29,17 @@ _PRAGMAS: Final = (
     "synchronous=FULL",
     "foreign_keys=ON",
 )
+_LIBPQ: Final = {
+    "client_encoding": "utf8",  # whatever PGCLIENTENCODING says
+    "connect_timeout": 10,  # seconds
+    # A peer that is gone is noticed within seconds, not after TCP's quarter of an hour.
+    "keepalives_idle": 5,  # seconds
+    "keepalives_interval": 2,  # seconds
+    "keepalives_count": 2,
+    "tcp_user_timeout": 9000,  # milliseconds
+}
+"""https://www.postgresql.org/docs/16/libpq-connect.html#LIBPQ-PARAMKEYWORDS"""
+_LOCK_TIMEOUT: Final = "20s"  # as SQLite's busy_timeout
 _AFTER_COMMIT: Final = "aurorasoc.after_commit"
 
 
@@ -41,11 +52,7 @@ class Database:
 
     def __init__(self, url: str) -> None:
         self.is_sqlite = url.startswith("sqlite")
-        self._engine = create_async_engine(
-            _async_url(url),
-            hide_parameters=True,
-            pool_pre_ping=not self.is_sqlite,  # a server that was restarted costs no request
-        )
+        self._engine = create_async_engine(_async_url(url), **engine_options(url))
         self._writer = asyncio.Lock()
         if self.is_sqlite:
             with suppress(OSError):  # the first use will say that the database doesn't answer
@@ -61,8 +68,6 @@ class Database:
             DatabaseUnavailable: The database doesn't answer.
         """
         async with _as_unavailable(), AsyncSession(self._engine) as session:
-            if not self.is_sqlite:  # whose transactions are snapshots in any case
-                await session.connection(execution_options={"isolation_level": "REPEATABLE READ"})
             yield session
 
     @asynccontextmanager
@@ -81,13 +86,10 @@ class Database:
         """
         lock = self._writer if ordered or self.is_sqlite else nullcontext()
         async with _as_unavailable(), lock, self._engine.connect() as connection:
-            if self.is_sqlite:
-                await connection.execution_options(aurorasoc_writer=True)
+            await connection.execution_options(**_WRITING[self._engine.dialect.name])
             async with AsyncSession(connection, expire_on_commit=False) as session:
                 if ordered and not self.is_sqlite:
-                    await session.execute(
-                        text("SELECT pg_advisory_xact_lock(:key)"), {"key": _WRITER_LOCK}
-                    )
+                    await _lock_writers(session)
                 yield session
                 await session.commit()
             for callback in session.info.get(_AFTER_COMMIT, ()):
@@ -126,6 +128,22 @@ class Database:
         await self._engine.dispose()
 
 
+def engine_options(url: str) -> dict[str, Any]:
+    """Give what an engine for this database is made with; the URL's own parameters win.
+
+    A reader on PostgreSQL sees one state throughout, as SQLite's readers do anyway.
+    """
+    options: dict[str, Any] = {"hide_parameters": True}
+    if url.startswith("postgresql"):
+        own = make_url(url).query
+        arguments = {name: value for name, value in _LIBPQ.items() if name not in own}
+        # A pooler may lead the next transaction to a server that never saw what was prepared.
+        options["connect_args"] = {"prepare_threshold": None, **arguments}
+        options["isolation_level"] = "REPEATABLE READ"
+        options["pool_pre_ping"] = True  # a restart of the server costs no request
+    return options
+
+
 def create_sqlite_file(url: str) -> None:
     """Create a missing SQLite file for its owner only; SQLite would let others read it.
 
@@ -141,6 +159,21 @@ def create_sqlite_file(url: str) -> None:
 def after_commit(session: AsyncSession, callback: Callable[[], None]) -> None:
     """Run a callback once the session's transaction is committed; never if it isn't."""
     session.info.setdefault(_AFTER_COMMIT, []).append(callback)
+
+
+_WRITING: Final[dict[str, dict[str, Any]]] = {
+    "sqlite": {"aurorasoc_writer": True},
+    # What is read after the lock must be what the writer before committed.
+    "postgresql": {"isolation_level": "READ COMMITTED"},
+}
+
+
+async def _lock_writers(session: AsyncSession) -> None:
+    """Wait for the writer that is at work, in whatever process, but not for one that hangs."""
+    await session.execute(
+        text("SELECT set_config('lock_timeout', :timeout, true)"), {"timeout": _LOCK_TIMEOUT}
+    )
+    await session.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _WRITER_LOCK})
 
 
 @asynccontextmanager

@@ -9,7 +9,7 @@ from aurorasoc.core.database import create_sqlite_file
 from aurorasoc.errors import ConfigurationError
 
 if TYPE_CHECKING:
-    from sqlalchemy import Column
+    from sqlalchemy import Column, Connection
     from sqlalchemy.types import TypeEngine
 
 VERSION_TABLE: Final = "aurorasoc_alembic_version"
@@ -23,7 +23,8 @@ def migrate(database_url: str) -> None:
         database_url: As configured. A missing SQLite file is created, readable by its owner only.
 
     Raises:
-        ConfigurationError: A table of ours exists with another shape, or the database refuses.
+        ConfigurationError: A table of ours exists with another shape, the database refuses, or
+            it can't hold every text.
     """
     from alembic import command  # noqa: PLC0415 - 165 ms that only migrating needs
     from alembic.config import Config  # noqa: PLC0415 - the same
@@ -55,6 +56,24 @@ def scripts() -> Path:
 def sync_url(url: str) -> str:
     """Name the driver that migrations use."""
     return url.replace("postgresql://", "postgresql+psycopg://", 1)
+
+
+def require_utf8(connection: Connection) -> None:
+    """Refuse a PostgreSQL database whose encoding can't hold every text, or knows none.
+
+    Raises:
+        ConfigurationError: Its encoding isn't UTF8.
+    """
+    if connection.dialect.name != "postgresql":
+        return
+    encoding = connection.exec_driver_sql("SHOW server_encoding").scalar()
+    if encoding != "UTF8":
+        detail = (
+            f"The database's encoding is {encoding} and this service needs UTF8. Create another "
+            "with `CREATE DATABASE … TEMPLATE template0 ENCODING 'UTF8'`, and name it in "
+            "AURORA_DATABASE_URL."
+        )
+        raise ConfigurationError(detail)
 
 
 def create_if_absent(table: str, *columns: Column[Any], indexed: tuple[str, ...] = ()) -> None:

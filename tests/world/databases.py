@@ -1,0 +1,132 @@
+"""Which database a test's services run on, and what is in it, seen without the service.
+
+Each state folder has one database: SQLite's file in it, or one of its own in a PostgreSQL that the
+run starts at the first need. `AURORASOC_TEST_DATABASE=postgresql` chooses for a whole run; where
+it isn't set, tests whose subject is the database (`ON_BOTH`) run on both, the rest on SQLite.
+"""
+
+import atexit
+import os
+import sqlite3
+from collections.abc import Iterator
+from contextlib import ExitStack, closing, contextmanager
+from functools import cache
+from pathlib import Path
+from typing import Any, Final
+
+import psycopg
+import pytest
+
+from tests.world.postgresql import PostgreSQL
+
+SQLITE: Final = "sqlite"
+POSTGRESQL: Final = "postgresql"
+CHOSEN: Final = os.environ.get("AURORASOC_TEST_DATABASE")
+KINDS: Final = (CHOSEN,) if CHOSEN else (SQLITE, POSTGRESQL)
+ON_BOTH: Final = pytest.mark.usefixtures("database_kind")
+
+_RUNNING: Final = ExitStack()
+atexit.register(_RUNNING.close)
+
+Row = tuple[Any, ...]
+
+
+class Stored:
+    """A database, read and written without the service."""
+
+    def __init__(self, url: str) -> None:
+        """Know its address, as `AURORA_DATABASE_URL` has it."""
+        self.url = url
+        self.kind = url.partition(":")[0]
+
+    def rows(self, query: str) -> list[Row]:
+        """Ask it, while others may be writing."""
+        with closing(self._connect("ro")) as connection:
+            found: list[Row] = connection.execute(query).fetchall()
+            return found
+
+    def execute(self, *statements: str) -> None:
+        """Run statements in one transaction."""
+        with closing(self._connect("rwc")) as connection:
+            for statement in statements:
+                connection.execute(statement)
+            connection.commit()
+
+    def tables(self) -> set[str]:
+        """Name its tables."""
+        query = {
+            SQLITE: "SELECT name FROM sqlite_master WHERE type = 'table'",
+            POSTGRESQL: "SELECT tablename FROM pg_tables WHERE schemaname = 'public'",
+        }
+        return {str(name) for (name,) in self.rows(query[self.kind])}
+
+    def columns(self, table: str) -> list[str]:
+        """Name a table's columns, in order."""
+        with closing(self._connect("ro")) as connection:
+            found = connection.execute(f'SELECT * FROM "{table}" LIMIT 0')  # noqa: S608 - our own name
+            return [str(column[0]) for column in found.description or ()]
+
+    def dump(self) -> dict[str, list[Row]]:
+        """Give every row of every table, sorted."""
+        return {
+            table: sorted(self.rows(f'SELECT * FROM "{table}"'), key=repr)  # noqa: S608 - its own names
+            for table in self.tables()
+        }
+
+    def stored_bytes(self) -> bytes:
+        """Give what is on the disk: SQLite's files, or PostgreSQL's rows as text."""
+        if self.kind == POSTGRESQL:
+            return repr(self.dump()).encode()
+        return b"".join(file.read_bytes() for file in self._file.parent.glob("aurorasoc.db*"))
+
+    def _connect(self, mode: str) -> Any:  # noqa: ANN401 - what both drivers' connections can do
+        if self.kind == POSTGRESQL:
+            return psycopg.connect(self.url)
+        return sqlite3.connect(f"file:{self._file}?mode={mode}", uri=True)
+
+    @property
+    def _file(self) -> Path:
+        return Path(self.url.removeprefix("sqlite:///"))
+
+
+class Databases:
+    """Gives each state folder its database, of the kind that is chosen at the time."""
+
+    def __init__(self) -> None:
+        """Begin with the run's choice."""
+        self.kind = CHOSEN or SQLITE
+        self._urls: dict[Path, str] = {}
+
+    @contextmanager
+    def of_kind(self, kind: str) -> Iterator[None]:
+        """Choose a kind for a while."""
+        before, self.kind = self.kind, kind
+        try:
+            yield
+        finally:
+            self.kind = before
+
+    def url(self, state_dir: Path) -> str:
+        """Give the address of a folder's database; a new one is empty."""
+        if state_dir not in self._urls:
+            postgresql = self.kind == POSTGRESQL
+            self._urls[state_dir] = (
+                shared_postgresql().create()
+                if postgresql
+                else f"sqlite:///{state_dir}/aurorasoc.db"
+            )
+        return self._urls[state_dir]
+
+    def variables(self, state_dir: Path) -> dict[str, str]:
+        """Give what leads a process there; nothing for SQLite, which is the service's default."""
+        url = self.url(state_dir)
+        return {} if url.startswith(SQLITE) else {"AURORA_DATABASE_URL": url}
+
+
+DATABASES: Final = Databases()
+
+
+@cache
+def shared_postgresql() -> PostgreSQL:
+    """Start the run's one PostgreSQL; it ends with the run."""
+    return _RUNNING.enter_context(PostgreSQL())
