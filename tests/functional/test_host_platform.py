@@ -10,7 +10,6 @@ import subprocess
 import sys
 import zipfile
 from collections.abc import AsyncIterator, Callable
-from contextlib import closing
 from pathlib import Path
 from typing import Annotated, Any, Final
 
@@ -29,13 +28,16 @@ from aurorasoc.api.app import include_routers
 from aurorasoc.config.settings import Settings, load_settings
 from aurorasoc.core.audit import AuditEvent
 from aurorasoc.core.database import SCHEMA_HEAD
-from aurorasoc.core.migrations import VERSION_TABLE, migrate
+from aurorasoc.core.migrations import VERSION_TABLE, migrate, sync_url
 from aurorasoc.core.principal import Principal
 from aurorasoc.errors import AuroraError
+from tests.world.databases import DATABASES, ON_BOTH, Stored
 from tests.world.service import API, CONFIG, PROVIDERS, SESSION_SECRET, asked, service_env
 
 ROOT: Final = Path(__file__).parents[2]
 KEY: Final = "sk-host-0123456789abcdef"
+
+pytestmark = ON_BOTH
 
 HOST_ENV: Final = """
 from alembic import context
@@ -77,10 +79,10 @@ class HostLog:
 class Host:
     """The platform: an app, its database, and its log."""
 
-    def __init__(self, client: httpx.AsyncClient, file: Path, log: HostLog) -> None:
+    def __init__(self, client: httpx.AsyncClient, stored: Stored, log: HostLog) -> None:
         """Speak to the app in this process."""
         self.client = client
-        self.file = file
+        self.stored = stored
         self.log = log
 
     async def call(
@@ -92,8 +94,7 @@ class Host:
 
     def rows(self, table: str) -> list[tuple[Any, ...]]:
         """Read a table."""
-        with closing(sqlite3.connect(self.file)) as connection:
-            return list(connection.execute(f"SELECT * FROM {table}"))  # noqa: S608
+        return self.stored.rows(f"SELECT * FROM {table}")  # noqa: S608 - its own names
 
     def said(self) -> list[str]:
         """Give what the host's log says."""
@@ -142,7 +143,7 @@ def host_chain(folder: Path, url: str) -> Config:
         (versions / f"{revision}.py").write_text(script)
     config = Config()
     config.set_main_option("script_location", str(folder))
-    config.set_main_option("sqlalchemy.url", url)
+    config.set_main_option("sqlalchemy.url", sync_url(url))
     return config
 
 
@@ -153,6 +154,8 @@ def settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:
         if name.startswith(("AURORA_", "JWT_", "LLM_", "VAULT_")):
             monkeypatch.delenv(name)
     monkeypatch.setenv("AURORA_STATE_DIR", str(tmp_path))
+    for name, value in DATABASES.variables(tmp_path).items():
+        monkeypatch.setenv(name, value)
     monkeypatch.setenv("JWT_SECRET_KEY", SESSION_SECRET)
     monkeypatch.setenv("LLM_VLLM_BASE_URL", "http://127.0.0.1:9/v1")
     monkeypatch.setenv("LLM_MAX_RETRIES", "0")
@@ -166,7 +169,7 @@ def chain(tmp_path: Path, settings: Settings) -> Config:
 
 
 @pytest.fixture
-async def host(settings: Settings, chain: Config, tmp_path: Path) -> AsyncIterator[Host]:
+async def host(settings: Settings, chain: Config) -> AsyncIterator[Host]:
     """Run the host on a database that both chains have migrated."""
     command.upgrade(chain, "head")
     migrate(settings.database_url)
@@ -177,7 +180,7 @@ async def host(settings: Settings, chain: Config, tmp_path: Path) -> AsyncIterat
         app.router.lifespan_context(app),
         httpx.AsyncClient(transport=transport, base_url="http://host") as client,
     ):
-        yield Host(client, tmp_path / "aurorasoc.db", log)
+        yield Host(client, Stored(settings.database_url), log)
 
 
 def is_problem(answer: httpx.Response, status: int, code: str) -> bool:
@@ -332,27 +335,22 @@ def _in_turns(chain: Config, url: str) -> None:
 
 
 @pytest.mark.parametrize("order", [_host_first, _host_last, _in_turns])
-def test_both_chains_reach_their_heads(
-    settings: Settings, chain: Config, tmp_path: Path, order: Migration
-) -> None:
+def test_both_chains_reach_their_heads(settings: Settings, chain: Config, order: Migration) -> None:
     """In whatever order they run, each chain keeps its own version, and sees no other's."""
     order(chain, settings.database_url)
-    with closing(sqlite3.connect(tmp_path / "aurorasoc.db")) as connection:
-        versions = [
-            connection.execute(f"SELECT version_num FROM {table}").fetchall()  # noqa: S608
-            for table in ("alembic_version", VERSION_TABLE)
-        ]
+    stored = Stored(settings.database_url)
+    versions = [
+        stored.rows(f"SELECT version_num FROM {table}")  # noqa: S608 - its own names
+        for table in ("alembic_version", VERSION_TABLE)
+    ]
     assert versions == [[("h2",)], [(SCHEMA_HEAD,)]]
 
 
-def test_hosts_downgrade_leaves_our_tables(
-    settings: Settings, chain: Config, tmp_path: Path
-) -> None:
+def test_hosts_downgrade_leaves_our_tables(settings: Settings, chain: Config) -> None:
     """The host may go back to its beginning without a table of ours."""
     _host_first(chain, settings.database_url)
     command.downgrade(chain, "base")
-    with closing(sqlite3.connect(tmp_path / "aurorasoc.db")) as connection:
-        names = {n for (n,) in connection.execute("SELECT name FROM sqlite_master")}
+    names = Stored(settings.database_url).tables()
     assert "host_log" not in names
     assert {"user_audit_log", "llm_runtime_config", VERSION_TABLE} <= names
 
@@ -403,8 +401,7 @@ def test_installed_wheel_migrates_without_the_repository(
     assert where.count(str(installed)) == 2
     assert str(ROOT / "alembic") not in where
     assert "newest migration" in _run(env, tmp_path, "-m", "aurorasoc.cli", "migrate")
-    with closing(sqlite3.connect(tmp_path / "aurorasoc.db")) as connection:
-        found = connection.execute(f"SELECT version_num FROM {VERSION_TABLE}").fetchall()  # noqa: S608
+    found = Stored(DATABASES.url(tmp_path)).rows(f"SELECT version_num FROM {VERSION_TABLE}")  # noqa: S608 - our own name
     assert found == [(SCHEMA_HEAD,)]
     assert '"revision": 0' in _run(
         env, tmp_path, "-m", "aurorasoc.cli", "providers", "list", "--json"

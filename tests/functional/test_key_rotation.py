@@ -9,12 +9,10 @@ import json
 import os
 import random
 import signal
-import sqlite3
 import subprocess
 import sys
 import time
 from collections.abc import Mapping
-from contextlib import closing
 from pathlib import Path
 from typing import Any, Final
 
@@ -24,9 +22,9 @@ from pydantic import SecretStr
 from aurorasoc.cli import main
 from aurorasoc.core.audit_archive import verify_database
 from aurorasoc.core.database import Database
-from aurorasoc.core.migrations import migrate
 from tests.world.canaries import SOAK
-from tests.world.sealed import but_for_rotation, columns, dump, install, opened
+from tests.world.databases import DATABASES, ON_BOTH, SQLITE
+from tests.world.sealed import but_for_rotation, install, opened
 from tests.world.service import (
     AURORASOC,
     SEED,
@@ -41,6 +39,8 @@ LOST: Final = "seed-that-nobody-has-any-more-0123456789"
 TIMES: Final = 20 if SOAK else 3
 AUDIT_KEYS: Final = 40
 ROWS: Final = 5 + 1 + AUDIT_KEYS
+
+pytestmark = ON_BOTH
 
 KILLED_AT_A_ROW: Final = """
 import asyncio, os, signal, sys
@@ -74,14 +74,12 @@ class Installation:
     def __init__(self, folder: Path, sealed_under: str = OLD) -> None:
         """Make it, with a key for each provider that takes one, and many audit keys."""
         self.folder = folder
-        self.file = folder / "aurorasoc.db"
-        self.url = f"sqlite:///{self.file}"
-        migrate(self.url)
+        self.stored = DATABASES.migrated(folder)
         self.keys = asyncio.run(self._install(sealed_under))
         self.sealed = self.tokens()
 
     async def _install(self, seed: str) -> dict[str, str]:
-        database = Database(self.url)
+        database = Database(self.stored.url)
         keys = await install(database, seed, audit_keys=AUDIT_KEYS)
         await database.close()
         return keys
@@ -94,9 +92,9 @@ class Installation:
     def tokens(self) -> dict[str, str]:
         """Read every token, by its row's name, without holding a writer up."""
         found: dict[str, str] = {}
-        read = dump(self.file)
+        read = self.stored.dump()
         for table in ("llm_provider_credentials", "user_audit_keys"):
-            token = columns(self.file, table).index("token")
+            token = self.stored.columns(table).index("token")
             found |= {str(row[0]): str(row[token]) for row in read[table]}
         return found
 
@@ -107,20 +105,20 @@ class Installation:
     def verify(self, *seeds: str) -> None:
         """Walk the audit chain with these seeds: every link and every MAC must hold."""
         keys = [SecretStr(seed) for seed in seeds]
-        verdict = asyncio.run(verify_database(self.url, {}, keys))
+        verdict = asyncio.run(verify_database(self.stored.url, {}, keys))
         assert (verdict.fault, verdict.authenticity) == (None, "verified")
 
     def check_whole(self) -> None:
-        """Hold it to the promise after a kill: the file whole, every key and all history there."""
-        with closing(sqlite3.connect(self.file)) as connection:
-            assert connection.execute("PRAGMA integrity_check").fetchone() == ("ok",)
-        assert opened(self.file, NEW, OLD) == self.keys
+        """Hold it to the promise after a kill: every key and all history are there."""
+        if self.stored.kind == SQLITE:
+            assert self.stored.rows("PRAGMA integrity_check") == [("ok",)]
+        assert opened(self.stored, NEW, OLD) == self.keys
         self.verify(NEW, OLD)
 
     def check_done(self) -> None:
         """Hold it to the promise after a rotation: the old seed isn't needed for anything."""
         assert self.rotated() == ROWS
-        assert opened(self.file, NEW) == self.keys
+        assert opened(self.stored, NEW) == self.keys
         self.verify(NEW)
 
 
@@ -167,15 +165,15 @@ def test_killed_inside_a_transaction_it_loses_nothing(
     installation: Installation, cli: Cli, row: int
 ) -> None:
     """SIGKILL between writing a row and committing it: that row is as before, and a run ends it."""
-    before = but_for_rotation(installation.file)
-    argv = [sys.executable, "-c", KILLED_AT_A_ROW, installation.url, str(row), NEW, OLD]
+    before = but_for_rotation(installation.stored)
+    argv = [sys.executable, "-c", KILLED_AT_A_ROW, installation.stored.url, str(row), NEW, OLD]
     killed = subprocess.run(argv, check=False, timeout=60, env=installation.env())
     assert killed.returncode == -signal.SIGKILL
     assert installation.rotated() == row - 1
     installation.check_whole()
     assert cli(installation.env(), "keys", "rotate")[0] == 0
     installation.check_done()
-    assert but_for_rotation(installation.file) == before
+    assert but_for_rotation(installation.stored) == before
 
 
 @pytest.mark.soak
@@ -184,12 +182,12 @@ def test_killed_at_random_it_loses_nothing(tmp_path: Path, cli: Cli) -> None:
     reached = []
     for number in range(TIMES):
         installation = Installation(tmp_path / str(number))
-        before = but_for_rotation(installation.file)
+        before = but_for_rotation(installation.stored)
         reached.append(kill_at_random(installation))
         installation.check_whole()
         assert cli(installation.env(), "keys", "rotate")[0] == 0
         installation.check_done()
-        assert but_for_rotation(installation.file) == before
+        assert but_for_rotation(installation.stored) == before
     assert any(0 < rows < ROWS for rows in reached), reached
 
 
@@ -210,11 +208,11 @@ def test_check_says_what_would_be_done_and_changes_nothing(
     installation: Installation, cli: Cli
 ) -> None:
     """`--check` lists every row that an older seed sealed, and writes not even an entry."""
-    before = dump(installation.file)
+    before = installation.stored.dump()
     code, said = cli.json(installation.env(), "keys", "rotate", "--check")
     assert (code, said["checked_only"], said["unreadable"]) == (0, True, False)
     assert {item["name"] for item in said["items"]} == set(installation.sealed)
-    assert dump(installation.file) == before
+    assert installation.stored.dump() == before
 
 
 def test_rotation_says_what_it_did(installation: Installation, cli: Cli) -> None:
@@ -266,7 +264,7 @@ def test_giving_the_seed_back_heals(installation: Installation, cli: Cli) -> Non
     assert cli(installation.env(AURORA_SECRET_KEY_PREVIOUS=LOST), "keys", "rotate")[0] == 1
     code, _ = cli(installation.env(AURORA_SECRET_KEY_PREVIOUS=f"{LOST},{OLD}"), "keys", "rotate")
     assert code == 0
-    assert opened(installation.file, NEW) == installation.keys
+    assert opened(installation.stored, NEW) == installation.keys
     installation.verify(NEW)
 
 

@@ -25,12 +25,12 @@ import pytest
 from beeai_framework.backend.message import UserMessage
 
 from aurorasoc.cli import main
-from aurorasoc.core.migrations import migrate
 from aurorasoc.errors import CALL_ERRORS, AuroraError, EmptyAnswer
 from aurorasoc.llm.pool import get_chat_model
 from aurorasoc.runtime import open_runtime
 from tests.world.canaries import SOAK, canaries, found
 from tests.world.capture import CaptureServer
+from tests.world.databases import DATABASES, Stored
 from tests.world.fixtures import VENDOR_KEYS
 from tests.world.loopback import LOOPBACK
 from tests.world.processes import ChildProcess, free_port
@@ -270,8 +270,9 @@ def use(send: Send, configured: Mapping[str, str], vendor: VendorServer, faults:
 
 
 def stored(state_dir: Path) -> dict[str, bytes]:
-    """Read every file of the state folder as bytes, the write-ahead log among them."""
-    return {file.name: file.read_bytes() for file in state_dir.rglob("*") if file.is_file()}
+    """Read every file of the state folder as bytes, and the database, wherever it is."""
+    files = {file.name: file.read_bytes() for file in state_dir.rglob("*") if file.is_file()}
+    return files | {"the database": Stored(DATABASES.url(state_dir)).stored_bytes()}
 
 
 @pytest.fixture(scope="module")
@@ -372,8 +373,8 @@ def test_places_that_were_searched_hold_what_they_should(
     assert b"llm.key.set" in searched["audit export"]
     assert b"adopted" in searched["the log after a crash"]
     assert b"Fatal Python error: Aborted" in searched["the log after a crash"]
-    assert b"SQLite format 3" in searched["aurorasoc.db"]
-    assert b"gAAAA" in b"".join(read for name, read in searched.items() if "-wal" in name)
+    assert b"llm_provider_credentials" in searched["the database"]
+    assert b"gAAAA" in searched["the database"]
 
 
 class Host(ChildProcess):
@@ -536,8 +537,9 @@ def test_command_that_fails_repeats_no_key(
 def database_env(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     """Migrate a database; give the variables that lead to it."""
     folder = tmp_path_factory.mktemp("database")
-    migrate(f"sqlite:///{folder / 'aurorasoc.db'}")
+    DATABASES.migrated(folder)
     return {
+        **DATABASES.variables(folder),
         "AURORA_STATE_DIR": str(folder),
         "JWT_SECRET_KEY": SESSION_SECRET,
         "AURORA_SECRET_KEY": SEED,

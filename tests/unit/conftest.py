@@ -1,16 +1,16 @@
 """Fixtures of all unit tests: an environment without surprises, and migrated databases."""
 
 import os
-import shutil
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
 
 from aurorasoc.core.database import Database
-from aurorasoc.core.migrations import migrate
 from aurorasoc.granite.backend_resolution import reset_resolution_cache
 from tests.unit.examples import AMBIENT_PREFIXES
+from tests.world import databases
+from tests.world.databases import DATABASES, SQLITE, Stored
 from tests.world.fixtures import database_kind
 
 __all__ = ["database_kind"]  # pytest finds the fixture here
@@ -36,22 +36,28 @@ def _nothing_probed() -> Iterator[None]:
 
 
 @pytest.fixture(scope="session")
-def migrated_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def migrated_file() -> Path:
     """Give an empty, migrated SQLite file to copy; it is never opened itself."""
-    file = tmp_path_factory.mktemp("migrated") / "aurorasoc.db"
-    migrate(f"sqlite:///{file}")
-    return file
+    return databases.migrated_file()
 
 
 @pytest.fixture
-def database_file(migrated_file: Path, tmp_path: Path) -> Path:
+def stored(tmp_path: Path) -> Stored:
+    """Give a migrated database of the test's own: SQLite, unless its module is `ON_BOTH`."""
+    return DATABASES.migrated(tmp_path)
+
+
+@pytest.fixture
+def database_file(tmp_path: Path) -> Path:
     """Give a migrated SQLite file of the test's own, where settings expect it."""
-    return Path(shutil.copy(migrated_file, tmp_path / "aurorasoc.db"))
+    with DATABASES.of_kind(SQLITE):
+        DATABASES.migrated(tmp_path)
+    return tmp_path / "aurorasoc.db"
 
 
 @pytest.fixture
-async def database(database_file: Path) -> AsyncIterator[Database]:
-    """Open that file."""
-    opened = Database(f"sqlite:///{database_file}")
+async def database(stored: Stored) -> AsyncIterator[Database]:
+    """Open the test's own database."""
+    opened = Database(stored.url)
     yield opened
     await opened.close()

@@ -7,7 +7,9 @@ it isn't set, tests whose subject is the database (`ON_BOTH`) run on both, the r
 
 import atexit
 import os
+import shutil
 import sqlite3
+import tempfile
 from collections.abc import Iterator
 from contextlib import ExitStack, closing, contextmanager
 from functools import cache
@@ -17,6 +19,8 @@ from typing import Any, Final
 import psycopg
 import pytest
 
+from aurorasoc.core.database import WRITER_LOCK
+from aurorasoc.core.migrations import migrate
 from tests.world.postgresql import PostgreSQL
 
 SQLITE: Final = "sqlite"
@@ -51,6 +55,18 @@ class Stored:
             for statement in statements:
                 connection.execute(statement)
             connection.commit()
+
+    @contextmanager
+    def held_up(self) -> Iterator[None]:
+        """Hold the one writer's lock: whoever wants to write waits meanwhile."""
+        lock = {
+            SQLITE: "BEGIN IMMEDIATE",
+            POSTGRESQL: f"SELECT pg_advisory_xact_lock({WRITER_LOCK})",
+        }
+        with closing(self._connect("rw")) as connection:
+            connection.execute(lock[self.kind])
+            yield
+            connection.rollback()
 
     def tables(self) -> set[str]:
         """Name its tables."""
@@ -117,6 +133,15 @@ class Databases:
             )
         return self._urls[state_dir]
 
+    def migrated(self, state_dir: Path) -> Stored:
+        """Give a folder's database at the newest migration; a new one is copied, for speed."""
+        if state_dir not in self._urls and self.kind == POSTGRESQL:
+            self._urls[state_dir] = shared_postgresql().create(_migrated_database())
+        elif state_dir not in self._urls:
+            state_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
+            shutil.copy(migrated_file(), state_dir / "aurorasoc.db")
+        return Stored(self.url(state_dir))
+
     def variables(self, state_dir: Path) -> dict[str, str]:
         """Give what leads a process there; nothing for SQLite, which is the service's default."""
         url = self.url(state_dir)
@@ -130,3 +155,20 @@ DATABASES: Final = Databases()
 def shared_postgresql() -> PostgreSQL:
     """Start the run's one PostgreSQL; it ends with the run."""
     return _RUNNING.enter_context(PostgreSQL())
+
+
+@cache
+def _migrated_database() -> str:
+    """Migrate a database to copy, and give its name; nobody stays connected to it."""
+    url = shared_postgresql().create()
+    migrate(url)
+    return url.rpartition("/")[2]
+
+
+@cache
+def migrated_file() -> Path:
+    """Migrate a SQLite file to copy; it is never opened itself."""
+    folder = _RUNNING.enter_context(tempfile.TemporaryDirectory(prefix="aurorasoc-migrated-"))
+    file = Path(folder) / "aurorasoc.db"
+    migrate(f"sqlite:///{file}")
+    return file

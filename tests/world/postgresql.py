@@ -13,7 +13,7 @@ import signal
 import subprocess
 import tempfile
 from pathlib import Path
-from typing import Final
+from typing import Final, Self
 
 import psycopg
 import pytest
@@ -65,7 +65,12 @@ class PostgreSQL(ChildProcess):
             user=self._account,
         )
 
-    def start(self) -> "PostgreSQL":
+    def __exit__(self, *_: object) -> None:
+        """Stop it, and remove its folder."""
+        super().__exit__()
+        self._home.cleanup()
+
+    def start(self) -> Self:
         """Start it on what it holds; at first on an empty cluster."""
         if not self._data.exists():
             self._initialise()
@@ -92,7 +97,7 @@ class PostgreSQL(ChildProcess):
         )
         return self.url(name)
 
-    def execute(self, statement: sql.Composable) -> None:
+    def execute(self, statement: sql.Composed) -> None:
         """Run one statement as the superuser, outside any transaction."""
         with psycopg.connect(self.url(), autocommit=True) as connection:
             connection.execute(statement)

@@ -2,10 +2,7 @@
 
 import json
 import secrets
-import sqlite3
 from collections.abc import Sequence
-from contextlib import closing
-from pathlib import Path
 from typing import Any, Final
 
 from pydantic import SecretStr
@@ -16,6 +13,7 @@ from aurorasoc.core.database import Database
 from aurorasoc.core.keyring import Keyring
 from aurorasoc.core.secret_store import DatabaseSecretStore, Stamp
 from aurorasoc.core.tables import AuditKeyRow, CredentialRow
+from tests.world.databases import Stored
 
 ORIGINS: Final = {
     "anthropic": "https://api.anthropic.com:443",
@@ -75,30 +73,13 @@ async def install(
     return keys
 
 
-def dump(file: Path) -> Dump:
-    """Read every row of every table, sorted, from a file that others may have open."""
-    with closing(sqlite3.connect(f"file:{file}?mode=ro", uri=True)) as connection:
-        names = connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")
-        tables = [str(name) for (name,) in names]
-        return {
-            table: sorted(connection.execute(f'SELECT * FROM "{table}"'), key=repr)  # noqa: S608
-            for table in tables
-        }
-
-
-def columns(file: Path, table: str) -> list[str]:
-    """Name a table's columns, in order."""
-    with closing(sqlite3.connect(f"file:{file}?mode=ro", uri=True)) as connection:
-        return [str(row[1]) for row in connection.execute(f'PRAGMA table_info("{table}")')]
-
-
-def but_for_rotation(file: Path) -> Dump:
+def but_for_rotation(stored: Stored) -> Dump:
     """Read all that a rotation leaves alone: the audit entries that it adds are left out."""
-    read = dump(file)
+    read = stored.dump()
     for table, changed in CHANGED_BY_ROTATION.items():
-        kept = [i for i, name in enumerate(columns(file, table)) if name not in changed]
+        kept = [i for i, name in enumerate(stored.columns(table)) if name not in changed]
         read[table] = sorted((tuple(row[i] for i in kept) for row in read[table]), key=repr)
-    entry = columns(file, "user_audit_log").index("entry")
+    entry = stored.columns("user_audit_log").index("entry")
     added = {"llm.key.resealed", "audit.key.rewrapped"}
     read["user_audit_log"] = [
         row for row in read["user_audit_log"] if json.loads(row[entry])["action"] not in added
@@ -106,11 +87,11 @@ def but_for_rotation(file: Path) -> Dump:
     return read
 
 
-def opened(file: Path, *seeds: str) -> dict[str, str]:
+def opened(stored: Stored, *seeds: str) -> dict[str, str]:
     """Open every credential that these seeds open: the keys by provider."""
     store, found = DatabaseSecretStore(ring(*seeds)), {}
-    names = columns(file, "llm_provider_credentials")
-    for values in dump(file)["llm_provider_credentials"]:
+    names = stored.columns("llm_provider_credentials")
+    for values in stored.dump()["llm_provider_credentials"]:
         row = CredentialRow(**dict(zip(names, values, strict=True)))
         key = store.open_row(row).api_key
         if key is not None:

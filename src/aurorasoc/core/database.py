@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 SCHEMA_HEAD: Final = "031"
 """The newest migration; a test compares it with the migrations' own head."""
 
-_WRITER_LOCK: Final = 0x4155524F5241  # "AURORA": pg_advisory_xact_lock of all our writers
+WRITER_LOCK: Final = 0x4155524F5241  # "AURORA": pg_advisory_xact_lock of all our writers
 _PRAGMAS: Final = (
     "busy_timeout=20000",  # milliseconds
     "journal_mode=WAL",
@@ -173,7 +173,7 @@ async def _lock_writers(session: AsyncSession) -> None:
     await session.execute(
         text("SELECT set_config('lock_timeout', :timeout, true)"), {"timeout": _LOCK_TIMEOUT}
     )
-    await session.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _WRITER_LOCK})
+    await session.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": WRITER_LOCK})
 
 
 @asynccontextmanager

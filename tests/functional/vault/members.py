@@ -2,9 +2,8 @@
 
 import asyncio
 import itertools
-import sqlite3
 from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager, closing
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, cast
@@ -20,7 +19,6 @@ from aurorasoc.core.audit import AuditLog
 from aurorasoc.core.audit_archive import verify_database
 from aurorasoc.core.database import Database
 from aurorasoc.core.keyring import Keyring
-from aurorasoc.core.migrations import migrate
 from aurorasoc.core.store_factory import open_secret_store
 from aurorasoc.core.vault.store import VaultSecretStore
 from aurorasoc.llm import edits
@@ -30,6 +28,7 @@ from aurorasoc.llm.intents import KeyIntents
 from aurorasoc.llm.journal import Journal
 from aurorasoc.llm.vault_watch import VaultWatch
 from tests.unit.examples import settings
+from tests.world.databases import DATABASES, Stored
 from tests.world.service import SEED, SESSION_SECRET
 from tests.world.vault import VaultServer
 
@@ -109,9 +108,9 @@ class House:
     variables: Mapping[str, str]
 
     @property
-    def file(self) -> Path:
-        """The database's file."""
-        return self.folder / "aurorasoc.db"
+    def stored(self) -> Stored:
+        """Its database, seen without the service."""
+        return Stored(DATABASES.url(self.folder))
 
     def boot(self, url: str | None = None, **own: str) -> Settings:
         """Give settings whose Vault is reached at `url`: a proxy's, or its own."""
@@ -144,42 +143,36 @@ class House:
         fields = found["data"]
         return found["metadata"]["version"], fields.get("operation_id", ""), fields["api_key"]
 
-    def rows(self, query: str) -> list[tuple[Any, ...]]:
-        """Ask the database's file, without the service."""
-        with closing(sqlite3.connect(f"file:{self.file}?mode=ro", uri=True)) as connection:
-            return list(connection.execute(query))
-
     def pin(self) -> tuple[int, str] | None:
         """Give version and operation id that the database pins for DeepSeek."""
         query = "SELECT vault_version, operation_id, token FROM llm_provider_credentials"
-        found = self.rows(f"{query} WHERE provider = 'deepseek'")
+        found = self.stored.rows(f"{query} WHERE provider = 'deepseek'")
         assert all(token is None for _, _, token in found), "the database holds a token"
         return (found[0][0], found[0][1]) if found else None
 
     def intents(self) -> list[tuple[str, str]]:
         """Give kind and operation id of each open intent."""
-        rows = self.rows("SELECT kind, operation_id FROM llm_key_intents")
+        rows = self.stored.rows("SELECT kind, operation_id FROM llm_key_intents")
         return [(str(kind), str(operation_id)) for kind, operation_id in rows]
 
     def actions(self) -> list[str]:
         """Name what the audit log tells, in order."""
-        return [str(row[0]) for row in self.rows("SELECT action FROM user_audit_log ORDER BY seq")]
+        return [
+            str(row[0])
+            for row in self.stored.rows("SELECT action FROM user_audit_log ORDER BY seq")
+        ]
 
     def revision(self) -> int:
         """Give the stored revision."""
-        found = self.rows("SELECT revision FROM llm_runtime_config")
+        found = self.stored.rows("SELECT revision FROM llm_runtime_config")
         return int(found[0][0]) if found else 0
-
-    def stored_bytes(self) -> bytes:
-        """Give all bytes of the database's files."""
-        return b"".join(file.read_bytes() for file in self.folder.glob("aurorasoc.db*"))
 
     def check_one_truth(self) -> None:
         """Hold it to the promise: nothing open, pin and Vault agree, and the chain verifies."""
         assert self.intents() == []
         held = self.in_vault()
         assert self.pin() == (None if held is None else held[:2])
-        verdict = asyncio.run(verify_database(f"sqlite:///{self.file}", {}, [SecretStr(SEED)]))
+        verdict = asyncio.run(verify_database(self.stored.url, {}, [SecretStr(SEED)]))
         assert (verdict.fault, verdict.authenticity) == (None, "verified")
 
 
@@ -200,8 +193,9 @@ def build_house(folder: Path, vault: VaultServer, mount: str) -> House:
     policy = POLICY.read_text("utf-8").replace('"secret/', f'"{mount}/')
     vault.write_policy(mount, policy)
     role = vault.approle(mount, mount, "default")
-    migrate(f"sqlite:///{folder / 'aurorasoc.db'}")
+    DATABASES.migrated(folder)
     variables = {
+        **DATABASES.variables(folder),
         "AURORA_SECRET_KEY": SEED,
         "JWT_SECRET_KEY": SESSION_SECRET,
         "VAULT_ROLE_ID": role.role_id,

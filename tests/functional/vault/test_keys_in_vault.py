@@ -1,9 +1,8 @@
 """A key on its way into Vault: intent, write, activation, and what each lost answer leads to."""
 
 import asyncio
-import sqlite3
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from dataclasses import replace
 
 import pytest
@@ -35,10 +34,9 @@ INTENDED, ABANDONED = "llm.key.intended", "llm.key.abandoned"
 @contextmanager
 def without_audit_log(house: House) -> Iterator[None]:
     """Take the audit log's table away, so that no change can be written."""
-    with closing(sqlite3.connect(house.file, isolation_level=None, timeout=20)) as connection:
-        connection.execute("ALTER TABLE user_audit_log RENAME TO elsewhere")
-        yield
-        connection.execute("ALTER TABLE elsewhere RENAME TO user_audit_log")
+    house.stored.execute("ALTER TABLE user_audit_log RENAME TO elsewhere")
+    yield
+    house.stored.execute("ALTER TABLE elsewhere RENAME TO user_audit_log")
 
 
 async def lose(own: Member, proxy: VaultFaultProxy, key: str = KEY) -> str:
@@ -273,13 +271,13 @@ async def test_no_key_is_in_the_database_at_any_time(house: House, proxy: VaultF
         with proxy.held(gated):
             setting = asyncio.create_task(own.set_key())
             await asyncio.to_thread(before.reached.wait, 20)
-            seen["before"] = house.stored_bytes()
+            seen["before"] = house.stored.stored_bytes()
             before.open()
             await asyncio.to_thread(after.reached.wait, 20)
-            seen["out"] = house.stored_bytes()
+            seen["out"] = house.stored.stored_bytes()
             after.open()
             await setting
-        seen["afterwards"] = house.stored_bytes()
+        seen["afterwards"] = house.stored.stored_bytes()
     assert found([KEY], seen) == []
 
 

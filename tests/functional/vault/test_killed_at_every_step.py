@@ -5,11 +5,10 @@ on what it left. Plain runs settle at once; the soak waits out the real grace, w
 """
 
 import asyncio
-import sqlite3
 import subprocess
 import time
 from collections.abc import Iterator
-from contextlib import AsyncExitStack, closing, contextmanager
+from contextlib import AsyncExitStack, contextmanager
 from pathlib import Path
 from typing import Final
 
@@ -79,15 +78,6 @@ def command(house: House, operation: str, url: str) -> Iterator[subprocess.Popen
             process.kill()
 
 
-@contextmanager
-def writer_held_up(house: House) -> Iterator[None]:
-    """Hold the database's one write lock."""
-    with closing(sqlite3.connect(house.file, isolation_level=None)) as connection:
-        connection.execute("BEGIN IMMEDIATE")
-        yield
-        connection.execute("ROLLBACK")
-
-
 def kill_at(house: House, proxy: VaultFaultProxy, operation: str, step: str) -> None:
     """Kill the command at a step."""
     gate = Gate()
@@ -98,7 +88,7 @@ def kill_at(house: House, proxy: VaultFaultProxy, operation: str, step: str) -> 
         ):
             assert gate.reached.wait(PATIENCE), "the command never came to this step"
             if step == "before the pin":
-                with writer_held_up(house):
+                with house.stored.held_up():
                     gate.open()
                     time.sleep(0.3)  # the answer is read; the pin can't be written
                     process.kill()

@@ -20,7 +20,7 @@ PROVIDERS = ("deepseek", "openai")
 
 async def seal_keys(house: House, seed: str = SEED) -> dict[str, str]:
     """Store keys in the database, as before Vault was configured."""
-    database = Database(f"sqlite:///{house.file}")
+    database = Database(house.stored.url)
     keys = await install(database, seed, providers=PROVIDERS)
     await database.close()
     return keys
@@ -42,7 +42,7 @@ def key_in_vault(house: House, provider: str) -> str | None:
 
 def tokens(house: House) -> list[str]:
     """Give the sealed keys that are left in the database."""
-    rows = house.rows("SELECT token FROM llm_provider_credentials WHERE token IS NOT NULL")
+    rows = house.stored.rows("SELECT token FROM llm_provider_credentials WHERE token IS NOT NULL")
     return [str(row[0]) for row in rows]
 
 
@@ -51,7 +51,7 @@ def test_check_says_what_would_be_moved(house: House) -> None:
     keys = asyncio.run(seal_keys(house))
     done = migrate_keys(house, "--check", "--json")
     assert sorted(item["provider"] for item in json.loads(done.stdout)) == sorted(keys)
-    assert (done.returncode, house.secret(), opened(house.file, SEED)) == (0, None, keys)
+    assert (done.returncode, house.secret(), opened(house.stored, SEED)) == (0, None, keys)
 
 
 def test_every_key_is_moved(house: House) -> None:
@@ -106,7 +106,7 @@ async def test_a_lost_answer_loses_no_key(house: House, proxy: VaultFaultProxy) 
         lost = VaultFault(method="POST", where="/data/", lose="reset")
         with proxy.held(lost), pytest.raises(OutcomeUnknown):
             await move_to_vault(own.changer, stranded, actor="operator")
-        assert opened(house.file, SEED) == keys
+        assert opened(house.stored, SEED) == keys
         for left in await stranded_keys(own.changer, own.keyring):
             await move_to_vault(own.changer, left, actor="operator")
     assert tokens(house) == []

@@ -91,7 +91,7 @@ async def test_the_entry_tells_of_the_change_and_not_of_the_key(house: House) ->
     async with member(house.boot()) as own:
         house.put(api_key=KEY)
         await own.watch.poll()
-    ((actor, entry),) = house.rows("SELECT actor, entry FROM user_audit_log")
+    ((actor, entry),) = house.stored.rows("SELECT actor, entry FROM user_audit_log")
     details = json.loads(entry)["details"]
     assert (actor, details["vault_version"], KEY in entry) == ("vault", 1, False)
 

@@ -102,7 +102,7 @@ async def test_a_write_while_vault_is_away_changes_nothing(own_house: House) -> 
             await runtime.admin.set_key("deepseek", SecretStr(OTHER_KEY), actor="test")
         assert (await shown_as(runtime, "stale", "usable")).problem == "unreachable"
     assert (own_house.revision(), own_house.intents()) == (revision, [])
-    assert OTHER_KEY.encode() not in own_house.stored_bytes()
+    assert OTHER_KEY.encode() not in own_house.stored.stored_bytes()
 
 
 async def test_a_policy_that_is_taken_away_is_no_deletion(house: House) -> None:

@@ -1,7 +1,6 @@
 """The providers, each where production finds it, and a runtime that calls them."""
 
 import os
-import shutil
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,13 +11,13 @@ import pytest
 
 from aurorasoc.api.app import create_app
 from aurorasoc.config.settings import load_settings
-from aurorasoc.core.migrations import migrate
 from aurorasoc.llm import adapter
 from aurorasoc.runtime import Runtime, open_runtime
 from tests.functional.wire.table import TABLE, VLLM_KEY
 from tests.unit.live import libraries
 from tests.world.certificates import CertificateAuthority
 from tests.world.connect_proxy import ConnectProxy
+from tests.world.databases import DATABASES
 from tests.world.fixtures import VENDOR_KEYS
 from tests.world.service import API, SEED, SESSION_SECRET, bearer, token
 from tests.world.vendor import Exchange, VendorServer
@@ -116,21 +115,15 @@ async def wire(
     await adapter.close()
 
 
-@pytest.fixture(scope="session")
-def empty_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Give an empty, migrated SQLite file, to be copied."""
-    file = tmp_path_factory.mktemp("empty") / "aurorasoc.db"
-    migrate(f"sqlite:///{file}")
-    return file
-
-
 @pytest.fixture
 async def runtime(
-    wire: Wire, empty_database: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    wire: Wire, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> AsyncIterator[Runtime]:
     """Open the runtime, as an agent's process does, on a database of its own."""
     del wire
-    shutil.copy(empty_database, tmp_path / "aurorasoc.db")
+    DATABASES.migrated(tmp_path)
+    for name, value in DATABASES.variables(tmp_path).items():
+        monkeypatch.setenv(name, value)
     monkeypatch.setenv("AURORA_STATE_DIR", str(tmp_path))
     monkeypatch.setenv("AURORA_SECRET_KEY", SEED)
     monkeypatch.setenv("JWT_SECRET_KEY", SESSION_SECRET)

@@ -15,9 +15,12 @@ from aurorasoc.core.keyring import Keyring
 from aurorasoc.core.tables import AuditKeyRow, AuditRow
 from aurorasoc.errors import AuditUnavailable, ConfigurationError
 from tests.unit.examples import OTHER_SEED, SEED, keyring
+from tests.world.databases import ON_BOTH
 
 EVENT = AuditEvent("alice", "llm.key.set", "deepseek", {"revision": 1})
 ODD = AuditEvent("\ud83d\ude00\0é" * 100, "x" * 300, "\ud800\u202e", {"\ud83d\ude00": float("inf")})
+
+pytestmark = ON_BOTH
 
 
 class Unwilling(Exception):

@@ -18,8 +18,11 @@ from aurorasoc.core.database import SCHEMA_HEAD, Database, after_commit
 from aurorasoc.core.tables import RuntimeConfigRow
 from aurorasoc.errors import DatabaseUnavailable
 from tests.unit.examples import API_KEY
+from tests.world.databases import ON_BOTH, Stored
 
 CANARY: Final = "CANARY-9d41f7"
+
+pytestmark = ON_BOTH
 
 COUNTING_PROCESS: Final = """
 import asyncio, sys
@@ -88,19 +91,19 @@ async def test_concurrent_tasks_lose_no_update(database: Database) -> None:
     assert await _counted(database) == 50
 
 
-async def test_two_engines_lose_no_update(database: Database, database_file: Path) -> None:
+async def test_two_engines_lose_no_update(database: Database, stored: Stored) -> None:
     """The lock is the database's, not the process's."""
-    other = Database(f"sqlite:///{database_file}")
+    other = Database(stored.url)
     await _start_counting(database)
     await asyncio.gather(*(_count(each) for each in (database, other) for _ in range(25)))
     await other.close()
     assert await _counted(database) == 50
 
 
-async def test_two_processes_lose_no_update(database: Database, database_file: Path) -> None:
+async def test_two_processes_lose_no_update(database: Database, stored: Stored) -> None:
     """Two processes and this one, all at once."""
     await _start_counting(database)
-    arguments = [sys.executable, "-c", COUNTING_PROCESS, f"sqlite:///{database_file}", "40"]
+    arguments = [sys.executable, "-c", COUNTING_PROCESS, stored.url, "40"]
     processes = [
         await asyncio.create_subprocess_exec(
             *arguments, stdin=subprocess.PIPE, stdout=subprocess.PIPE

@@ -1,7 +1,6 @@
 """Rotation: whatever an older seed sealed is sealed under the first, and nothing else changes."""
 
 import json
-from pathlib import Path
 from typing import Final
 
 import pytest
@@ -20,11 +19,10 @@ from aurorasoc.core.rotation import RESEALED, REWRAPPED, Rotation, SealedItem, s
 from aurorasoc.core.tables import AuditRow, CredentialRow
 from aurorasoc.errors import AuditUnavailable
 from tests.unit.examples import JWT_SECRET, OTHER_SEED, SEED
+from tests.world.databases import ON_BOTH, Stored
 from tests.world.sealed import (
     ORIGINS,
     but_for_rotation,
-    columns,
-    dump,
     install,
     opened,
     ring,
@@ -33,6 +31,8 @@ from tests.world.sealed import (
 OLD: Final = SEED
 NEW: Final = OTHER_SEED
 LOST: Final = "seed-that-nobody-has-any-more-0123456789"
+
+pytestmark = ON_BOTH
 
 
 class Failing(AuditLog):
@@ -81,43 +81,40 @@ async def standings(database: Database, *seeds: str) -> dict[str, str]:
     return {item.name: item.standing for item in await survey(database, ring(*seeds))}
 
 
-async def test_every_row_is_sealed_under_the_first_seed(
-    database: Database, database_file: Path
-) -> None:
+async def test_every_row_is_sealed_under_the_first_seed(database: Database, stored: Stored) -> None:
     """After a rotation the new seed alone opens every credential and every audit key."""
     keys = await install(database, OLD, audit_keys=3)
     done = await rotation(database, NEW, OLD).rotate()
     assert len(done) == len(keys) + 4
-    assert opened(database_file, NEW) == keys
+    assert opened(stored, NEW) == keys
     assert set((await standings(database, NEW)).values()) == {"current"}
 
 
-async def test_old_seed_opens_nothing_afterwards(database: Database, database_file: Path) -> None:
+async def test_old_seed_opens_nothing_afterwards(database: Database, stored: Stored) -> None:
     """What was re-sealed is no longer sealed under the old seed."""
     await install(database, OLD)
     await rotation(database, NEW, OLD).rotate()
-    assert opened(database_file, OLD) == {}
+    assert opened(stored, OLD) == {}
     assert set((await standings(database, OLD)).values()) == {"unreadable"}
 
 
 async def test_history_stays_verifiable_without_the_old_seed(
-    database: Database, database_file: Path
+    database: Database, stored: Stored
 ) -> None:
     """The chain, its old entries and the rotation's own verify under the new seed alone."""
     keys = await install(database, OLD)
     await rotation(database, NEW, OLD).rotate()
-    url = f"sqlite:///{database_file}"
-    verdict = await verify_database(url, {}, [SecretStr(NEW)])
+    verdict = await verify_database(stored.url, {}, [SecretStr(NEW)])
     assert (verdict.fault, verdict.authenticity) == (None, "verified")
     assert verdict.entries == 2 * len(keys) + 1
 
 
-async def test_nothing_else_changes(database: Database, database_file: Path) -> None:
+async def test_nothing_else_changes(database: Database, stored: Stored) -> None:
     """Origins, who set a key and when, its last four, revisions and old entries stay."""
     await install(database, OLD, audit_keys=2)
-    before = but_for_rotation(database_file)
+    before = but_for_rotation(stored)
     await rotation(database, NEW, OLD).rotate()
-    assert but_for_rotation(database_file) == before
+    assert but_for_rotation(stored) == before
 
 
 async def test_each_row_has_its_entry(database: Database) -> None:
@@ -136,46 +133,46 @@ async def test_each_row_has_its_entry(database: Database) -> None:
     assert not any(key in json.dumps(added) for key in keys.values())
 
 
-async def test_second_rotation_does_nothing(database: Database, database_file: Path) -> None:
+async def test_second_rotation_does_nothing(database: Database, stored: Stored) -> None:
     """What is sealed under the first seed already is left byte for byte."""
     await install(database, OLD)
     await rotation(database, NEW, OLD).rotate()
-    before = dump(database_file)
+    before = stored.dump()
     assert await rotation(database, NEW, OLD).rotate() == []
-    assert dump(database_file) == before
+    assert stored.dump() == before
 
 
-async def test_survey_changes_nothing(database: Database, database_file: Path) -> None:
+async def test_survey_changes_nothing(database: Database, stored: Stored) -> None:
     """Looking is not touching."""
     await install(database, OLD)
-    before = dump(database_file)
+    before = stored.dump()
     assert set((await standings(database, NEW, OLD)).values()) == {"older seed"}
-    assert dump(database_file) == before
+    assert stored.dump() == before
 
 
 async def test_first_secret_key_takes_over_from_the_session_secret(
-    database: Database, database_file: Path
+    database: Database, stored: Stored
 ) -> None:
     """AURORA_SECRET_KEY, set for the first time, costs no key that JWT_SECRET_KEY sealed."""
     keys = await install(database, JWT_SECRET)
     await rotation(database, NEW, JWT_SECRET).rotate()
-    assert opened(database_file, NEW, "another-session-secret-0123456789abcdef") == keys
+    assert opened(stored, NEW, "another-session-secret-0123456789abcdef") == keys
 
 
 async def test_rows_that_no_seed_opens_are_left_byte_for_byte(
-    database: Database, database_file: Path
+    database: Database, stored: Stored
 ) -> None:
     """They are named as unreadable, the others are rotated, and giving the seed back heals them."""
     lost = await install(database, LOST, providers=["openai", "vllm"])
     kept = await install(database, OLD, providers=["deepseek"])
-    before = _tokens(database_file)
+    before = _tokens(stored)
     done = await rotation(database, NEW, OLD).rotate()
-    after = _tokens(database_file)
+    after = _tokens(stored)
     assert {item.name for item in done if item.kind == "credential"} == {"deepseek"}
     assert {name: after[name] for name in lost} == {name: before[name] for name in lost}
-    assert opened(database_file, NEW) == kept
+    assert opened(stored, NEW) == kept
     await rotation(database, NEW, LOST).rotate()
-    assert opened(database_file, NEW) == lost | kept
+    assert opened(stored, NEW) == lost | kept
 
 
 @pytest.mark.parametrize(
@@ -183,22 +180,22 @@ async def test_rows_that_no_seed_opens_are_left_byte_for_byte(
     [{"origin": "https://evil.example:443"}, {"provider": "gemini"}, {"key_id": "0" * 16}],
 )
 async def test_altered_rows_are_not_healed(
-    database: Database, database_file: Path, altered: dict[str, str]
+    database: Database, stored: Stored, altered: dict[str, str]
 ) -> None:
     """A row that was moved or altered is not sealed anew: that would make it genuine."""
     await install(database, OLD, providers=["openai"])
     async with database.transaction() as session:
         await session.execute(update(CredentialRow).values(**altered))
-    before = _tokens(database_file)
+    before = _tokens(stored)
     done = await rotation(database, NEW, OLD).rotate()
     assert [item.kind for item in done] == ["audit key"]
-    assert _tokens(database_file) == before
-    assert opened(database_file, NEW, OLD) == {}
+    assert _tokens(stored) == before
+    assert opened(stored, NEW, OLD) == {}
 
 
 @pytest.mark.parametrize("entry", range(1, 8))
 async def test_row_whose_entry_fails_is_not_changed(
-    database: Database, database_file: Path, entry: int
+    database: Database, stored: Stored, entry: int
 ) -> None:
     """Re-sealing and its audit entry commit together; the next run goes on with the rest."""
     keys = await install(database, OLD, audit_keys=1)
@@ -207,35 +204,33 @@ async def test_row_whose_entry_fails_is_not_changed(
         await rotation(database, NEW, OLD, log=log).rotate()
     left = [s for s in (await standings(database, NEW, OLD)).values() if s == "older seed"]
     assert len(left) == len(keys) + 2 - (entry - 1)
-    assert opened(database_file, NEW, OLD) == keys
+    assert opened(stored, NEW, OLD) == keys
     await rotation(database, NEW, OLD).rotate()
-    assert opened(database_file, NEW) == keys
+    assert opened(stored, NEW) == keys
 
 
 async def test_key_that_is_deleted_meanwhile_is_passed_over(
-    database: Database, database_file: Path
+    database: Database, stored: Stored
 ) -> None:
     """A row that is gone when its turn comes leaves no entry and stops nothing."""
     keys = await install(database, OLD)
     log = Deleting(ring(NEW, OLD), "openai")
     done = await rotation(database, NEW, OLD, log=log).rotate()
     assert "openai" not in {item.name for item in done}
-    assert opened(database_file, NEW) == {p: k for p, k in keys.items() if p != "openai"}
+    assert opened(stored, NEW) == {p: k for p, k in keys.items() if p != "openai"}
     assert "openai" not in {
         e["target"] for e in await _entries(database) if e["action"] == RESEALED
     }
 
 
-async def test_two_rotations_at_once_do_each_row_once(
-    database: Database, database_file: Path
-) -> None:
+async def test_two_rotations_at_once_do_each_row_once(database: Database, stored: Stored) -> None:
     """Whoever comes second finds the row done: it is neither sealed nor told twice."""
     keys = await install(database, OLD)
     first, second = rotation(database, NEW, OLD), rotation(database, NEW, OLD)
     todo = await survey(database, ring(NEW, OLD))
     done = [[await one._rotate(item) for one in (first, second)] for item in todo]
     assert done == [[True, False]] * len(todo)
-    assert opened(database_file, NEW) == keys
+    assert opened(stored, NEW) == keys
 
 
 @hypothesis_settings(
@@ -243,7 +238,7 @@ async def test_two_rotations_at_once_do_each_row_once(
 )
 @given(st.lists(st.sampled_from([OLD, NEW, LOST, JWT_SECRET]), min_size=5, max_size=5))
 async def test_any_mixture_of_seeds_ends_under_the_first(
-    database: Database, database_file: Path, seeds: list[str]
+    database: Database, stored: Stored, seeds: list[str]
 ) -> None:
     """Whatever sealed which row: what can be opened is current afterwards, and none is lost."""
     async with database.transaction() as session:
@@ -256,7 +251,7 @@ async def test_any_mixture_of_seeds_ends_under_the_first(
         async with database.transaction() as session:
             await session.execute(delete(AuditRow))  # the next installation begins its own log
     await rotation(database, NEW, OLD, JWT_SECRET).rotate()
-    assert opened(database_file, NEW) == keys
+    assert opened(stored, NEW) == keys
 
 
 async def test_items_name_rows_and_hold_no_key(database: Database) -> None:
@@ -273,7 +268,7 @@ async def _entries(database: Database) -> list[dict[str, object]]:
         return [json.loads(text) for text in rows]
 
 
-def _tokens(file: Path) -> dict[str, object]:
-    names = columns(file, "llm_provider_credentials")
+def _tokens(stored: Stored) -> dict[str, object]:
+    names = stored.columns("llm_provider_credentials")
     at, token = names.index("provider"), names.index("token")
-    return {row[at]: row[token] for row in dump(file)["llm_provider_credentials"]}
+    return {row[at]: row[token] for row in stored.dump()["llm_provider_credentials"]}

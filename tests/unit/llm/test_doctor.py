@@ -12,7 +12,8 @@ from aurorasoc.core.tables import CredentialRow
 from aurorasoc.llm.doctor import Finding, examine
 from aurorasoc.runtime import open_runtime
 from tests.unit.examples import JWT_SECRET, OTHER_SEED, SEED, settings
-from tests.world.sealed import dump, install
+from tests.world.databases import Stored
+from tests.world.sealed import install
 
 KEY: Final = "sk-env-0123456789abcdef"
 
@@ -118,12 +119,14 @@ async def test_moved_base_url_names_both_origins(database: Database, tmp_path: P
     assert "https://gateway.example:443" in finding.advice
 
 
-async def test_examining_changes_nothing(database: Database, tmp_path: Path) -> None:
+async def test_examining_changes_nothing(
+    database: Database, stored: Stored, tmp_path: Path
+) -> None:
     """Not a row is written, whatever is found."""
     await install(database, SEED)
-    before = dump(tmp_path / "aurorasoc.db")
+    before = stored.dump()
     await _examined(tmp_path, AURORA_SECRET_KEY=OTHER_SEED)
-    assert dump(tmp_path / "aurorasoc.db") == before
+    assert stored.dump() == before
 
 
 async def test_findings_hold_no_key(database: Database, tmp_path: Path) -> None:
