@@ -1,13 +1,13 @@
 """The database may go away: what was adopted goes on, and nothing is changed meanwhile.
 
-SQLite's database "goes away" when somebody else holds every lock of its write-ahead log, as a
-broken network file system does: each read and write then fails, after the 10 s for which SQLite
-itself tries again (https://www.sqlite.org/walformat.html#wal_locks).
+PostgreSQL is stopped. SQLite's database "goes away" when somebody else holds every lock of its
+write-ahead log, as a broken network file system does: each read and write then fails, after the
+10 s for which SQLite itself tries again (https://www.sqlite.org/walformat.html#wal_locks).
 """
 
 import fcntl
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
@@ -16,6 +16,8 @@ from typing import Any, Final, NamedTuple
 import httpx
 import pytest
 
+from tests.world.databases import ON_BOTH, SQLITE
+from tests.world.postgresql import PostgreSQL
 from tests.world.processes import answers
 from tests.world.service import CONFIG, PROVIDERS, Service, asked
 from tests.world.vendor import VendorServer
@@ -23,6 +25,8 @@ from tests.world.vendor import VendorServer
 FIRST_LOCK: Final = 120
 LOCKS: Final = 8
 PATIENCE: Final = 60.0
+
+pytestmark = ON_BOTH
 
 
 class Outage(NamedTuple):
@@ -45,6 +49,33 @@ def locked(database: Path) -> Iterator[None]:
         yield
 
 
+@contextmanager
+def away(service: Service, server: PostgreSQL | None) -> Iterator[None]:
+    """Take the database away: PostgreSQL is stopped, SQLite is locked."""
+    if server is None:
+        with locked(service.database):
+            yield
+        return
+    server.terminate()
+    yield
+    server.start()
+
+
+@pytest.fixture(scope="module")
+def server(database_kind: str) -> Iterator[PostgreSQL | None]:
+    """Start a PostgreSQL that may be stopped; SQLite needs none."""
+    if database_kind == SQLITE:
+        yield None
+        return
+    with PostgreSQL() as running:
+        yield running
+
+
+def own_database(server: PostgreSQL | None) -> dict[str, str]:
+    """Give what leads a service to a database on the server; nothing for SQLite's."""
+    return {} if server is None else {"AURORA_DATABASE_URL": server.create()}
+
+
 def fresh_inventory(service: Service) -> dict[str, Any]:
     """Give the first inventory that isn't stale."""
     end = time.monotonic() + PATIENCE
@@ -55,9 +86,13 @@ def fresh_inventory(service: Service) -> dict[str, Any]:
 
 
 @pytest.fixture(scope="module")
-def outage(local_servers: VendorServer, tmp_path_factory: pytest.TempPathFactory) -> Outage:
+def outage(
+    server: PostgreSQL | None,
+    local_servers: VendorServer,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Outage:
     """Take the database away from a running service, and give it back."""
-    variables = {"LLM_VLLM_BASE_URL": f"{local_servers.url}/v1"}
+    variables = own_database(server) | {"LLM_VLLM_BASE_URL": f"{local_servers.url}/v1"}
     with Service(tmp_path_factory.mktemp("outage"), variables) as service:
         admin = service.client()
         admin.put(CONFIG, json={"provider": "vllm", "model": "chosen"})
@@ -67,7 +102,7 @@ def outage(local_servers: VendorServer, tmp_path_factory: pytest.TempPathFactory
             lambda: admin.put(CONFIG, json={"provider": "ollama"}),
             lambda: admin.get("/audit"),
         )
-        with locked(service.database):
+        with away(service, server):
             with ThreadPoolExecutor(2) as pool:
                 refused = list(pool.map(lambda call: call(), calls))
             inventory = service.inventory()
@@ -116,20 +151,35 @@ def test_database_that_came_back_is_used_again(outage: Outage) -> None:
 
 
 @pytest.fixture(scope="module")
-def cold(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Service, Path]]:
-    """Start a service whose database is a folder; give it, and where the database is."""
-    service = Service(tmp_path_factory.mktemp("cold"), ready="/healthz")
-    with service:
+def cold(
+    server: PostgreSQL | None, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[tuple[Service, Callable[[], object]]]:
+    """Start a service without its database; give it, and what brings the database back."""
+    folder = tmp_path_factory.mktemp("cold")
+    with Service(folder, own_database(server), ready="/healthz") as service:
         service.client().put(CONFIG, json={"provider": "ollama", "model": "chosen"})
         service.terminate()
-        elsewhere = service.database.rename(service.folder / "elsewhere.db")
-        service.database.mkdir()
+        bring_back = put_a_folder_in_its_place(service) if server is None else server.start
+        if server is not None:
+            server.terminate()
         service.resume()
-        yield service, elsewhere
+        yield service, bring_back
+
+
+def put_a_folder_in_its_place(service: Service) -> Callable[[], object]:
+    """Take SQLite's file away; give what brings it back."""
+    elsewhere = service.database.rename(service.folder / "elsewhere.db")
+    service.database.mkdir()
+
+    def bring_back() -> None:
+        service.database.rmdir()
+        elsewhere.rename(service.database)
+
+    return bring_back
 
 
 def test_cold_start_without_the_database_is_alive_and_not_ready(
-    cold: tuple[Service, Path],
+    cold: tuple[Service, Callable[[], object]],
 ) -> None:
     """A service that never read its configuration answers, and says that it isn't ready."""
     service, _ = cold
@@ -148,7 +198,7 @@ def test_cold_start_without_the_database_is_alive_and_not_ready(
     ],
 )
 def test_cold_start_without_the_database_answers_503(
-    cold: tuple[Service, Path], method: str, path: str, body: object
+    cold: tuple[Service, Callable[[], object]], method: str, path: str, body: object
 ) -> None:
     """Nothing is made up from the environment alone while the stored configuration is unknown."""
     service, _ = cold
@@ -156,11 +206,12 @@ def test_cold_start_without_the_database_answers_503(
     assert (answer.status_code, answer.json()["code"]) == (503, "database_unavailable")
 
 
-def test_service_becomes_ready_when_the_database_appears(cold: tuple[Service, Path]) -> None:
+def test_service_becomes_ready_when_the_database_appears(
+    cold: tuple[Service, Callable[[], object]],
+) -> None:
     """No restart is needed: the configuration is adopted once it can be read."""
-    service, elsewhere = cold
-    service.database.rmdir()
-    elsewhere.rename(service.database)
+    service, bring_back = cold
+    bring_back()
     end = time.monotonic() + PATIENCE
     while not answers(f"{service.url}/readyz"):
         assert time.monotonic() < end, "never ready"
