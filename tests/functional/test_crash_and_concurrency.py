@@ -3,22 +3,31 @@
 import asyncio
 import json
 import random
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 import httpx
 import pytest
+from pydantic import SecretStr
 
+from aurorasoc.core.audit_archive import verify_database
 from tests.world.canaries import SOAK
-from tests.world.databases import ON_BOTH
+from tests.world.databases import DATABASES, ON_BOTH
+from tests.world.databases import Stored as Database
 from tests.world.processes import ChildProcess
-from tests.world.service import API, CONFIG, Service, bearer, token
+from tests.world.service import API, CONFIG, SEED, Service, bearer, service_env, token
 
 WRITES: Final = 500 if SOAK else 60
 KILLS: Final = 20 if SOAK else 3
+WRITERS: Final = 8 if SOAK else 3
+EACH: Final = 250 if SOAK else 15
+WRITING_CHILD: Final = Path(__file__).parent / "writing_child.py"
 DICE: Final = random.SystemRandom()
 
 pytestmark = ON_BOTH
@@ -36,10 +45,10 @@ class Stored(NamedTuple):
     seqs: list[int]
 
 
-def _stored(service: Service) -> Stored:
-    rows = service.stored.rows("SELECT revision, config FROM llm_revisions")
-    entries = service.stored.rows("SELECT seq, entry FROM user_audit_log ORDER BY seq")
-    found = service.stored.rows("SELECT revision FROM llm_runtime_config")
+def _stored(database: Database) -> Stored:
+    rows = database.rows("SELECT revision, config FROM llm_revisions")
+    entries = database.rows("SELECT seq, entry FROM user_audit_log ORDER BY seq")
+    found = database.rows("SELECT revision FROM llm_runtime_config")
     changes = [json.loads(entry)["details"] for _, entry in entries]
     return Stored(
         revision=found[0][0] if found else 0,
@@ -49,15 +58,15 @@ def _stored(service: Service) -> Stored:
     )
 
 
-def _assert_whole(service: Service, acknowledged: Acknowledged) -> None:
+def _assert_whole(database: Database, acknowledged: Acknowledged) -> None:
     """Nothing lost, nothing unaudited, no gap, no fork."""
-    stored = _stored(service)
+    stored = _stored(database)
     assert acknowledged.items() <= stored.history.items()
     assert stored.history == stored.audited
     assert sorted(stored.history) == list(range(1, stored.revision + 1))
     assert stored.seqs == list(range(1, len(stored.seqs) + 1))
-    verdict = service.command("audit", "verify", "--json")
-    assert verdict.returncode == 0, verdict.stdout
+    verdict = asyncio.run(verify_database(database.url, {}, [SecretStr(SEED)]))
+    assert (verdict.fault, verdict.authenticity) == (None, "verified")
 
 
 async def _write_all(services: list[Service], count: int) -> Acknowledged:
@@ -90,7 +99,46 @@ def test_many_writers_at_two_processes_leave_one_chain(tmp_path: Path) -> None:
     with Service(tmp_path) as here, Service(tmp_path) as there:
         acknowledged = asyncio.run(_write_all([here, there], WRITES))
         assert len(acknowledged) == 2 * WRITES
-        _assert_whole(here, acknowledged)
+        _assert_whole(here.stored, acknowledged)
+
+
+def _write_in_processes(folder: Path) -> list[Acknowledged]:
+    """Start the writing processes, let them go together, and give what each was told."""
+    with ExitStack() as running:
+        writers = [
+            running.enter_context(
+                subprocess.Popen(
+                    [sys.executable, WRITING_CHILD, f"writer-{number}", str(EACH)],
+                    env=service_env(folder),
+                    stdin=subprocess.PIPE,
+                    stdout=subprocess.PIPE,
+                    text=True,
+                )
+            )
+            for number in range(WRITERS)
+        ]
+        for writer in writers:
+            assert writer.stdout is not None
+            assert writer.stdout.readline() == "ready\n"
+        for writer in writers:
+            assert writer.stdin is not None
+            writer.stdin.write("go\n")
+            writer.stdin.flush()
+        told = [writer.communicate(timeout=500)[0] for writer in writers]
+    return [{int(r): model for r, model in json.loads(text).items()} for text in told]
+
+
+@pytest.mark.soak
+@pytest.mark.timeout(600)
+def test_many_writing_processes_leave_one_chain(tmp_path: Path) -> None:
+    """No two of them are told the same revision; history and audit log are without fork or gap."""
+    database = DATABASES.migrated(tmp_path)
+    told = _write_in_processes(tmp_path)
+    acknowledged: Acknowledged = {}
+    for own in told:
+        acknowledged |= own
+    assert len(acknowledged) == WRITERS * EACH
+    _assert_whole(database, acknowledged)
 
 
 class Writer(threading.Thread):
@@ -138,7 +186,7 @@ def test_a_killed_service_loses_no_acknowledged_change(service: Service) -> None
             writer.join(60)
             acknowledged |= writer.acknowledged
         ChildProcess.start(service)
-        _assert_whole(service, acknowledged)
+        _assert_whole(service.stored, acknowledged)
     assert acknowledged
 
 
