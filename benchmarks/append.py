@@ -1,7 +1,7 @@
 """Does writing an audit entry cost the same in a long log as in a short one?
 
-Each append is a transaction of its own, as it is in the service, with SQLite's full
-synchronisation; the logs are appended to in turn.
+Each append is a transaction of its own, as it is in the service, and survives a power cut; the
+logs are appended to in turn. On SQLite and on PostgreSQL.
 """
 
 from __future__ import annotations
@@ -21,25 +21,31 @@ from benchmarks.chain import event, fill
 from benchmarks.counts import Counts
 from benchmarks.pairs import alternate, seconds
 from benchmarks.rows import Bar, Row, row
-from benchmarks.stage import migrated_settings
+from benchmarks.stage import databases, migrated_settings
 
 _FLAT: Final = Bar(1.2)
 
 
 def measure(counts: Counts) -> list[Row]:
     """Append to each log and to the shortest, in turn."""
-    with TemporaryDirectory(prefix="aurorasoc-bench-") as name:
-        logs = {length: _filled(Path(name) / str(length), length) for length in counts.logs}
-        return asyncio.run(_measure(logs, counts))
+    found: list[Row] = []
+    with TemporaryDirectory(prefix="aurorasoc-bench-") as name, databases() as kinds:
+        for kind, leading_to in kinds.items():
+            logs = {
+                length: _filled(Path(name) / f"{kind}-{length}", leading_to(), length)
+                for length in counts.logs
+            }
+            found += asyncio.run(_measure(kind, logs, counts))
+    return found
 
 
-def _filled(state_dir: Path, length: int) -> Settings:
-    settings = migrated_settings(state_dir)
+def _filled(state_dir: Path, variables: dict[str, str], length: int) -> Settings:
+    settings = migrated_settings(state_dir, **variables)
     fill(settings, length)
     return settings
 
 
-async def _measure(logs: dict[int, Settings], counts: Counts) -> list[Row]:
+async def _measure(kind: str, logs: dict[int, Settings], counts: Counts) -> list[Row]:
     async with AsyncExitStack() as opened:
         appends = {}
         for length, settings in logs.items():
@@ -55,7 +61,7 @@ async def _measure(logs: dict[int, Settings], counts: Counts) -> list[Row]:
                 rounds=counts.rounds,
                 calls=counts.appends,
             )
-            name = f"append: behind {length:,} audit entries"
+            name = f"append: behind {length:,} audit entries, {kind}"
             peer = f"behind {shortest:,}"
             found.append(row(name, pairs.ours, pairs.theirs, peer=peer, bar=_FLAT))
         return found

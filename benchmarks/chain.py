@@ -10,12 +10,15 @@ from dataclasses import astuple, fields
 from pathlib import Path
 from typing import Final
 
+import psycopg
+
 from aurorasoc.config.settings import Settings
 from aurorasoc.core.audit import GENESIS, AuditEvent, hash_of, mac_of
 from aurorasoc.core.audit_verify import Link
 from aurorasoc.core.canonical import canonical
 from aurorasoc.core.keyring import Keyring
 from aurorasoc.core.tables import AuditKeyRow, AuditRow
+from tests.world.databases import Stored
 
 KEY_ID: Final = "0123456789abcdef"
 
@@ -57,20 +60,31 @@ def honest_chain(length: int, key: bytes) -> Iterator[Link]:
         yield Link(seq, at_us, what.actor, what.action, what.target, entry, prev, mac, KEY_ID)
 
 
-def fill(settings: Settings, length: int) -> Path:
+def fill(settings: Settings, length: int) -> None:
     """Write a log of this length, and its wrapped audit key, into an empty database."""
     key = secrets.token_bytes(32)
     token = Keyring(settings.security.seeds).seal("audit-key", key).token
+    Stored(settings.database_url).execute(
+        f"INSERT INTO {AuditKeyRow.__tablename__} (key_id, token, created_us)"  # noqa: S608 - our own names
+        f" VALUES ('{KEY_ID}', '{token}', {_FIRST_US})"
+    )
+    _copy(settings.database_url, (astuple(link) for link in honest_chain(length, key)))
+
+
+def _copy(url: str, rows: Iterator[tuple[object, ...]]) -> None:
     columns = ", ".join(field.name for field in fields(Link))
-    marks = ", ".join("?" for _ in fields(Link))
-    file = Path(settings.database_url.removeprefix("sqlite:///"))
-    with closing(sqlite3.connect(file)) as connection, connection:
-        connection.execute(
-            f"INSERT INTO {AuditKeyRow.__tablename__} (key_id, token, created_us) VALUES (?, ?, ?)",  # noqa: S608 - our own names
-            (KEY_ID, token, _FIRST_US),
-        )
-        connection.executemany(
-            f"INSERT INTO {AuditRow.__tablename__} ({columns}) VALUES ({marks})",  # noqa: S608 - our own names
-            (astuple(link) for link in honest_chain(length, key)),
-        )
-    return file
+    if url.startswith("sqlite"):
+        marks = ", ".join("?" for _ in fields(Link))
+        insert = f"INSERT INTO {AuditRow.__tablename__} ({columns}) VALUES ({marks})"  # noqa: S608 - our own names
+        with closing(sqlite3.connect(sqlite_file(url))) as file, file:
+            file.executemany(insert, rows)
+        return
+    copy = f"COPY {AuditRow.__tablename__} ({columns}) FROM STDIN".encode()
+    with psycopg.connect(url) as connection, connection.cursor().copy(copy) as copied:
+        for row in rows:
+            copied.write_row(row)
+
+
+def sqlite_file(url: str) -> Path:
+    """Give the file of a SQLite database's address."""
+    return Path(url.removeprefix("sqlite:///"))

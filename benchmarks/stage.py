@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 
@@ -11,6 +11,7 @@ from aurorasoc.config.settings import Settings, load_settings
 from aurorasoc.core.migrations import migrate
 from aurorasoc.runtime import Runtime, open_runtime
 from benchmarks.upstream import MODEL
+from tests.world.postgresql import PostgreSQL
 from tests.world.service import service_env
 
 
@@ -38,6 +39,16 @@ def migrated_settings(state_dir: Path, **variables: str) -> Settings:
         settings = load_settings()
     migrate(settings.database_url)
     return settings
+
+
+@contextmanager
+def databases() -> Iterator[dict[str, Callable[[], dict[str, str]]]]:
+    """Give each kind of database by name: each call gives what leads to a new, empty one.
+
+    PostgreSQL keeps its promises here: what it says is committed survives a power cut.
+    """
+    with PostgreSQL(fsync="on") as server:
+        yield {"SQLite": dict, "PostgreSQL": lambda: {"AURORA_DATABASE_URL": server.create()}}
 
 
 @asynccontextmanager

@@ -19,7 +19,7 @@ from typing import Final
 from aurorasoc.core.audit_archive import verify_database
 from aurorasoc.core.audit_verify import verify
 from aurorasoc.core.tables import AuditRow
-from benchmarks.chain import KEY_ID, fill, honest_chain
+from benchmarks.chain import KEY_ID, fill, honest_chain, sqlite_file
 from benchmarks.counts import Counts
 from benchmarks.pairs import Pairs, Sample, alternate
 from benchmarks.rows import Bar, Row, row
@@ -67,7 +67,8 @@ async def _in_memory(counts: Counts) -> list[Pairs]:
 async def _stored(counts: Counts) -> Pairs:
     with TemporaryDirectory(prefix="aurorasoc-bench-") as name:
         settings = migrated_settings(Path(name))
-        file = fill(settings, counts.links)
+        fill(settings, counts.links)
+        file = sqlite_file(settings.database_url)
 
         async def ours() -> float:
             began = time.process_time()

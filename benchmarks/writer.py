@@ -11,9 +11,12 @@ import time
 from collections.abc import Awaitable, Callable
 from contextlib import closing
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
+
+import psycopg
 
 from aurorasoc.config.settings import load_settings
+from aurorasoc.core.database import WRITER_LOCK
 from aurorasoc.llm.edits import Configuration
 from aurorasoc.runtime import open_runtime
 
@@ -34,18 +37,27 @@ async def change(number: int) -> None:
 
 async def bare(number: int) -> None:
     """Write rows of an audit entry's size, under the same lock and the same promises."""
-    file = load_settings().database_url.removeprefix("sqlite:///")
-    with closing(sqlite3.connect(Path(file), isolation_level=None, timeout=20)) as connection:
-        connection.execute("PRAGMA synchronous=FULL")
-        connection.execute("CREATE TABLE IF NOT EXISTS bare (id INTEGER PRIMARY KEY, line TEXT)")
+    url = load_settings().database_url
+    sqlite = url.startswith("sqlite")
+    with closing(_sqlite(url) if sqlite else psycopg.connect(url, autocommit=True)) as connection:
+        connection.execute("CREATE TABLE IF NOT EXISTS bare (line TEXT)")
         await _go()
         began = time.monotonic()
         for _ in range(number):
-            connection.execute("BEGIN IMMEDIATE")
+            connection.execute("BEGIN IMMEDIATE" if sqlite else "BEGIN")
+            if not sqlite:
+                connection.execute(f"SELECT pg_advisory_xact_lock({WRITER_LOCK})")
             for _ in range(_ROWS):
-                connection.execute("INSERT INTO bare (line) VALUES (?)", (secrets.token_hex(150),))
+                connection.execute(f"INSERT INTO bare VALUES ('{secrets.token_hex(150)}')")  # noqa: S608 - made up here
             connection.execute("COMMIT")
         _tell(began)
+
+
+def _sqlite(url: str) -> Any:  # noqa: ANN401 - what both drivers' connections can do
+    file = Path(url.removeprefix("sqlite:///"))
+    connection = sqlite3.connect(file, isolation_level=None, timeout=20)
+    connection.execute("PRAGMA synchronous=FULL")
+    return connection
 
 
 async def _go() -> None:

@@ -1,8 +1,8 @@
-"""How many changes a second do several processes make on one SQLite file?
+"""How many changes a second do several processes make on one database?
 
 Each change is what the API does: read, compose, write the configuration, its history and the
 audit entry, commit, adopt. Against bare transactions that write as many rows, from as many
-processes, with the same settings of SQLite.
+processes, under the same lock and with the same promises. On SQLite and on PostgreSQL.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from typing import Final
 from benchmarks.counts import Counts
 from benchmarks.pairs import Pairs, Sample, alternate
 from benchmarks.rows import Row, row
-from benchmarks.stage import migrated_settings
+from benchmarks.stage import databases, migrated_settings
 from tests.world.service import service_env
 
 _ROUNDS: Final = 5
@@ -28,17 +28,23 @@ _UNIT: Final = "changes/s"
 
 def measure(counts: Counts) -> list[Row]:
     """Let our writers and the bare ones write, in turn."""
-    return [asyncio.run(_measure(number, counts)) for number in counts.writers]
+    with databases() as kinds:
+        return [
+            asyncio.run(_measure(kind, leading_to(), number, counts))
+            for kind, leading_to in kinds.items()
+            for number in counts.writers
+        ]
 
 
-async def _measure(number: int, counts: Counts) -> Row:
+async def _measure(kind: str, variables: dict[str, str], number: int, counts: Counts) -> Row:
     with TemporaryDirectory(prefix="aurorasoc-bench-") as name:
         state_dir = Path(name)
-        migrated_settings(state_dir)
+        migrated_settings(state_dir, **variables)
+        env = service_env(state_dir, variables)
 
-        def sample(kind: str) -> Sample:
+        def sample(work: str) -> Sample:
             async def rate() -> float:
-                return _write(kind, number, counts.mutations, state_dir)
+                return _write(work, number, counts.mutations, env)
 
             return rate
 
@@ -46,7 +52,7 @@ async def _measure(number: int, counts: Counts) -> Row:
         pairs: Pairs = await alternate(sample("change"), sample("bare"), rounds=rounds)
     processes = "1 process" if number == 1 else f"{number} processes"
     return row(
-        f"writers: changes by {processes}",
+        f"writers: changes by {processes}, {kind}",
         pairs.ours,
         pairs.theirs,
         peer="bare transactions",
@@ -54,15 +60,15 @@ async def _measure(number: int, counts: Counts) -> Row:
     )
 
 
-def _write(kind: str, number: int, mutations: int, state_dir: Path) -> float:
+def _write(work: str, number: int, mutations: int, env: dict[str, str]) -> float:
     """Start the writers, let them go together, and give their changes a second."""
-    argv = [sys.executable, "-m", "benchmarks.writer", kind, str(mutations)]
+    argv = [sys.executable, "-m", "benchmarks.writer", work, str(mutations)]
     with ExitStack() as running:
         writers = [
             running.enter_context(
                 subprocess.Popen(
                     argv,
-                    env=service_env(state_dir),
+                    env=env,
                     stdin=subprocess.PIPE,
                     stdout=subprocess.PIPE,
                     text=True,

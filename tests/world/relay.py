@@ -1,0 +1,59 @@
+"""A wire that can be cut: it passes TCP on to a port on loopback, until a test parts the two."""
+
+import asyncio
+
+from tests.world.loopback import LOOPBACK, LoopbackServer, reset
+
+_CHUNK = 65536
+
+
+class Relay(LoopbackServer):
+    """Passes connections on to `target`. While it is cut, they break, and new ones are refused."""
+
+    def __init__(self, target: int) -> None:
+        """Prepare; `port` is valid inside the `with` block."""
+        super().__init__()
+        self.port = 0
+        self._target = target
+        self._whole = True
+        self._ends: set[asyncio.StreamWriter] = set()
+
+    def leading_to(self, url: str) -> str:
+        """Give a database's address by way of this wire."""
+        return url.replace(f":{self._target}/", f":{self.port}/")
+
+    def cut(self) -> None:
+        """Break every connection, on both sides, and let none through."""
+        self._call(self._cut())
+
+    def heal(self) -> None:
+        """Let connections through again."""
+        self._whole = True
+
+    async def _open(self) -> None:
+        self.port = await self._listen(self._pass_on)
+
+    async def _cut(self) -> None:
+        self._whole = False
+        for end in self._ends:
+            reset(end)
+
+    async def _pass_on(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        if not self._whole:
+            reset(writer)
+            return
+        there_reader, there_writer = await asyncio.open_connection(LOOPBACK, self._target)
+        ends = {writer, there_writer}
+        self._ends |= ends
+        try:
+            await asyncio.gather(_pump(reader, there_writer), _pump(there_reader, writer))
+        finally:
+            self._ends -= ends
+            there_writer.close()
+
+
+async def _pump(source: asyncio.StreamReader, sink: asyncio.StreamWriter) -> None:
+    while chunk := await source.read(_CHUNK):
+        sink.write(chunk)
+        await sink.drain()
+    sink.close()
