@@ -9,6 +9,10 @@ READY  := $(VENV)/.ready
 LOCKS  := requirements/bootstrap.lock requirements/dev.lock requirements/local-model.lock
 TYPED  := $(wildcard src tests benchmarks)
 
+# One worker a core, at most four: each has servers of its own. A file's tests stay together, and
+# the functional ones begin, since they take longest. ARGS=-n0 runs all in one process.
+SPREAD := -n auto --maxprocesses=4 --dist loadfile --no-loadscope-reorder
+
 SAY    := printf '==> %s\n'
 PIP    := $(BIN)/python -m pip --quiet --disable-pip-version-check
 PINNED := --require-hashes --no-deps --only-binary :all:
@@ -33,7 +37,7 @@ demo: $(READY) ## Play the main job in a minute, without any key
 test: lint $(if $(CI),$(if $(AURORASOC_TEST_VAULT_BIN),,vault)) ## Lint, then run all tests with coverage (ARGS='-k name' runs some)
 	@$(SAY) 'running the tests'
 	@$(BIN)/coverage erase
-	@$(BIN)/pytest --cov --cov-report=term-missing:skip-covered $(if $(ARGS),--cov-fail-under=0) $(ARGS)
+	@$(BIN)/pytest $(SPREAD) --cov --cov-report=term-missing:skip-covered $(if $(ARGS),--cov-fail-under=0) $(ARGS)
 	@$(SAY) 'all green. Next: `make dev` to try it, or commit.'
 	@$(BIN)/python -m tests.world.vault # says so where its tests were left out
 

@@ -345,7 +345,9 @@ REFUSALS: Final = [
 ]
 
 
-@pytest.mark.parametrize(("error", "wanted"), [row[1:] for row in REFUSALS], ids=str)
+@pytest.mark.parametrize(
+    ("error", "wanted"), [row[1:] for row in REFUSALS], ids=[row[0] for row in REFUSALS]
+)
 async def test_refused_switch_changes_nothing(
     error: type[AuroraError], wanted: Configuration, runtime: Runtime
 ) -> None:
