@@ -1,11 +1,8 @@
 """Streamed chat: the events of the contract, faults as events, and a caller who hangs up."""
 
-import asyncio
 import signal
 from collections import deque
-from collections.abc import Iterator
 from contextlib import suppress
-from itertools import count
 from pathlib import Path
 from threading import Event
 from typing import Final
@@ -13,53 +10,15 @@ from typing import Final
 import httpx
 import pytest
 
+from tests.world.endless import EndlessUpstream, endless
 from tests.world.fixtures import VENDOR_KEYS
-from tests.world.loopback import LOOPBACK, LoopbackServer
 from tests.world.service import CONFIG, Service, asked, events
 from tests.world.vendor import Fault, Refusal, VendorServer
-from tests.world.vendor.http1 import Answer, chunk, read_exchange, sse
+
+__all__ = ["endless"]  # pytest finds it here
 
 PROBLEM: Final = {"type", "title", "status", "code", "detail"}
 PATIENCE: Final = 20.0
-
-
-class EndlessUpstream(LoopbackServer):
-    """A chat completion that goes on until its caller hangs up, and notes when that happens."""
-
-    def __init__(self) -> None:
-        """Prepare the server; `url` is valid inside the `with` block."""
-        super().__init__()
-        self.port = 0
-        self.hung_up = Event()
-
-    @property
-    def url(self) -> str:
-        """The base URL of the API."""
-        return f"http://{LOOPBACK}:{self.port}/v1"
-
-    async def _open(self) -> None:
-        self.port = await self._listen(self._go_on)
-
-    async def _go_on(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        await read_exchange(reader, tls=False)
-        writer.write(Answer.stream([]).head())
-        ended = asyncio.create_task(reader.read(1))
-        event = {"id": "1", "object": "chat.completion.chunk", "created": 1, "model": "endless"}
-        for number in count():  # never the same twice: litellm gives up on what repeats itself
-            delta = {"content": f"{number} "}
-            choice = {"index": 0, "delta": delta, "finish_reason": None}
-            writer.write(chunk(sse(event | {"choices": [choice]})))
-            if (await asyncio.wait({ended}, timeout=0.02))[0]:
-                break
-        ended.exception()  # a reset is a hang-up, too
-        self.hung_up.set()
-
-
-@pytest.fixture
-def endless() -> Iterator[EndlessUpstream]:
-    """Play a backend that never ends its answer."""
-    with EndlessUpstream() as server:
-        yield server
 
 
 @pytest.fixture
@@ -179,9 +138,6 @@ def test_restricted_label_never_reaches_a_hosted_stream(
     assert any(request.path.endswith("/chat/completions") for request in local_servers.requests)
 
 
-@pytest.mark.xfail(
-    reason="over HTTP the upstream call ends only when the collector finds it", strict=False
-)
 def test_caller_who_hangs_up_ends_the_upstream_call(
     service: Service, endless: EndlessUpstream
 ) -> None:

@@ -21,7 +21,7 @@ from beeai_framework.errors import AbortError, FrameworkError
 
 from aurorasoc.errors import AuroraError, BadResponse, EmptyAnswer
 from aurorasoc.llm.binding import Binding
-from aurorasoc.llm.open_answers import closing_answers
+from aurorasoc.llm.open_answers import to_its_end
 
 _OWN: Final = frozenset({"_current", "_pin", "_runs", "_emitter"})
 _IN_ORDER: Final = EmitterOptions(is_blocking=True, persistent=True, match_nested=False)
@@ -175,8 +175,7 @@ def _with_our_errors(
 
     async def run() -> ChatModelOutput:
         try:
-            async with closing_answers():
-                return await handler()
+            return await to_its_end(handler)
         except AbortError:
             raise
         except FrameworkError as error:

@@ -8,8 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import ssl
-import weakref
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import Iterable
 from typing import Any
 
 import httpcore
@@ -29,7 +28,7 @@ class AddressRefused(Unavailable):
 def judged_transport(policy: AddressPolicy) -> httpx.AsyncHTTPTransport:
     """Give a transport that reaches only what the policy allows; no proxy stands in between."""
     context = verifying_context()
-    transport = _JudgedTransport(verify=context, trust_env=False)
+    transport = httpx.AsyncHTTPTransport(verify=context, trust_env=False)
     # httpx has no public way to bring a network backend; httpcore has.
     transport._pool = httpcore.AsyncConnectionPool(  # noqa: SLF001
         ssl_context=context,
@@ -59,55 +58,6 @@ def plain_client(reach: AddressPolicy | None, seconds: float) -> httpx.AsyncClie
 def verifying_context() -> ssl.SSLContext:
     """Give the context that every call uses: `SSL_CERT_FILE` is honoured, `SSL_VERIFY` isn't."""
     return httpx.create_ssl_context()
-
-
-class _JudgedTransport(httpx.AsyncHTTPTransport):
-    """Gets its connections back from streams that were dropped."""
-
-    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-        """Send a request, as its base does."""
-        answer = await super().handle_async_request(request)
-        answer.stream = _Returned(answer.stream)
-        return answer
-
-
-class _Returned(httpx.AsyncByteStream):
-    """Closes itself when the collector finds it.
-
-    The libraries drop a stream that they can't parse, neither read to its end nor closed: the
-    pool would keep its connection for ever.
-    """
-
-    def __init__(self, stream: Any) -> None:  # noqa: ANN401 - httpx narrows it nowhere
-        self._stream = stream
-        self._forgotten = weakref.finalize(
-            self, _close_soon, asyncio.get_running_loop(), self._stream
-        )
-        self._forgotten.atexit = False
-
-    async def __aiter__(self) -> AsyncIterator[bytes]:
-        async for part in self._stream:
-            yield part
-
-    async def aclose(self) -> None:
-        """Give the connection back."""
-        self._forgotten.detach()
-        await self._stream.aclose()
-
-
-_closing: set[asyncio.Task[None]] = set()
-
-
-def _close_soon(loop: asyncio.AbstractEventLoop, stream: httpx.AsyncByteStream) -> None:
-    """Close from wherever the collector runs; a loop that is over has closed its sockets."""
-
-    def close() -> None:
-        task = loop.create_task(stream.aclose())
-        _closing.add(task)
-        task.add_done_callback(_closing.discard)
-
-    if not loop.is_closed():
-        loop.call_soon_threadsafe(close)
 
 
 class _JudgedBackend(httpcore.AsyncNetworkBackend):
