@@ -7,12 +7,11 @@ an error of ours is raised outside the `except` block, so that nothing of theirs
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+import random
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import AbstractAsyncContextManager, aclosing, nullcontext
 from dataclasses import dataclass
 from typing import Final, Protocol, TypeVar
-
-from tenacity import AsyncRetrying, retry_if_exception, stop_after_attempt, wait_exponential_jitter
 
 from aurorasoc.errors import AuroraError, ModelCallError
 from aurorasoc.granite import ModelReference
@@ -69,10 +68,7 @@ class CallSite:
             TlpRefused: The call may not leave.
         """
         async with self.slots:
-            async for retry in self._retrying():
-                with retry:
-                    await self.admit()
-                    result = await self._once(attempt)
+            result = await self._tries(attempt)
         self.ledger.succeeded(self.reference)
         return result
 
@@ -83,26 +79,31 @@ class CallSite:
             ModelCallError: The provider failed, possibly after some pieces.
             TlpRefused: The call may not leave.
         """
+
+        async def begin() -> tuple[AsyncIterator[T], T | None]:
+            pieces = attempt()
+            return pieces, await anext(pieces, None)
+
         async with self.slots:
-            async for retry in self._retrying():
-                with retry:
-                    await self.admit()
-                    pieces = attempt()
-                    first = await self._once(lambda it=pieces: anext(it, None))  # type: ignore[misc]
-            async with aclosing(pieces):  # type: ignore[type-var]
-                piece = first
+            pieces, piece = await self._tries(begin)
+            async with aclosing(pieces):  # type: ignore[type-var]  # an async generator it is
                 while piece is not None:
                     yield piece
                     piece = await self._once(lambda: anext(pieces, None))
         self.ledger.succeeded(self.reference)
 
-    def _retrying(self) -> AsyncRetrying:
-        return AsyncRetrying(
-            stop=stop_after_attempt(1 + self.reference.limits.max_retries),
-            wait=wait_exponential_jitter(multiplier=0.2, max=2.0, jitter=0.2),
-            retry=retry_if_exception(lambda e: isinstance(e, ModelCallError) and e.retryable),
-            reraise=True,
-        )
+    async def _tries(self, attempt: Callable[[], Awaitable[T]]) -> T:
+        """Try, and again while the failure may pass and `LLM_MAX_RETRIES` allows."""
+        for wait in (*_waits(self.reference.limits.max_retries), None):
+            await self.admit()
+            try:
+                return await self._once(attempt)
+            except ModelCallError as error:
+                failure = error
+            if wait is None or not failure.retryable:
+                break
+            await asyncio.sleep(wait)
+        raise failure
 
     async def _once(self, attempt: Callable[[], Awaitable[T]]) -> T:
         try:
@@ -113,3 +114,9 @@ class CallSite:
         if isinstance(failure, ModelCallError):
             self.ledger.failed(self.reference, failure)
         raise failure
+
+
+def _waits(retries: int) -> Iterator[float]:
+    """Seconds before each further try: doubled each time, and jittered, so that few coincide."""
+    for retry in range(retries):
+        yield min(0.2 * 2**retry, 2.0) + random.uniform(0, 0.2)  # noqa: S311 - no secret
