@@ -30,7 +30,7 @@ from aurorasoc.llm.admin import Admin
 from aurorasoc.llm.adoption import Adoption
 from aurorasoc.llm.changer import Changer
 from aurorasoc.llm.compose import check_boot_defaults
-from aurorasoc.llm.feed import Feed
+from aurorasoc.llm.feed import Feed, source_of
 from aurorasoc.llm.fleet import Fleet
 from aurorasoc.llm.journal import Journal
 from aurorasoc.llm.membership import Instance, Kind, Membership, this_process
@@ -53,6 +53,7 @@ class Runtime:
     admin: Admin
     audit: AuditSink
     denials: Denials
+    feed: Feed
     fleet: Fleet
     instance: str | None
 
@@ -181,7 +182,7 @@ async def _open(
     )
     resources.push_async_callback(_close_pool, pool)
     open_pool(pool)
-    feed = Feed(settings.database_url, adoption.follow)
+    feed = Feed(source_of(settings.database_url, settings.database.feed_url), adoption.follow)
     resources.push_async_callback(feed.close)
     feed.start()
     fleet = Fleet(database, adoption)
@@ -189,6 +190,7 @@ async def _open(
     if member is not None:
         membership = Membership(member, database, adoption, keyring, lambda: feed.hears_by)
         resources.push_async_callback(membership.close)
+        feed.on_turned(membership.report)
         membership.start()
     if wait_for_keys:
         await resolve_once(adoption)
@@ -201,7 +203,7 @@ async def _open(
     denials = Denials(database, audit)
     instance = None if member is None else member.instance
     return Runtime(
-        settings, database, keyring, adoption, pool, admin, audit, denials, fleet, instance
+        settings, database, keyring, adoption, pool, admin, audit, denials, feed, fleet, instance
     )
 
 

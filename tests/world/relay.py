@@ -8,7 +8,10 @@ _CHUNK = 65536
 
 
 class Relay(LoopbackServer):
-    """Passes connections on to `target`. While it is cut, they break, and new ones are refused."""
+    """Passes connections on to `target`. While it is cut, they break, and new ones are refused.
+
+    While it is frozen, connections stand and new ones are taken, and nothing comes through.
+    """
 
     def __init__(self, target: int) -> None:
         """Prepare; `port` is valid inside the `with` block."""
@@ -17,6 +20,8 @@ class Relay(LoopbackServer):
         self._target = target
         self._whole = True
         self._ends: set[asyncio.StreamWriter] = set()
+        self._flowing = asyncio.Event()
+        self._flowing.set()
 
     def leading_to(self, url: str) -> str:
         """Give a database's address by way of this wire."""
@@ -29,6 +34,14 @@ class Relay(LoopbackServer):
     def heal(self) -> None:
         """Let connections through again."""
         self._whole = True
+
+    def freeze(self) -> None:
+        """Let nothing through, and break nothing."""
+        self._call(self._flow(going=False))
+
+    def thaw(self) -> None:
+        """Let through what was held back, and what comes."""
+        self._call(self._flow(going=True))
 
     async def _open(self) -> None:
         self.port = await self._listen(self._pass_on)
@@ -46,14 +59,17 @@ class Relay(LoopbackServer):
         ends = {writer, there_writer}
         self._ends |= ends
         try:
-            await asyncio.gather(_pump(reader, there_writer), _pump(there_reader, writer))
+            await asyncio.gather(self._pump(reader, there_writer), self._pump(there_reader, writer))
         finally:
             self._ends -= ends
             there_writer.close()
 
+    async def _flow(self, *, going: bool) -> None:
+        (self._flowing.set if going else self._flowing.clear)()
 
-async def _pump(source: asyncio.StreamReader, sink: asyncio.StreamWriter) -> None:
-    while chunk := await source.read(_CHUNK):
-        sink.write(chunk)
-        await sink.drain()
-    sink.close()
+    async def _pump(self, source: asyncio.StreamReader, sink: asyncio.StreamWriter) -> None:
+        while chunk := await source.read(_CHUNK):
+            await self._flowing.wait()
+            sink.write(chunk)
+            await sink.drain()
+        sink.close()

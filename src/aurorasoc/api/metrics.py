@@ -14,6 +14,7 @@ from prometheus_client.core import (
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4, generate_latest
 
 from aurorasoc.granite.catalog import CATALOG
+from aurorasoc.llm.feed import Feed
 from aurorasoc.llm.fleet import FleetView, State
 from aurorasoc.runtime import Runtime, current_runtime
 
@@ -35,6 +36,7 @@ class RuntimeCollector:
         runtime = current_runtime()
         yield from _configuration(runtime)
         yield _latencies(runtime)
+        yield from _feed(runtime.feed)
         if self._fleet is not None:
             yield _instances(self._fleet)
         yield _calls(runtime)
@@ -77,6 +79,19 @@ def _latencies(runtime: Runtime) -> Metric:
         "From when another process wrote a change to its being in force here.",
         buckets=latencies.buckets(),
         sum_value=latencies.total,
+    )
+
+
+def _feed(feed: Feed) -> Iterator[Metric]:
+    up = GaugeMetricFamily(
+        "aurorasoc_feed_up", "Whether changes are heard of at once.", labels=["kind"]
+    )
+    up.add_metric([feed.kind], float(feed.up))
+    yield up
+    yield GaugeMetricFamily(
+        "aurorasoc_feed_turned_timestamp_seconds",
+        "Since when that is so.",
+        value=feed.since_us / 1e6,
     )
 
 

@@ -29,7 +29,7 @@ _PRAGMAS: Final = (
     "synchronous=FULL",
     "foreign_keys=ON",
 )
-_LIBPQ: Final = {
+LIBPQ: Final = {
     "client_encoding": "utf8",  # whatever PGCLIENTENCODING says
     "connect_timeout": 10,  # seconds
     # A peer that is gone is noticed within seconds, not after TCP's quarter of an hour.
@@ -39,6 +39,7 @@ _LIBPQ: Final = {
     "tcp_user_timeout": 9000,  # milliseconds
 }
 """https://www.postgresql.org/docs/16/libpq-connect.html#LIBPQ-PARAMKEYWORDS"""
+FEED_CHANNEL: Final = "aurorasoc_llm"
 _LOCK_TIMEOUT: Final = "20s"  # as SQLite's busy_timeout
 _AFTER_COMMIT: Final = "aurorasoc.after_commit"
 
@@ -136,7 +137,7 @@ def engine_options(url: str) -> dict[str, Any]:
     options: dict[str, Any] = {"hide_parameters": True}
     if url.startswith("postgresql"):
         own = make_url(url).query
-        arguments = {name: value for name, value in _LIBPQ.items() if name not in own}
+        arguments = {name: value for name, value in LIBPQ.items() if name not in own}
         # A pooler may lead the next transaction to a server that never saw what was prepared.
         options["connect_args"] = {"prepare_threshold": None, **arguments}
         options["isolation_level"] = "REPEATABLE READ"
@@ -159,6 +160,16 @@ def create_sqlite_file(url: str) -> None:
 def after_commit(session: AsyncSession, callback: Callable[[], None]) -> None:
     """Run a callback once the session's transaction is committed; never if it isn't."""
     session.info.setdefault(_AFTER_COMMIT, []).append(callback)
+
+
+async def announce(session: AsyncSession, revision: int) -> None:
+    """Tell PostgreSQL's listeners of a revision once the session's transaction is committed.
+
+    A SQLite file is watched instead.
+    """
+    if session.get_bind().dialect.name == "postgresql":
+        told = {"channel": FEED_CHANNEL, "revision": str(revision)}
+        await session.execute(text("SELECT pg_notify(:channel, :revision)"), told)
 
 
 _WRITING: Final[dict[str, dict[str, Any]]] = {

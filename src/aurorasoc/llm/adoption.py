@@ -125,22 +125,30 @@ class Adoption:
             self.swap(without, written_us)
         await fetching
 
-    async def follow(self) -> None:
-        """Adopt if another process committed a newer revision; one row is read otherwise.
+    async def follow(self, heard: int | None = None) -> None:
+        """Adopt if another process committed a newer revision.
+
+        Args:
+            heard: The newest revision that was heard of; None reads it.
 
         Raises:
             DatabaseUnavailable: The revision can't be read.
         """
         if self._snapshot is not None and self.stale_since is None:
-            try:
-                async with self._database.reading() as session:
-                    row = await session.get(RuntimeConfigRow, SINGLETON)
-            except DatabaseUnavailable:
-                self.mark_stale()
-                raise
-            if (row.revision if row else 0) <= self._snapshot.revision:
+            if heard is None:
+                heard = await self._stored_revision()
+            if heard <= self._snapshot.revision:
                 return
         await self.adopt()
+
+    async def _stored_revision(self) -> int:
+        try:
+            async with self._database.reading() as session:
+                row = await session.get(RuntimeConfigRow, SINGLETON)
+        except DatabaseUnavailable:
+            self.mark_stale()
+            raise
+        return row.revision if row else 0
 
     def mark_stale(self) -> None:
         """Note that the database doesn't answer, for the inventory to show since when."""

@@ -1,101 +1,176 @@
 """How a process learns that something was committed elsewhere.
 
-SQLite: `PRAGMA data_version` on a connection that lasts moves with every commit of another
-connection (https://www.sqlite.org/pragma.html#pragma_data_version). Whoever is called reads
-the revision itself; a slow poll stands behind it in any case.
+A source watches the database from a thread of its own: `data_version.py` a SQLite file,
+`listener.py` PostgreSQL. Here is what they tell: it wakes one task, which adopts. A slow poll
+stands behind it in any case.
 """
 
 from __future__ import annotations
 
 import asyncio
-import sqlite3
 import threading
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
-from typing import Final
+from typing import Final, Protocol, TypeVar
 
+from aurorasoc.core.clock import Clock, now_us
 from aurorasoc.core.logs import get_logger
 from aurorasoc.errors import AuroraError
 
 POLL_SECONDS: Final = 5.0
-DATA_VERSION_SECONDS: Final = 0.05
 CLOSE_SECONDS: Final = 5.0
+POLL: Final = "poll"
+
+T = TypeVar("T")
 
 log = get_logger("aurorasoc.feed")
+
+
+class Ears(Protocol):
+    """Whom a source tells; from any thread."""
+
+    def heard(self, revision: int | None) -> None:
+        """Something was committed: up to this revision, or up to one that has to be read."""
+
+    def connected(self, *, up: bool) -> None:
+        """The source hears of every commit from now on, or of none."""
+
+
+class Source(Protocol):
+    """Watches a database."""
+
+    @property
+    def kind(self) -> str:
+        """What the fleet calls this way of hearing."""
+
+    def watch(self, ears: Ears) -> None:
+        """Tell until stopped; runs in a thread of its own, and outlives every failure."""
+
+    def stop(self) -> None:
+        """Have `watch` return soon; from any thread."""
+
+
+def source_of(database_url: str, feed_url: str | None) -> Source:
+    """Give the source for a database.
+
+    Args:
+        database_url: `sqlite:///path` or `postgresql://…`.
+        feed_url: A direct connection, where PostgreSQL's other address goes through a pooler.
+    """
+    if database_url.startswith("sqlite:///"):
+        from aurorasoc.llm.data_version import DataVersion  # noqa: PLC0415 - the one that is used
+
+        return DataVersion(database_url.removeprefix("sqlite:///"))
+    from aurorasoc.llm.listener import Listener  # noqa: PLC0415 - psycopg costs 60 ms
+
+    return Listener(feed_url or database_url)
 
 
 class Feed:
     """Calls `changed` after commits elsewhere, one call at a time, however many there were.
 
     Args:
-        database_url: `sqlite:///path`, or anything else, which is polled slowly.
-        changed: Reads what is stored and adopts it.
+        source: Tells of commits.
+        changed: Adopts; takes the newest revision that was heard of, None if it has to be read.
     """
 
-    def __init__(self, database_url: str, changed: Callable[[], Awaitable[object]]) -> None:
-        self._path = database_url.removeprefix("sqlite:///")
-        self._sqlite = database_url.startswith("sqlite:///")
+    def __init__(
+        self,
+        source: Source,
+        changed: Callable[[int | None], Awaitable[object]],
+        clock: Clock = now_us,
+    ) -> None:
+        self._source = source
         self._changed = changed
+        self._clock = clock
+        self._told: list[Callable[[], None]] = []
+        self._heard: int | None = 0
         self._wake = asyncio.Event()
         self._stop = threading.Event()
+        self._loop = asyncio.get_running_loop()
         self._thread: threading.Thread | None = None
         self._task: asyncio.Task[None] | None = None
+        self.up = False
+        self.since_us = clock()
+
+    @property
+    def kind(self) -> str:
+        """How changes are heard of while the source is connected."""
+        return self._source.kind
 
     @property
     def hears_by(self) -> str:
-        """How changes are heard of now: `data_version`, or the slow `poll` alone."""
-        return "data_version" if self._sqlite else "poll"
+        """How changes are heard of now: by the source, or by the slow poll alone."""
+        return self.kind if self.up else POLL
+
+    def on_turned(self, callback: Callable[[], None]) -> None:
+        """Call back whenever the source was connected or lost."""
+        self._told.append(callback)
 
     def start(self) -> None:
         """Begin to watch, in a thread, and to call, on the running loop."""
         self._task = asyncio.create_task(self._call(), name="aurorasoc-feed")
-        if self._sqlite:
-            loop = asyncio.get_running_loop()
-            self._thread = threading.Thread(
-                target=self._watch, args=(loop,), name="aurorasoc-feed", daemon=True
-            )
-            self._thread.start()
+        self._thread = threading.Thread(
+            target=self._source.watch, args=(self,), name="aurorasoc-feed", daemon=True
+        )
+        self._thread.start()
 
     async def close(self) -> None:
         """Stop both. A reading that is under way is left to end: its thread would outlive us."""
         self._stop.set()
+        self._source.stop()
         self._wake.set()
         if self._thread is not None:
-            await asyncio.to_thread(self._thread.join)
+            await asyncio.to_thread(self._thread.join, CLOSE_SECONDS)
         if self._task is not None:
             await asyncio.wait({self._task}, timeout=CLOSE_SECONDS)
             self._task.cancel()
             with suppress(asyncio.CancelledError):
                 await self._task
 
+    def heard(self, revision: int | None) -> None:
+        """Wake the task; several times before it wakes are one."""
+        self._on_loop(self._note, revision)
+
+    def connected(self, *, up: bool) -> None:
+        """Note how changes are heard of from now on."""
+        self._on_loop(self._turn, up)
+
+    def _on_loop(self, call: Callable[[T], None], value: T) -> None:
+        with suppress(RuntimeError):  # the loop is over, and this process with it
+            self._loop.call_soon_threadsafe(call, value)
+
+    def _note(self, revision: int | None) -> None:
+        known = self._heard is not None and revision is not None
+        self._heard = max(self._heard or 0, revision or 0) if known else None
+        self._wake.set()
+
+    def _turn(self, up: bool) -> None:  # noqa: FBT001 - called by the loop
+        if up == self.up or self._stop.is_set():
+            return
+        self.up, self.since_us = up, self._clock()
+        (log.info if up else log.warning)("feed", kind=self.kind, up=up)
+        for callback in self._told:
+            callback()
+
     async def _call(self) -> None:
         while not self._stop.is_set():
-            with suppress(TimeoutError):  # wait_for would swallow a cancellation on Python 3.11
-                async with asyncio.timeout(POLL_SECONDS):
-                    await self._wake.wait()
-            self._wake.clear()
+            woken = await self._woken()
+            heard, self._heard = self._heard if woken else None, 0
             if self._stop.is_set():
                 return
             try:
-                await self._changed()
+                await self._changed(heard)
             except AuroraError as error:
                 log.warning("not adopted", code=error.code, detail=error.detail)
             except Exception:  # the feed must outlive what it calls
                 log.exception("not adopted")
 
-    def _watch(self, loop: asyncio.AbstractEventLoop) -> None:
-        """Poll the data version outside any transaction: inside one it is frozen."""
-        connection, seen = None, None
-        try:
-            while not self._stop.wait(DATA_VERSION_SECONDS):
-                with suppress(sqlite3.Error):  # a file that isn't there may come
-                    connection = connection or sqlite3.connect(
-                        self._path, isolation_level=None, timeout=1.0
-                    )
-                    (version,) = connection.execute("PRAGMA data_version").fetchone()
-                    if version != seen:
-                        seen = version
-                        loop.call_soon_threadsafe(self._wake.set)
-        finally:
-            if connection is not None:
-                connection.close()
+    async def _woken(self) -> bool:
+        """Wait to be woken; False when it was time to poll."""
+        with suppress(TimeoutError):  # wait_for would swallow a cancellation on Python 3.11
+            async with asyncio.timeout(POLL_SECONDS):
+                await self._wake.wait()
+        woken = self._wake.is_set()
+        self._wake.clear()
+        return woken

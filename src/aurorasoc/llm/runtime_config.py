@@ -10,6 +10,7 @@ from sqlalchemy import delete, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from aurorasoc.config.vocabulary import ServingBackend
+from aurorasoc.core.database import announce
 from aurorasoc.core.tables import ProviderConfigRow, RuntimeConfigRow
 
 SINGLETON = 1
@@ -73,7 +74,7 @@ async def load_runtime_config(session: AsyncSession) -> RuntimeConfig:
 
 
 async def save_runtime_config(session: AsyncSession, config: RuntimeConfig) -> None:
-    """Write the rows; the caller's transaction commits them."""
+    """Write the rows and announce their revision; the caller's transaction commits both."""
     await session.merge(
         RuntimeConfigRow(
             id=SINGLETON,
@@ -95,3 +96,4 @@ async def save_runtime_config(session: AsyncSession, config: RuntimeConfig) -> N
         for provider, choice in config.providers.items()
     )
     await session.flush()
+    await announce(session, config.revision)

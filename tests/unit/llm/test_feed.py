@@ -13,6 +13,7 @@ from beeai_framework.backend.message import UserMessage
 from aurorasoc import get_chat_model
 from aurorasoc.config.vocabulary import ServingBackend
 from aurorasoc.errors import DatabaseUnavailable
+from aurorasoc.llm.data_version import DataVersion
 from aurorasoc.llm.feed import Feed
 from aurorasoc.runtime import Runtime
 from tests.unit.examples import JWT_SECRET
@@ -110,11 +111,11 @@ async def test_many_commits_are_one_call(watched: tuple[sqlite3.Connection, Path
     writer, path = watched
     busy, seen = asyncio.Event(), []
 
-    async def changed() -> None:
+    async def changed(_heard: int | None) -> None:
         await busy.wait()
         seen.append(_number(path))
 
-    feed = Feed(f"sqlite:///{path}", changed)
+    feed = Feed(DataVersion(str(path)), changed)
     feed.start()
     for number in range(1, 51):
         writer.execute("UPDATE t SET n = ?", (number,))
@@ -129,7 +130,7 @@ async def test_calls_never_overlap(watched: tuple[sqlite3.Connection, Path]) -> 
     writer, path = watched
     under_way, most, calls = 0, 0, 0
 
-    async def changed() -> None:
+    async def changed(_heard: int | None) -> None:
         nonlocal under_way, most, calls
         under_way += 1
         most, calls = max(most, under_way), calls + 1
@@ -137,7 +138,7 @@ async def test_calls_never_overlap(watched: tuple[sqlite3.Connection, Path]) -> 
         await asyncio.sleep(0.06)
         under_way -= 1
 
-    feed = Feed(f"sqlite:///{path}", changed)
+    feed = Feed(DataVersion(str(path)), changed)
     feed.start()
     await until(lambda: calls >= 3)
     await feed.close()
@@ -151,13 +152,13 @@ async def test_a_failure_to_adopt_does_not_end_the_feed(
     writer, path = watched
     calls = 0
 
-    async def changed() -> None:
+    async def changed(_heard: int | None) -> None:
         nonlocal calls
         calls += 1
         if calls == 1:
             raise DatabaseUnavailable
 
-    feed = Feed(f"sqlite:///{path}", changed)
+    feed = Feed(DataVersion(str(path)), changed)
     feed.start()
     await until(lambda: calls == 1)
     writer.execute("UPDATE t SET n = 1")
@@ -170,11 +171,11 @@ async def test_a_closed_feed_calls_no_more(watched: tuple[sqlite3.Connection, Pa
     writer, path = watched
     calls = 0
 
-    async def changed() -> None:
+    async def changed(_heard: int | None) -> None:
         nonlocal calls
         calls += 1
 
-    feed = Feed(f"sqlite:///{path}", changed)
+    feed = Feed(DataVersion(str(path)), changed)
     feed.start()
     await until(lambda: calls == 1)
     await feed.close()

@@ -1,0 +1,136 @@
+"""PostgreSQL as a feed: `LISTEN` on a connection of its own, in a thread of its own.
+
+A notification is sent inside the transaction that counts the revision up, and carries it
+(https://www.postgresql.org/docs/16/sql-notify.html). What was sent while nobody listened is lost:
+so the revision is read after each connect. It is read every few seconds besides, within a
+deadline, because a peer whose kernel still acknowledges is silent for ever otherwise.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import threading
+from contextlib import suppress
+from typing import Any, Final
+
+import psycopg
+from psycopg import AsyncConnection
+from psycopg.abc import QueryNoTemplate
+from sqlalchemy import make_url
+from sqlalchemy.dialects.postgresql.psycopg import PGDialect_psycopg
+from tenacity import AsyncRetrying, retry_if_exception_type, wait_random_exponential
+
+from aurorasoc.core.database import FEED_CHANNEL, LIBPQ
+from aurorasoc.core.logs import get_logger
+from aurorasoc.llm.feed import Ears
+
+CHECK_SECONDS: Final = 5.0
+ANSWER_SECONDS: Final = 2.0
+CONNECT_SECONDS: Final = 3
+BACK_OFF_SECONDS: Final = 2.0
+SPREAD_SECONDS: Final = 0.2
+"""Hundreds of processes that lose one server don't come back in one moment."""
+
+_REVISION: Final = "SELECT revision FROM llm_runtime_config"
+_FAILURES: Final = (psycopg.Error, OSError, TimeoutError)
+
+log = get_logger("aurorasoc.feed")
+
+
+class Listener:
+    """Listens, and connects again for as long as it isn't stopped.
+
+    Args:
+        url: `postgresql://…`, of the server itself: a pooler would lose the notifications.
+    """
+
+    kind = "listen"
+
+    def __init__(self, url: str) -> None:
+        self._arguments = _arguments(url)
+        self._stopped = threading.Event()
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._task: asyncio.Task[None] | None = None
+
+    def stop(self) -> None:
+        """End the watch."""
+        self._stopped.set()
+        loop, task = self._loop, self._task
+        if loop is not None and task is not None:
+            with suppress(RuntimeError):  # it is over already
+                loop.call_soon_threadsafe(task.cancel)
+
+    def watch(self, ears: Ears) -> None:
+        """Listen on a loop of this thread's own: a busy process hears as soon as an idle one."""
+        with suppress(asyncio.CancelledError):
+            asyncio.run(self._watch(ears))
+
+    async def _watch(self, ears: Ears) -> None:
+        self._loop, self._task = asyncio.get_running_loop(), asyncio.current_task()
+        while not self._stopped.is_set():
+            connection = await self._connect()
+            try:
+                await _listen(connection, ears)
+            except _FAILURES as error:
+                log.info("feed lost", error=type(error).__name__)
+            finally:
+                await connection.close()
+                ears.connected(up=False)
+            await asyncio.sleep(random.uniform(0, SPREAD_SECONDS))  # noqa: S311 - not in step with others
+
+    async def _connect(self) -> AsyncConnection[Any]:
+        """Try until it works."""
+        retrying = AsyncRetrying(
+            retry=retry_if_exception_type(_FAILURES),
+            wait=wait_random_exponential(multiplier=0.1, max=BACK_OFF_SECONDS),
+        )
+        return await retrying(AsyncConnection.connect, **self._arguments)
+
+
+async def _listen(connection: AsyncConnection[Any], ears: Ears) -> None:
+    """Tell what is notified, and what the revision is now and then.
+
+    Raises:
+        psycopg.Error, TimeoutError: The connection is lost.
+    """
+    await _ask(connection, f"LISTEN {FEED_CHANNEL}")
+    while True:
+        ears.heard(await _revision(connection))
+        ears.connected(up=True)
+        async for notification in connection.notifies(timeout=CHECK_SECONDS):
+            payload = notification.payload
+            ears.heard(int(payload) if payload.isascii() and payload.isdigit() else None)
+
+
+async def _revision(connection: AsyncConnection[Any]) -> int:
+    row = await (await _ask(connection, _REVISION)).fetchone()
+    return int(row[0]) if row else 0
+
+
+async def _ask(
+    connection: AsyncConnection[Any], query: QueryNoTemplate
+) -> psycopg.AsyncCursor[Any]:
+    """Ask within a deadline.
+
+    Raises:
+        TimeoutError: There was no answer. The connection is closed: cancelling would first wait
+            for the peer that doesn't answer.
+    """
+    asking = asyncio.create_task(connection.execute(query))
+    try:
+        await asyncio.wait({asking}, timeout=ANSWER_SECONDS)
+        if asking.done():
+            return asking.result()
+    finally:
+        if not asking.done():
+            await connection.close()
+            asking.cancel()
+    raise TimeoutError
+
+
+def _arguments(url: str) -> dict[str, Any]:
+    """Give psycopg what SQLAlchemy would; the URL's own parameters win."""
+    _, arguments = PGDialect_psycopg().create_connect_args(make_url(url))
+    own = {"autocommit": True, "connect_timeout": CONNECT_SECONDS, "application_name": "aurorasoc"}
+    return LIBPQ | own | arguments
