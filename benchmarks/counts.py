@@ -20,6 +20,10 @@ class Counts:
         links: Entries in the log that is verified.
         writers: Processes that write at once.
         mutations: Changes that each of them makes.
+        listeners: How many hear of a change, in one process.
+        fleet: Processes on PostgreSQL that adopt a change.
+        neighbours: Processes on one SQLite file that do.
+        switches: Changes in one round that they hear of.
     """
 
     starts: int
@@ -31,6 +35,10 @@ class Counts:
     links: int
     writers: tuple[int, ...]
     mutations: int
+    listeners: tuple[int, ...]
+    fleet: int
+    neighbours: int
+    switches: int
 
 
 FULL: Final = Counts(
@@ -43,6 +51,10 @@ FULL: Final = Counts(
     links=200_000,
     writers=(1, 2, 8),
     mutations=100,
+    listeners=(1, 10, 100, 500),
+    fleet=20,
+    neighbours=8,
+    switches=20,
 )
 QUICK: Final = Counts(
     starts=3,
@@ -54,6 +66,10 @@ QUICK: Final = Counts(
     links=30_000,
     writers=(1, 8),
     mutations=20,
+    listeners=(1, 100),
+    fleet=4,
+    neighbours=4,
+    switches=10,
 )
 SMOKE: Final = Counts(
     starts=1,
@@ -65,5 +81,9 @@ SMOKE: Final = Counts(
     links=50,
     writers=(2,),
     mutations=2,
+    listeners=(2,),
+    fleet=1,
+    neighbours=1,
+    switches=2,
 )
 """Shows that everything runs, and measures nothing."""

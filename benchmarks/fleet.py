@@ -1,0 +1,209 @@
+"""How long from a commit until all others run the new configuration?
+
+Against a bare `LISTEN` and `NOTIFY` with as many listeners, or a bare poll of SQLite's data
+version, in the same run. Three depths: the feed has told its process, the process has adopted, and
+real processes have, which also write themselves down. All listeners share this machine's
+processors, which a fleet's don't.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import secrets
+import subprocess
+import sys
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import median
+from tempfile import TemporaryDirectory
+from typing import Final
+
+import psycopg
+from sqlalchemy import event
+
+from aurorasoc.config.settings import Settings
+from aurorasoc.llm.edits import Configuration
+from aurorasoc.runtime import open_runtime
+from benchmarks.counts import Counts
+from benchmarks.listener import CHANNEL
+from benchmarks.rows import Bar, Row, row
+from benchmarks.stage import migrated_settings
+from tests.world.databases import Stored
+from tests.world.postgresql import PostgreSQL
+from tests.world.service import service_env
+
+_TWICE: Final = Bar(2.0)
+_SQLITE: Final = Bar(0.150, on="ours")
+_ROUNDS: Final = 5
+_CONNECTIONS: Final = 2_000
+_PAUSE_SECONDS: Final = 0.1
+
+Change = Callable[[], Awaitable[float]]
+"""Makes a change, and gives when its commit began."""
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """One question.
+
+    Attributes:
+        name: What was measured.
+        ours: The kind of listener that our side has.
+        processes: How many processes each side has.
+        each: How many listeners each of them has.
+    """
+
+    name: str
+    ours: str
+    processes: int
+    each: int
+    bar: Bar | None = None
+
+
+def measure(counts: Counts) -> list[Row]:
+    """Change and listen, each case in turn."""
+    cases = [
+        Case(f"{verb}, {number} listeners", ours, 1, number, _TWICE)
+        for ours, verb in (("told", "told"), ("adopter", "adopted"))
+        for number in counts.listeners
+    ]
+    many = Case(f"adopted, {counts.fleet} processes", "process", counts.fleet, 1)
+    found: list[Row] = []
+    with PostgreSQL(fsync="on", max_connections=str(_CONNECTIONS)) as server:
+        for case in (*cases, many):
+            found += _measured(case, {"AURORA_DATABASE_URL": server.create()}, counts)
+    embedded = f"adopted, SQLite, {counts.neighbours} processes"
+    return found + _measured(Case(embedded, "process", counts.neighbours, 1, _SQLITE), {}, counts)
+
+
+def _measured(case: Case, variables: dict[str, str], counts: Counts) -> list[Row]:
+    with TemporaryDirectory(prefix="aurorasoc-bench-") as name:
+        settings = migrated_settings(Path(name), **variables)
+        env = service_env(Path(name), variables)
+        rounds = asyncio.run(_measure(case, settings, env, counts))
+    return [
+        row(
+            f"fleet: {case.name}, {cut}",
+            [ours[cut] for ours, _ in rounds],
+            [theirs[cut] for _, theirs in rounds],
+            peer="bare data version" if "SQLite" in case.name else "bare LISTEN/NOTIFY",
+            bar=case.bar if cut == "p99" else None,
+        )
+        for cut in ("p50", "p99")
+    ]
+
+
+Cuts = dict[str, float]
+
+
+async def _measure(
+    case: Case, settings: Settings, env: dict[str, str], counts: Counts
+) -> list[tuple[Cuts, Cuts]]:
+    async with (
+        _changing(settings) as switch,
+        _notifying(settings) as notify,
+        _listeners(case.ours, case, env) as ours,
+        _listeners("bare", case, env) as theirs,
+    ):
+        rounds = [
+            (await _round(switch, ours, counts), await _round(notify, theirs, counts))
+            for _ in range(min(counts.rounds, _ROUNDS) + 1)
+        ]
+    return rounds[1:]
+
+
+async def _round(change: Change, listeners: Listeners, counts: Counts) -> Cuts:
+    found: list[float] = []
+    for _ in range(counts.switches):
+        found += await listeners.latencies(await change())
+        await asyncio.sleep(_PAUSE_SECONDS)
+    found.sort()
+    return {"p50": median(found), "p99": found[min(len(found) - 1, round(0.99 * len(found)))]}
+
+
+@asynccontextmanager
+async def _changing(settings: Settings) -> AsyncIterator[Change]:
+    """Switch as the API does; each to another model, so that none is a repetition."""
+    commits: list[float] = []
+    async with open_runtime(settings) as runtime:
+        engine = runtime.database._engine.sync_engine  # noqa: SLF001 - the moment of a commit is nobody's business else
+        event.listen(engine, "commit", lambda _connection: commits.append(time.monotonic()))
+
+        async def change() -> float:
+            commits.clear()
+            wanted = Configuration("vllm", model=secrets.token_hex(8))
+            await runtime.admin.switch(wanted, actor="benchmark")
+            return commits[0]
+
+        yield change
+
+
+@asynccontextmanager
+async def _notifying(settings: Settings) -> AsyncIterator[Change]:
+    """Commit a notification, or a row of SQLite's, and nothing else."""
+    stored = Stored(settings.database_url)
+    stored.execute("CREATE TABLE bare (line TEXT)")
+    if stored.kind == "sqlite":
+
+        async def write() -> float:
+            began = time.monotonic()
+            await asyncio.to_thread(stored.execute, "INSERT INTO bare VALUES ('x')")
+            return began
+
+        yield write
+        return
+    async with await psycopg.AsyncConnection.connect(stored.url) as connection:
+
+        async def notify() -> float:
+            await connection.execute(f"SELECT pg_notify('{CHANNEL}', '1')")
+            began = time.monotonic()
+            await connection.commit()
+            return began
+
+        yield notify
+
+
+@dataclass(frozen=True, slots=True)
+class Listeners:
+    """Processes of `benchmarks.listener`."""
+
+    processes: list[asyncio.subprocess.Process]
+
+    async def latencies(self, since: float) -> list[float]:
+        """Wait until all have heard of what began then; give how long each took."""
+        for process in self.processes:
+            assert process.stdin is not None
+            process.stdin.write(f"{since!r}\n".encode())
+        heard = [json.loads(await _line(process)) for process in self.processes]
+        return [at - since for own in heard for at in own]
+
+
+@asynccontextmanager
+async def _listeners(kind: str, case: Case, env: dict[str, str]) -> AsyncIterator[Listeners]:
+    argv = [sys.executable, "-m", "benchmarks.listener", kind, str(case.each)]
+    async with AsyncExitStack() as running:
+        processes = []
+        for _ in range(case.processes):
+            process = await asyncio.create_subprocess_exec(
+                *argv, env=env, stdin=subprocess.PIPE, stdout=subprocess.PIPE, limit=2**20
+            )
+            running.push_async_callback(_end, process)
+            processes.append(process)
+        for process in processes:
+            assert await _line(process) == b"ready\n"
+        yield Listeners(processes)
+
+
+async def _line(process: asyncio.subprocess.Process) -> bytes:
+    assert process.stdout is not None
+    return await process.stdout.readline()
+
+
+async def _end(process: asyncio.subprocess.Process) -> None:
+    assert process.stdin is not None
+    process.stdin.close()
+    await process.wait()
