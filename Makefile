@@ -22,10 +22,10 @@ LOCK   := $(UV) pip compile --universal --python-version 3.11 --generate-hashes 
           --custom-compile-command 'make lock'
 
 .DEFAULT_GOAL := help
-.PHONY: help dev demo test lint fmt bench soak lock vault clean
+.PHONY: help dev demo test test-postgresql lint fmt bench soak lock vault clean
 
 help: ## Show this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-6s %s\n", $$1, $$2}' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-15s %s\n", $$1, $$2}' Makefile
 
 dev: $(READY) ## Start everything for a first run, a small local model included
 	@$(BIN)/aurorasoc dev $(ARGS)
@@ -40,6 +40,10 @@ test: lint $(if $(CI),$(if $(AURORASOC_TEST_VAULT_BIN),,vault)) ## Lint, then ru
 	@$(BIN)/pytest $(SPREAD) --cov --cov-report=term-missing:skip-covered $(if $(ARGS),--cov-fail-under=0) $(ARGS)
 	@$(SAY) 'all green. Next: `make dev` to try it, or commit.'
 	@$(BIN)/python -m tests.world.vault # says so where its tests were left out
+
+test-postgresql: $(READY) ## Run all functional tests on PostgreSQL
+	@$(SAY) 'running the functional tests on PostgreSQL'
+	@AURORASOC_TEST_DATABASE=postgresql $(BIN)/pytest $(SPREAD) tests/functional $(ARGS)
 
 lint: $(READY) ## Check format, style, types and architecture
 	@$(SAY) 'checking the format (ruff format)'

@@ -125,18 +125,19 @@ class Databases:
     def url(self, state_dir: Path) -> str:
         """Give the address of a folder's database; a new one is empty."""
         if state_dir not in self._urls:
-            postgresql = self.kind == POSTGRESQL
-            self._urls[state_dir] = (
-                shared_postgresql().create()
-                if postgresql
-                else f"sqlite:///{state_dir}/aurorasoc.db"
-            )
+            self._urls[state_dir] = self._new(state_dir)
         return self._urls[state_dir]
+
+    def _new(self, state_dir: Path, template: str = "template0") -> str:
+        if self.kind == SQLITE:
+            return f"sqlite:///{state_dir}/aurorasoc.db"
+        state_dir.mkdir(parents=True, exist_ok=True, mode=0o700)  # as SQLite's file would
+        return shared_postgresql().create(template)
 
     def migrated(self, state_dir: Path) -> Stored:
         """Give a folder's database at the newest migration; a new one is copied, for speed."""
         if state_dir not in self._urls and self.kind == POSTGRESQL:
-            self._urls[state_dir] = shared_postgresql().create(_migrated_database())
+            self._urls[state_dir] = self._new(state_dir, _migrated_database())
         elif state_dir not in self._urls:
             state_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
             shutil.copy(migrated_file(), state_dir / "aurorasoc.db")
