@@ -24,11 +24,12 @@ from aurorasoc.core.database import Database
 from aurorasoc.core.keyring import Keyring
 from aurorasoc.core.store_factory import open_secret_store
 from aurorasoc.llm.adoption import Adoption
-from aurorasoc.llm.feed import DATA_VERSION_SECONDS, Feed
+from aurorasoc.llm.data_version import LOOK_SECONDS
+from aurorasoc.llm.feed import Feed, source_of
 from aurorasoc.runtime import open_runtime
 
 CHANNEL: Final = "bare"
-_LOOK_SECONDS: Final = 0.02
+_PATIENCE_SECONDS: Final = 0.02
 
 Note = Callable[[], None]
 Listening = Callable[[AsyncExitStack, Settings, Note], Awaitable[None]]
@@ -54,7 +55,7 @@ async def adopter(stack: AsyncExitStack, settings: Settings, note: Note) -> None
 async def told(stack: AsyncExitStack, settings: Settings, note: Note) -> None:
     """Be told that something was committed, and do nothing about it."""
 
-    async def changed() -> None:
+    async def changed(_revision: int | None) -> None:
         note()
 
     await stack.enter_async_context(_feed(settings, changed))
@@ -62,9 +63,9 @@ async def told(stack: AsyncExitStack, settings: Settings, note: Note) -> None:
 
 @asynccontextmanager
 async def _feed(
-    settings: Settings, changed: Callable[[], Awaitable[object]]
+    settings: Settings, changed: Callable[[int | None], Awaitable[object]]
 ) -> AsyncIterator[None]:
-    feed = Feed(settings.database_url, changed)
+    feed = Feed(source_of(settings.database_url, None), changed)
     feed.start()
     try:
         yield
@@ -98,7 +99,7 @@ def _poll(url: str, note: Note) -> None:
             if version != seen:
                 seen = version
                 note()
-            time.sleep(DATA_VERSION_SECONDS)
+            time.sleep(LOOK_SECONDS)
 
 
 _KINDS: Final[dict[str, Listening]] = {
@@ -119,11 +120,15 @@ async def _main(kind: str, number: int) -> None:
         _say("ready")
         while line := await asyncio.to_thread(sys.stdin.readline):
             since = float(line)
-            while not all(own and own[-1] >= since for own in heard):  # noqa: ASYNC110 - threads note, too
-                await asyncio.sleep(_LOOK_SECONDS)
+            while not _all_heard(heard, since):  # noqa: ASYNC110 - threads note, too
+                await asyncio.sleep(_PATIENCE_SECONDS)
             _say(json.dumps([min(at for at in own if at >= since) for own in heard]))
             for own in heard:
                 own.clear()
+
+
+def _all_heard(heard: list[list[float]], since: float) -> bool:
+    return all(own and own[-1] >= since for own in heard)
 
 
 def _noting(own: list[float]) -> Note:
