@@ -12,12 +12,20 @@ if TYPE_CHECKING:
     from aurorasoc.api.app import include_routers
     from aurorasoc.llm.pool import get_chat_model, reset_chat_model_pool
     from aurorasoc.runtime import open_runtime
+    from aurorasoc.web.settings_page import include_settings_page
 
-__all__ = ["get_chat_model", "include_routers", "open_runtime", "reset_chat_model_pool"]
+__all__ = [
+    "get_chat_model",
+    "include_routers",
+    "include_settings_page",
+    "open_runtime",
+    "reset_chat_model_pool",
+]
 
 _HOMES = {
     "get_chat_model": "aurorasoc.llm.pool",
     "include_routers": "aurorasoc.api.app",
+    "include_settings_page": "aurorasoc.web.settings_page",
     "open_runtime": "aurorasoc.runtime",
     "reset_chat_model_pool": "aurorasoc.llm.pool",
 }

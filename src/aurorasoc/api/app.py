@@ -13,11 +13,12 @@ from starlette.exceptions import HTTPException
 from aurorasoc.api.deps import authenticated
 from aurorasoc.api.problems import ProblemResponse, http_response
 from aurorasoc.api.routers import audit as audit_routes
-from aurorasoc.api.routers import chat, fleet, health, history, llm_providers
+from aurorasoc.api.routers import caller, chat, fleet, health, history, llm_providers
 from aurorasoc.config.settings import Settings, load_settings
 from aurorasoc.core.audit import AuditSink
 from aurorasoc.core.logs import quieten_libraries
 from aurorasoc.runtime import open_runtime
+from aurorasoc.web.settings_page import include_settings_page
 
 API_PREFIX: Final = "/api/v1"
 WARM_UP_AFTER: Final = 1.0
@@ -43,6 +44,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     )
     app.add_exception_handler(HTTPException, _refused)
     include_routers(app, settings=used)
+    include_settings_page(app)
     return app
 
 
@@ -64,7 +66,7 @@ def include_routers(
     """
     if principal is not None:
         app.dependency_overrides[authenticated] = principal
-    for module in (llm_providers, fleet, history, chat, audit_routes):
+    for module in (llm_providers, caller, fleet, history, chat, audit_routes):
         app.include_router(module.router, prefix=API_PREFIX)
     app.include_router(health.router)
     outer = app.router.lifespan_context

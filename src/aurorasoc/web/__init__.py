@@ -1,0 +1,1 @@
+"""The settings page: one document and its files, which do all they do by the REST calls."""

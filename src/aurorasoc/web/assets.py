@@ -1,0 +1,74 @@
+"""The page's files, read once, under a version that changes with any of them."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from importlib.resources import files
+from typing import Final
+
+MEDIA_TYPES: Final = {
+    ".css": "text/css; charset=utf-8",
+    ".js": "text/javascript; charset=utf-8",
+    ".svg": "image/svg+xml",
+}
+"""What is served at all. The document itself is rendered, and not one of these."""
+
+_DOCUMENT: Final = "index.html"
+
+
+@dataclass(frozen=True, slots=True)
+class Asset:
+    """One file, as it is sent."""
+
+    content: bytes
+    media_type: str
+
+
+@dataclass(frozen=True, slots=True)
+class Assets:
+    """All files of one build.
+
+    Attributes:
+        version: A digest over names and contents. It is part of every address, so that a browser
+            may keep a file for good, and never mixes those of two builds.
+        document: The page, with `$name` where something is filled in.
+        files: By name.
+    """
+
+    version: str
+    document: str
+    files: Mapping[str, Asset]
+
+
+@cache
+def load_assets() -> Assets:
+    """Read the files: with the first request for the page, not when the API starts."""
+    contents = {
+        item.name: item.read_bytes()
+        for item in sorted(files("aurorasoc.web").joinpath("static").iterdir(), key=_name)
+    }
+    served = {
+        name: Asset(content, media_type)
+        for name, content in contents.items()
+        if (media_type := MEDIA_TYPES.get(_suffix(name)))
+    }
+    return Assets(_version(contents), contents[_DOCUMENT].decode("utf-8"), served)
+
+
+def _version(contents: Mapping[str, bytes]) -> str:
+    digest = hashlib.sha256()
+    for name, content in contents.items():
+        digest.update(f"{name} {len(content)} ".encode())
+        digest.update(content)
+    return digest.hexdigest()[:16]
+
+
+def _name(item: object) -> str:
+    return str(getattr(item, "name", ""))
+
+
+def _suffix(name: str) -> str:
+    return name[name.rfind(".") :]

@@ -1,0 +1,85 @@
+// The page: what is in force, the processes that run it, the providers, policy and record.
+
+import { html, render, useEffect, useRef } from "./htm-preact-standalone.js";
+import { HOST_SIGNS_IN } from "./api.js";
+import { Active } from "./active.js";
+import { Audit } from "./audit.js";
+import { Fleet } from "./fleet.js";
+import { History } from "./history.js";
+import { Inventory } from "./inventory.js";
+import { Policy } from "./policy.js";
+import { SignIn, SignInAgain } from "./sign_in.js";
+import { may, signOut, useStore } from "./store.js";
+import { Mark, Notice, ProblemNotice, When } from "./ui.js";
+
+function Page() {
+  const { phase, expired, said } = useStore();
+  return html`
+    ${phase === "signed-out" ? html`<${SignIn} />` : html`<${Settings} />`}
+    ${expired && html`<${SignInAgain} />`}
+    <p class="unseen" role="status">${said}</p>
+  `;
+}
+
+function Settings() {
+  const { inventory, problem } = useStore();
+  const main = useRef(null);
+  useEffect(() => main.current.focus(), []);
+  return html`
+    <${Top} />
+    <main ref=${main} tabindex="-1" aria-label="Language models">
+      <${Warnings} />
+      ${inventory
+        ? html`
+            <div class="split">
+              <${Active} inventory=${inventory} />
+              <${Fleet} inventory=${inventory} />
+            </div>
+            <${Inventory} inventory=${inventory} />
+            <${Policy} inventory=${inventory} />
+            <div class="split">
+              <${History} inventory=${inventory} />
+              ${may("audit:read") && html`<${Audit} inventory=${inventory} />`}
+            </div>
+          `
+        : !problem && html`<p class="empty">Reading the configuration…</p>`}
+    </main>
+  `;
+}
+
+function Top() {
+  const { caller, inventory } = useStore();
+  return html`
+    <header class="top">
+      <h1><span class="brand">aurorasoc</span> Language models</h1>
+      ${inventory && html`<span class="revision">Revision ${inventory.revision}</span>`}
+      <span class="caller">
+        <span class="name">${caller.subject}</span>
+        ${!may("users:manage") && html`<span class="source">read only</span>`}
+      </span>
+      ${!HOST_SIGNS_IN && html`<button type="button" onClick=${signOut}>Sign out</button>`}
+    </header>
+  `;
+}
+
+/** What concerns everything below. */
+function Warnings() {
+  const { problem, inventory, inventoryAt } = useStore();
+  const store = inventory?.secret_store;
+  return html`
+    <${ProblemNotice} problem=${problem} />
+    ${problem && inventory && html`<p class="as-of">What you see is as of ${inventoryAt.toLocaleTimeString()}.</p>`}
+    ${inventory?.stale_since &&
+    html`<${Notice} tone="warn" title="The database doesn't answer">
+      Models go on with what was last read, <${When} at=${inventory.stale_since} />. Changes are refused meanwhile.
+    <//>`}
+    ${store && store.state !== "ok" && html`
+      <${Notice} tone="warn" title="The secret store doesn't answer">
+        ${store.state === "stale" ? "Keys in memory go on serving. " : "Keys can't be read. "}
+        ${store.problem && html`Vault says: <${Mark} tone="bad">${store.problem}<//>.`}
+      <//>
+    `}
+  `;
+}
+
+render(html`<${Page} />`, document.getElementById("page"));

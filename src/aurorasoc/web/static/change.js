@@ -1,0 +1,63 @@
+// A change in the making: sent with If-Match, and never over somebody else's.
+
+import { useState } from "./htm-preact-standalone.js";
+import { call } from "./api.js";
+import { current, reload, report, useStore } from "./store.js";
+
+const SHOWN = 5; // revisions of somebody else's that are spelled out
+
+/**
+ * Hold a form to the revision that it was opened on, or to `start`.
+ *
+ * `send(call)` is given `call(method, path, body)`; its answer is returned, or null after a refusal,
+ * which then stands in `problem`. `overtaken` tells that another revision is in force by now, and
+ * `theirs` what it changed, once that was read. `accept()` goes on from there.
+ */
+export function useChange(start) {
+  const { inventory } = useStore();
+  const [base, setBase] = useState(start ?? inventory.revision);
+  const [busy, setBusy] = useState(false);
+  const [problem, setProblem] = useState(null);
+  const [theirs, setTheirs] = useState(null);
+
+  async function run(send) {
+    setBusy(true);
+    setProblem(null);
+    try {
+      const answer = await send((method, path, body) =>
+        call(method, path, { body, ifMatch: base }),
+      );
+      await reload();
+      setBase(answer.revision);
+      return answer;
+    } catch (refused) {
+      setProblem(refused);
+      report(refused);
+      if (refused.status === 412) await showTheirs();
+      return null;
+    } finally {
+      setBusy(false);
+    }
+  }
+
+  async function showTheirs() {
+    await reload();
+    setTheirs(await changesSince(base).catch(() => []));
+  }
+
+  function accept() {
+    setBase(current().inventory.revision);
+    setTheirs(null);
+    setProblem(null);
+  }
+
+  const overtaken = !busy && inventory.revision !== base;
+  return { base, busy, problem, theirs, overtaken, run, showTheirs, accept, setProblem };
+}
+
+/** Read what was changed after a revision, newest first. */
+async function changesSince(base) {
+  const { revisions } = await call("GET", `/system/llm/history?limit=${SHOWN}`);
+  const newer = revisions.filter((entry) => entry.revision > base);
+  return Promise.all(newer.map((entry) => call("GET", `/system/llm/history/${entry.revision}`)));
+}

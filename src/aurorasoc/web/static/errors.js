@@ -1,0 +1,75 @@
+// Each refusal in words: what happened, and what to do.
+
+const KEPT = "What you typed is still here.";
+const UNCHANGED = "Nothing was changed.";
+
+const BY_CODE = {
+  no_connection: [
+    "No connection to the service",
+    () => `It can't be reached just now, so whether a change was made isn't known yet: the page ` +
+      `shows it once the connection is back. ${KEPT}`,
+  ],
+  unauthenticated: [
+    "Your sign-in has ended",
+    () => `Sign in again. ${UNCHANGED} ${KEPT}`,
+  ],
+  permission_denied: [
+    "You may not do this",
+    (problem) => `${problem.detail} Ask an administrator for it, or sign in as someone who has it.`,
+  ],
+  revision_mismatch: [
+    "Someone else was faster",
+    () => `${UNCHANGED} See below what they changed, then decide. ${KEPT}`,
+  ],
+  outcome_unknown: [
+    "It isn't known whether the key was written",
+    (problem) => `${problem.detail} Operation ${problem.operation_id}: it stands in the audit log, ` +
+      `and settles by itself when the secret store answers.`,
+  ],
+  secret_store_unavailable: ["The secret store doesn't answer", said],
+  database_unavailable: ["The database doesn't answer", (problem) => `${problem.detail} ${KEPT}`],
+  audit_unavailable: ["The audit log can't be written", said],
+  too_many_requests: ["Too many tests", (problem) => problem.detail],
+  invalid_input: [
+    "Something isn't valid",
+    (problem) => [problem.detail, ...(problem.errors ?? []).map(spellOut), UNCHANGED].join(" "),
+  ],
+};
+
+const BY_VERDICT = {
+  auth_failed: "The provider refused the key",
+  model_not_found: "The provider doesn't know the model",
+  rate_limited: "The provider asks to slow down",
+  quota_exceeded: "The provider's account has no quota left",
+  unreachable: "The provider can't be reached",
+  timeout: "The provider didn't answer in time",
+  tls_error: "TLS to the provider failed",
+  bad_response: "The provider's answer can't be used",
+};
+
+/** Give a problem's title and text. */
+export function explain(problem) {
+  const [title, text] = BY_CODE[problem.code] ?? [
+    BY_VERDICT[problem.code] ?? problem.title ?? "The service failed",
+    said,
+  ];
+  return { title, text: text(problem) };
+}
+
+/** Give the title of a test's verdict. */
+export const verdictTitle = (test) => (test.ok ? "It answered" : BY_VERDICT[test.code] ?? test.code);
+
+/** Say what a test found of the key: an endpoint may answer whatever key it is sent. */
+export function keyVerdict(test) {
+  if (test.key_checked === true) return "It refuses a wrong key, so this one was really checked.";
+  if (test.key_checked === false) return "It answers a wrong key as well, so this proves no key.";
+  return "";
+}
+
+function said(problem) {
+  return `${problem.detail} ${UNCHANGED} ${KEPT}`.trim();
+}
+
+function spellOut({ field, message }) {
+  return `${field.replace(/^body\./, "").replaceAll("_", " ")}: ${message}.`;
+}

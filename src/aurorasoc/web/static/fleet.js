@@ -1,0 +1,66 @@
+// The processes, and which revision each of them runs.
+
+import { html } from "./htm-preact-standalone.js";
+import { useStore } from "./store.js";
+import { Mark, When } from "./ui.js";
+import { providerName } from "./words.js";
+
+const STATES = {
+  current: ["ok", "runs it"],
+  behind: ["wait", "not yet"],
+  diverged: ["bad", "runs something else"],
+};
+const KINDS = { api: "API", agent: "agent", a2a: "A2A server", cli: "command line" };
+
+export function Fleet() {
+  const { fleet, fleetState } = useStore();
+  return html`
+    <section class="panel" aria-labelledby="fleet-title">
+      <div class="panel-head">
+        <h2 id="fleet-title">Processes</h2>
+        ${fleetState === "live" ? html`<${Mark} tone="ok">live<//>` : html`<${Mark} tone="wait">connecting<//>`}
+      </div>
+      ${fleet
+        ? html`<p class="lead">${summary(fleet, fleet.revision)}</p><${Processes} fleet=${fleet} />`
+        : html`<p class="empty">Nothing is known of the processes yet.</p>`}
+    </section>
+  `;
+}
+
+/** Who runs a revision, and who doesn't yet. */
+export function Processes({ fleet }) {
+  return html`
+    <ul class="processes">
+      ${fleet.instances.map((instance) => html`<${Process} key=${instance.instance} of=${instance} />`)}
+    </ul>
+  `;
+}
+
+function Process({ of: process }) {
+  const [tone, word] = STATES[process.state] ?? ["off", process.state];
+  return html`
+    <li>
+      <span class="process-name">
+        <strong>${process.name}</strong>
+        <span class="source">${KINDS[process.kind] ?? process.kind}</span>
+        <span class="host">${process.host}</span>
+      </span>
+      <${Mark} tone=${tone}>${word}<//>
+      <span class="process-runs">
+        revision ${process.revision}: ${providerName(process.backend)} <code>${process.model}</code>
+        ${process.adopted_at && html`, adopted <${When} at=${process.adopted_at} />`}
+        ${process.state === "diverged" && html`. Same revision, other configuration: compare its environment.`}
+      </span>
+    </li>
+  `;
+}
+
+/** "2 of 3 processes run revision 8." */
+export function summary(fleet, revision) {
+  const all = fleet.instances.length;
+  const there = fleet.instances.filter((instance) => instance.revision >= revision).length;
+  if (there === all) {
+    return all === 1 ? `The one process runs revision ${revision}.` : `All ${all} processes run revision ${revision}.`;
+  }
+  return `${there} of ${all} processes run revision ${revision}.`;
+}

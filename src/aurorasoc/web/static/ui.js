@@ -1,0 +1,132 @@
+// The pieces that every part of the page is made of.
+
+import { html, useEffect, useRef, useState } from "./htm-preact-standalone.js";
+import { explain } from "./errors.js";
+import { Icon } from "./icons.js";
+import { SOURCES } from "./words.js";
+
+let count = 0;
+export function useId(name) {
+  const [id] = useState(() => `${name}-${(count += 1)}`);
+  return id;
+}
+
+/** A state in shape and words. */
+export const Mark = ({ tone, children }) => html`
+  <span class="mark ${tone}"><${Icon} name=${tone} /><span>${children}</span></span>
+`;
+
+/** Where data goes. */
+export const Leaves = ({ row }) =>
+  row.data_leaves_host
+    ? html`<${Mark} tone="leaves">leaves the host<//>`
+    : html`<${Mark} tone="stays">stays local<//>`;
+
+export const Source = ({ of }) => of && html`<span class="source">${SOURCES[of] ?? of}</span>`;
+
+/** A moment: how long ago, with the exact time beside it for whoever points at it. */
+export function When({ at }) {
+  const moment = new Date(at);
+  return html`<time datetime=${at} title=${moment.toLocaleString()}>${ago(moment)}</time>`;
+}
+
+function ago(moment) {
+  const seconds = Math.max(0, (Date.now() - moment) / 1000);
+  if (seconds < 60) return "just now";
+  if (seconds < 3_600) return `${Math.floor(seconds / 60)} min ago`;
+  if (seconds < 86_400) return `${Math.floor(seconds / 3_600)} h ago`;
+  return moment.toLocaleDateString();
+}
+
+/** A message in a box. `alert` ones are read out at once. */
+export function Notice({ tone, title, children, alert }) {
+  return html`
+    <div class="notice ${tone}" role=${alert ? "alert" : undefined}>
+      <${Icon} name=${tone} />
+      <div>
+        ${title && html`<strong>${title}</strong>`}
+        <div>${children}</div>
+      </div>
+    </div>
+  `;
+}
+
+export function ProblemNotice({ problem }) {
+  if (!problem) return null;
+  const { title, text } = explain(problem);
+  return html`<${Notice} tone="bad" title=${title} alert>${text}<//>`;
+}
+
+/** A label, its control and a hint; `children` gets the attributes that tie the three together. */
+export function Field({ label, hint, tone, children }) {
+  const id = useId("field");
+  const hintId = `${id}-hint`;
+  return html`
+    <div class="field">
+      <label for=${id}>${label}</label>
+      ${children({ id, "aria-describedby": hint ? hintId : undefined })}
+      ${hint && html`<p class="hint ${tone ?? ""}" id=${hintId}>${hint}</p>`}
+    </div>
+  `;
+}
+
+/**
+ * A secret that is being typed or pasted; it can be looked at until it is sent.
+ *
+ * `one-time-code` keeps password managers from offering to store it.
+ */
+export function SecretField({ label, hint, tone, value, onValue, required }) {
+  const [shown, setShown] = useState(false);
+  const field = (ties) => html`
+    <div class="secret">
+      <input
+        ...${ties}
+        type=${shown ? "text" : "password"}
+        value=${value}
+        onInput=${(event) => onValue(event.target.value)}
+        required=${required}
+        autocomplete="one-time-code"
+        autocapitalize="off"
+        spellcheck=${false}
+      />
+      <button
+        type="button"
+        class="quiet"
+        aria-pressed=${String(shown)}
+        aria-label="Show what you type"
+        onClick=${() => setShown(!shown)}
+      >
+        Show
+      </button>
+    </div>
+  `;
+  return html`<${Field} label=${label} hint=${hint} tone=${tone}>${field}<//>`;
+}
+
+/** A modal dialog. It gives the focus back to what opened it. */
+export function Modal({ title, onClose, children, footer }) {
+  const dialog = useRef(null);
+  const id = useId("dialog");
+  useEffect(() => {
+    const element = dialog.current;
+    element.showModal();
+    element.querySelector("h2").focus();
+    return () => element.close();
+  }, []);
+  const stay = (event) => (event.preventDefault(), onClose?.());
+  return html`
+    <dialog
+      ref=${dialog}
+      aria-labelledby=${id}
+      onCancel=${stay}
+      onKeyDown=${(event) => event.key === "Escape" && event.target.closest("dialog") === dialog.current && stay(event)}
+    >
+      <header>
+        <h2 id=${id} tabindex="-1">${title}</h2>
+        ${onClose && html`<button type="button" class="quiet close" aria-label="Close" onClick=${onClose}>✕</button>`}
+      </header>
+      <div class="dialog-body">${children}</div>
+      ${footer && html`<footer>${footer}</footer>`}
+    </dialog>
+  `;
+}

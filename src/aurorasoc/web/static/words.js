@@ -1,0 +1,86 @@
+// What things are called on the page.
+
+export const PROVIDERS = {
+  ollama: "Ollama",
+  vllm: "vLLM",
+  openai: "OpenAI or compatible",
+  deepseek: "DeepSeek",
+  gemini: "Gemini",
+  anthropic: "Anthropic",
+  auto: "Automatic",
+};
+export const providerName = (provider) => PROVIDERS[provider] ?? provider ?? "none";
+
+export const takesKey = (row) => row.provider !== "ollama";
+export const mayBeLocal = (provider) => ["auto", "ollama", "vllm"].includes(provider);
+
+export const SOURCES = {
+  runtime: "set here",
+  env: "environment",
+  default: "built-in default",
+  database: "database",
+  vault: "Vault",
+};
+
+export const LABELS = ["CLEAR", "GREEN", "AMBER", "AMBER+STRICT", "RED"]; // TLP 2.0, least restricted first
+export const HIGHEST = ["NONE", ...LABELS];
+
+/** The labels that may go to a hosted provider under a limit. */
+export const allowed = (limit) => LABELS.slice(0, HIGHEST.indexOf(limit));
+
+/** "CLEAR, GREEN and AMBER" */
+export function list(names) {
+  return names.length < 2 ? names.join("") : `${names.slice(0, -1).join(", ")} and ${names.at(-1)}`;
+}
+
+const ACTIONS = {
+  "llm.config.changed": "Configuration changed",
+  "llm.config.reset": "Back to the boot defaults",
+  "llm.config.rolled_back": "Rolled back",
+  "llm.policy.changed": "Policy changed",
+  "llm.key.set": "Key stored",
+  "llm.key.deleted": "Key removed",
+  "llm.key.intended": "Key change intended",
+  "llm.key.abandoned": "Key change abandoned",
+  "llm.key.changed_in_vault": "Key changed in Vault",
+  "llm.key.moved_to_vault": "Key moved to Vault",
+  "llm.key.resealed": "Key sealed anew",
+  "llm.test.started": "Test started",
+  "llm.test.finished": "Test finished",
+  "access.denied": "Access denied",
+  "tlp.refused": "Refused by label",
+  "audit.key.rewrapped": "Audit key wrapped anew",
+};
+export const actionName = (action) => ACTIONS[action] ?? action;
+export const targetName = (target) => (target === "llm" ? "" : (PROVIDERS[target] ?? target));
+
+const FIELDS = {
+  backend: "active provider",
+  base_url: "base URL",
+  hosted_max_tlp: "highest label for hosted providers",
+  local_backend: "local backend",
+  model: "specialist model",
+  orchestrator_model: "orchestrator model",
+  require_tlp: "label required",
+};
+
+/** "providers.deepseek.base_url" → "DeepSeek, base URL" */
+export function fieldName(path) {
+  const parts = path.split(".");
+  const field = FIELDS[parts.at(-1)] ?? parts.at(-1);
+  return parts[0] === "providers" ? `${providerName(parts[1])}, ${field}` : field;
+}
+
+export function valueName(value) {
+  if (value === null) return "boot default";
+  return typeof value === "boolean" ? (value ? "yes" : "no") : value;
+}
+
+/** The origin of an address (scheme, host, port); null where it isn't one. */
+export function originOf(address) {
+  try {
+    return new URL(address).origin;
+  } catch {
+    return null;
+  }
+}
