@@ -22,7 +22,7 @@ LOCK   := $(UV) pip compile --universal --python-version 3.11 --generate-hashes 
           --custom-compile-command 'make lock'
 
 .DEFAULT_GOAL := help
-.PHONY: help dev demo test test-postgresql lint fmt bench soak lock vault clean
+.PHONY: help dev demo test test-postgresql lint fmt bench soak lock vault chromium screenshots clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-15s %s\n", $$1, $$2}' Makefile
@@ -33,13 +33,13 @@ dev: $(READY) ## Start everything for a first run, a small local model included
 demo: $(READY) ## Play the main job in a minute, without any key
 	@$(BIN)/aurorasoc demo $(ARGS)
 
-# With CI set, the tests on a real Vault may not be left out.
-test: lint $(if $(CI),$(if $(AURORASOC_TEST_VAULT_BIN),,vault)) ## Lint, then run all tests with coverage (ARGS='-k name' runs some)
+# With CI set, the tests on a real Vault and in a real browser may not be left out.
+test: lint $(if $(CI),$(if $(AURORASOC_TEST_VAULT_BIN),,vault) chromium) ## Lint, then run all tests with coverage (ARGS='-k name' runs some)
 	@$(SAY) 'running the tests'
 	@$(BIN)/coverage erase
 	@$(BIN)/pytest $(SPREAD) --cov --cov-report=term-missing:skip-covered $(if $(ARGS),--cov-fail-under=0) $(ARGS)
 	@$(SAY) 'all green. Next: `make dev` to try it, or commit.'
-	@$(BIN)/python -m tests.world.vault # says so where its tests were left out
+	@$(BIN)/python -m tests.world.left_out # says so where tests were
 
 test-postgresql: $(READY) ## Run all functional tests on PostgreSQL
 	@$(SAY) 'running the functional tests on PostgreSQL'
@@ -76,6 +76,12 @@ lock: $(READY) ## Pin again what pyproject.toml and requirements/*.in ask for (A
 
 vault: ## Build the Vault that tests run against, once (about 4 minutes)
 	@PYTHON='$(PYTHON)' tools/vault/build.sh
+
+chromium: ## Install Debian's Chromium for the tests of the page, where there is none
+	@tools/chromium/install.sh
+
+screenshots: $(READY) ## Make the documents' pictures anew, from the tests of the page
+	@AURORASOC_SCREENSHOTS=docs/images $(BIN)/pytest -q tests/functional/page $(ARGS)
 
 clean: ## Remove what make and the tools made
 	@rm -rf $(VENV) build dist htmlcov .coverage .coverage.* \

@@ -9,7 +9,6 @@ import json
 import os
 import shutil
 import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -24,8 +23,8 @@ from tests.world.certificates import CertificateAuthority, ServerCertificate
 from tests.world.kubernetes import KubernetesApi
 from tests.world.loopback import LOOPBACK
 from tests.world.processes import ChildProcess, bare_env, free_port
+from tests.world.programs import Program
 
-MISSING: Final = "no Vault to test with: run `make vault` once (about 4 minutes)"
 _NAMED: Final = "AURORASOC_TEST_VAULT_BIN"
 _BUILD: Final = Path(__file__).parents[2] / "tools" / "vault" / "build.sh"
 # Up means that it answers, in whatever state.
@@ -89,7 +88,7 @@ class VaultServer(ChildProcess):
         """Describe the server, which keeps all it has in `folder`; with `ca` it speaks TLS."""
         program = binary or vault_binary()
         if program is None:
-            raise FileNotFoundError(MISSING)
+            raise FileNotFoundError(VAULT.missing)
         self.port = free_port()
         self.url = f"{'https' if ca else 'http'}://{LOOPBACK}:{self.port}"
         self.root_token = ""
@@ -287,28 +286,19 @@ def _configuration(
     return ["server", "-config", file]
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Leave out what needs a Vault where there is none, but not in CI; a conftest imports this.
-
-    A mark, and not a skip in the fixture: pytest then gives the reason once a file.
-    """
-    needing = [item for item in items if "vault_program" in getattr(item, "fixturenames", ())]
-    try:
-        missing = bool(needing) and vault_binary() is None
-    except FileNotFoundError as wrong:
-        raise pytest.UsageError(*wrong.args) from None
-    if missing and not os.environ.get("CI"):
-        for item in needing:
-            item.add_marker(pytest.mark.skip(MISSING))
+VAULT: Final = Program(
+    tests="the tests on a real Vault",
+    missing="no Vault to test with: run `make vault` once (about 4 minutes)",
+    fixture="vault_program",
+    find=vault_binary,
+)
+pytest_collection_modifyitems = VAULT.leaving_out()
 
 
 @pytest.fixture(scope="session")
 def vault_program() -> Path:
     """Find the Vault to test with."""
-    program = vault_binary()
-    if program is None:
-        pytest.fail(MISSING)
-    return program
+    return VAULT.required()
 
 
 @pytest.fixture(scope="session")
@@ -327,7 +317,3 @@ def vault(vault_program: Path, tmp_path: Path) -> Iterator[VaultServer]:
     folder.mkdir()
     with VaultServer(folder, binary=vault_program) as server:
         yield server.open()
-
-
-if __name__ == "__main__" and vault_binary() is None:
-    sys.stdout.write(f"==> left out: the tests on a real Vault, for there is {MISSING}\n")

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.world.processes import bare_env
-from tests.world.vault import MISSING, program_kind, vault_binary
+from tests.world.vault import VAULT, program_kind, vault_binary
 
 ROOT = Path(__file__).parents[3]
 NAMED = "AURORASOC_TEST_VAULT_BIN"
@@ -61,14 +61,18 @@ def test_without_any_vault_there_is_none() -> None:
 def test_without_any_vault_its_tests_are_left_out_and_say_how_to_have_them() -> None:
     """The reason names the command."""
     done = run_one_test()
-    assert (done.returncode, "1 skipped" in done.stdout, MISSING in done.stdout) == (0, True, True)
+    assert (done.returncode, "1 skipped" in done.stdout, VAULT.missing in done.stdout) == (
+        0,
+        True,
+        True,
+    )
 
 
 @pytest.mark.usefixtures("_no_vault")
 def test_without_any_vault_its_tests_fail_in_ci() -> None:
     """With CI set, leaving them out is an error."""
     done = run_one_test(CI="true")
-    assert (done.returncode, MISSING in done.stdout) == (1, True)
+    assert (done.returncode, VAULT.missing in done.stdout) == (1, True)
 
 
 @pytest.mark.usefixtures("_no_vault")

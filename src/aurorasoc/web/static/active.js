@@ -17,7 +17,7 @@ export function Active({ inventory }) {
   const row = providers.find((provider) => provider.active);
   return html`
     <section class="panel active" aria-labelledby="active-title">
-      <p class="eyebrow">In force</p>
+      <p class="eyebrow">In force · revision ${inventory.revision}</p>
       <h2 id="active-title">
         ${active.backend ? providerName(active.backend) : "No backend"}
         ${active.ready ? html`<${Mark} tone="ok">ready<//>` : html`<${Mark} tone="bad">not ready<//>`}

@@ -48,11 +48,10 @@ function Settings() {
 }
 
 function Top() {
-  const { caller, inventory } = useStore();
+  const { caller } = useStore();
   return html`
     <header class="top">
       <h1><span class="brand">aurorasoc</span> Language models</h1>
-      ${inventory && html`<span class="revision">Revision ${inventory.revision}</span>`}
       <span class="caller">
         <span class="name">${caller.subject}</span>
         ${!may("users:manage") && html`<span class="source">read only</span>`}

@@ -14,15 +14,15 @@ const SHOWN = 5; // revisions of somebody else's that are spelled out
  * `theirs` what it changed, once that was read. `accept()` goes on from there.
  */
 export function useChange(start) {
-  const { inventory } = useStore();
+  const { inventory, problem: ofPage } = useStore();
   const [base, setBase] = useState(start ?? inventory.revision);
   const [busy, setBusy] = useState(false);
-  const [problem, setProblem] = useState(null);
+  const [refused, setRefused] = useState(null);
   const [theirs, setTheirs] = useState(null);
 
   async function run(send) {
     setBusy(true);
-    setProblem(null);
+    setRefused(null);
     try {
       const answer = await send((method, path, body) =>
         call(method, path, { body, ifMatch: base }),
@@ -30,10 +30,10 @@ export function useChange(start) {
       await reload();
       setBase(answer.revision);
       return answer;
-    } catch (refused) {
-      setProblem(refused);
-      report(refused);
-      if (refused.status === 412) await showTheirs();
+    } catch (problem) {
+      setRefused(problem);
+      report(problem);
+      if (problem.status === 412) await showTheirs();
       return null;
     } finally {
       setBusy(false);
@@ -48,11 +48,12 @@ export function useChange(start) {
   function accept() {
     setBase(current().inventory.revision);
     setTheirs(null);
-    setProblem(null);
+    setRefused(null);
   }
 
+  const problem = refused?.status === 0 ? ofPage : refused; // a lost connection may be back
   const overtaken = !busy && inventory.revision !== base;
-  return { base, busy, problem, theirs, overtaken, run, showTheirs, accept, setProblem };
+  return { base, busy, problem, theirs, overtaken, run, showTheirs, accept };
 }
 
 /** Read what was changed after a revision, newest first. */

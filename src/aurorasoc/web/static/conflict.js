@@ -24,7 +24,7 @@ export function Conflict({ change, revision }) {
 
 const Entry = ({ entry }) => html`
   <p class="entry-head">
-    Revision ${entry.revision} by <strong>${entry.actor}</strong>, <${When} at=${entry.at} />:
+    Revision ${entry.revision} by <strong>${entry.actor}</strong>, <${When} at=${entry.at} />:${" "}
     ${actionName(entry.action)} ${targetName(entry.target)}
   </p>
   <${Differences} changes=${entry.changes} />

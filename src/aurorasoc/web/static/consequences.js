@@ -54,7 +54,7 @@ function whichLabels(policy, to, moves) {
   const may = allowed(policy.hosted_max_tlp);
   const not = LABELS.slice(may.length);
   const there = may.length ? `Data labelled ${list(may)} may go there` : "No labelled data may go there";
-  const rest = mayBeLocal(to.provider) ? "is refused" : "goes to a local backend or is refused";
+  const rest = mayBeLocal(to.provider) ? "nowhere" : "only to a local backend, or nowhere";
   const unlabelled = policy.require_tlp ? "Unlabelled data is refused." : "Unlabelled data goes there, too.";
   return { icon: "warn", text: `${there}${not.length ? `; ${list(not)} ${rest}` : ""}. ${unlabelled}` };
 }

@@ -10,8 +10,8 @@ const BY_CODE = {
       `shows it once the connection is back. ${KEPT}`,
   ],
   unauthenticated: [
-    "Your sign-in has ended",
-    () => `Sign in again. ${UNCHANGED} ${KEPT}`,
+    "Your sign-in had ended",
+    () => `${UNCHANGED} ${KEPT} Once you are signed in, do it again.`,
   ],
   permission_denied: [
     "You may not do this",

@@ -12,7 +12,9 @@ export function KeyPart({ row, draft, moved, onType, onRemove }) {
     <${SecretField}
       label=${row.key_present ? "New key" : "Key"} tone=${moved ? "warn" : ""}
       value=${draft.api_key} onValue=${onType} required=${moved && row.needs_key}
-      hint="${known(row)} Paste or type it; once stored it is never shown again."
+      hint=${moved
+        ? "The new address needs its own key, together with this change."
+        : `${known(row)} Paste or type it; once stored it is never shown again.`}
     />
     ${stored && !asked && html`
       <p><button type="button" class="quiet" onClick=${() => setAsked(true)}>Remove the stored key…</button></p>

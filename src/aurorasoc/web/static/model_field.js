@@ -42,7 +42,7 @@ export function useModels(row) {
     show([], "Asking the provider what it has…");
     if (askable) {
       call("GET", `/system/llm/providers/${provider}/models`).then(
-        ({ models }) => show(models, `The provider lists ${models.length} to choose from.`),
+        ({ models }) => show(models, `The provider lists ${models.length || "none"} to choose from.`),
         (problem) => show([], `The provider's list can't be had: ${explain(problem).title}.`),
       );
     }

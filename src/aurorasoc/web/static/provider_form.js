@@ -30,6 +30,7 @@ export function ProviderForm({ provider, onClose }) {
 
   async function save(send, text) {
     setDone("");
+    test.forget();
     if (!(await change.run(send))) return false;
     setDraft(emptyDraft());
     setDone(text);
@@ -44,6 +45,7 @@ export function ProviderForm({ provider, onClose }) {
       (call) => call("PUT", `/system/llm/config?verify=${verify}`, { provider, ...changes }),
       "Saved, and in force here.",
     );
+  const testStored = () => (setDone(""), test.test());
   const submit = (event) => {
     event.preventDefault();
     if (row.active) saveActive();
@@ -52,6 +54,16 @@ export function ProviderForm({ provider, onClose }) {
   const close = () => (isDirty(changes) ? setLeaving(true) : onClose());
   const moved = leavesKeyBehind(draft, row);
 
+  if (switching) {
+    return html`
+      <${Switch}
+        wanted=${{ provider, ...changes }}
+        base=${change.base}
+        onSwitched=${() => setDraft(emptyDraft())}
+        onClose=${(switched) => (switched ? onClose() : setSwitching(false))}
+      />
+    `;
+  }
   return html`
     <${Modal} title=${name} onClose=${close}>
       <form onSubmit=${submit}>
@@ -83,18 +95,11 @@ export function ProviderForm({ provider, onClose }) {
             <button type="button" disabled=${change.busy || change.overtaken} onClick=${storeKey}>Store the key only</button>
           `}
           ${row.ready && !isDirty(changes) && html`
-            <button type="button" disabled=${test.busy} onClick=${test.test}>${test.busy ? "Testing…" : "Test"}</button>
+            <button type="button" disabled=${test.busy} onClick=${testStored}>${test.busy ? "Testing…" : "Test"}</button>
           `}
           <button type="button" class="quiet" onClick=${close}>Close</button>
         </div>
       </form>
-      ${switching && html`
-        <${Switch}
-          wanted=${{ provider, ...changes }} base=${change.base}
-          onSwitched=${() => setDraft(emptyDraft())}
-          onClose=${(switched) => (switched ? onClose() : setSwitching(false))}
-        />
-      `}
     <//>
   `;
 }

@@ -6,21 +6,23 @@ import { keyVerdict, verdictTitle } from "./errors.js";
 import { reload, report } from "./store.js";
 import { Notice } from "./ui.js";
 
+const NOT_TESTED = { busy: false, verdict: null, problem: null };
+
 /** Test what is stored: `verdict` is what was found, `problem` why there was nothing to find. */
 export function useTest(provider) {
-  const [state, setState] = useState({ busy: false, verdict: null, problem: null });
+  const [state, setState] = useState(NOT_TESTED);
   async function test() {
-    setState({ busy: true, verdict: null, problem: null });
+    setState({ ...NOT_TESTED, busy: true });
     try {
       const verdict = await call("POST", `/system/llm/providers/${provider}/test`, { body: {} });
-      setState({ busy: false, verdict, problem: null });
+      setState({ ...NOT_TESTED, verdict });
       reload(); // it counts as a call
     } catch (problem) {
-      setState({ busy: false, verdict: null, problem });
+      setState({ ...NOT_TESTED, problem });
       report(problem);
     }
   }
-  return { ...state, test };
+  return { ...state, test, forget: () => setState(NOT_TESTED) };
 }
 
 /** The verdict in words. */

@@ -17,7 +17,7 @@ export const mayBeLocal = (provider) => ["auto", "ollama", "vllm"].includes(prov
 export const SOURCES = {
   runtime: "set here",
   env: "environment",
-  default: "built-in default",
+  default: "built in",
   database: "database",
   vault: "Vault",
 };

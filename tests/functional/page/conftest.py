@@ -1,0 +1,30 @@
+"""A browser, and visitors in tabs of their own that share nothing."""
+
+from collections.abc import Iterator
+
+import pytest
+from playwright.sync_api import Browser, BrowserContext
+
+from tests.functional.page.visit import Visit
+from tests.world.chromium import CHROMIUM, browser, chromium_program
+from tests.world.service import Service
+
+__all__ = ["browser", "chromium_program"]  # pytest finds the fixtures here
+
+pytest_collection_modifyitems = CHROMIUM.leaving_out()
+
+
+@pytest.fixture
+def context(browser: Browser) -> Iterator[BrowserContext]:
+    """Give a browser without a past; without motion, so that what is seen stands still."""
+    fresh = browser.new_context(
+        viewport={"width": 1280, "height": 860}, reduced_motion="reduce", locale="en-GB"
+    )
+    yield fresh
+    fresh.close()
+
+
+@pytest.fixture
+def visit(context: BrowserContext, service: Service) -> Visit:
+    """Give a visitor of the shared service."""
+    return Visit(context, service)

@@ -1,0 +1,88 @@
+"""By keyboard, by screen reader, on a phone."""
+
+from typing import Final
+
+import pytest
+from playwright.sync_api import Locator, expect
+
+from tests.functional.page.visit import Visit
+
+PHONE: Final = {"width": 390, "height": 844}
+
+
+@pytest.fixture
+def admin(visit: Visit) -> Visit:
+    """Give an admin who has signed in."""
+    visit.sign_in()
+    return visit
+
+
+def focus_by_tab(visit: Visit, wanted: Locator) -> None:
+    """Press Tab until something has the focus; forty times are enough for this page."""
+    for _ in range(40):
+        visit.page.keyboard.press("Tab")
+        if wanted.evaluate("(element) => element === document.activeElement"):
+            return
+    pytest.fail("Tab never came there")
+
+
+def test_a_visitor_signs_in_by_keyboard(visit: Visit) -> None:
+    """Tab, type, Enter; the focus then stands at the page's content."""
+    visit.open()
+    field = visit.page.get_by_role("textbox", name="Bearer token")
+    focus_by_tab(visit, field)
+    visit.enter_by_keyboard()
+    visit.page.get_by_role("heading", name="Providers").wait_for()
+    expect(visit.page.get_by_role("main")).to_be_focused()
+
+
+def test_a_dialog_takes_the_focus_and_gives_it_back(admin: Visit) -> None:
+    """To the button that opened it."""
+    opener = admin.button("Configure vLLM")
+    focus_by_tab(admin, opener)
+    admin.page.keyboard.press("Enter")
+    title = admin.dialog("vLLM").get_by_role("heading", name="vLLM")
+    expect(title).to_be_focused()
+    admin.page.keyboard.press("Escape")
+    expect(opener).to_be_focused()
+
+
+def test_the_focus_stays_inside_a_dialog(admin: Visit) -> None:
+    """What is behind it can't be reached."""
+    admin.configure("vLLM")
+    inside = "() => !document.activeElement || document.activeElement === document.body"
+    inside += " || document.activeElement.closest('dialog') !== null"
+    for _ in range(20):
+        admin.page.keyboard.press("Tab")
+        assert admin.page.evaluate(inside)
+
+
+def test_what_happened_is_read_out(admin: Visit) -> None:
+    """A saved change is in an alert, which screen readers announce."""
+    admin.page.get_by_role("radio", name="CLEAR may be published").check()
+    admin.button("Save the policy").click()
+    expect(admin.page.get_by_role("alert")).to_contain_text("The policy is saved")
+
+
+def test_a_state_is_told_in_words(admin: Visit) -> None:
+    """Without its colour and shape the row says the same."""
+    row = admin.page.get_by_role("row", name="vLLM")
+    expect(row).to_contain_text("ready")
+    expect(row).to_contain_text("stays local")
+    expect(row).to_contain_text("in force")
+
+
+def test_a_phone_needs_no_sideways_scrolling(admin: Visit) -> None:
+    """And every cell carries its column's name."""
+    admin.page.set_viewport_size(PHONE)
+    admin.look("phone")
+    assert admin.page.evaluate("document.documentElement.scrollWidth") == PHONE["width"]
+    admin.configure("DeepSeek")
+    admin.look("phone-form")
+    assert admin.page.evaluate("document.documentElement.scrollWidth") == PHONE["width"]
+
+
+def test_large_text_needs_no_sideways_scrolling(admin: Visit) -> None:
+    """At 400 % a wide window is as narrow as this (WCAG 2.2, 1.4.10)."""
+    admin.page.set_viewport_size({"width": 320, "height": 256})
+    assert admin.page.evaluate("document.documentElement.scrollWidth") == 320

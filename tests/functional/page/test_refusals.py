@@ -1,0 +1,166 @@
+"""Each bad answer has its own clear words, and nothing that was typed is lost."""
+
+from collections.abc import Iterator
+from datetime import timedelta
+from pathlib import Path
+from typing import Final
+
+import pytest
+from playwright.sync_api import BrowserContext, expect
+
+from tests.functional.page.visit import Visit
+from tests.world.processes import free_port
+from tests.world.service import CONFIG, Service, token
+
+STREAM: Final = "**/system/llm/fleet/events"
+TYPED: Final = "a-model-of-mine"
+
+
+@pytest.fixture
+def own(
+    context: BrowserContext, world_variables: dict[str, str], tmp_path: Path
+) -> Iterator[Visit]:
+    """Give a visitor of a service of the test's own, to stop and start."""
+    with Service(tmp_path, world_variables) as service:
+        yield Visit(context, service)
+
+
+def type_model(visit: Visit, name: str) -> None:
+    """Open a provider's form, and type a model."""
+    form = visit.configure(name)
+    form.get_by_role("combobox", name="Specialist model").fill(TYPED)
+
+
+def expect_typed(visit: Visit) -> None:
+    """See that it is still there."""
+    expect(visit.page.get_by_role("combobox", name="Specialist model")).to_have_value(TYPED)
+
+
+def save(visit: Visit) -> None:
+    """Save an active provider's form, without a test."""
+    visit.page.get_by_role("checkbox", name="Test first").uncheck()
+    visit.button("Save").click()
+
+
+def test_a_lost_sign_in_asks_for_a_new_one_over_what_was_typed(visit: Visit) -> None:
+    """401: the form waits below, and can be saved afterwards."""
+    visit.sign_in(lifetime=timedelta(seconds=6))
+    type_model(visit, "vLLM")
+    visit.page.wait_for_timeout(7_000)
+    save(visit)
+    again = visit.dialog("Sign in again")
+    visit.look("sign-in-again")
+    again.get_by_role("textbox", name="Bearer token").fill(token())
+    again.get_by_role("button", name="Sign in").click()
+    again.wait_for(state="detached")
+    visit.says("Your sign-in had ended")
+    expect_typed(visit)
+    save(visit)
+    visit.says("Saved, and in force here.")
+    assert visit.service.row("vllm")["model"] == TYPED
+
+
+def test_who_may_not_read_is_told_which_permission_is_missing(visit: Visit) -> None:
+    """403: at the door, and the token is not kept."""
+    visit.open()
+    visit.enter(token("api_service"))
+    visit.says("You may not do this")
+    visit.says("This needs the permission agents:read.")
+
+
+def test_a_switch_to_a_provider_that_is_not_ready_says_what_it_needs(visit: Visit) -> None:
+    """409: in the provider's own words, and the form is still filled."""
+    visit.sign_in()
+    type_model(visit, "Gemini")
+    visit.button("Switch to Gemini…").click()
+    visit.button("Test and switch").click()
+    visit.page.get_by_role("alert").filter(has_text="Provider not ready").wait_for()
+    visit.says("LLM_GEMINI_API_KEY")
+    visit.button("Back").click()
+    expect_typed(visit)
+
+
+def test_a_change_in_between_is_never_overwritten(visit: Visit) -> None:
+    """412: also where the page couldn't have noticed before. Theirs is shown, ours is kept."""
+    visit.page.route(STREAM, lambda route: route.abort())
+    visit.sign_in()
+    type_model(visit, "vLLM")
+    theirs = {"provider": "vllm", "model": "a-model-of-bobs"}
+    visit.service.client(subject="bob").put(CONFIG, json=theirs)
+    save(visit)
+    visit.says("Someone else was faster")
+    visit.says("a-model-of-bobs")
+    assert visit.service.row("vllm")["model"] == "a-model-of-bobs"
+    visit.page.get_by_role("button", name="Go on from revision").click()
+    expect_typed(visit)
+    visit.button("Save").click()
+    visit.says("Saved, and in force here.")
+    assert visit.service.row("vllm")["model"] == TYPED
+
+
+def test_input_that_is_not_valid_names_its_field(visit: Visit) -> None:
+    """422: and repeats nothing of it."""
+    visit.sign_in()
+    visit.configure("DeepSeek").get_by_role("textbox", name="Key").fill("two words")
+    visit.button("Store the key only").click()
+    visit.says("Something isn't valid")
+    visit.says("api key: must be printable ASCII without spaces")
+
+
+def test_a_secret_store_that_is_down_is_named(
+    context: BrowserContext, world_variables: dict[str, str], tmp_path: Path
+) -> None:
+    """503: on the page, and for whoever stores a key then."""
+    vault = {"VAULT_ADDR": f"http://127.0.0.1:{free_port()}", "VAULT_TOKEN": "none"}
+    with Service(tmp_path, {**world_variables, **vault}) as service:
+        visit = Visit(context, service)
+        visit.sign_in()
+        visit.says("The secret store doesn't answer")
+        key = visit.configure("DeepSeek").get_by_role("textbox", name="Key")
+        key.fill("sk-not-a-real-key-0000")
+        visit.button("Store the key only").click()
+        notice = visit.page.get_by_role("alert").filter(has_text="Nothing was changed.")
+        notice.wait_for()
+        visit.look("store-down")
+        expect(key).to_have_value("sk-not-a-real-key-0000")
+
+
+def test_no_connection_is_told_and_over_once_it_is_back(own: Visit) -> None:
+    """No answer at all: what was read stays, and so does what was typed."""
+    own.sign_in()
+    type_model(own, "vLLM")
+    own.service.terminate()
+    save(own)
+    own.page.get_by_role("dialog").get_by_text("No connection to the service").wait_for()
+    own.look("no-connection")
+    expect_typed(own)
+    own.service.resume()
+    told = own.page.get_by_text("No connection to the service")
+    expect(told).to_have_count(0, timeout=40_000)
+    own.button("Save").click()
+    own.says("Saved, and in force here.")
+    assert own.service.row("vllm")["model"] == TYPED
+
+
+def test_an_address_that_leaves_the_key_behind_is_told_at_once(visit: Visit) -> None:
+    """Before anything is sent: the key in force belongs elsewhere."""
+    key = {"api_key": "sk-not-a-real-key-0000"}
+    visit.service.client().put("/system/llm/providers/deepseek/key", json=key)
+    visit.sign_in()
+    form = visit.configure("DeepSeek")
+    form.get_by_role("textbox", name="Base URL").fill("https://gateway.example/v1")
+    visit.says("The key in force belongs to https://api.deepseek.com and stays there")
+    visit.look("address")
+    expect(form.get_by_role("textbox", name="New key")).to_have_attribute("required", "")
+
+
+def test_closing_a_form_with_something_typed_asks_first(visit: Visit) -> None:
+    """Escape is pressed quickly."""
+    visit.sign_in()
+    type_model(visit, "vLLM")
+    visit.page.keyboard.press("Escape")
+    visit.button("Keep editing").click()
+    expect_typed(visit)
+    visit.page.keyboard.press("Escape")
+    visit.button("Discard and close").click()
+    expect(visit.page.get_by_role("dialog")).to_have_count(0)

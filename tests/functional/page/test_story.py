@@ -1,0 +1,144 @@
+"""The whole story in a real browser: sign in, see, test, switch, watch, collide, go back."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import BrowserContext, expect
+
+from tests.functional.page.visit import Visit
+from tests.world.fixtures import VENDOR_KEYS
+from tests.world.service import Service
+from tests.world.vendor import VendorServer
+
+KEY = VENDOR_KEYS["deepseek"]
+WRONG = "sk-wrong-key-0123456789"
+MODELS = ["deepseek-v4-flash", "deepseek-v4-pro"]
+
+
+@pytest.fixture
+def site(
+    world_variables: dict[str, str], hosted: VendorServer, tmp_path: Path
+) -> Iterator[tuple[Service, Service]]:
+    """Run two services on one state folder, and a DeepSeek that lists its models."""
+    hosted.models["deepseek"] = MODELS
+    with Service(tmp_path, world_variables) as here, Service(tmp_path, world_variables) as there:
+        yield here, there
+    hosted.models.clear()
+
+
+@pytest.fixture
+def admin(context: BrowserContext, site: tuple[Service, Service]) -> Visit:
+    """Give an admin in front of the first service's page."""
+    return Visit(context, site[0])
+
+
+def test_an_admin_does_the_whole_job(admin: Visit, site: tuple[Service, Service]) -> None:
+    """Each step is done by mouse and keyboard, and looked at, light and dark."""
+    sign_in(admin)
+    refuse_a_wrong_key(admin)
+    store_and_test(admin)
+    collide(admin, site[1])
+    switch_and_watch(admin)
+    change_the_policy(admin)
+    roll_back(admin)
+    sign_out(admin)
+    unexpected = [line for line in admin.console if "status of 4" not in line]
+    assert [line for line in unexpected if "status of 502" not in line] == []
+    assert {url for url in admin.asked if not url.startswith(site[0].url)} == set()
+
+
+def sign_in(admin: Visit) -> None:
+    """A mistyped token is refused in words; the right one leads to the inventory."""
+    admin.open()
+    admin.look("sign-in")
+    admin.enter("not-a-token")
+    admin.says("The token doesn't hold")
+    admin.look("sign-in-refused")
+    admin.sign_in()
+    admin.says("All 2 processes run revision 0.")
+    admin.look("inventory", full=True)
+
+
+def refuse_a_wrong_key(admin: Visit) -> None:
+    """Tested first, it changes nothing, and what was typed is still there."""
+    form = admin.configure("DeepSeek")
+    admin.look("form")
+    form.get_by_role("textbox", name="Key").fill(WRONG)
+    form.get_by_role("button", name="Switch to DeepSeek…").click()
+    admin.button("Test and switch").click()
+    admin.says("The provider refused the key")
+    admin.look("wrong-key")
+    admin.button("Back").click()
+    expect(admin.page.get_by_role("textbox", name="Key")).to_have_value(WRONG)
+    assert admin.service.inventory()["revision"] == 0
+
+
+def store_and_test(admin: Visit) -> None:
+    """The key is stored without a switch, and then tested where it is."""
+    admin.page.get_by_role("textbox", name="Key").fill(KEY)
+    admin.button("Store the key only").click()
+    admin.says("The key is stored. It is never shown again.")
+    assert KEY not in admin.kept()
+    admin.button("Test").click()
+    admin.says("deepseek-v4-flash answered.")
+    admin.says("The provider lists 2 to choose from.")
+    admin.look("tested")
+
+
+def collide(admin: Visit, there: Service) -> None:
+    """Somebody else's change is shown where the admin is typing; nothing typed is lost."""
+    model = admin.page.get_by_role("combobox", name="Specialist model")
+    model.fill("deepseek-v4-pro")
+    policy = {"hosted_max_tlp": "CLEAR"}
+    there.client(subject="bob").put("/system/llm/policy", json=policy)
+    admin.says("The configuration was changed meanwhile")
+    expect(admin.button("Switch to DeepSeek…")).to_be_disabled()
+    admin.button("Show what they changed").click()
+    admin.says("highest label for hosted providers")
+    admin.look("conflict")
+    admin.button("Go on from revision 2").click()
+    expect(model).to_have_value("deepseek-v4-pro")
+
+
+def switch_and_watch(admin: Visit) -> None:
+    """What will change is said before; who has adopted it is shown after."""
+    admin.dialog("DeepSeek").get_by_role("button", name="Switch to DeepSeek…").click()
+    admin.says("Data will leave this host.")
+    admin.says("Data labelled CLEAR may go there")
+    admin.look("switch")
+    admin.button("Test and switch").click()
+    admin.dialog("Every process has adopted it")
+    admin.says("All 2 processes run revision 3.")
+    admin.look("adopted")
+    admin.button("Done").click()
+    assert admin.service.inventory()["active"]["backend"] == "deepseek"
+
+
+def change_the_policy(admin: Visit) -> None:
+    """A higher label may leave from now on."""
+    admin.page.get_by_role("radio", name="AMBER the organisation and").check()
+    admin.button("Save the policy").click()
+    admin.says("The policy is saved")
+    assert admin.service.inventory()["policy"]["hosted_max_tlp"] == "AMBER"
+
+
+def roll_back(admin: Visit) -> None:
+    """A revision shows what it changed, and can be made the newest again."""
+    admin.page.get_by_text("Policy changed").first.click()
+    admin.page.locator("summary", has_text="bob").first.click()
+    admin.says("boot default")
+    admin.look("history", full=True)
+    admin.button("Roll back to revision 2").click()
+    admin.look("rollback")
+    admin.button("Roll back").click()
+    admin.says("Rolled back to revision 2, as revision 5.")
+    assert admin.service.inventory()["active"]["requested"] == "vllm"
+
+
+def sign_out(admin: Visit) -> None:
+    """Nothing of what was seen is left."""
+    admin.button("Sign out").click()
+    admin.says("Signed out.")
+    kept = admin.page.content()
+    assert ("deepseek" in kept, "test-admin" in kept) == (False, False)

@@ -1,0 +1,108 @@
+"""Somebody in front of the settings page: what they do, and what can be seen of it."""
+
+import os
+from pathlib import Path
+from typing import Any, Final, Literal
+
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import BrowserContext, ConsoleMessage, Locator, Page, Request
+
+from tests.world.service import Service, token
+
+PATH: Final = "/settings/llm"
+_PICTURES: Final = "AURORASOC_SCREENSHOTS"  # a folder; unset, no picture is kept
+_SCHEMES: Final[tuple[Literal["light", "dark"], ...]] = ("light", "dark")
+
+
+class Visit:
+    """One visitor's tab, which writes down each request, console line and script error."""
+
+    def __init__(self, context: BrowserContext, service: Service) -> None:
+        """Open an empty tab."""
+        self.service = service
+        self.page: Page = context.new_page()
+        self.page.set_default_timeout(15_000)
+        self.console: list[str] = []
+        self.asked: list[str] = []
+        self.page.on("console", self._said)
+        self.page.on("pageerror", lambda error: self.console.append(f"pageerror: {error}"))
+        self.page.on("request", self._requested)
+
+    # --- what a visitor does ---------------------------------------------------------------------
+
+    def open(self) -> None:
+        """Go to the page."""
+        self.page.goto(f"{self.service.url}{PATH}")
+
+    def enter(self, text: str) -> None:
+        """Type a token, and send it."""
+        self.page.get_by_role("textbox", name="Bearer token").fill(text)
+        self.button("Sign in").click()
+
+    def enter_by_keyboard(self) -> None:
+        """Type a token where the focus is, and press Enter."""
+        self.page.keyboard.type(token())
+        self.page.keyboard.press("Enter")
+
+    def sign_in(self, role: str = "admin", **claims: Any) -> None:
+        """Open the page and sign in as somebody of a role; wait for the inventory."""
+        self.open()
+        self.enter(token(role, **claims))
+        self.page.get_by_role("heading", name="Providers").wait_for()
+
+    def configure(self, name: str) -> Locator:
+        """Open a provider's form."""
+        self.button(f"Configure {name}").click()
+        return self.dialog(name)
+
+    def button(self, name: str) -> Locator:
+        """Find a button by its whole name."""
+        return self.page.get_by_role("button", name=name, exact=True)
+
+    def dialog(self, name: str) -> Locator:
+        """Find a dialog by its title, once it is open."""
+        found = self.page.get_by_role("dialog", name=name)
+        found.wait_for()
+        return found
+
+    def says(self, text: str) -> Locator:
+        """Wait until a text can be seen."""
+        found = self.page.get_by_text(text).first
+        found.wait_for()
+        return found
+
+    # --- what can be seen ------------------------------------------------------------------------
+
+    def look(self, name: str, *, full: bool = False) -> None:
+        """Check the state with axe-core, light and dark; keep pictures where they are wanted."""
+        for scheme in _SCHEMES:
+            self.page.emulate_media(color_scheme=scheme)
+            violations = self.violations()
+            assert violations == [], f"{name}, {scheme}: {violations}"
+            if folder := os.environ.get(_PICTURES):
+                file = Path(folder) / f"settings-{name}-{scheme}.png"
+                self.page.screenshot(path=file, full_page=full)
+        self.page.emulate_media(color_scheme="light")
+
+    def violations(self) -> list[str]:
+        """List what axe-core finds wrong: the rule, and where."""
+        found = Axe().run(self.page).response["violations"]
+        return [f"{rule['id']}: {node['target']}" for rule in found for node in rule["nodes"]]
+
+    def kept(self) -> str:
+        """Give all that the browser shows or keeps: document, fields, storage, address, console."""
+        seen = self.page.evaluate(
+            """() => JSON.stringify([
+                document.documentElement.outerHTML,
+                [...document.querySelectorAll("input")].map((field) => field.value),
+                {...localStorage}, {...sessionStorage}, document.cookie,
+                location.href, history.state, performance.getEntries().map((entry) => entry.name),
+            ])"""
+        )
+        return "\n".join([str(seen), *self.console, *self.asked])
+
+    def _said(self, message: ConsoleMessage) -> None:
+        self.console.append(f"{message.type}: {message.text}")
+
+    def _requested(self, request: Request) -> None:
+        self.asked.append(request.url)

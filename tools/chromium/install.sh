@@ -1,0 +1,22 @@
+#!/usr/bin/env bash
+# Install Debian's Chromium where the tests of the settings page find none.
+set -euo pipefail
+
+say() { printf '==> %s\n' "$*"; }
+
+for program in "${AURORASOC_TEST_CHROMIUM:-}" chromium chromium-browser google-chrome; do
+  if [ -n "$program" ] && found=$(command -v "$program"); then say "Chromium is there: $found"; exit; fi
+done
+
+if ! command -v apt-get >/dev/null; then
+  say 'no apt-get here: install Chromium or Chrome yourself, and put it on PATH or name it in'
+  say 'AURORASOC_TEST_CHROMIUM'
+  exit 1
+fi
+
+as_root=
+if [ "$(id -u)" -ne 0 ]; then as_root=sudo; fi
+say 'installing the package chromium (300 MB with what it needs)'
+$as_root apt-get update -qq
+DEBIAN_FRONTEND=noninteractive $as_root apt-get install -y -qq --no-install-recommends chromium >/dev/null
+say "Chromium is installed: $(command -v chromium)"
