@@ -10,7 +10,7 @@ const STATES = {
   behind: ["wait", "not yet"],
   diverged: ["bad", "runs something else"],
 };
-const KINDS = { api: "API", agent: "agent", a2a: "A2A server", cli: "command line" };
+const KINDS = { api: "API", agent: "agent", library: "program" };
 
 export function Fleet() {
   const { fleet, fleetState } = useStore();

@@ -4,12 +4,13 @@ import { open } from "./api.js";
 
 const FIRST_WAIT = 1_000;
 const LONGEST_WAIT = 15_000;
+const FINAL = [401, 403, 404]; // asking again would be refused again
 
 /**
  * Follow a stream until the signal aborts it, and connect again whenever it ends.
  *
  * `onEvent(name, data)` gets each event; `onState("live" | "waiting", problem?)` how it stands.
- * A refusal (401, 403, 404) ends it: asking again would be refused again.
+ * It ends with a refusal that is final.
  */
 export async function follow(path, { signal, onEvent, onState }) {
   for (let wait = FIRST_WAIT; !signal.aborted; wait = Math.min(wait * 2, LONGEST_WAIT)) {
@@ -22,7 +23,7 @@ export async function follow(path, { signal, onEvent, onState }) {
     } catch (error) {
       if (signal.aborted) return;
       onState("waiting", error);
-      if (error.status >= 400 && error.status < 500) return;
+      if (FINAL.includes(error.status)) return;
     }
     await pause(wait, signal);
   }
