@@ -13,12 +13,21 @@ from starlette.exceptions import HTTPException
 from aurorasoc.api.deps import authenticated
 from aurorasoc.api.problems import ProblemResponse, http_response
 from aurorasoc.api.routers import audit as audit_routes
-from aurorasoc.api.routers import caller, chat, fleet, health, history, llm_providers
+from aurorasoc.api.routers import (
+    caller,
+    chat,
+    fleet,
+    health,
+    history,
+    investigations,
+    llm_providers,
+)
 from aurorasoc.config.settings import Settings, load_settings
 from aurorasoc.core.audit import AuditSink
 from aurorasoc.core.logs import quieten_libraries
 from aurorasoc.runtime import open_runtime
 from aurorasoc.web.settings_page import include_settings_page
+from aurorasoc.workflows.investigation.desk import open_desk
 
 API_PREFIX: Final = "/api/v1"
 WARM_UP_AFTER: Final = 1.0
@@ -66,28 +75,34 @@ def include_routers(
     """
     if principal is not None:
         app.dependency_overrides[authenticated] = principal
-    for module in (llm_providers, caller, fleet, history, chat, audit_routes):
+    surfaces = (llm_providers, caller, fleet, history, chat, investigations, audit_routes)
+    for module in surfaces:
         app.include_router(module.router, prefix=API_PREFIX)
     app.include_router(health.router)
     outer = app.router.lifespan_context
 
     @asynccontextmanager
     async def lifespan(running: FastAPI) -> AsyncIterator[Any]:
-        async with outer(running) as state, _running(settings, audit):
+        async with outer(running) as state, _running(running, settings, audit):
             yield state
 
     app.router.lifespan_context = lifespan
 
 
 @asynccontextmanager
-async def _running(settings: Settings | None, audit: AuditSink | None) -> AsyncIterator[None]:
-    """Open the runtime, and warm up once the API is ready.
+async def _running(
+    app: FastAPI, settings: Settings | None, audit: AuditSink | None
+) -> AsyncIterator[None]:
+    """Open the runtime and the desk of investigations, and warm up once the API is ready.
 
     From the first request on no library logs what it is handed: at DEBUG `aiosqlite` writes
     every parameter, and `httpcore` every header.
     """
     quieten_libraries()
-    async with open_runtime(settings, audit=audit, wait_for_keys=False, kind="api"):
+    async with (
+        open_runtime(settings, audit=audit, wait_for_keys=False, kind="api") as runtime,
+        open_desk(runtime) as app.state.aurorasoc_desk,
+    ):
         warming = asyncio.create_task(_warm_up(), name="aurorasoc-warm-up")
         try:
             yield

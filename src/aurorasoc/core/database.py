@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from sqlalchemy import Connection
     from sqlalchemy.engine.interfaces import DBAPIConnection
 
-SCHEMA_HEAD: Final = "031"
+SCHEMA_HEAD: Final = "032"
 """The newest migration; a test compares it with the migrations' own head."""
 
 WRITER_LOCK: Final = 0x4155524F5241  # "AURORA": pg_advisory_xact_lock of all our writers

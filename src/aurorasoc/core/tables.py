@@ -1,8 +1,8 @@
-"""The stored rows. Migrations 027 to 031 create them; times are microseconds, UTC."""
+"""The stored rows. Migrations 027 to 032 create them; times are microseconds, UTC."""
 
 from __future__ import annotations
 
-from sqlalchemy import BigInteger, Boolean, String, Text
+from sqlalchemy import BigInteger, Boolean, ForeignKey, String, Text
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 
@@ -133,3 +133,55 @@ class InstanceRow(Base):
     feed: Mapped[str] = mapped_column(String(16))
     key_ids: Mapped[str] = mapped_column(Text)
     seen_us: Mapped[int] = mapped_column(BigInteger)
+
+
+class InvestigationRow(Base):
+    """An investigation, held by the lease of a process for as long as it is queued or running.
+
+    `alert`, `report` and `failure` are JSON. `number` is the order in which they came. That it is
+    interrupted is not stored: it follows from a lease that has expired.
+    """
+
+    __tablename__ = "llm_investigations"
+
+    id: Mapped[str] = mapped_column(String(36), primary_key=True)
+    number: Mapped[int] = mapped_column(BigInteger, unique=True)
+    created_us: Mapped[int] = mapped_column(BigInteger)
+    created_by: Mapped[str] = mapped_column(String(255))
+    title: Mapped[str] = mapped_column(String(200))
+    tlp: Mapped[str | None] = mapped_column(String(16))
+    alert: Mapped[str] = mapped_column(Text)
+    status: Mapped[str] = mapped_column(String(16))
+    lease: Mapped[str] = mapped_column(String(36))
+    lease_until_us: Mapped[int] = mapped_column(BigInteger)
+    report: Mapped[str | None] = mapped_column(Text)
+    failure: Mapped[str | None] = mapped_column(Text)
+    finished_us: Mapped[int | None] = mapped_column(BigInteger)
+
+
+class InvestigationStepRow(Base):
+    """One step: who worked on what, which model answered, and what came of it.
+
+    `usage`, `result` and `failure` are JSON.
+    """
+
+    __tablename__ = "llm_investigation_steps"
+
+    investigation_id: Mapped[str] = mapped_column(
+        ForeignKey("llm_investigations.id"), primary_key=True
+    )
+    position: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    kind: Mapped[str] = mapped_column(String(16))
+    agent: Mapped[str] = mapped_column(String(64))
+    question: Mapped[str | None] = mapped_column(Text)
+    why: Mapped[str | None] = mapped_column(Text)
+    status: Mapped[str] = mapped_column(String(16))
+    provider: Mapped[str | None] = mapped_column(String(32))
+    model: Mapped[str | None] = mapped_column(String(255))
+    revision: Mapped[int | None] = mapped_column(BigInteger)
+    tlp: Mapped[str | None] = mapped_column(String(16))
+    usage: Mapped[str | None] = mapped_column(Text)
+    result: Mapped[str | None] = mapped_column(Text)
+    failure: Mapped[str | None] = mapped_column(Text)
+    started_us: Mapped[int | None] = mapped_column(BigInteger)
+    finished_us: Mapped[int | None] = mapped_column(BigInteger)

@@ -1,0 +1,270 @@
+"""`/investigations`: open one, follow it, read its report."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator
+from typing import Annotated, Any, Final, Literal
+
+from fastapi import APIRouter, Depends, Path, Query, Request, Response, status
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+
+from aurorasoc.api.deps import Investigator, OpenRuntime
+from aurorasoc.api.events import EventStream, documented_events, event
+from aurorasoc.api.problems import ProblemRoute, documented, problem_of
+from aurorasoc.config.vocabulary import TlpLabel
+from aurorasoc.core.clock import now_us
+from aurorasoc.errors import AuroraError
+from aurorasoc.runtime import Runtime
+from aurorasoc.workflows.investigation import store
+from aurorasoc.workflows.investigation.alert import MAX_TITLE, parse_alert
+from aurorasoc.workflows.investigation.desk import Desk
+from aurorasoc.workflows.investigation.schemas import Severity, Verdict
+from aurorasoc.workflows.investigation.view import detail_of, summary_of
+
+router = APIRouter(prefix="/investigations", tags=["investigations"], route_class=ProblemRoute)
+
+LOOK_SECONDS: Final = 0.5
+"""How often a stream of events looks at the stored rows."""
+
+_FINAL: Final = frozenset({"completed", "failed", "interrupted"})
+
+State = Literal["queued", "running", "completed", "failed", "interrupted"]
+Id = Annotated[str, Path(max_length=36, examples=["5f0c9d0e-7a53-4d7e-9a55-8f5f6a3f2f11"])]
+
+
+class InvestigationBody(BaseModel):
+    """An alert to investigate."""
+
+    model_config = ConfigDict(extra="forbid", hide_input_in_errors=True)
+
+    alert: dict[str, Any] | list[dict[str, Any]] = Field(
+        description="Suricata EVE, an OCSF finding of class 2001 or 2004, or any JSON object; or "
+        "a list of those that belong together.",
+        examples=[{"title": "Ten failed logins, then a success", "user": "alice", "host": "vpn-1"}],
+    )
+    tlp: TlpLabel | None = Field(None, description="TLP 2.0 label; it binds every step.")
+    title: (
+        Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=MAX_TITLE)]
+        | None
+    ) = Field(None, description="Instead of the alert's own.")
+
+    def request(self, actor: str) -> store.Request:
+        """Read the alert.
+
+        Raises:
+            InvalidInput: It can't be investigated.
+        """
+        alert = parse_alert(self.alert)
+        return store.Request(alert, self.title or alert.title, self.tlp, actor)
+
+
+class Opened(BaseModel):
+    """An investigation that was taken in."""
+
+    id: str
+    status: State
+
+
+class Failure(BaseModel):
+    """Why a step, or all of it, failed."""
+
+    code: str
+    detail: str
+
+
+class StepView(BaseModel):
+    """One step: who worked on what, which model answered, and what came of it."""
+
+    position: int
+    kind: Literal["plan", "specialist", "report"]
+    agent: str
+    question: str | None
+    why: str | None
+    status: State
+    provider: str | None
+    model: str | None
+    revision: int | None
+    tlp: str | None
+    usage: dict[str, int] | None
+    result: dict[str, Any] | None
+    failure: Failure | None
+    started_at: str | None
+    finished_at: str | None
+
+
+class TechniqueView(BaseModel):
+    """A technique of MITRE ATT&CK for Enterprise."""
+
+    id: str
+    name: str
+
+
+class FindingView(BaseModel):
+    """A statement, and what it rests on."""
+
+    title: str
+    evidence: str
+    quoted: bool = Field(description="Whether these words stand in the alert.")
+
+
+class GapView(BaseModel):
+    """A specialist who could not work on it."""
+
+    agent: str
+    code: str
+
+
+class Report(BaseModel):
+    """What was concluded."""
+
+    verdict: Verdict
+    severity: Severity
+    confidence: int = Field(ge=0, le=100, description="Percent, as the model says.")
+    techniques: list[TechniqueView]
+    unknown_techniques: list[str] = Field(description="Ids that ATT&CK doesn't have.")
+    findings: list[FindingView]
+    recommended_actions: list[str]
+    failed_specialists: list[GapView]
+
+
+class SummaryView(BaseModel):
+    """An investigation in a list."""
+
+    id: str
+    status: State
+    title: str
+    tlp: str | None
+    created_by: str
+    created_at: str
+    finished_at: str | None
+
+
+class InvestigationView(SummaryView):
+    """An investigation with all that there is by now."""
+
+    alert: dict[str, Any] | list[dict[str, Any]]
+    report: Report | None
+    failure: Failure | None
+    steps: list[StepView]
+
+
+class InvestigationPage(BaseModel):
+    """Investigations, newest first. `next_before` gives the page that follows; null is the end."""
+
+    investigations: list[SummaryView]
+    next_before: str | None
+
+
+async def desk_of_app(request: Request) -> Desk:
+    """Give the desk that the app's lifespan opened."""
+    desk: Desk = request.app.state.aurorasoc_desk
+    return desk
+
+
+OpenDesk = Annotated[Desk, Depends(desk_of_app)]
+
+_PROBLEMS = documented(401, 403, 409, 422, 429, 503)
+_EVENTS = documented_events("status", "step", "done", "error", example={"status": "running"})
+
+
+@router.post("", status_code=status.HTTP_202_ACCEPTED, response_model=Opened, responses=_PROBLEMS)
+async def open_investigation(
+    body: InvestigationBody, caller: Investigator, desk: OpenDesk
+) -> dict[str, Any]:
+    """Take an alert in. It is worked on in the background, when its turn comes."""
+    return {"id": await desk.open(body.request(caller.subject)), "status": "queued"}
+
+
+@router.get("", response_model=InvestigationPage, responses=documented(401, 403, 404, 422, 503))
+async def list_investigations(
+    caller: Investigator,
+    runtime: OpenRuntime,
+    before: Annotated[str | None, Query(max_length=36)] = None,
+    limit: Annotated[int, Query(ge=1, le=200)] = 50,
+) -> dict[str, Any]:
+    """List investigations, newest first; above AMBER one's own only, or all for admins."""
+    async with runtime.database.reading() as session:
+        rows = await store.page(session, store.Viewer.of(caller), before=before, limit=limit)
+    now = now_us()
+    return {
+        "investigations": [summary_of(row, now) for row in rows],
+        "next_before": rows[-1].id if len(rows) == limit else None,
+    }
+
+
+@router.get(
+    "/{id}", response_model=InvestigationView, responses=documented(401, 403, 404, 422, 503)
+)
+async def read_investigation(
+    id: Id,  # noqa: A002 - the contract's name
+    caller: Investigator,
+    runtime: OpenRuntime,
+) -> dict[str, Any]:
+    """Show an investigation with its steps, while it runs as well as afterwards."""
+    return await _read(runtime, id, store.Viewer.of(caller))
+
+
+@router.get(
+    "/{id}/events",
+    responses={200: {"content": _EVENTS}, **documented(401, 403, 404, 422, 503)},
+    response_class=Response,
+)
+async def follow_investigation(
+    id: Id,  # noqa: A002 - the contract's name
+    caller: Investigator,
+    runtime: OpenRuntime,
+) -> Response:
+    """Stream what is there, then each change, until it is over. Any process can serve it.
+
+    Events: `status` `{id, status}`, `step` (a step, as it is now), then `done` (all of it), or
+    `error` (a problem document).
+    """
+    viewer = store.Viewer.of(caller)
+    seen = await _read(runtime, id, viewer)  # a plain 404, before the stream begins
+    return EventStream(_changes(runtime, viewer, seen))
+
+
+@router.post(
+    "/{id}/resume",
+    status_code=status.HTTP_202_ACCEPTED,
+    response_model=Opened,
+    responses=documented(401, 403, 404, 409, 422, 429, 503),
+)
+async def resume_investigation(
+    id: Id,  # noqa: A002 - the contract's name
+    caller: Investigator,
+    desk: OpenDesk,
+) -> dict[str, Any]:
+    """Go on with one that was interrupted or has failed. Finished steps are not asked again."""
+    await desk.resume(id, store.Viewer.of(caller))
+    return {"id": id, "status": "queued"}
+
+
+async def _read(runtime: Runtime, id_: str, viewer: store.Viewer) -> dict[str, Any]:
+    async with runtime.database.reading() as session:
+        row = await store.find(session, id_, viewer)
+        return detail_of(row, await store.steps_of(session, id_), now_us())
+
+
+async def _changes(
+    runtime: Runtime, viewer: store.Viewer, now: dict[str, Any]
+) -> AsyncGenerator[str]:
+    status_seen: str | None = None
+    steps_seen: dict[int, dict[str, Any]] = {}
+    try:
+        while True:
+            if now["status"] != status_seen:
+                status_seen = now["status"]
+                yield event("status", {"id": now["id"], "status": status_seen})
+            for step in now["steps"]:
+                if steps_seen.get(step["position"]) != step:
+                    steps_seen[step["position"]] = step
+                    yield event("step", step)
+            if status_seen in _FINAL:
+                yield event("done", now)
+                return
+            await asyncio.sleep(LOOK_SECONDS)
+            now = await _read(runtime, now["id"], viewer)
+    except AuroraError as error:
+        yield event("error", problem_of(error))

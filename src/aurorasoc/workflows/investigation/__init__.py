@@ -1,0 +1,1 @@
+"""An investigation: a plan, specialists side by side, a report; each step stored as it ends."""

@@ -1,0 +1,171 @@
+"""Takes investigations in, and runs them in the background of one process, a few at a time.
+
+What it knows beyond the stored rows is which of them it is running. Any process can read all of
+them, and take over those whose process is gone.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from typing import Final
+from uuid import uuid4
+
+from aurorasoc.config.settings.ambient import proxies
+from aurorasoc.config.vocabulary import Role
+from aurorasoc.core.audit import AuditEvent
+from aurorasoc.core.clock import Clock, now_us
+from aurorasoc.core.logs import get_logger
+from aurorasoc.errors import AuroraError, DatabaseUnavailable, RateLimited, TlpRefused
+from aurorasoc.granite.sensitivity import require_local
+from aurorasoc.llm.pool import parse_tlp
+from aurorasoc.runtime import Runtime
+from aurorasoc.workflows.investigation import store
+from aurorasoc.workflows.investigation.held import Held, LeaseLost
+from aurorasoc.workflows.investigation.run import investigate
+
+AT_ONCE: Final = 2
+"""Investigations that a process runs at once; each asks up to three specialists side by side."""
+
+MOST_WAITING: Final = 100
+"""Investigations that may wait for their turn in a process."""
+
+_RETRY_AFTER: Final = 30
+_TARGET: Final = "investigations"
+_ROLES: Final[tuple[Role, ...]] = ("orchestrator", "specialist")
+
+log = get_logger("aurorasoc.investigation")
+
+
+class Desk:
+    """The investigations of this process.
+
+    Args:
+        runtime: An open one.
+        clock: Gives the time that leases are measured by.
+    """
+
+    def __init__(self, runtime: Runtime, clock: Clock = now_us) -> None:
+        self._runtime = runtime
+        self._clock = clock
+        self._slots = asyncio.Semaphore(AT_ONCE)
+        self._tasks: dict[str, asyncio.Task[None]] = {}
+
+    async def open(self, request: store.Request) -> str:
+        """Store an investigation and let it run; give its id.
+
+        Raises:
+            RateLimited: Too many wait here already.
+            TlpRefused: The label forbids every backend at hand.
+            NoModelConfigured, ProviderNotReady, BackendUnavailable: There is no model to ask.
+            DatabaseUnavailable, AuditUnavailable: It can't be stored, or not be audited.
+        """
+        await self._admit(request.tlp, request.actor)
+        lease = store.Lease.on(str(uuid4()))
+        async with self._runtime.database.transaction() as session:
+            await store.insert(session, request, lease, self._clock())
+            details = {"format": request.alert.format, "tlp": request.tlp}
+            event = AuditEvent(request.actor, "investigation.created", lease.investigation, details)
+            await self._runtime.audit.append(session, event)
+        self._start(lease)
+        return lease.investigation
+
+    async def resume(self, id_: str, viewer: store.Viewer) -> None:
+        """Go on with an investigation that was interrupted or has failed, from its last step.
+
+        Raises:
+            NotFound: There is none, or not for this viewer.
+            Conflict: It runs, is completed, or somebody else was quicker.
+            AuroraError: What `open` raises.
+        """
+        async with self._runtime.database.reading() as session:
+            tlp = (await store.find(session, id_, viewer)).tlp
+        await self._admit(tlp, viewer.subject)
+        lease = store.Lease.on(id_)
+        async with self._runtime.database.transaction() as session:
+            row = await store.find(session, id_, viewer)
+            await store.take(session, row, lease, self._clock())
+            event = AuditEvent(viewer.subject, "investigation.resumed", id_, {"tlp": row.tlp})
+            await self._runtime.audit.append(session, event)
+        self._start(lease)
+
+    async def close(self) -> None:
+        """End all runs and release their leases, so that others can take them at once."""
+        tokens = list(self._tasks)
+        for task in self._tasks.values():
+            task.cancel()
+        await asyncio.gather(*self._tasks.values(), return_exceptions=True)
+        if tokens:
+            await self._renew(tokens, 0)
+
+    async def keep_leases(self) -> None:
+        """Renew the leases of what runs here, until cancelled."""
+        while True:
+            await asyncio.sleep(store.LEASE_SECONDS / 4)
+            if self._tasks:
+                await self._renew(list(self._tasks), store.lease_end(self._clock()))
+
+    async def _admit(self, tlp: str | None, actor: str) -> None:
+        """Raise what the first calls would raise, before anything is stored or sent."""
+        if len(self._tasks) >= AT_ONCE + MOST_WAITING:
+            detail = f"{MOST_WAITING} investigations wait here already. Try again later."
+            raise RateLimited(detail, retry_after=_RETRY_AFTER)
+        await self._runtime.pool.prepare(tlp)
+        try:
+            for role in _ROLES:
+                await self._require_way(role, tlp)
+        except TlpRefused:
+            await self._runtime.denials.record_label(actor, _TARGET, tlp)
+            raise
+
+    async def _require_way(self, role: Role, tlp: str | None) -> None:
+        binding = self._runtime.pool.current(role, parse_tlp(tlp))
+        reference, networks = binding.reference, self._runtime.settings.llm.local_networks
+        if binding.restricted:
+            await require_local(reference.provider, reference.origin, networks, proxies())
+
+    def _start(self, lease: store.Lease) -> None:
+        task = asyncio.create_task(self._run(lease), name=f"investigation-{lease.investigation}")
+        self._tasks[lease.token] = task
+        task.add_done_callback(lambda _: self._tasks.pop(lease.token, None))
+
+    async def _run(self, lease: store.Lease) -> None:
+        """Run one when a slot is free. What ends it, other than a report, goes to the log."""
+        held = Held(self._runtime.database, lease, self._clock)
+        unexpected: list[str] = []
+        try:
+            async with self._slots:
+                await investigate(self._runtime, held)
+        except* LeaseLost:
+            log.warning("another process took an investigation", id=held.id)
+        except* DatabaseUnavailable:
+            log.warning("an investigation stands still: the database doesn't answer", id=held.id)
+        except* Exception as errors:  # noqa: BLE001 - a task of its own: nobody else would see it
+            unexpected = [type(error).__name__ for error in errors.exceptions]
+        if unexpected:
+            log.error("unexpected error in an investigation", id=held.id, errors=unexpected)
+            detail = "Something failed that shouldn't have. The log names it."
+            with suppress(LeaseLost, DatabaseUnavailable):
+                await held.give_up(AuroraError(detail))
+
+    async def _renew(self, tokens: list[str], until_us: int) -> None:
+        try:
+            async with self._runtime.database.transaction() as session:
+                await store.renew(session, tokens, until_us)
+        except DatabaseUnavailable:
+            log.warning("leases of investigations can't be renewed: the database doesn't answer")
+
+
+@asynccontextmanager
+async def open_desk(runtime: Runtime) -> AsyncIterator[Desk]:
+    """Open the desk of this process; leaving ends its runs and releases them."""
+    desk = Desk(runtime)
+    renewing = asyncio.create_task(desk.keep_leases(), name="aurorasoc-investigation-leases")
+    try:
+        yield desk
+    finally:
+        renewing.cancel()
+        with suppress(asyncio.CancelledError):
+            await renewing
+        await desk.close()

@@ -1,0 +1,87 @@
+"""What of an alert goes into prompts: readable, bounded, and neutral.
+
+Bytes that no language model reads (packets, encoded payloads) are left out, and what is long is
+cut with a mark that says how much is missing. The stored alert stays whole.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import json
+from collections.abc import Mapping
+from typing import Any, Final
+
+from aurorasoc.workflows.investigation.alert import Alert, is_shallow
+from aurorasoc.workflows.investigation.fence import neutral
+
+MAX_TEXT: Final = 500
+"""Characters of one text."""
+MAX_EVIDENCE: Final = 6_000
+"""Characters of it all: some 2,000 tokens, half of what the smallest models hold."""
+
+_UNREADABLE: Final = frozenset({"packet", "packet_info"})
+
+
+def evidence_of(alert: Alert) -> str:
+    """Give an alert's evidence, as it stands in every prompt of its investigation."""
+    head = {"format": alert.format, "title": alert.title, "time": alert.time}
+    if alert.severity is not None:
+        head["severity"] = alert.severity
+    records = [_readable(record) for record in alert.records]
+    return _cut(neutral({**head, "records": records}), MAX_EVIDENCE)
+
+
+def stands_in(evidence: str, quoted: str) -> bool:
+    """Whether a quotation's words stand in the evidence, whatever their case and blanks."""
+    wanted = _plain(neutral(quoted)[1:-1])
+    return bool(wanted) and wanted in _plain(evidence)
+
+
+def _readable(value: Any, name: str = "") -> Any:  # noqa: ANN401 - any JSON value
+    if isinstance(value, Mapping):
+        return {
+            _cut(key, MAX_TEXT): _readable(inner, key)
+            for key, inner in _with_text(value).items()
+            if key not in _UNREADABLE
+        }
+    if isinstance(value, list):
+        return [_readable(inner) for inner in value]
+    if isinstance(value, str):
+        return _unfolded(value) if name == "raw_data" else _cut(value, MAX_TEXT)
+    return value
+
+
+def _with_text(record: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Replace EVE's base64 payload by its text."""
+    payload = record.get("payload")
+    if not isinstance(payload, str):
+        return record
+    rest = {key: value for key, value in record.items() if key != "payload"}
+    return rest if "payload_printable" in rest else {**rest, "payload_text": _decoded(payload)}
+
+
+def _decoded(payload: str) -> str:
+    try:
+        return base64.b64decode(payload, validate=True).decode("ascii", "replace")
+    except (binascii.Error, ValueError):
+        return payload
+
+
+def _unfolded(text: str) -> Any:  # noqa: ANN401 - any JSON value
+    """Read OCSF's `raw_data`, which is often JSON inside a text."""
+    try:
+        inner = json.loads(text) if len(text) <= MAX_EVIDENCE else None
+    except (ValueError, RecursionError):
+        inner = None
+    readable = isinstance(inner, Mapping) and is_shallow(inner)
+    return _readable(inner) if readable else _cut(text, MAX_TEXT)
+
+
+def _cut(text: str, length: int) -> str:
+    missing = len(text) - length
+    return text if missing <= 0 else f"{text[:length]} (cut: {missing} more characters)"
+
+
+def _plain(text: str) -> str:
+    return "".join(text.split()).casefold()

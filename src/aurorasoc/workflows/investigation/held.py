@@ -1,0 +1,191 @@
+"""An investigation that this process holds: each write proves that it still does."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from aurorasoc.core.canonical import canonical
+from aurorasoc.core.clock import Clock, now_us
+from aurorasoc.core.database import Database
+from aurorasoc.core.tables import InvestigationRow, InvestigationStepRow
+from aurorasoc.errors import AuroraError
+from aurorasoc.workflows.investigation.schemas import Assignment
+from aurorasoc.workflows.investigation.store import Lease, steps_of
+from aurorasoc.workflows.investigation.structured import Provenance
+
+StepKind = Literal["plan", "specialist", "report"]
+
+
+class LeaseLost(Exception):
+    """Another process has taken the investigation: nothing more may be written here."""
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One step to work on.
+
+    Attributes:
+        position: Its place: the plan is 0.
+        kind: What it is for.
+        agent: Who works on it.
+        assignment: A specialist's, from the plan.
+    """
+
+    position: int
+    kind: StepKind
+    agent: str
+    assignment: Assignment | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Begun:
+    """What is known when an investigation begins, or goes on.
+
+    Attributes:
+        alert: As it was stored.
+        tlp: The label that binds all steps.
+        created_by: Whose it is.
+        results: What steps that are finished gave, by position.
+    """
+
+    alert: Any
+    tlp: str | None
+    created_by: str
+    results: Mapping[int, str]
+
+
+class Held:
+    """Writes down how an investigation goes.
+
+    Args:
+        database: Where it is stored.
+        lease: This process's.
+        clock: Gives the time of a step.
+    """
+
+    def __init__(self, database: Database, lease: Lease, clock: Clock = now_us) -> None:
+        self.id = lease.investigation
+        self._database = database
+        self._lease = lease
+        self._clock = clock
+
+    async def begin(self) -> Begun:
+        """Mark it as running, and read what there is.
+
+        Raises:
+            LeaseLost: Another process has it.
+            DatabaseUnavailable: The database doesn't answer.
+        """
+        async with self._writing() as (session, row):
+            row.status = "running"
+            steps = await steps_of(session, self.id)
+            results = {s.position: s.result for s in steps if s.result is not None}
+            return Begun(json.loads(row.alert), row.tlp, row.created_by, results)
+
+    async def announce(self, steps: list[Step]) -> None:
+        """Show steps that are to come; those that are there already stay.
+
+        Raises:
+            LeaseLost, DatabaseUnavailable: As `begin`.
+        """
+        async with self._writing() as (session, row):
+            for step in steps:
+                await _row_of(session, row, step)
+
+    async def started(self, step: Step, provenance: Provenance) -> None:
+        """Note that a step is being worked on, and by which model.
+
+        Raises:
+            LeaseLost, DatabaseUnavailable: As `begin`.
+        """
+        async with self._writing() as (session, row):
+            stored = await _row_of(session, row, step)
+            stored.status, stored.started_us = "running", self._clock()
+            stored.finished_us = stored.failure = stored.usage = None
+            _sign(stored, provenance)
+
+    async def finished(
+        self, step: Step, provenance: Provenance, usage: Mapping[str, int] | None, result: str
+    ) -> None:
+        """Keep a step's result, as JSON, and who gave it.
+
+        Raises:
+            LeaseLost, DatabaseUnavailable: As `begin`.
+        """
+        async with self._writing() as (session, row):
+            stored = await _row_of(session, row, step)
+            stored.status, stored.result, stored.finished_us = "completed", result, self._clock()
+            stored.usage = None if usage is None else canonical(usage)
+            _sign(stored, provenance)
+
+    async def failed(self, step: Step, error: AuroraError) -> None:
+        """Note why a step failed.
+
+        Raises:
+            LeaseLost, DatabaseUnavailable: As `begin`.
+        """
+        async with self._writing() as (session, row):
+            stored = await _row_of(session, row, step)
+            stored.status, stored.finished_us = "failed", self._clock()
+            stored.failure = canonical(failure_of(error))
+
+    async def conclude(self, report: Mapping[str, Any]) -> None:
+        """Keep the report: the investigation is completed.
+
+        Raises:
+            LeaseLost, DatabaseUnavailable: As `begin`.
+        """
+        async with self._writing() as (_, row):
+            row.status, row.report, row.finished_us = "completed", canonical(report), self._clock()
+
+    async def give_up(self, error: AuroraError) -> None:
+        """Note why there is no report: the investigation has failed.
+
+        Raises:
+            LeaseLost, DatabaseUnavailable: As `begin`.
+        """
+        async with self._writing() as (_, row):
+            row.status, row.finished_us = "failed", self._clock()
+            row.failure = canonical(failure_of(error))
+
+    @asynccontextmanager
+    async def _writing(self) -> AsyncIterator[tuple[AsyncSession, InvestigationRow]]:
+        async with self._database.transaction() as session:
+            row = await session.get(InvestigationRow, self.id)
+            if row is None or row.lease != self._lease.token:
+                raise LeaseLost
+            yield session, row
+
+
+def failure_of(error: AuroraError) -> dict[str, str]:
+    """Give what is kept of an error: its code, and our words."""
+    return {"code": error.code, "detail": error.detail}
+
+
+async def _row_of(session: AsyncSession, row: InvestigationRow, step: Step) -> InvestigationStepRow:
+    """Give a step's row; make it if it isn't there."""
+    found = await session.get(InvestigationStepRow, (row.id, step.position))
+    if found is None:
+        found = InvestigationStepRow(
+            investigation_id=row.id,
+            position=step.position,
+            kind=step.kind,
+            agent=step.agent,
+            question=step.assignment.question if step.assignment else None,
+            why=step.assignment.why if step.assignment else None,
+            status="queued",
+            tlp=row.tlp,
+        )
+        session.add(found)
+    return found
+
+
+def _sign(stored: InvestigationStepRow, provenance: Provenance) -> None:
+    stored.provider, stored.model = provenance.provider, provenance.model
+    stored.revision = provenance.revision

@@ -1,0 +1,147 @@
+"""The run of one investigation: plan, specialists side by side, report.
+
+Each step is built anew on the model in force for the investigation's label, and bound to it until
+the step ends. What is finished is not asked again when a run is resumed.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from typing import Any, Final, TypeVar
+
+from pydantic import BaseModel
+
+from aurorasoc.agents.registry import ORCHESTRATOR
+from aurorasoc.errors import AuroraError, DatabaseUnavailable, TlpRefused
+from aurorasoc.runtime import Runtime
+from aurorasoc.workflows.investigation import attack, prompts
+from aurorasoc.workflows.investigation.alert import parse_alert
+from aurorasoc.workflows.investigation.evidence import evidence_of, stands_in
+from aurorasoc.workflows.investigation.fence import fence_for
+from aurorasoc.workflows.investigation.held import Begun, Held, Step
+from aurorasoc.workflows.investigation.schemas import Conclusion, Examination, Plan
+from aurorasoc.workflows.investigation.structured import Question
+
+TAnswer = TypeVar("TAnswer", bound=BaseModel)
+
+Examined = dict[str, Examination]
+Failed = dict[str, AuroraError]
+
+_PLAN: Final = Step(0, "plan", ORCHESTRATOR)
+
+
+async def investigate(runtime: Runtime, held: Held) -> None:
+    """Carry an investigation to its report, or to the reason why there is none.
+
+    Raises:
+        LeaseLost: Another process has taken it.
+        DatabaseUnavailable: Nothing can be written; its lease will expire.
+    """
+    run = _Run(runtime, held, await held.begin())
+    try:
+        report = await run.report()
+    except AuroraError as error:
+        await held.give_up(error)
+    else:
+        await held.conclude(report)
+
+
+class _Run:
+    """One run, from what is known when it begins."""
+
+    def __init__(self, runtime: Runtime, held: Held, begun: Begun) -> None:
+        self._runtime = runtime
+        self._held = held
+        self._begun = begun
+        self._evidence = evidence_of(parse_alert(begun.alert))
+        self._fence = fence_for([self._evidence])
+
+    async def report(self) -> dict[str, Any]:
+        asked = prompts.ask_for_plan(self._fence, self._evidence)
+        plan = await self._step(_PLAN, Plan, asked)
+        steps = [
+            Step(position, "specialist", assignment.agent, assignment)
+            for position, assignment in enumerate(plan.assignments, start=1)
+        ]
+        last = Step(len(steps) + 1, "report", ORCHESTRATOR)
+        await self._held.announce([*steps, last])
+        examined, failed = await self._examine(steps)
+        asked = prompts.ask_for_conclusion(self._fence, self._evidence, examined, list(failed))
+        conclusion = await self._step(last, Conclusion, asked)
+        return _report(conclusion, self._evidence, failed)
+
+    async def _examine(self, steps: list[Step]) -> tuple[Examined, Failed]:
+        """Let the specialists work side by side; a plan has three at most.
+
+        Raises:
+            AuroraError: None of them could: the first one's reason.
+        """
+        async with asyncio.TaskGroup() as group:
+            tasks = {step.agent: group.create_task(self._specialist(step)) for step in steps}
+        outcomes = {agent: task.result() for agent, task in tasks.items()}
+        examined = {a: o for a, o in outcomes.items() if isinstance(o, Examination)}
+        failed = {a: o for a, o in outcomes.items() if isinstance(o, AuroraError)}
+        if not examined:
+            raise next(iter(failed.values()))
+        return examined, failed
+
+    async def _specialist(self, step: Step) -> Examination | AuroraError:
+        """Give what a specialist found, or why it couldn't: that doesn't end the others' work."""
+        if step.assignment is None:  # a specialist's step has one
+            raise AssertionError
+        asked = prompts.ask_specialist(self._fence, self._evidence, step.assignment)
+        try:
+            return await self._step(step, Examination, asked)
+        except DatabaseUnavailable:
+            raise
+        except AuroraError as error:
+            return error
+
+    async def _step(self, step: Step, wanted: type[TAnswer], asked: str) -> TAnswer:
+        """Give a step's answer, from before or from now, and write down how it ended."""
+        stored = self._begun.results.get(step.position)
+        if stored is not None:
+            return wanted.model_validate_json(stored)
+        try:
+            question = await self._bind(step.agent, wanted)
+            await self._held.started(step, question.provenance)
+            answered = await question.ask(asked)
+        except AuroraError as error:
+            await self._held.failed(step, error)
+            await self._audit_refusal(error)
+            raise
+        result = answered.value.model_dump_json()
+        await self._held.finished(step, answered.provenance, answered.usage, result)
+        return answered.value
+
+    async def _bind(self, agent: str, wanted: type[TAnswer]) -> Question[TAnswer]:
+        from aurorasoc.agents.factory import AgentFactory  # noqa: PLC0415 - BeeAI costs two seconds
+
+        built = await AgentFactory(self._runtime).build(agent, tlp=self._begun.tlp)
+        return await Question.bind(built, wanted)
+
+    async def _audit_refusal(self, error: AuroraError) -> None:
+        if isinstance(error, TlpRefused):
+            await self._runtime.denials.record_label(
+                self._begun.created_by, f"investigation {self._held.id}", self._begun.tlp
+            )
+
+
+def _report(conclusion: Conclusion, evidence: str, failed: Failed) -> dict[str, Any]:
+    """Give the report as it is read: ids checked, quotations looked up, gaps named."""
+    findings = [
+        {**finding.model_dump(), "quoted": stands_in(evidence, finding.evidence)}
+        for finding in conclusion.findings
+    ]
+    return {
+        **conclusion.model_dump(),
+        "findings": findings,
+        "techniques": [t._asdict() for t in attack.known(conclusion.techniques)],
+        "unknown_techniques": attack.unknown(conclusion.techniques),
+        "failed_specialists": _gaps(failed),
+    }
+
+
+def _gaps(failed: Mapping[str, AuroraError]) -> list[dict[str, str]]:
+    return [{"agent": agent, "code": error.code} for agent, error in failed.items()]

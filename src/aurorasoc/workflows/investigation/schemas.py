@@ -1,0 +1,122 @@
+r"""What models are asked to answer. Every list and every text is bounded.
+
+A grammar made of these schemas ends, so a small model does, too. Where no grammar holds a model
+to the bounds, what is longer is cut here rather than refused. `\d` and bounds of floats are not
+held by llama.cpp's grammar, so they are not used.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated, Final, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+
+MOST_SPECIALISTS: Final = 3
+
+Specialist = Literal[
+    "threat-hunter",
+    "threat-intel",
+    "incident-responder",
+    "malware-analyst",
+    "forensic-analyst",
+    "network-security",
+    "endpoint-security",
+    "cps-security",
+]
+"""The registry's agents but the orchestrator; a test compares them."""
+
+Verdict = Literal["true_positive", "false_positive", "benign", "inconclusive"]
+Severity = Literal["informational", "low", "medium", "high", "critical"]
+
+_TECHNIQUE: Final = re.compile(r"T[0-9]{4}(?:\.[0-9]{3})?")
+
+
+def _fit(length: int) -> BeforeValidator:
+    """Cut a text where no grammar did."""
+
+    def fit(value: object) -> object:
+        if not isinstance(value, str):
+            return value
+        line = " ".join(value.split())
+        return line if len(line) <= length else f"{line[: length - 1]}…"
+
+    return BeforeValidator(fit)
+
+
+def _first(most: int) -> BeforeValidator:
+    """Drop what is said twice, and cut a list where no grammar did."""
+
+    def fit(value: object) -> object:
+        if not isinstance(value, list):
+            return value
+        return [item for at, item in enumerate(value) if item not in value[:at]][:most]
+
+    return BeforeValidator(fit)
+
+
+def _ids(value: object) -> object:
+    """Take the ids out of what models write around them: `T1059 (PowerShell)`."""
+    if not isinstance(value, list):
+        return value
+    return [found for item in value for found in _TECHNIQUE.findall(str(item))][:3]
+
+
+Short = Annotated[str, _fit(80), Field(min_length=1, max_length=80)]
+Line = Annotated[str, _fit(120), Field(min_length=1, max_length=120)]
+TechniqueId = Annotated[str, Field(pattern=r"^T[0-9]{4}([.][0-9]{3})?$")]
+TechniqueIds = Annotated[list[TechniqueId], BeforeValidator(_ids), Field(max_length=3)]
+
+
+class _Answer(BaseModel):
+    """What isn't asked for is dropped: no model gains a field by answering one."""
+
+    model_config = ConfigDict(extra="ignore", frozen=True)
+
+
+class Assignment(_Answer):
+    """One specialist, what to find out, and why."""
+
+    agent: Specialist
+    question: Line
+    why: Line
+
+
+class Plan(_Answer):
+    """Who works on the alert."""
+
+    specialists: Annotated[
+        list[Assignment],
+        _first(MOST_SPECIALISTS),
+        Field(min_length=1, max_length=MOST_SPECIALISTS),
+    ]
+
+    @property
+    def assignments(self) -> list[Assignment]:
+        """Each specialist once."""
+        return list({item.agent: item for item in reversed(self.specialists)}.values())[::-1]
+
+
+class Finding(_Answer):
+    """A statement, and the words of the evidence that it rests on."""
+
+    title: Short
+    evidence: Line
+
+
+class Examination(_Answer):
+    """What a specialist answers."""
+
+    findings: Annotated[list[Finding], _first(2), Field(min_length=1, max_length=2)]
+    techniques: TechniqueIds
+
+
+class Conclusion(_Answer):
+    """What the orchestrator concludes."""
+
+    verdict: Verdict
+    severity: Severity
+    confidence: Annotated[int, Field(ge=0, le=100)]
+    techniques: TechniqueIds
+    findings: Annotated[list[Finding], _first(3), Field(min_length=1, max_length=3)]
+    recommended_actions: Annotated[list[Line], _first(3), Field(min_length=1, max_length=3)]

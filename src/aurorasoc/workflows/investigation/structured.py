@@ -1,0 +1,151 @@
+"""One structured question to one agent's model: answered, repaired once, or failed.
+
+The call is bound to one model: a repair asks the same, whatever is switched meanwhile.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar
+
+from pydantic import BaseModel, ValidationError
+
+from aurorasoc.core.logs import get_logger
+from aurorasoc.errors import BadResponse, EmptyAnswer
+
+if TYPE_CHECKING:
+    from beeai_framework.backend.types import ChatModelOutput
+
+    from aurorasoc.agents.soc_agent import SocAgent
+    from aurorasoc.llm.binding import Binding
+    from aurorasoc.llm.handle import LiveChatModel
+
+log = get_logger("aurorasoc.investigation")
+
+ANSWER_TOKENS: Final = 4096
+"""Room for models that think before they answer; the schema bounds the answer itself."""
+
+_CUT_OFF: Final = "It was cut off before its end: answer shorter."
+_MOST_ISSUES: Final = 5
+
+TAnswer = TypeVar("TAnswer", bound=BaseModel)
+
+
+@dataclass(frozen=True, slots=True)
+class Provenance:
+    """Who answers: provider, model, and the revision of the configuration it comes from."""
+
+    provider: str
+    model: str
+    revision: int
+
+
+@dataclass(frozen=True, slots=True)
+class Answered(Generic[TAnswer]):
+    """An answer that fits, who gave it, and for how many tokens, repair included."""
+
+    value: TAnswer
+    provenance: Provenance
+    usage: dict[str, int] | None
+
+
+class Question(Generic[TAnswer]):
+    """A question to an agent, bound to the model in force when it is made.
+
+    Args:
+        agent: Whose instructions stand above the question.
+        model: Its handle, pinned.
+        wanted: What the answer must fit.
+    """
+
+    def __init__(self, agent: SocAgent, model: LiveChatModel, wanted: type[TAnswer]) -> None:
+        self._agent = agent
+        self._model = model
+        self._wanted = wanted
+        self._usage: dict[str, int] = {}
+
+    @classmethod
+    async def bind(cls, agent: SocAgent, wanted: type[TAnswer]) -> Question[TAnswer]:
+        """Bind a question to the model in force.
+
+        Raises:
+            AuroraError: There is none; what the handle raises.
+        """
+        return cls(agent, await agent.llm.clone(), wanted)
+
+    @property
+    def provenance(self) -> Provenance:
+        """Who answers, or answered."""
+        binding: Binding = self._model.binding
+        return Provenance(binding.reference.provider, binding.reference.model, binding.revision)
+
+    async def ask(self, prompt: str) -> Answered[TAnswer]:
+        """Ask, and once more if the answer can't be used.
+
+        Raises:
+            BadResponse: Neither answer fits.
+            ModelCallError: The provider failed.
+            TlpRefused: The label forbids the call.
+        """
+        value, issue = await self._try(prompt)
+        if value is None:
+            log.info("an answer is asked for again", agent=self._agent.definition.name, why=issue)
+            value, issue = await self._try(f"{prompt}\n\nAn earlier answer can't be used. {issue}")
+        if value is None:
+            raise self._failure(issue)
+        return Answered(value, self.provenance, self._usage or None)
+
+    async def _try(self, prompt: str) -> tuple[TAnswer | None, str]:
+        """Give the answer, or what is wrong with it in words of ours: nothing of it is repeated."""
+        try:
+            output = await self._call(prompt)
+        except EmptyAnswer:
+            return None, "It was empty."
+        self._count(output)
+        if output.finish_reason == "length":
+            return None, _CUT_OFF
+        try:
+            return self._wanted.model_validate_json(_object_in(output.get_text_content())), ""
+        except ValidationError as error:
+            return None, _issues(error)
+
+    async def _call(self, prompt: str) -> ChatModelOutput:
+        from beeai_framework.backend.message import (  # noqa: PLC0415 - BeeAI costs two seconds
+            SystemMessage,
+            UserMessage,
+        )
+
+        return await self._model.run(
+            [SystemMessage(self._agent.definition.instructions), UserMessage(prompt)],
+            response_format=self._wanted,
+            validate_response_format=False,  # BeeAI would mend a half answer into a whole one
+            max_tokens=ANSWER_TOKENS,
+        )
+
+    def _count(self, output: ChatModelOutput) -> None:
+        usage: Any = output.usage
+        for name in ("prompt_tokens", "completion_tokens", "total_tokens") if usage else ():
+            self._usage[name] = self._usage.get(name, 0) + getattr(usage, name)
+
+    def _failure(self, issue: str) -> BadResponse:
+        who = self.provenance
+        detail = (
+            f"{who.model} of {who.provider} answered twice, and not as asked. {issue} A larger "
+            "model may do better."
+        )
+        return BadResponse(detail, provider=who.provider, model=who.model)
+
+
+def _object_in(text: str) -> str:
+    """Give the JSON object in an answer, without what some models write around it."""
+    begin, end = text.find("{"), text.rfind("}")
+    return text[begin : end + 1] if 0 <= begin < end else text
+
+
+def _issues(error: ValidationError) -> str:
+    """Name the fields that are wrong, and why; their names are ours, their values left out."""
+    found = error.errors(include_url=False, include_context=False, include_input=False)
+    if any(issue["type"] == "json_invalid" for issue in found):
+        return "It isn't one JSON object."
+    places = (f"{'.'.join(map(str, issue['loc']))}: {issue['msg']}" for issue in found)
+    return f"{'; '.join(list(places)[:_MOST_ISSUES])}."
