@@ -86,12 +86,13 @@ def says_pong(question: Question) -> str:
 def answer(question: Question, wording: Wording) -> Turn:
     """Decide the answer: an instance of the schema, a tool call, or the wording.
 
-    A tool is called once in a conversation, in the order offered, so that an agent's loop
-    of calls always ends.
+    Where a schema is wanted, wording that is a JSON object is said as it stands. A tool is called
+    once in a conversation, in the order offered, so that an agent's loop of calls always ends.
     """
     words = wording(question)
     if question.schema is not None:
-        text = json.dumps(instance(question.schema, words))
+        said = words.startswith("{")
+        text = words if said else json.dumps(instance(question.schema, words))
         return Turn(text=text, usage=_usage(text))
     tool = _chosen(question)
     if tool is not None:

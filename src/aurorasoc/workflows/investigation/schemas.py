@@ -93,8 +93,11 @@ class Plan(_Answer):
 
     @property
     def assignments(self) -> list[Assignment]:
-        """Each specialist once."""
-        return list({item.agent: item for item in reversed(self.specialists)}.values())[::-1]
+        """Each specialist once, with the first question."""
+        first: dict[str, Assignment] = {}
+        for item in self.specialists:
+            first.setdefault(item.agent, item)
+        return list(first.values())
 
 
 class Finding(_Answer):

@@ -56,6 +56,9 @@ class Question(Generic[TAnswer]):
         agent: Whose instructions stand above the question.
         model: Its handle, pinned.
         wanted: What the answer must fit.
+
+    Attributes:
+        provenance: Who answers, or answered last.
     """
 
     def __init__(self, agent: SocAgent, model: LiveChatModel, wanted: type[TAnswer]) -> None:
@@ -63,6 +66,7 @@ class Question(Generic[TAnswer]):
         self._model = model
         self._wanted = wanted
         self._usage: dict[str, int] = {}
+        self.provenance = _provenance_of(model.binding)
 
     @classmethod
     async def bind(cls, agent: SocAgent, wanted: type[TAnswer]) -> Question[TAnswer]:
@@ -72,12 +76,6 @@ class Question(Generic[TAnswer]):
             AuroraError: There is none; what the handle raises.
         """
         return cls(agent, await agent.llm.clone(), wanted)
-
-    @property
-    def provenance(self) -> Provenance:
-        """Who answers, or answered."""
-        binding: Binding = self._model.binding
-        return Provenance(binding.reference.provider, binding.reference.model, binding.revision)
 
     async def ask(self, prompt: str) -> Answered[TAnswer]:
         """Ask, and once more if the answer can't be used.
@@ -115,6 +113,8 @@ class Question(Generic[TAnswer]):
             UserMessage,
         )
 
+        # At this moment: after the answer the policy may forbid what was still allowed.
+        self.provenance = _provenance_of(self._model.binding)
         return await self._model.run(
             [SystemMessage(self._agent.definition.instructions), UserMessage(prompt)],
             response_format=self._wanted,
@@ -134,6 +134,10 @@ class Question(Generic[TAnswer]):
             "model may do better."
         )
         return BadResponse(detail, provider=who.provider, model=who.model)
+
+
+def _provenance_of(binding: Binding) -> Provenance:
+    return Provenance(binding.reference.provider, binding.reference.model, binding.revision)
 
 
 def _object_in(text: str) -> str:

@@ -1,0 +1,90 @@
+"""What of an alert goes into prompts."""
+
+import base64
+import json
+from typing import Any
+
+import pytest
+
+from aurorasoc.workflows.investigation.alert import parse_alert
+from aurorasoc.workflows.investigation.evidence import MAX_EVIDENCE, evidence_of, stands_in
+from tests.world.investigation import EVE, OCSF_2001, OCSF_2004, PLAIN
+
+
+def read(document: object) -> dict[str, Any]:
+    """Give the evidence of an alert, parsed again."""
+    parsed: dict[str, Any] = json.loads(evidence_of(parse_alert(document)))
+    return parsed
+
+
+def test_bytes_that_no_model_reads_are_left_out() -> None:
+    """A payload is there once, as text."""
+    (record,) = read(EVE)["records"]
+    assert not {"packet", "packet_info", "payload"} & set(record)
+    assert record["payload_printable"] == EVE["payload_printable"]
+
+
+def test_a_payload_without_its_text_is_decoded() -> None:
+    """EVE can be configured to write base64 only."""
+    document = {**EVE, "payload": base64.b64encode(b"uid=0(root)").decode()}
+    del document["payload_printable"]
+    (record,) = read(document)["records"]
+    assert record["payload_text"] == "uid=0(root)"
+
+
+@pytest.mark.parametrize("payload", ["not base64 \u00e9", "abc", ""])
+def test_a_payload_that_is_no_base64_is_shown_as_it_is(payload: str) -> None:
+    """Nothing is dropped because it is malformed."""
+    document = {"title": "a", "payload": payload}
+    (record,) = read(document)["records"]
+    assert record["payload_text"] == payload
+
+
+def test_json_inside_a_text_is_unfolded() -> None:
+    """OCSF's `raw_data` is often a record of its own."""
+    (record,) = read(OCSF_2001)["records"]
+    assert record["raw_data"]["hostname"] == "host7.example"
+
+
+@pytest.mark.parametrize("raw", ["[" * 5_000, "{", "text", '{"a":' * 900 + "1" + "}" * 900])
+def test_raw_data_that_cant_be_unfolded_stays_text(raw: str) -> None:
+    """However it is nested."""
+    (record,) = read({"title": "a", "raw_data": raw})["records"]
+    assert isinstance(record["raw_data"], str)
+
+
+def test_unknown_fields_reach_the_model() -> None:
+    """They may be what matters."""
+    assert read(EVE)["records"][0]["site_tag"] == "kept though unknown"
+
+
+def test_a_long_text_is_cut_and_says_so() -> None:
+    """A reader knows that something is missing."""
+    (record,) = read({"title": "a", "body": "x" * 900})["records"]
+    assert record["body"].endswith("(cut: 400 more characters)")
+
+
+def test_evidence_is_bounded() -> None:
+    """Whatever the alert, a small model's context holds it."""
+    many = {f"field{n}": "x" * 100 for n in range(1_000)}
+    evidence = evidence_of(parse_alert(many))
+    assert len(evidence) < MAX_EVIDENCE + 50
+    assert "more characters)" in evidence[-40:]
+
+
+@pytest.mark.parametrize("document", [EVE, OCSF_2001, OCSF_2004, PLAIN])
+def test_usual_alerts_are_well_within_a_small_models_reach(document: dict[str, Any]) -> None:
+    """About three characters a token."""
+    assert len(evidence_of(parse_alert(document))) < 1_500
+
+
+@pytest.mark.parametrize("quoted", ["uid=0(root)", "UID=0(ROOT)", "shop.example", "1000017"])
+def test_a_quotation_is_found_whatever_its_case(quoted: str) -> None:
+    """What a model copied from the alert."""
+    assert stands_in(evidence_of(parse_alert(EVE)), quoted)
+
+
+@pytest.mark.parametrize("quoted", ["uid=1000(www)", "", "   "])
+def test_an_invention_is_not_found(quoted: str) -> None:
+    """What it made up, or nothing."""
+    assert not stands_in(evidence_of(parse_alert(EVE)), quoted)
