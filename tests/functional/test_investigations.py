@@ -1,0 +1,360 @@
+"""Investigations over REST: from an alert to its report, across processes and their deaths."""
+
+import json
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, Final
+
+import httpx
+import pytest
+
+from tests.world.fixtures import VENDOR_KEYS
+from tests.world.investigation import EVE, OCSF_2001, OCSF_2004, PLAIN, TEAM, Script, playing
+from tests.world.service import CONFIG, Service, events
+from tests.world.vendor import Fault, VendorServer
+
+CALL: Final = "/investigations"
+JSON: Final = {"Content-Type": "application/json"}
+FINAL: Final = {"completed", "failed", "interrupted"}
+
+
+@pytest.fixture
+def script(hosted: VendorServer, local_servers: VendorServer) -> Iterator[Script]:
+    """Let every vendor play an investigation."""
+    with playing(Script(), hosted, local_servers) as played:
+        yield played
+
+
+@pytest.fixture
+def analyst(service: Service, script: Script) -> httpx.Client:
+    """Give an analyst's client."""
+    del script
+    return service.client("analyst")
+
+
+def opened(client: httpx.Client, alert: object = EVE, **fields: object) -> str:
+    """Open an investigation and give its id."""
+    answer = client.post(CALL, json={"alert": alert, **fields})
+    assert answer.status_code == 202, answer.text
+    assert answer.json()["status"] == "queued"
+    return str(answer.json()["id"])
+
+
+def over(client: httpx.Client, id_: str, seconds: float = 30) -> dict[str, Any]:
+    """Wait for its end, and show it."""
+    return when(lambda: read(client, id_), lambda found: found["status"] in FINAL, seconds)
+
+
+def read(client: httpx.Client, id_: str) -> dict[str, Any]:
+    """Show it as it is now."""
+    answer = client.get(f"{CALL}/{id_}")
+    assert answer.status_code == 200, answer.text
+    return dict(answer.json())
+
+
+def when(
+    look: Callable[[], dict[str, Any]], right: Callable[[dict[str, Any]], bool], seconds: float
+) -> dict[str, Any]:
+    """Look until it is right, and give up loudly."""
+    end = time.monotonic() + seconds
+    while not right(found := look()):
+        assert time.monotonic() < end, found
+        time.sleep(0.05)
+    return found
+
+
+def reached(server: VendorServer, count: int) -> None:
+    """Wait until a vendor was asked so often."""
+    when(lambda: {"asked": len(server.requests)}, lambda found: found["asked"] >= count, 20)
+
+
+@pytest.mark.timeout(600)
+def test_real_formats_end_to_end_on_the_real_local_model(
+    local_model_url: str, tmp_path: Path
+) -> None:
+    """Its grammar holds the structure; the words are what so small a model gives."""
+    variables = {
+        "LLM_VLLM_BASE_URL": f"{local_model_url}/v1",
+        "LLM_VLLM_MODEL": "smollm2-135m-instruct",
+        "LLM_TIMEOUT": "240",  # a machine that does much else meanwhile
+    }
+    with Service(tmp_path, variables) as service:
+        client = service.client("analyst")
+        for alert in (EVE, OCSF_2001):
+            found = over(client, opened(client, alert, tlp="RED"), 280)
+            assert found["status"] == "completed", found
+            assert found["report"]["findings"]
+            assert found["report"]["recommended_actions"]
+            assert {(s["provider"], s["model"], s["tlp"]) for s in found["steps"]} == {
+                ("vllm", "smollm2-135m-instruct", "RED")
+            }
+            assert all(s["usage"]["completion_tokens"] for s in found["steps"])
+
+
+@pytest.mark.parametrize(
+    "alert", [EVE, OCSF_2001, OCSF_2004, PLAIN, [EVE, PLAIN]], ids=lambda _: ""
+)
+def test_real_formats_end_to_end_through_a_hosted_vendor(
+    service: Service, script: Script, hosted: VendorServer, alert: object
+) -> None:
+    """Under its own host name, over TLS, with who answered recorded in every step."""
+    key = VENDOR_KEYS["openai"]
+    service.client().put(CONFIG, json={"provider": "openai", "api_key": key})
+    client = service.client("analyst")
+    found = over(client, opened(client, alert, tlp="GREEN"))
+    assert found["status"] == "completed"
+    assert found["alert"] == alert
+    revision = service.inventory()["revision"]
+    assert {(s["provider"], s["model"], s["revision"], s["tlp"]) for s in found["steps"]} == {
+        ("openai", "gpt-4o", revision, "GREEN")
+    }
+    assert len(hosted.requests) == len(script.asked) == len(TEAM) + 2
+
+
+@pytest.mark.parametrize("provider", ["deepseek", "anthropic", "gemini"])
+def test_every_hosted_vendor_can_be_asked(service: Service, script: Script, provider: str) -> None:
+    """Whether it takes a JSON schema, changes it, or takes none."""
+    del script
+    body = {"provider": provider, "api_key": VENDOR_KEYS[provider]}
+    assert service.client().put(CONFIG, json=body).is_success
+    client = service.client("analyst")
+    found = over(client, opened(client))
+    assert found["status"] == "completed", found
+    assert {step["provider"] for step in found["steps"]} == {provider}
+
+
+def test_provenance_is_of_who_really_answered_after_a_reroute(
+    service: Service, script: Script, hosted: VendorServer
+) -> None:
+    """A hosted provider is active, and the label leads to the local one."""
+    del script
+    key = VENDOR_KEYS["openai"]
+    service.client().put(CONFIG, json={"provider": "openai", "api_key": key})
+    client = service.client("analyst")
+    found = over(client, opened(client, tlp="RED"))
+    assert {s["provider"] for s in found["steps"]} == {"vllm"}
+    assert hosted.requests == []
+
+
+def test_progress_comes_as_events(analyst: httpx.Client) -> None:
+    """What is there, each change, and at last all of it."""
+    id_ = opened(analyst)
+    answer = analyst.get(f"{CALL}/{id_}/events")
+    assert answer.headers["content-type"].startswith("text/event-stream")
+    found = events(answer.text)
+    assert {name for name, _ in found[:-1]} <= {"status", "step"}
+    assert found[-1] == ("done", read(analyst, id_))
+    ended = {d["position"] for name, d in found if name == "step" and d["status"] == "completed"}
+    assert ended == {0, 1, 2, 3}
+
+
+def test_events_of_what_is_over_end_at_once(analyst: httpx.Client) -> None:
+    """Whoever comes late reads the same."""
+    id_ = opened(analyst)
+    over(analyst, id_)
+    found = events(analyst.get(f"{CALL}/{id_}/events").text)
+    assert [name for name, _ in found] == ["status", "step", "step", "step", "step", "done"]
+
+
+def test_it_can_be_read_while_it_runs(
+    analyst: httpx.Client, script: Script, local_servers: VendorServer
+) -> None:
+    """The plan is there, the specialists are at work, the report isn't."""
+    gate = threading.Event()
+    script.then["plan"] = lambda: local_servers.faults.set(Fault(gate=gate))
+    id_ = opened(analyst)
+    reached(local_servers, 3)
+    found = read(analyst, id_)
+    assert (found["status"], found["report"]) == ("running", None)
+    assert found["steps"][0]["result"]["specialists"][0]["agent"] == TEAM[0]
+    assert [step["status"] for step in found["steps"][1:]] == ["running", "running", "queued"]
+    gate.set()
+    assert over(analyst, id_)["status"] == "completed"
+
+
+def test_one_failed_specialist_is_reported(analyst: httpx.Client, script: Script) -> None:
+    """And the others' work stands."""
+    script.failing = {TEAM[0]}
+    found = over(analyst, opened(analyst))
+    assert found["status"] == "completed"
+    assert found["report"]["failed_specialists"] == [{"agent": TEAM[0], "code": "bad_response"}]
+    assert found["steps"][1]["failure"]["code"] == "bad_response"
+
+
+def test_an_own_title_wins(analyst: httpx.Client) -> None:
+    """Over the alert's."""
+    assert read(analyst, opened(analyst, title=" Case 7 "))["title"] == "Case 7"
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {},
+        {"alert": None},
+        {"alert": "CANARY"},
+        {"alert": []},
+        {"alert": {}},
+        {"alert": {"event_type": "alert", "alert": {"CANARY": 1}}},
+        {"alert": {"class_uid": 2004, "CANARY": 1}},
+        {"alert": PLAIN, "tlp": "CANARY"},
+        {"alert": PLAIN, "title": ""},
+        {"alert": PLAIN, "CANARY": 1},
+    ],
+    ids=str,
+)
+def test_what_is_no_alert_is_a_clear_problem(
+    analyst: httpx.Client, body: dict[str, object]
+) -> None:
+    """422, in our words alone."""
+    answer = analyst.post(CALL, json=body)
+    assert (answer.status_code, answer.json()["code"]) == (422, "invalid_input")
+    assert "CANARY" not in answer.text
+
+
+def test_an_alert_with_an_infinite_number_is_refused(analyst: httpx.Client) -> None:
+    """Python reads it, and JSON doesn't have it."""
+    answer = analyst.post(CALL, content=b'{"alert": {"a": Infinity}}', headers=JSON)
+    assert answer.status_code == 422
+    assert "Infinity" in answer.json()["detail"]
+
+
+def test_a_lone_surrogate_does_no_harm(analyst: httpx.Client) -> None:
+    """It can be written in JSON, and nowhere else."""
+    answer = analyst.post(CALL, content=rb'{"alert": {"title": "a\ud800b"}}', headers=JSON)
+    assert read(analyst, answer.json()["id"])["title"] == "a?b"
+
+
+@pytest.mark.parametrize("call", ["GET", "GET events", "POST resume"])
+def test_what_is_not_there_is_a_404(analyst: httpx.Client, call: str) -> None:
+    """Whatever is asked of it."""
+    method, _, rest = call.partition(" ")
+    answer = analyst.request(method, f"{CALL}/nothing{'/' if rest else ''}{rest}")
+    assert (answer.status_code, answer.json()["code"]) == (404, "not_found")
+
+
+def test_above_amber_others_are_told_that_nothing_is_there(
+    service: Service, script: Script
+) -> None:
+    """Neither by reading nor by listing; the creator and admins see it."""
+    del script
+    mine, others = (service.client("analyst", subject=name) for name in ("mine", "others"))
+    id_ = opened(mine, tlp="RED")
+    over(mine, id_)
+    for path in (f"{CALL}/{id_}", f"{CALL}/{id_}/events"):
+        assert others.get(path).status_code == 404
+    assert others.post(f"{CALL}/{id_}/resume").status_code == 404
+    assert others.get(CALL, params={"before": id_}).status_code == 404
+
+    def listed(client: httpx.Client) -> bool:
+        return any(row["id"] == id_ for row in client.get(CALL).json()["investigations"])
+
+    assert [listed(client) for client in (mine, service.client(), others)] == [True, True, False]
+
+
+def test_lists_go_from_page_to_page_newest_first(analyst: httpx.Client) -> None:
+    """Until there is no next one."""
+    ids = [opened(analyst, PLAIN) for _ in range(3)]
+    first = analyst.get(CALL, params={"limit": 2}).json()
+    assert [row["id"] for row in first["investigations"]] == ids[:0:-1]
+    rest = analyst.get(CALL, params={"limit": 2, "before": first["next_before"]}).json()
+    assert rest["investigations"][0]["id"] == ids[0]
+    for id_ in ids:
+        over(analyst, id_)
+
+
+def test_a_refused_label_is_a_problem_at_once(service: Service, script: Script) -> None:
+    """403, an audit entry, and nothing stored."""
+    away = {"provider": "ollama", "base_url": "http://192.0.2.1:9"}
+    service.client().put(CONFIG, json=away)
+    client = service.client("analyst", subject="refused-analyst")
+    answer = client.post(CALL, json={"alert": EVE, "tlp": "RED"})
+    assert (answer.status_code, answer.json()["code"]) == (403, "tlp_refused")
+    (entry,) = service.entries(action="tlp.refused", actor="refused-analyst")
+    assert (entry["target"], entry["details"]["tlp"]) == ("investigations", "RED")
+    assert script.asked == []
+
+
+@pytest.mark.timeout(180)
+def test_an_investigation_survives_the_death_of_its_process(
+    tmp_path: Path, world_variables: dict[str, str], script: Script, local_servers: VendorServer
+) -> None:
+    """Killed in mid-run: others see it interrupted once its lease is over, and one goes on."""
+    variables = {**world_variables, "LLM_BACKEND": "vllm"}
+    local_servers.clear()
+    with Service(tmp_path, variables) as here, Service(tmp_path, variables) as there:
+        gate = threading.Event()
+        script.then["plan"] = lambda: local_servers.faults.set(Fault(gate=gate))
+        id_ = opened(here.client("analyst"))
+        reached(local_servers, 3)
+        assert read(there.client("analyst"), id_)["status"] == "running"
+        here.kill()
+        gate.set()
+        local_servers.faults.clear()
+        del script.then["plan"]
+        client = there.client("analyst")
+        assert client.post(f"{CALL}/{id_}/resume").status_code == 409  # its lease still holds
+        found = over(client, id_, 60)
+        assert found["status"] == "interrupted"
+        assert [s["status"] for s in found["steps"]][:3] == [
+            "completed",
+            "interrupted",
+            "interrupted",
+        ]
+        assert client.post(f"{CALL}/{id_}/resume").status_code == 202
+        assert over(client, id_)["status"] == "completed"
+    assert len(script.of_kind("plan")) == 1
+
+
+def test_a_stopped_service_releases_its_investigations(
+    tmp_path: Path, world_variables: dict[str, str], script: Script, local_servers: VendorServer
+) -> None:
+    """SIGTERM: interrupted at once, and resumed by the process that comes after it."""
+    local_servers.clear()
+    with Service(tmp_path, {**world_variables, "LLM_BACKEND": "vllm"}) as service:
+        gate = threading.Event()
+        script.then["plan"] = lambda: local_servers.faults.set(Fault(gate=gate))
+        id_ = opened(service.client("analyst"))
+        reached(local_servers, 3)
+        service.terminate()
+        gate.set()
+        local_servers.faults.clear()
+        del script.then["plan"]
+        service.resume()
+        client = service.client("analyst")
+        assert read(client, id_)["status"] == "interrupted"
+        assert client.post(f"{CALL}/{id_}/resume").json() == {"id": id_, "status": "queued"}
+        assert over(client, id_)["status"] == "completed"
+
+
+def test_any_process_serves_the_events(
+    tmp_path: Path, world_variables: dict[str, str], script: Script, local_servers: VendorServer
+) -> None:
+    """They are read from stored rows, not from who runs it."""
+    variables = {**world_variables, "LLM_BACKEND": "vllm"}
+    local_servers.clear()
+    with Service(tmp_path, variables) as here, Service(tmp_path, variables) as there:
+        gate = threading.Event()
+        script.then["plan"] = lambda: local_servers.faults.set(Fault(gate=gate))
+        id_ = opened(here.client("analyst"))
+        reached(local_servers, 3)
+        with there.client("analyst").stream("GET", f"{CALL}/{id_}/events") as answer:
+            lines = answer.iter_lines()
+            assert next(lines) == "event: status"
+            gate.set()
+            local_servers.faults.clear()
+            last = [line for line in lines if line.startswith("data: ")][-1]
+        done = json.loads(last.removeprefix("data: "))
+        assert (done["status"], done["report"]["verdict"]) == ("completed", "true_positive")
+
+
+def test_two_resumes_over_rest_have_one_winner(analyst: httpx.Client, script: Script) -> None:
+    """The other is told 409."""
+    good, script.concluded = script.concluded, {"verdict": "?"}
+    id_ = opened(analyst)
+    assert over(analyst, id_)["status"] == "failed"
+    script.concluded = good
+    codes = [analyst.post(f"{CALL}/{id_}/resume").status_code for _ in range(2)]
+    assert codes == [202, 409]
+    assert over(analyst, id_)["status"] == "completed"
