@@ -1,0 +1,260 @@
+"""Label × backend × switch in mid-run: what is restricted never reaches a hosted endpoint.
+
+Everything that leaves is captured three times over: the hosted vendors record the bytes they are
+sent, the egress proxy every CONNECT, and a hook of the interpreter every connection that this
+process makes. Each case sends a mark of its own; where the label allows it, the mark does arrive
+at a vendor, so the capture would see the others.
+"""
+
+import asyncio
+import sys
+import threading
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import suppress
+from itertools import count
+from pathlib import Path
+from typing import Any, Final
+
+import pytest
+
+from aurorasoc import open_runtime
+from aurorasoc.agents.factory import AgentFactory
+from aurorasoc.core.migrations import migrate
+from aurorasoc.errors import TlpRefused
+from aurorasoc.granite.backend_resolution import reset_resolution_cache
+from aurorasoc.llm import adapter
+from aurorasoc.llm.edits import Configuration, PolicyChange
+from aurorasoc.runtime import Runtime
+from aurorasoc.workflows import chat
+from aurorasoc.workflows.investigation import store
+from aurorasoc.workflows.investigation.alert import parse_alert
+from aurorasoc.workflows.investigation.desk import open_desk
+from tests.unit.examples import settings
+from tests.unit.live import libraries, until
+from tests.world.connect_proxy import ConnectProxy
+from tests.world.fixtures import VENDOR_KEYS
+from tests.world.investigation import Script, playing
+from tests.world.vendor import Fault, VendorServer
+
+__all__ = ["libraries"]  # pytest finds it here
+
+HOSTED: Final = ("openai", "deepseek", "anthropic", "gemini")
+BACKENDS: Final = (*HOSTED, "vllm", "ollama")
+MAY_LEAVE: Final = (None, "CLEAR", "GREEN")
+RESTRICTED: Final = ("AMBER", "AMBER+STRICT", "RED")
+LABELS: Final = (*MAY_LEAVE, *RESTRICTED)
+
+_numbers = count(1)
+_connections: list[object] = []
+
+
+def _hear(event: str, arguments: tuple[Any, ...]) -> None:
+    """Note the port of every connection over the network; a hook can't be taken away again."""
+    if event == "socket.connect" and isinstance(arguments[1], tuple):
+        _connections.append(arguments[1][1])
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _hook() -> None:
+    sys.addaudithook(_hear)
+
+
+class Stage:
+    """A runtime in this process, and all that leaves it."""
+
+    def __init__(
+        self,
+        runtime: Runtime,
+        hosted: VendorServer,
+        local: VendorServer,
+        egress: ConnectProxy,
+        script: Script,
+    ) -> None:
+        """Begin with nothing captured."""
+        self.runtime = runtime
+        self.hosted = hosted
+        self.local = local
+        self.egress = egress
+        self.script = script
+
+    async def use(self, backend: str) -> None:
+        """Switch as an admin does."""
+        await self.runtime.admin.switch(Configuration(backend), actor="test")
+
+    async def switched_in_mid_run(
+        self, work: Callable[[str], Awaitable[object]], before: str, after: str
+    ) -> str:
+        """Begin on one backend, switch while it is being asked, and give the mark that was sent."""
+        await self.use(before)
+        self.runtime.pool.reset()
+        await adapter.close()  # so that whatever is sent needs a connection that the hook hears
+        self.clear()
+        mark, gate = f"mark-{next(_numbers):04d}-end", threading.Event()
+        self.hosted.faults.set(Fault(gate=gate))
+        self.local.faults.set(Fault(gate=gate, where="/chat/completions"))  # probes are answered
+        running = asyncio.ensure_future(work(mark))
+        await until(lambda: running.done() or self._asked(mark))
+        await self.use(after)
+        for server in (self.hosted, self.local):
+            server.faults.clear()
+        gate.set()
+        await running
+        return mark
+
+    def clear(self) -> None:
+        """Forget what was captured."""
+        self.hosted.clear()
+        self.local.clear()
+        self.egress.clear()
+        _connections.clear()
+
+    def _asked(self, mark: str) -> bool:
+        return self.sent_to(self.hosted, mark) or self.sent_to(self.local, mark)
+
+    def sent_to(self, server: VendorServer, mark: str) -> bool:
+        """Whether a server was sent a mark."""
+        return any(mark.encode() in exchange.raw for exchange in server.requests)
+
+    def captured_outside(self) -> tuple[list[object], list[object], set[object]]:
+        """What was captured of anything that went to where hosted vendors are."""
+        ports = {self.egress.port, self.hosted.port, self.hosted.tls_port}
+        return list(self.hosted.requests), list(self.egress.connects), ports & set(_connections)
+
+
+@pytest.fixture(scope="module")
+def state(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Give a folder with a migrated database."""
+    folder = tmp_path_factory.mktemp("matrix")
+    migrate(f"sqlite:///{folder}/aurorasoc.db")
+    return folder
+
+
+@pytest.fixture
+def script(hosted: VendorServer, local_servers: VendorServer) -> Iterator[Script]:
+    """Let every vendor play an investigation, and chat."""
+    with playing(Script(), hosted, local_servers) as played:
+        yield played
+
+
+@pytest.fixture
+async def stage(
+    libraries: None,
+    state: Path,
+    script: Script,
+    hosted: VendorServer,
+    local_servers: VendorServer,
+    egress: ConnectProxy,
+    world_variables: dict[str, str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> AsyncIterator[Stage]:
+    """Open a runtime with every vendor's key, behind the proxy."""
+    del libraries
+    for name in ("HTTPS_PROXY", "NO_PROXY", "SSL_CERT_FILE"):
+        monkeypatch.setenv(name, world_variables[name])
+    keys = {
+        "LLM_OPENAI_COMPATIBLE_API_KEY": VENDOR_KEYS["openai"],
+        "LLM_DEEPSEEK_API_KEY": VENDOR_KEYS["deepseek"],
+        "LLM_ANTHROPIC_API_KEY": VENDOR_KEYS["anthropic"],
+        "LLM_GEMINI_API_KEY": VENDOR_KEYS["gemini"],
+    }
+    own = {n: v for n, v in world_variables.items() if n.startswith("LLM_")}
+    reset_resolution_cache()
+    async with open_runtime(settings(state, **own, **keys)) as runtime:
+        yield Stage(runtime, hosted, local_servers, egress, script)
+    hosted.clear()
+    local_servers.clear()
+
+
+def investigate(stage: Stage, tlp: str | None) -> Callable[[str], Awaitable[None]]:
+    """Run a whole investigation of an alert that holds the mark."""
+
+    async def work(mark: str) -> None:
+        alert = parse_alert({"title": mark, "note": mark})
+        async with open_desk(stage.runtime) as desk:
+            id_ = await desk.open(store.Request(alert, mark, tlp, "analyst"))
+            await until(lambda: not desk._tasks)
+        async with stage.runtime.database.reading() as session:
+            row = await store.find(session, id_, store.Viewer("admin", sees_all=True))
+            assert row.status == "completed", row.failure
+
+    return work
+
+
+def converse(_stage: Stage, tlp: str | None) -> Callable[[str], Awaitable[None]]:
+    """Chat about the mark, streamed."""
+
+    async def work(mark: str) -> None:
+        conversation = await chat.begin([chat.Message("user", mark)], tlp=tlp)
+        assert [piece async for piece in conversation.stream()]
+
+    return work
+
+
+def let_an_agent_run(stage: Stage, tlp: str | None) -> Callable[[str], Awaitable[None]]:
+    """Let an agent answer twice: the second run begins after the switch."""
+
+    async def work(mark: str) -> None:
+        agent = await AgentFactory(stage.runtime).build("threat-hunter", tlp=tlp)
+        for _ in range(2):
+            await stage.runtime.pool.prepare(tlp)  # a handle by itself doesn't probe
+            assert (await agent.run(mark)).last_message.text
+
+    return work
+
+
+USES: Final = {"investigation": investigate, "chat": converse, "agent": let_an_agent_run}
+every_use = pytest.mark.parametrize("use", USES)
+
+
+def other(backend: str) -> str:
+    """Give the backend that is switched to: a hosted one, always."""
+    return "deepseek" if backend == "openai" else "openai"
+
+
+@every_use
+@pytest.mark.parametrize("tlp", RESTRICTED)
+async def test_restricted_data_never_reaches_a_hosted_endpoint(
+    stage: Stage, use: str, tlp: str
+) -> None:
+    """From any backend, with a switch to a hosted one in mid-run: zero bytes, zero connections."""
+    for backend in BACKENDS:
+        work = USES[use](stage, tlp)
+        mark = await stage.switched_in_mid_run(work, backend, other(backend))
+        assert stage.captured_outside() == ([], [], set()), backend
+        assert stage.sent_to(stage.local, mark), backend
+
+
+@every_use
+@pytest.mark.parametrize("tlp", MAY_LEAVE)
+async def test_the_capture_sees_what_may_leave(stage: Stage, use: str, tlp: str | None) -> None:
+    """The same runs with a label that allows it: the mark is found at the vendor."""
+    for backend in BACKENDS:
+        work = USES[use](stage, tlp)
+        mark = await stage.switched_in_mid_run(work, backend, other(backend))
+        moves_on = use != "chat"
+        assert stage.sent_to(stage.hosted, mark) == (backend in HOSTED or moves_on), backend
+        if stage.hosted.requests:
+            _, connects, ports = stage.captured_outside()
+            assert connects, backend
+            assert ports, backend
+
+
+@every_use
+async def test_a_policy_that_is_tightened_in_mid_run_sends_nothing_more(
+    stage: Stage, use: str
+) -> None:
+    """What was sent before it stays sent; after it the proxy and the vendors see nothing new."""
+    await stage.use("openai")
+    stage.clear()
+    gate, mark = threading.Event(), f"mark-{next(_numbers):04d}-end"
+    stage.hosted.faults.set(Fault(gate=gate))
+    running = asyncio.ensure_future(USES[use](stage, "GREEN")(mark))
+    await until(lambda: stage.sent_to(stage.hosted, mark))
+    admin = stage.runtime.admin
+    await admin.set_policy(PolicyChange(hosted_max_tlp="NONE"), actor="test")
+    sent = len(stage.hosted.requests)
+    gate.set()
+    with suppress(TlpRefused):
+        await running
+    assert len(stage.hosted.requests) == sent
+    await admin.set_policy(PolicyChange(hosted_max_tlp=None), actor="test")
