@@ -6,7 +6,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, StringConstraints, field_validator
 
-from aurorasoc.config.snapshot import KeySource, KeyState, Source
+from aurorasoc.config.headers import fits_a_header
+from aurorasoc.config.snapshot import KeySource, KeyState, Source, StoreProblem
 from aurorasoc.config.vocabulary import BackendChoice, LocalChoice, Role, ServingBackend, Tlp
 from aurorasoc.llm.edits import UNCHANGED, Configuration, PolicyChange
 
@@ -27,7 +28,7 @@ def _clean_key(key: SecretStr) -> SecretStr:
     if not text:
         msg = "must not be empty; to remove a key, delete it"
         raise ValueError(msg)
-    if len(text) > MAX_KEY_LENGTH or not text.isascii() or not text.isprintable() or " " in text:
+    if len(text) > MAX_KEY_LENGTH or not fits_a_header(text):
         msg = f"must be printable ASCII without spaces, {MAX_KEY_LENGTH} characters at most"
         raise ValueError(msg)
     return SecretStr(text)
@@ -140,7 +141,7 @@ class SecretStoreView(BaseModel):
     kind: Literal["vault", "database"]
     state: Literal["ok", "stale", "unavailable"]
     stale_since: str | None
-    problem: Literal["sealed", "denied", "unreachable", "unauthenticated"] | None
+    problem: StoreProblem | None
 
 
 class Sources(BaseModel):

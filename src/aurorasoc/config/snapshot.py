@@ -18,6 +18,7 @@ T = TypeVar("T")
 
 Source = Literal["runtime", "env", "default"]
 KeySource = Literal["vault", "database", "env"]
+StoreProblem = Literal["sealed", "denied", "unreachable", "unauthenticated", "token_ending"]
 KeyState = Literal["usable", "needs_reentry", "unavailable", "absent"]
 
 
@@ -108,12 +109,15 @@ class CallLimits:
 
 @dataclass(frozen=True, slots=True)
 class SecretStoreStatus:
-    """How the secret store answered last. `stale_since` is ISO 8601, UTC."""
+    """How the secret store answered last. `stale_since` is ISO 8601, UTC.
+
+    `token_ending` comes with state `ok`: a static token runs out soon.
+    """
 
     kind: Literal["vault", "database"]
     state: Literal["ok", "stale", "unavailable"] = "ok"
     stale_since: str | None = None
-    problem: Literal["sealed", "denied", "unreachable", "unauthenticated"] | None = None
+    problem: StoreProblem | None = None
 
 
 @dataclass(frozen=True, slots=True)

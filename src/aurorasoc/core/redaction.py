@@ -13,7 +13,8 @@ REDACTED: Final = "[redacted]"
 
 _MIN_LENGTH: Final = 6
 _GENERIC = re.compile(
-    r"(?i)(bearer\s+|x-api-key['\"]?\s*[:=]\s*['\"]?|x-goog-api-key['\"]?\s*[:=]\s*['\"]?)"
+    r"(?i)(bearer\s+|x-api-key['\"]?\s*[:=]\s*['\"]?|x-goog-api-key['\"]?\s*[:=]\s*['\"]?"
+    r"|x-vault-token['\"]?\s*[:=]\s*['\"]?|\bhv[bs]\.)"
     r"[^\s'\",}]+"
 )
 

@@ -70,8 +70,13 @@ class SecretStore(Protocol):
         A row that can't be opened is listed, never skipped.
         """
 
-    async def refresh(self, rows: Sequence[CredentialRow]) -> None:
-        """Fetch what `peek` would lack. What can't be had stays lacking, and is shown."""
+    async def refresh(self, rows: Sequence[CredentialRow], *, spread: float = 0.0) -> None:
+        """Fetch what `peek` would lack. What can't be had stays lacking, and is shown.
+
+        Args:
+            rows: What is to be had.
+            spread: Seconds over which processes that begin at once spread their first read.
+        """
 
     async def write(
         self, provider: ServingBackend, origin: str, api_key: SecretStr, stamp: Stamp
@@ -112,7 +117,7 @@ class DatabaseSecretStore:
         credentials = {ServingBackend(row.provider): self.open_row(row) for row in known}
         return StoreReading(credentials, SecretStoreStatus(kind="database"))
 
-    async def refresh(self, rows: Sequence[CredentialRow]) -> None:
+    async def refresh(self, rows: Sequence[CredentialRow], *, spread: float = 0.0) -> None:
         """Nothing to fetch: the rows hold everything."""
 
     async def write(

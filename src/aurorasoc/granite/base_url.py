@@ -60,6 +60,20 @@ def origin_of(text: str) -> str:
     return f"{scheme}://{_bracketed(host)}:{port}"
 
 
+def origin_of_key(spec: ProviderSpec, written: str | None) -> str:
+    """Give the origin that a stored key belongs to: what stands beside it, else the vendor's own.
+
+    What has no single reading is no origin, and no base URL leads there: such a key is in force
+    nowhere.
+    """
+    if written is None:
+        return origin_of(spec.default_base_url)
+    try:
+        return origin_of(written)
+    except InvalidInput:
+        return "an address that can't be read"
+
+
 def host_of(origin: str) -> str:
     """Give an origin's host, without brackets."""
     return urlsplit(origin).hostname or ""

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 from pydantic import SecretStr
 from sqlalchemy import select
@@ -29,6 +29,9 @@ from aurorasoc.llm.runtime_config import SINGLETON, RuntimeConfig, load_runtime_
 
 PATIENCE_SECONDS: Final = 1.0
 """How long a change of configuration waits for keys that a store has yet to give."""
+
+SPREAD_SECONDS: Final = 0.2
+"""All processes hear of a new key at once, and all but one have yet to fetch it."""
 
 log = get_logger("aurorasoc.adoption")
 
@@ -88,12 +91,13 @@ class Adoption:
         """Call back after each adoption. It must not take long: nothing waits for it."""
         self._told.append(callback)
 
-    async def adopt(self, *, fetch: bool = True) -> Snapshot:
+    async def adopt(self, *, fetch: bool = True, spread: float = 0.0) -> Snapshot:
         """Read what is stored and make it the snapshot in force.
 
         Args:
             fetch: Whether keys that are not at hand are fetched first; without, they are shown
                 as unavailable until someone adopts again.
+            spread: Seconds over which processes that adopt at once spread their fetching.
 
         Raises:
             DatabaseUnavailable: It can't be read. What is in force stays in force, and stale.
@@ -109,17 +113,18 @@ class Adoption:
             self.stale_since = None
             if fetch:
                 rows = list(stored.rows.values())
-                await self._fetch(stored.snapshot, rows, written_us)
+                refreshing = self._store.refresh(rows, spread=spread)
+                await self._fetch(stored.snapshot, refreshing, written_us)
                 self.swap(self.compose(stored.runtime, self._store.peek(rows)), written_us)
             else:
                 self.swap(stored.snapshot, written_us)
             return self.snapshot
 
     async def _fetch(
-        self, without: Snapshot, rows: list[CredentialRow], written_us: int | None
+        self, without: Snapshot, refreshing: Coroutine[Any, Any, None], written_us: int | None
     ) -> None:
         """Fetch keys; when that takes long, put the rest of the configuration in force first."""
-        fetching = asyncio.ensure_future(self._store.refresh(rows))
+        fetching = asyncio.ensure_future(refreshing)
         done, _ = await asyncio.wait({fetching}, timeout=PATIENCE_SECONDS)
         if not done:
             self.swap(without, written_us)
@@ -139,7 +144,7 @@ class Adoption:
                 heard = await self._stored_revision()
             if heard <= self._snapshot.revision:
                 return
-        await self.adopt()
+        await self.adopt(spread=SPREAD_SECONDS)
 
     async def _stored_revision(self) -> int:
         try:

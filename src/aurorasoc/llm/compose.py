@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from types import MappingProxyType
 from typing import Any, NamedTuple, TypeVar, cast
 
@@ -28,7 +29,7 @@ from aurorasoc.config.vocabulary import AUTO, BackendChoice, LocalChoice, Servin
 from aurorasoc.core.canonical import canonical
 from aurorasoc.core.secret_store import StoreReading, apply_stored_keys_to_settings, last4_of
 from aurorasoc.errors import ConfigurationError, InvalidInput
-from aurorasoc.granite.base_url import normalise_base_url, origin_of
+from aurorasoc.granite.base_url import normalise_base_url, origin_of, origin_of_key
 from aurorasoc.granite.catalog import CATALOG, ProviderSpec
 from aurorasoc.llm.runtime_config import ProviderChoice, RuntimeConfig
 
@@ -191,7 +192,10 @@ def _credential(
     """The stored key where there is one, else the environment's; in force at its origin only."""
     if spec.key == "none":
         return ABSENT
-    found = stored if stored is not None else _env_credential(spec, own, digest)
+    if stored is None:
+        found = _env_credential(spec, own, digest)
+    else:
+        found = replace(stored, origin=origin_of_key(spec, stored.origin))
     if found.state != "usable" or found.origin == origin:
         return found
     detail = (

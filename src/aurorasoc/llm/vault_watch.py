@@ -8,7 +8,6 @@ from __future__ import annotations
 import asyncio
 import random
 from collections.abc import Awaitable, Callable
-from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Final
@@ -21,9 +20,10 @@ from aurorasoc.core.logs import get_logger
 from aurorasoc.core.secret_store import last4_of
 from aurorasoc.core.tables import CredentialRow, KeyIntentRow, RevisionRow
 from aurorasoc.core.vault.client import VaultSecret
-from aurorasoc.core.vault.store import VaultSecretStore, operation_id_of
-from aurorasoc.errors import AuroraError, InvalidInput
-from aurorasoc.granite.base_url import origin_of
+from aurorasoc.core.vault.pin import Pin, pin_of_row
+from aurorasoc.core.vault.store import VaultSecretStore
+from aurorasoc.errors import AuroraError
+from aurorasoc.granite.base_url import origin_of_key
 from aurorasoc.granite.catalog import CATALOG
 from aurorasoc.llm.intents import KeyIntents, open_intents
 from aurorasoc.llm.journal import Deed
@@ -35,6 +35,9 @@ LAG_US: Final = 5_000_000
 """How long a standby may not know yet of what was changed."""
 
 SETTLE_SECONDS: Final = 3.0
+LONGEST_PAUSE: Final = 15.0
+"""Seconds between looks at a Vault that doesn't answer; each doubles the pause up to it."""
+
 JITTER: Final = 0.2
 CHANGED_IN_VAULT: Final = "llm.key.changed_in_vault"
 OPERATOR: Final = "vault"
@@ -44,7 +47,7 @@ log = get_logger("aurorasoc.vault")
 
 @dataclass(frozen=True, slots=True)
 class VaultWatch:
-    """Two loops over Vault: unsettled intents every few seconds, pins every poll interval."""
+    """Unsettled intents every few seconds, pins every poll interval, the token in its own time."""
 
     store: VaultSecretStore
     intents: KeyIntents
@@ -55,8 +58,9 @@ class VaultWatch:
     async def run(self) -> None:
         """Watch until cancelled."""
         async with asyncio.TaskGroup() as tasks:
-            tasks.create_task(_every(SETTLE_SECONDS, self.settle))
-            tasks.create_task(_every(self.poll_interval, self.poll))
+            tasks.create_task(self._every(SETTLE_SECONDS, self.settle))
+            tasks.create_task(self._every(self.poll_interval, self.poll))
+            tasks.create_task(self.store.keep_token())
 
     async def settle(self) -> None:
         """Settle intents whose process is late or gone, and look again for keys still lacking."""
@@ -67,19 +71,38 @@ class VaultWatch:
                 if self.intents.journal.clock() - intent.begun_us > self.grace_us:
                     await self.intents.settle(intent)
         finally:
-            if self.store.in_trouble or self._lacks_keys():
+            if self._shows_otherwise() or self._lacks_keys():
                 await self.intents.adoption.adopt()
 
     async def poll(self) -> None:
         """Compare every pin with what Vault holds now."""
-        was_in_trouble = self.store.in_trouble
         try:
             for provider, spec in CATALOG.items():
                 if spec.key != "none":
                     await self._compare(provider)
         finally:
-            if self.store.in_trouble != was_in_trouble:
+            if self._shows_otherwise():
                 await self.intents.adoption.adopt()
+
+    async def _every(self, seconds: float, work: Callable[[], Awaitable[None]]) -> None:
+        """Call again and again, not in step with other processes; less often in trouble."""
+        pause = seconds
+        while True:
+            try:
+                await work()
+            except AuroraError as error:
+                log.warning("vault", code=error.code, detail=error.detail)
+            except Exception:  # the watch must outlive what Vault and the database come up with
+                log.exception("vault")
+            pause = min(2 * pause, LONGEST_PAUSE) if self.store.in_trouble else seconds
+            pause = max(pause, seconds)
+            await asyncio.sleep(pause * random.uniform(1 - JITTER, 1 + JITTER))  # noqa: S311 - jitter
+
+    def _shows_otherwise(self) -> bool:
+        """Whether the inventory shows another standing of Vault's than it has."""
+        adoption = self.intents.adoption
+        shown = adoption.snapshot.secret_store.problem if adoption.ready else None
+        return self.store.in_trouble or shown != self.store.problem
 
     def _lacks_keys(self) -> bool:
         providers = (
@@ -91,8 +114,9 @@ class VaultWatch:
         secret = await self.store.newest(provider)
         async with self.intents.database.reading() as session:
             row = await session.get(CredentialRow, provider.value)
-            seen, changed_us = _pin_of(row), await _changed_us(session, provider)
-        if seen == _found(provider, secret) or (row is not None and row.vault_version is None):
+            seen, changed_us = pin_of_row(row), await _changed_us(session, provider)
+        found = secret.pin if secret else None
+        if seen == found or (row is not None and seen is None):
             return
         if self._may_lag(row, secret, changed_us):
             return
@@ -115,12 +139,12 @@ class VaultWatch:
         return earlier and _us_of(secret.created) < row.set_us
 
     async def _is_still(
-        self, session: AsyncSession, provider: ServingBackend, seen: tuple[int, str] | None
+        self, session: AsyncSession, provider: ServingBackend, seen: Pin | None
     ) -> bool:
         """Whether nobody moved the pin since it was looked at, and no change is under way."""
         row = await session.get(CredentialRow, provider.value)
         intent = await session.get(KeyIntentRow, provider.value)
-        return intent is None and _pin_of(row) == seen
+        return intent is None and pin_of_row(row) == seen
 
     async def _take_over(
         self, session: AsyncSession, provider: ServingBackend, secret: VaultSecret | None
@@ -132,20 +156,10 @@ class VaultWatch:
             await session.delete(row)
             self.store.forget(provider)
         else:
-            await session.merge(_pinned(provider, secret))
+            await session.merge(_credential(provider, secret))
         told = {"deleted": secret is None, "vault_version": secret.version if secret else None}
         deed = Deed(CHANGED_IN_VAULT, provider.value, OPERATOR)
         await self.intents.journal.write(session, deed, runtime, told, changed=True)
-
-
-async def _every(seconds: float, work: Callable[[], Awaitable[None]]) -> None:
-    """Call again and again, not in step with other processes; trouble is logged and passes."""
-    while True:
-        try:
-            await work()
-        except AuroraError as error:
-            log.warning("vault", code=error.code, detail=error.detail)
-        await asyncio.sleep(seconds * random.uniform(1 - JITTER, 1 + JITTER))  # noqa: S311 - jitter
 
 
 async def _changed_us(session: AsyncSession, provider: ServingBackend) -> int:
@@ -154,41 +168,21 @@ async def _changed_us(session: AsyncSession, provider: ServingBackend) -> int:
     return await session.scalar(last) or 0
 
 
-def _pin_of(row: CredentialRow | None) -> tuple[int, str] | None:
-    if row is None or row.vault_version is None:
-        return None
-    return row.vault_version, row.operation_id
-
-
-def _found(provider: ServingBackend, secret: VaultSecret | None) -> tuple[int, str] | None:
-    return None if secret is None else (secret.version, operation_id_of(provider, secret))
-
-
 def _us_of(created: str) -> int:
     """Read Vault's own time; RFC 3339 with up to nine digits of a second."""
     return round(datetime.fromisoformat(created).timestamp() * 1e6)
 
 
-def _pinned(provider: ServingBackend, secret: VaultSecret) -> CredentialRow:
+def _credential(provider: ServingBackend, secret: VaultSecret) -> CredentialRow:
     """Pin what an operator wrote; without an origin it belongs to the catalog's default."""
     return CredentialRow(
         provider=provider.value,
-        origin=_origin(provider, secret),
+        origin=origin_of_key(CATALOG[provider], secret.text("origin")),
         token=None,
         key_id=None,
-        last4=last4_of(secret.fields["api_key"]),
-        vault_version=secret.version,
-        operation_id=operation_id_of(provider, secret),
+        last4=last4_of(secret.api_key) if secret.api_key else None,
+        vault_version=secret.pin.version,
+        operation_id=secret.pin.operation_id,
         set_by=OPERATOR,
         set_us=_us_of(secret.created),
     )
-
-
-def _origin(provider: ServingBackend, secret: VaultSecret) -> str:
-    default = origin_of(CATALOG[provider].default_base_url)
-    written = secret.fields.get("origin")
-    if written is None:
-        return default
-    with suppress(InvalidInput):
-        return origin_of(written.get_secret_value())
-    return default

@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 from pydantic import SecretStr
 
-from aurorasoc.core.vault.client import VaultProblem
+from aurorasoc.core.vault.answers import VaultProblem
 from aurorasoc.errors import ChangeInProgress, OutcomeUnknown
 from aurorasoc.llm import edits
 from aurorasoc.llm.doctor import examine

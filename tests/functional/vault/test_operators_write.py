@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from aurorasoc.core.vault.client import VaultProblem
+from aurorasoc.core.vault.answers import VaultProblem
 from aurorasoc.errors import OutcomeUnknown
 from aurorasoc.llm.vault_watch import LAG_US
 from aurorasoc.runtime import Runtime, open_runtime

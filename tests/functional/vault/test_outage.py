@@ -118,7 +118,9 @@ async def test_a_login_that_is_refused_is_no_deletion(house: House) -> None:
     async with member(house.boot()) as own:
         await own.set_key()
         house.vault.call("DELETE", f"auth/approle/role/{house.mount}")
-        house.vault.revoke(own.store._client._token)
+        token = own.store._client._session._token
+        assert token is not None
+        house.vault.revoke(token.get_secret_value())
         with pytest.raises(SecretStoreUnavailable):
             await own.watch.poll()
         status = own.adoption.snapshot.secret_store

@@ -13,12 +13,8 @@ from typing import Any, Final
 
 import pytest
 
-from aurorasoc.core.vault.client import (
-    VaultClient,
-    VaultConflict,
-    VaultProblem,
-    VaultUndecided,
-)
+from aurorasoc.core.vault.answers import VaultConflict, VaultProblem, VaultUndecided
+from aurorasoc.core.vault.client import VaultClient
 from tests.functional.vault.members import KEY, OTHER_KEY, House, member, vault_settings
 from tests.unit.live import until
 from tests.world.certificates import CertificateAuthority

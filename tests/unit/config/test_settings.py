@@ -75,7 +75,7 @@ VARIABLES: Final[dict[str, tuple[str, Getter, object]]] = {
     "LLM_REQUIRE_TLP": ("true", lambda s: s.llm.require_tlp, True),
     "LLM_TIMEOUT": ("7.5", lambda s: s.llm.timeout, 7.5),
     "VAULT_ADDR": ("https://vault:8200", lambda s: s.vault.addr, "https://vault:8200"),
-    "VAULT_CACERT": ("/etc/ca.pem", lambda s: s.vault.cacert, Path("/etc/ca.pem")),
+    "VAULT_CACERT": (__file__, lambda s: s.vault.cacert, Path(__file__)),
     "VAULT_K8S_ROLE": ("aurora", lambda s: s.vault.k8s_role, "aurora"),
     "VAULT_K8S_TOKEN_FILE": ("/run/token", lambda s: s.vault.k8s_token_file, Path("/run/token")),
     "VAULT_KV_MOUNT": ("kv", lambda s: s.vault.kv_mount, "kv"),
@@ -136,7 +136,12 @@ REFUSED: Final = {
     "LLM_OLLAMA_API_KEY": CANARY,
     "LLM_OPENAI_COMPATIBLE_API_KEY": f"{CANARY}\r\nX-Injected: 1",
     "LLM_VLLM_API_KEY": f"{CANARY}\ttab",
+    "VAULT_ADDR": f"https://user:{CANARY}@vault.test:8200",
+    "VAULT_CACERT": f"/etc/{CANARY}.pem",
+    "VAULT_KV_MOUNT": f"secret/../{CANARY}",
     "VAULT_MAX_STALE": CANARY,
+    "VAULT_NAMESPACE": f"{CANARY}\r\nX-Injected: 1",
+    "VAULT_TOKEN": f"{CANARY}\x1b[31m",
     "VAULT_POLL_INTERVAL": CANARY,
 }
 
@@ -152,6 +157,10 @@ OUT_OF_RANGE: Final = [
     ("LLM_MAX_RETRIES", "-1"),
     ("LLM_TIMEOUT", "0"),
     ("LLM_TIMEOUT", "nan"),
+    ("VAULT_ADDR", "vault:8200"),
+    ("VAULT_ADDR", "https://"),
+    ("VAULT_KV_MOUNT", "/"),
+    ("VAULT_KV_MOUNT", "../sys"),
     ("VAULT_MAX_STALE", "0"),
     ("VAULT_POLL_INTERVAL", "-5"),
     ("JWT_SECRET_KEY", "x" * 64),
@@ -291,6 +300,19 @@ def test_value_out_of_range_is_refused(variable: str, text: str, tmp_path: Path)
     """A wrong value stops the boot and names its variable."""
     with pytest.raises(ConfigurationError, match=f"^{variable} "):
         settings(tmp_path, **{variable: text})
+
+
+@pytest.mark.parametrize("text", ["team/secret", "/team/secret/", "..team/se-c.ret"])
+def test_kv_mount_is_a_plain_path(text: str, tmp_path: Path) -> None:
+    """Without dot segments, which would lead elsewhere; slashes around it don't matter."""
+    assert settings(tmp_path, VAULT_KV_MOUNT=text).vault.kv_mount == text.strip("/")
+
+
+def test_vault_token_may_end_with_its_files_line_end(tmp_path: Path) -> None:
+    """As `cat` of a mounted file gives it."""
+    token = settings(tmp_path, VAULT_TOKEN="hvs.x\n").vault.token
+    assert token is not None
+    assert token.get_secret_value() == "hvs.x"
 
 
 def test_refused_choice_lists_what_is_accepted(tmp_path: Path) -> None:

@@ -34,6 +34,7 @@ FORMS: Final = {
     "header of a dictionary": repr({"Authorization": f"Bearer {KEY}"}),
     "x-api-key header": f"x-api-key: {KEY}",
     "x-goog-api-key header": f"x-goog-api-key={KEY}",
+    "x-vault-token header": f"X-Vault-Token: {KEY}",
     "query": f"https://h/v1?key={quote(KEY, safe='')}&x=1",
     "query, slash kept": f"https://h/v1?key={quote(KEY)}",
     "form": urlencode({"key": KEY}),
@@ -149,7 +150,13 @@ def test_short_secret_is_not_learned(secret: str) -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["Authorization: Bearer abc.def.ghi", "bearer abc.def.ghi", '"x-api-key": "abc.def.ghi"'],
+    [
+        "Authorization: Bearer abc.def.ghi",
+        "bearer abc.def.ghi",
+        '"x-api-key": "abc.def.ghi"',
+        "{'X-Vault-Token': 'abc.def.ghi'}",
+        "the token hvs.abc.def.ghi",
+    ],
 )
 def test_unknown_key_behind_a_header_is_redacted(text: str) -> None:
     """What stands behind a key header is a key, known or not."""

@@ -9,6 +9,7 @@ from typing import Annotated, TypeVar
 from pydantic import AliasChoices, Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from aurorasoc.config.headers import fits_a_header
 from aurorasoc.config.vocabulary import BackendChoice, LocalChoice, ServingBackend, Tlp
 
 T = TypeVar("T")
@@ -47,7 +48,7 @@ class ProviderSettings(BaseSettings):
     @field_validator("api_key")
     @classmethod
     def _key_fits_a_header(cls, value: SecretStr | None) -> SecretStr | None:
-        if value is not None and not _is_printable_ascii(value.get_secret_value()):
+        if value is not None and not fits_a_header(value.get_secret_value()):
             msg = "a key of printable ASCII characters without spaces"
             raise ValueError(msg)
         return value
@@ -170,7 +171,3 @@ def _refuse(value: T | None, why: str) -> T | None:
     if value is not None:
         raise ValueError(why)
     return value
-
-
-def _is_printable_ascii(text: str) -> bool:
-    return text.isascii() and text.isprintable() and " " not in text

@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
+from typing import Final
+from urllib.parse import urlsplit
 
-from pydantic import Field, SecretStr
+from pydantic import Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from aurorasoc.config.headers import fits_a_header
+
+_MOUNT: Final = re.compile(r"(?!\.{1,2}(/|$))[\w.-]+(/(?!\.{1,2}(/|$))[\w.-]+)*", re.ASCII)
 
 
 class VaultSettings(BaseSettings):
@@ -30,5 +37,64 @@ class VaultSettings(BaseSettings):
     poll_interval: float = Field(30, gt=0)
 
     model_config = SettingsConfigDict(
-        env_prefix="VAULT_", env_ignore_empty=True, extra="ignore", frozen=True
+        env_prefix="VAULT_",
+        env_ignore_empty=True,
+        extra="ignore",
+        frozen=True,
+        str_strip_whitespace=True,
     )
+
+    @field_validator("addr")
+    @classmethod
+    def _plain_address(cls, value: str | None) -> str | None:
+        if value is not None and not _is_plain_address(value):
+            msg = "an address such as https://vault.example:8200, without user name or query"
+            raise ValueError(msg)
+        return value
+
+    @field_validator("token", "secret_id", mode="before")
+    @classmethod
+    def _without_line_end(cls, value: object) -> object:
+        return value.strip() if isinstance(value, str) else value
+
+    @field_validator("token")
+    @classmethod
+    def _token_fits_a_header(cls, value: SecretStr | None) -> SecretStr | None:
+        if value is not None and not fits_a_header(value.get_secret_value()):
+            msg = "a token of printable ASCII characters without spaces"
+            raise ValueError(msg)
+        return value
+
+    @field_validator("cacert")
+    @classmethod
+    def _is_there(cls, value: Path | None) -> Path | None:
+        if value is not None and not value.is_file():
+            msg = "the path of a file of certificates (PEM)"
+            raise ValueError(msg)
+        return value
+
+    @field_validator("namespace")
+    @classmethod
+    def _namespace_fits_a_header(cls, value: str | None) -> str | None:
+        if value is not None and not fits_a_header(value):
+            msg = "a path of printable ASCII characters without spaces"
+            raise ValueError(msg)
+        return value
+
+    @field_validator("kv_mount")
+    @classmethod
+    def _plain_path(cls, value: str) -> str:
+        if not _MOUNT.fullmatch(value.strip("/")):
+            msg = "a path of letters, digits, `_`, `-` and `.`, such as team/secret"
+            raise ValueError(msg)
+        return value.strip("/")
+
+
+def _is_plain_address(text: str) -> bool:
+    try:
+        split = urlsplit(text)
+        named = bool(split.hostname) and split.port != 0
+    except ValueError:
+        return False
+    plain = not (split.username or split.password or split.query or split.fragment)
+    return split.scheme in {"http", "https"} and named and plain and fits_a_header(text)

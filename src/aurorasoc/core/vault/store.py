@@ -7,20 +7,23 @@ What was read stays in memory: while Vault doesn't answer, a running process goe
 from __future__ import annotations
 
 import asyncio
-import uuid
+import random
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final, Literal
 
 from pydantic import SecretStr
 
-from aurorasoc.config.snapshot import Credential, Problem, SecretStoreStatus
+from aurorasoc.config.headers import fits_a_header
+from aurorasoc.config.snapshot import Credential, Problem, SecretStoreStatus, StoreProblem
 from aurorasoc.config.vocabulary import ServingBackend
 from aurorasoc.core.clock import Clock, iso, now_us
 from aurorasoc.core.keyring import Keyring
 from aurorasoc.core.secret_store import Stamp, StoredKey, StoreReading, last4_of
 from aurorasoc.core.tables import CredentialRow
-from aurorasoc.core.vault.client import VaultClient, VaultProblem, VaultSecret, VaultTrouble
+from aurorasoc.core.vault.answers import VaultProblem, VaultTrouble
+from aurorasoc.core.vault.client import VaultClient, VaultSecret
+from aurorasoc.core.vault.pin import Pin, pin_of_row
 
 LAG_TRIES: Final = 4
 LAG_SECONDS: Final = 0.25
@@ -28,8 +31,13 @@ LAG_SECONDS: Final = 0.25
 
 KEPT: Final = 2
 
-_Pin = tuple[int, str]
-"""Version and operation id: what a row pins."""
+
+@dataclass(frozen=True, slots=True)
+class _Held:
+    """A key in memory, and the origin that stands beside it in Vault."""
+
+    api_key: SecretStr
+    origin: str | None
 
 
 @dataclass(slots=True)
@@ -38,6 +46,7 @@ class _Contact:
 
     failing_since_us: int | None = None
     trouble: VaultTrouble | None = None
+    detail: str = ""
 
 
 class VaultSecretStore:
@@ -59,7 +68,7 @@ class VaultSecretStore:
         self._keyring = keyring
         self._max_stale_us = round(max_stale * 1e6)
         self._clock = clock
-        self._held: dict[str, dict[_Pin, SecretStr]] = {}
+        self._held: dict[str, dict[Pin, _Held]] = {}
         self._contact = _Contact()
 
     def peek(self, rows: Sequence[CredentialRow]) -> StoreReading:
@@ -69,15 +78,16 @@ class VaultSecretStore:
         usable = any(c.state == "usable" for c in credentials.values())
         return StoreReading(credentials, self._status(usable=usable or not credentials))
 
-    async def refresh(self, rows: Sequence[CredentialRow]) -> None:
+    async def refresh(self, rows: Sequence[CredentialRow], *, spread: float = 0.0) -> None:
         """Fetch the pinned versions that memory lacks. What fails is left, and shown."""
-        for row in rows:
-            if row.vault_version is not None and self._key_of(row) is None:
-                try:
-                    await self._fetch(row)
-                except VaultProblem as problem:
-                    self._failed(problem)
-                    return
+        lacking = [row for row in rows if pin_of_row(row) and self._held_for(row) is None]
+        if lacking:
+            await asyncio.sleep(random.uniform(0, spread))  # noqa: S311 - jitter
+        try:
+            for row in lacking:
+                await self._fetch(row)
+        except VaultProblem as problem:
+            self._failed(problem)
 
     async def write(
         self, provider: ServingBackend, origin: str, api_key: SecretStr, stamp: Stamp
@@ -102,14 +112,14 @@ class VaultSecretStore:
         try:
             present = await self._client.current_version(provider)
             found = await self.newest(provider)
-            if found is not None and operation_id_of(provider, found) == stamp.operation_id:
+            if found is not None and found.pin.operation_id == stamp.operation_id:
                 return StoredKey(token=None, key_id=None, vault_version=found.version)
             version = await self._client.write(provider, fields, cas=present)
         except VaultProblem as problem:
             self._failed(problem)
             raise
         self._answered()
-        self._hold(provider, (version, stamp.operation_id), api_key)
+        self._hold(provider, Pin(version, stamp.operation_id), _Held(api_key, origin))
         return StoredKey(token=None, key_id=None, vault_version=version)
 
     async def remove(self, provider: ServingBackend) -> None:
@@ -139,20 +149,27 @@ class VaultSecretStore:
             self._failed(problem)
             raise
         self._answered()
-        if secret is not None and secret.fields.get("api_key"):
-            pin = (secret.version, operation_id_of(provider, secret))
-            self._hold(provider, pin, secret.fields["api_key"])
-            return secret
-        return None
+        return secret if secret is not None and self._remember(secret) else None
 
     def forget(self, provider: str) -> None:
         """Drop a key from memory: Vault says that it is gone."""
         self._held.pop(provider, None)
 
+    async def keep_token(self) -> None:
+        """Renew the token before it runs out, until cancelled."""
+        await self._client.keep_token()
+
     @property
     def in_trouble(self) -> bool:
         """Whether Vault failed to answer last."""
         return self._contact.failing_since_us is not None
+
+    @property
+    def problem(self) -> StoreProblem | None:
+        """What is wrong with Vault now, or will be soon."""
+        if self._client.token_ending and not self.in_trouble:
+            return "token_ending"
+        return self._contact.trouble
 
     def close(self) -> None:
         """Let the client's threads end."""
@@ -163,52 +180,64 @@ class VaultSecretStore:
         for attempt in range(LAG_TRIES):
             secret = await self._client.read(row.provider, row.vault_version)
             self._answered()
-            if secret is not None and operation_id_of(row.provider, secret) == row.operation_id:
-                pin = (secret.version, row.operation_id)
-                self._hold(row.provider, pin, secret.fields["api_key"])
+            if secret is not None and secret.pin == pin_of_row(row):
+                self._remember(secret)
                 return
             await asyncio.sleep(LAG_SECONDS * (attempt + 1))
 
-    def _hold(self, provider: str, pin: _Pin, api_key: SecretStr) -> None:
+    def _remember(self, secret: VaultSecret) -> bool:
+        """Keep what was read, if there is a key in it."""
+        if secret.api_key is None:
+            return False
+        self._hold(secret.name, secret.pin, _Held(secret.api_key, secret.text("origin")))
+        return True
+
+    def _hold(self, provider: str, pin: Pin, key: _Held) -> None:
         """Keep a version, and the one before it: its pin may not have moved yet."""
         held = self._held.setdefault(provider, {})
         held.pop(pin, None)
-        held[pin] = api_key
+        held[pin] = key
         for old in list(held)[:-KEPT]:
             del held[old]
 
-    def _key_of(self, row: CredentialRow) -> SecretStr | None:
-        pin = (row.vault_version or 0, row.operation_id)
-        return self._held.get(row.provider, {}).get(pin)
+    def _held_for(self, row: CredentialRow) -> _Held | None:
+        pin = pin_of_row(row)
+        return None if pin is None else self._held.get(row.provider, {}).get(pin)
 
     def _credential(self, row: CredentialRow) -> Credential:
+        """Give a key with the origin that Vault has for it: a row can be altered."""
         if row.vault_version is None:
             detail = (
                 "The key is stored in the database, and Vault is the configured store. Run "
                 "`aurorasoc keys migrate --to vault`, or enter the key again."
             )
             return _without_key(row, "needs_reentry", Problem("stored_elsewhere", detail))
-        key = self._key_of(row)
-        if key is None or self._too_stale():
-            detail = "Vault doesn't give the key now. It is fetched as soon as Vault answers."
+        held = self._held_for(row)
+        if held is None or self._too_stale():
+            why = self._contact.detail or "Vault doesn't give the key now."
+            detail = f"{why} The key is fetched as soon as Vault gives it."
             return _without_key(row, "unavailable", Problem("secret_store_unavailable", detail))
+        text = held.api_key.get_secret_value()
+        if not fits_a_header(text):
+            detail = "The key in Vault has blanks, control or non-ASCII characters. Enter it again."
+            return _without_key(row, "needs_reentry", Problem("key_unusable", detail))
         return Credential(
             state="usable",
             source="vault",
-            origin=row.origin,
-            api_key=key,
-            last4=last4_of(key),
-            tag=self._keyring.digest(key.get_secret_value().encode()),
+            origin=held.origin,
+            api_key=held.api_key,
+            last4=last4_of(held.api_key),
+            tag=self._keyring.digest(text.encode()),
         )
 
     def _status(self, *, usable: bool) -> SecretStoreStatus:
         since = self._contact.failing_since_us
         if since is None:
-            return SecretStoreStatus(kind="vault")
+            return SecretStoreStatus(kind="vault", problem=self.problem)
         state: Literal["stale", "unavailable"] = (
             "stale" if usable and not self._too_stale() else "unavailable"
         )
-        return SecretStoreStatus("vault", state, iso(since), self._contact.trouble)
+        return SecretStoreStatus("vault", state, iso(since), self.problem)
 
     def _too_stale(self) -> bool:
         since = self._contact.failing_since_us
@@ -216,18 +245,10 @@ class VaultSecretStore:
 
     def _failed(self, problem: VaultProblem) -> None:
         since = self._contact.failing_since_us or self._clock()
-        self._contact = _Contact(since, problem.trouble)
+        self._contact = _Contact(since, problem.trouble, problem.detail)
 
     def _answered(self) -> None:
         self._contact = _Contact()
-
-
-def operation_id_of(provider: str, secret: VaultSecret) -> str:
-    """Give the write's own id; for a secret written by hand, one made of what Vault says."""
-    own = secret.fields.get("operation_id")
-    if own is not None:
-        return own.get_secret_value()[:36]
-    return str(uuid.uuid5(uuid.NAMESPACE_URL, f"{provider}/{secret.version}/{secret.created}"))
 
 
 def _without_key(

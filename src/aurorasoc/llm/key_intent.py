@@ -1,0 +1,99 @@
+"""The intent of a key change, as it stands in its row while the change is under way."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass, replace
+from typing import Any, Final
+
+from aurorasoc.config.vocabulary import ServingBackend
+from aurorasoc.core.tables import CredentialRow, KeyIntentRow
+from aurorasoc.core.vault.pin import Pin
+from aurorasoc.llm.change import Plan
+from aurorasoc.llm.journal import Deed
+from aurorasoc.llm.runtime_config import ProviderChoice, RuntimeConfig
+
+SET: Final = "set"
+DELETE: Final = "delete"
+
+
+@dataclass(frozen=True, slots=True)
+class Intent:
+    """A key change under way. The key itself is never in it.
+
+    Attributes:
+        operation_id: Stands in the secret too, so that each write is known again.
+        kind: `set` or `delete`.
+        tag: Tells whether a repeated request brings the same key.
+        activation: What waits for the key, as JSON; None: nothing.
+        taken_up: Whether this is a repetition: an earlier try may have been written.
+    """
+
+    provider: ServingBackend
+    operation_id: str
+    kind: str
+    origin: str
+    last4: str | None
+    tag: str
+    activation: str | None
+    action: str
+    actor: str
+    begun_us: int
+    taken_up: bool = False
+
+    @classmethod
+    def of_row(cls, row: KeyIntentRow) -> Intent:
+        """Read it."""
+        values: dict[str, Any] = {c.name: getattr(row, c.name) for c in row.__table__.columns}
+        return cls(**{**values, "provider": ServingBackend(row.provider)})
+
+    def as_row(self) -> KeyIntentRow:
+        """Write it."""
+        values = {**asdict(self), "provider": self.provider.value}
+        del values["taken_up"]
+        return KeyIntentRow(**values)
+
+    @property
+    def deed(self) -> Deed:
+        """What the audit log will say was done."""
+        return Deed(self.action, self.provider.value, self.actor)
+
+    def is_repeated_by(self, other: Intent) -> bool:
+        """Whether the other wants the same: same key or removal, and nothing else that waits."""
+        waits = other.activation in {None, self.activation}
+        wanted = (other.kind, other.origin, other.tag)
+        return waits and (self.kind, self.origin, self.tag) == wanted
+
+    def made(self, pin: Pin | None) -> bool:
+        """Whether a version is this very write."""
+        return pin is not None and pin.operation_id == self.operation_id
+
+    def activated(self, runtime: RuntimeConfig) -> RuntimeConfig:
+        """Lay what waited over what is in force now; other providers' changes meanwhile stay."""
+        if self.activation is None:
+            return runtime
+        waits = json.loads(self.activation)
+        choice = ProviderChoice(**waits["choice"])
+        return replace(runtime.with_choice(self.provider, choice), backend=waits["backend"])
+
+    def credential(self, pin: Pin, at_us: int) -> CredentialRow:
+        """Give the row that pins what was written."""
+        return CredentialRow(
+            provider=self.provider.value,
+            origin=self.origin,
+            token=None,
+            key_id=None,
+            last4=self.last4,
+            vault_version=pin.version,
+            operation_id=pin.operation_id,
+            set_by=self.actor,
+            set_us=at_us,
+        )
+
+
+def waiting(provider: ServingBackend, planned: Plan) -> str | None:
+    """Write down what a change will activate together with the key; None: nothing."""
+    if not planned.reconfigures:
+        return None
+    choice = asdict(planned.runtime.choice(provider))
+    return json.dumps({"backend": planned.runtime.backend, "choice": choice})
