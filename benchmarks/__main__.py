@@ -17,7 +17,7 @@ from benchmarks import machine
 from benchmarks.counts import FULL, QUICK, SMOKE, Counts
 from benchmarks.rows import Row
 
-NAMES: Final = ("ready", "pool", "handle", "chat", "append", "verify", "writers", "fleet")
+NAMES: Final = ("ready", "pool", "handle", "chat", "append", "verify", "writers", "fleet", "stall")
 
 _HEADINGS: Final = ("measured", "against", "ratio (lowest–highest)", "medians", "bar", "met")
 

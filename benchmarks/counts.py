@@ -24,6 +24,7 @@ class Counts:
         fleet: Processes on PostgreSQL that adopt a change.
         neighbours: Processes on one SQLite file that do.
         switches: Changes in one round that they hear of.
+        stall: Seconds that Vault stalls.
     """
 
     starts: int
@@ -39,6 +40,7 @@ class Counts:
     fleet: int
     neighbours: int
     switches: int
+    stall: float
 
 
 FULL: Final = Counts(
@@ -55,6 +57,7 @@ FULL: Final = Counts(
     fleet=20,
     neighbours=8,
     switches=20,
+    stall=30.0,
 )
 QUICK: Final = Counts(
     starts=3,
@@ -70,6 +73,7 @@ QUICK: Final = Counts(
     fleet=4,
     neighbours=4,
     switches=10,
+    stall=10.0,
 )
 SMOKE: Final = Counts(
     starts=1,
@@ -85,5 +89,6 @@ SMOKE: Final = Counts(
     fleet=1,
     neighbours=1,
     switches=2,
+    stall=0.5,
 )
 """Shows that everything runs, and measures nothing."""

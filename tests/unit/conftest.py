@@ -12,8 +12,9 @@ from tests.unit.examples import AMBIENT_PREFIXES
 from tests.world import databases
 from tests.world.databases import DATABASES, SQLITE, Stored
 from tests.world.fixtures import database_kind
+from tests.world.vault import pytest_collection_modifyitems, vault_program
 
-__all__ = ["database_kind"]  # pytest finds the fixture here
+__all__ = ["database_kind", "pytest_collection_modifyitems", "vault_program"]  # for pytest
 
 
 @pytest.fixture(autouse=True)

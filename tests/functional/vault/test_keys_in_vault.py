@@ -347,6 +347,68 @@ async def test_two_watching_processes_settle_an_intent_once(
     assert (house.actions(), house.revision()) == ([INTENDED, "llm.key.set"], 1)
 
 
+# --- where it was set elsewhere ---------------------------------------------------------------
+
+
+async def test_the_same_key_on_a_process_that_has_not_adopted_it_makes_no_second_version(
+    house: House,
+) -> None:
+    """A client that repeats a request may reach another worker."""
+    async with member(house.boot()) as one, member(house.boot()) as two:
+        await one.set_key()
+        assert two.credential.state == "absent"
+        await two.set_key()
+        assert (two.key, (house.in_vault() or (0,))[0], house.revision()) == (KEY, 1, 1)
+    assert house.actions() == [INTENDED, "llm.key.set"] * 2
+    await asyncio.to_thread(house.check_one_truth)
+
+
+async def test_a_configuration_is_activated_with_a_key_that_was_set_elsewhere(
+    house: House,
+) -> None:
+    """What comes with the key isn't lost because the key is there already."""
+    async with member(house.boot()) as one, member(house.boot()) as two:
+        await one.set_key()
+        snapshot = await two.configure("chosen")
+        assert snapshot.providers[DEEPSEEK].model.value == "chosen"
+        assert (two.key, (house.in_vault() or (0,))[0], house.revision()) == (KEY, 1, 2)
+    await asyncio.to_thread(house.check_one_truth)
+
+
+async def test_another_key_on_a_process_that_has_not_adopted_is_a_new_version(
+    house: House,
+) -> None:
+    """With the same last four characters, too."""
+    alike = f"sk-other-{KEY[-4:]}"
+    async with member(house.boot()) as one, member(house.boot()) as two:
+        await one.set_key()
+        await two.set_key(alike)
+        assert (two.key, (house.in_vault() or (0,))[0]) == (alike, 2)
+    await asyncio.to_thread(house.check_one_truth)
+
+
+async def test_a_key_that_was_replaced_in_vault_is_written_again(house: House) -> None:
+    """What is pinned is the same key, but it is no longer the one in Vault."""
+    async with member(house.boot()) as one, member(house.boot()) as two:
+        await one.set_key()
+        house.put(api_key=OTHER_KEY)
+        await two.set_key()
+        assert (two.key, (house.in_vault() or (0,))[0]) == (KEY, 3)
+    await asyncio.to_thread(house.check_one_truth)
+
+
+async def test_the_process_that_set_a_key_does_not_ask_for_it(
+    house: House, proxy: VaultFaultProxy
+) -> None:
+    """It has it; the others fetch it when they hear of it."""
+    async with member(house.boot(proxy.url)) as own, member(house.boot()) as other:
+        await own.set_key()
+        proxy.clear()
+        await own.adoption.follow()
+        await other.adoption.follow()
+        assert (own.key, other.key, proxy.seen("/data/")) == (KEY, KEY, [])
+
+
 # --- sealed in the midst of it -----------------------------------------------------------------
 
 

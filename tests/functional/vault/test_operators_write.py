@@ -2,6 +2,8 @@
 
 import asyncio
 import json
+import sqlite3
+from contextlib import closing
 from dataclasses import replace
 
 import pytest
@@ -62,6 +64,64 @@ async def test_a_hand_written_origin_binds_the_key(house: House) -> None:
         await there.watch.poll()
         await at_the_vendors.adoption.adopt()
         assert (there.key, at_the_vendors.key) == (KEY, None)
+
+
+@pytest.mark.parametrize("origin", ["https://user@api.deepseek.com", "nonsense", ""])
+async def test_an_origin_that_cant_be_read_binds_the_key_to_nowhere(
+    house: House, origin: str
+) -> None:
+    """It was meant for some address, and that isn't the vendor's."""
+    async with member(house.boot()) as own:
+        house.put(api_key=KEY, origin=origin)
+        await own.watch.poll()
+        assert (own.key, own.credential.state) == (None, "needs_reentry")
+
+
+@pytest.mark.parametrize("origin", [{}, {"origin": VENDOR}], ids=["none", "the vendor's"])
+async def test_a_row_that_is_altered_moves_no_key(house: House, origin: dict[str, str]) -> None:
+    """Who can write to the database alone can't have the key sent elsewhere."""
+    boot = house.boot(LLM_DEEPSEEK_BASE_URL="https://elsewhere.example/v1")
+    async with member(boot) as own:
+        house.put(api_key=KEY, **origin)
+        await own.watch.poll()
+        with closing(sqlite3.connect(house.file)) as connection, connection:
+            connection.execute(
+                "UPDATE llm_provider_credentials SET origin = 'https://elsewhere.example:443'"
+            )
+        await own.adoption.adopt()
+        assert (own.key, own.credential.state) == (None, "needs_reentry")
+
+
+async def test_a_line_end_is_no_part_of_a_key(house: House) -> None:
+    """`echo key | vault kv put … api_key=-` leaves one."""
+    async with member(house.boot()) as own:
+        house.put(api_key=f"{KEY}\n")
+        await own.watch.poll()
+        assert own.key == KEY
+
+
+@pytest.mark.parametrize("key", ["two words", "caf\u00e9-0123456789", "line\nline-0123"])
+async def test_a_key_that_fits_no_header_is_not_in_force(house: House, key: str) -> None:
+    """Libraries would put it into the text of their exceptions."""
+    async with member(house.boot()) as own:
+        house.put(api_key=key)
+        await own.watch.poll()
+        problem = own.credential.problem
+        assert problem is not None
+        assert (own.key, own.credential.state, problem.code) == (
+            None,
+            "needs_reentry",
+            "key_unusable",
+        )
+
+
+async def test_what_is_no_text_is_no_key(house: House) -> None:
+    """JSON's null doesn't become a key named None."""
+    async with member(house.boot()) as own:
+        path = f"{house.mount}/data/aurorasoc/llm-providers/deepseek"
+        house.vault.call("POST", path, {"data": {"api_key": None}})
+        await own.watch.poll()
+        assert own.credential.state == "absent"
 
 
 async def test_two_watching_processes_make_one_revision(house: House) -> None:

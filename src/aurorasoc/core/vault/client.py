@@ -70,7 +70,7 @@ class VaultSecret:
     def text(self, name: str) -> str | None:
         """Give a field that is no secret."""
         found = self.fields.get(name)
-        return found.get_secret_value() if found else None
+        return None if found is None else found.get_secret_value()
 
 
 class VaultClient:
