@@ -6,8 +6,9 @@ one that was refused or never sent is not.
 """
 
 import asyncio
+import sqlite3
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any, Final
 
@@ -418,3 +419,17 @@ async def test_an_older_version_is_never_adopted(house: House, proxy: VaultFault
             await reader.watch.poll()
         await reader.adoption.adopt()
         assert (reader.key, house.actions().count("llm.key.changed_in_vault")) == (OTHER_KEY, 0)
+
+
+async def test_a_row_of_an_unknown_provider_asks_for_nothing(
+    house: House, proxy: VaultFaultProxy
+) -> None:
+    """Its name would be a path: nobody may lead the token elsewhere through the database."""
+    with closing(sqlite3.connect(house.file)) as connection, connection:
+        connection.execute(
+            "INSERT INTO llm_provider_credentials "
+            "(provider, origin, vault_version, operation_id, set_by, set_us) "
+            "VALUES ('../../others', '', 1, 'x', 'x', 0)"
+        )
+    async with member(house.boot(proxy.url)):
+        assert proxy.seen() == []

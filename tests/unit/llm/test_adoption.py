@@ -2,7 +2,7 @@
 
 import asyncio
 import sqlite3
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, closing
 from dataclasses import replace
 from pathlib import Path
@@ -13,9 +13,11 @@ from beeai_framework.backend.message import UserMessage
 
 from aurorasoc import get_chat_model
 from aurorasoc.core.database import Database
+from aurorasoc.core.secret_store import DatabaseSecretStore
 from aurorasoc.core.store_factory import open_secret_store
+from aurorasoc.core.tables import CredentialRow
 from aurorasoc.errors import DatabaseUnavailable
-from aurorasoc.llm.adoption import Adoption
+from aurorasoc.llm.adoption import SPREAD_SECONDS, Adoption
 from aurorasoc.runtime import Runtime
 from tests.unit.examples import keyring, settings
 from tests.unit.live import use
@@ -150,3 +152,27 @@ async def test_each_adoption_is_told(runtime: Runtime) -> None:
     await use("openai", runtime)
     await runtime.adoption.adopt()
     assert seen == [1]
+
+
+class _Recording(DatabaseSecretStore):
+    """Notes over how many seconds reads were to be spread."""
+
+    spreads: list[float]
+
+    async def refresh(self, rows: Sequence[CredentialRow], *, spread: float = 0.0) -> None:
+        del rows
+        self.spreads.append(spread)
+
+
+@pytest.mark.parametrize(("follows", "spread"), [(True, SPREAD_SECONDS), (False, 0.0)])
+async def test_only_what_the_feed_tells_is_fetched_at_a_random_moment(
+    runtime: Runtime,
+    follows: bool,  # noqa: FBT001 - a table's column
+    spread: float,
+) -> None:
+    """All processes hear of it at once; who asks for something here and now doesn't wait."""
+    store = _Recording(keyring())
+    store.spreads = []
+    adoption = Adoption(runtime.settings, runtime.database, store, keyring())
+    await (adoption.follow() if follows else adoption.adopt())
+    assert store.spreads == [spread]

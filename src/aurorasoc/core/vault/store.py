@@ -73,14 +73,14 @@ class VaultSecretStore:
 
     def peek(self, rows: Sequence[CredentialRow]) -> StoreReading:
         """Give what memory holds of the pinned versions. No call is made."""
-        known = [row for row in rows if row.provider in set(ServingBackend)]
-        credentials = {ServingBackend(row.provider): self._credential(row) for row in known}
+        credentials = {ServingBackend(row.provider): self._credential(row) for row in _known(rows)}
         usable = any(c.state == "usable" for c in credentials.values())
         return StoreReading(credentials, self._status(usable=usable or not credentials))
 
     async def refresh(self, rows: Sequence[CredentialRow], *, spread: float = 0.0) -> None:
         """Fetch the pinned versions that memory lacks. What fails is left, and shown."""
-        lacking = [row for row in rows if pin_of_row(row) and self._held_for(row) is None]
+        pinned = [row for row in _known(rows) if pin_of_row(row) is not None]
+        lacking = [row for row in pinned if self._held_for(row) is None]
         if lacking:
             await asyncio.sleep(random.uniform(0, spread))  # noqa: S311 - jitter
         try:
@@ -249,6 +249,11 @@ class VaultSecretStore:
 
     def _answered(self) -> None:
         self._contact = _Contact()
+
+
+def _known(rows: Sequence[CredentialRow]) -> list[CredentialRow]:
+    """Leave out rows of unknown providers: their names would become paths in Vault."""
+    return [row for row in rows if row.provider in set(ServingBackend)]
 
 
 def _without_key(
