@@ -2,8 +2,6 @@
 
 import asyncio
 import json
-import sqlite3
-from contextlib import closing
 from dataclasses import replace
 
 import pytest
@@ -84,10 +82,9 @@ async def test_a_row_that_is_altered_moves_no_key(house: House, origin: dict[str
     async with member(boot) as own:
         house.put(api_key=KEY, **origin)
         await own.watch.poll()
-        with closing(sqlite3.connect(house.file)) as connection, connection:
-            connection.execute(
-                "UPDATE llm_provider_credentials SET origin = 'https://elsewhere.example:443'"
-            )
+        house.stored.execute(
+            "UPDATE llm_provider_credentials SET origin = 'https://elsewhere.example:443'"
+        )
         await own.adoption.adopt()
         assert (own.key, own.credential.state) == (None, "needs_reentry")
 

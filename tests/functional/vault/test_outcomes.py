@@ -6,9 +6,8 @@ one that was refused or never sent is not.
 """
 
 import asyncio
-import sqlite3
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
 
@@ -425,11 +424,10 @@ async def test_a_row_of_an_unknown_provider_asks_for_nothing(
     house: House, proxy: VaultFaultProxy
 ) -> None:
     """Its name would be a path: nobody may lead the token elsewhere through the database."""
-    with closing(sqlite3.connect(house.file)) as connection, connection:
-        connection.execute(
-            "INSERT INTO llm_provider_credentials "
-            "(provider, origin, vault_version, operation_id, set_by, set_us) "
-            "VALUES ('../../others', '', 1, 'x', 'x', 0)"
-        )
+    house.stored.execute(
+        "INSERT INTO llm_provider_credentials "
+        "(provider, origin, vault_version, operation_id, set_by, set_us) "
+        "VALUES ('../../others', '', 1, 'x', 'x', 0)"
+    )
     async with member(house.boot(proxy.url)):
         assert proxy.seen() == []
