@@ -25,7 +25,7 @@ from benchmarks.stage import upstream_variables
 from benchmarks.upstream import one_token_upstream
 from tests.world.loopback import LOOPBACK
 from tests.world.service import API, PROVIDERS, Service, asked, bearer, token
-from tests.world.vault import MISSING, VaultServer, vault_binary
+from tests.world.vault import VAULT, VaultServer
 from tests.world.vault_faults import VaultFault, VaultFaultProxy
 
 _BAR: Final = Bar(0.1, on="ours")
@@ -42,8 +42,8 @@ Times = dict[str, list[float]]
 
 def measure(counts: Counts) -> list[Row]:
     """Call for a while with Vault answering, then as long with Vault stalled."""
-    if vault_binary() is None:
-        sys.exit(MISSING)
+    if VAULT.find() is None:
+        sys.exit(VAULT.missing)
     with TemporaryDirectory(prefix="aurorasoc-bench-") as name, _stage(Path(name)) as stage:
         service, proxy = stage
         _call_for(service, min(1.0, counts.stall))  # the first calls import what they need
