@@ -12,6 +12,7 @@ import httpx
 import pytest
 
 from tests.functional.test_processes_follow import CHILD, until
+from tests.world.databases import ON_BOTH, POSTGRESQL
 from tests.world.service import CONFIG, PROVIDERS, Service, events
 
 FLEET: Final = "/system/llm/fleet"
@@ -30,6 +31,9 @@ MEMBER: Final = {
     "feed",
     "state",
 }
+
+
+pytestmark = ON_BOTH
 
 
 class Site(NamedTuple):
@@ -59,9 +63,10 @@ class Site(NamedTuple):
 
 @pytest.fixture(scope="module")
 def site(
-    world_variables: dict[str, str], tmp_path_factory: pytest.TempPathFactory
+    database_kind: str, world_variables: dict[str, str], tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Site]:
     """Start two services and a program with a runtime of its own on one state folder."""
+    del database_kind  # asked for, so that each kind of database has its own processes
     folder = tmp_path_factory.mktemp("fleet")
     with (
         Service(folder, world_variables) as here,
@@ -89,10 +94,15 @@ def test_every_process_is_listed_as_the_contract_says(site: Site) -> None:
     assert site.member("library")["name"] == "asking_child.py"
 
 
+def test_every_process_hears_of_changes_at_once(site: Site, database_kind: str) -> None:
+    """By the database's own means."""
+    way = "listen" if database_kind == POSTGRESQL else "data_version"
+    until(lambda: {m["feed"] for m in site.fleet()["instances"]} == {way})
+
+
 def test_both_services_give_the_same_answer(site: Site) -> None:
     """What counts is what the database holds."""
-    there = site.there.client("viewer").get(FLEET).json()
-    assert there == site.fleet()
+    until(lambda: site.there.client("viewer").get(FLEET).json() == site.fleet())
 
 
 def test_wait_answers_when_all_have_adopted(site: Site) -> None:

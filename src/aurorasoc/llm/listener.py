@@ -18,11 +18,11 @@ import psycopg
 from psycopg import AsyncConnection
 from psycopg.abc import QueryNoTemplate
 from sqlalchemy import make_url
-from sqlalchemy.dialects.postgresql.psycopg import PGDialect_psycopg
 from tenacity import AsyncRetrying, retry_if_exception_type, wait_random_exponential
 
 from aurorasoc.core.database import FEED_CHANNEL, LIBPQ
 from aurorasoc.core.logs import get_logger
+from aurorasoc.core.migrations import sync_url
 from aurorasoc.llm.feed import Ears
 
 CHECK_SECONDS: Final = 5.0
@@ -131,6 +131,7 @@ async def _ask(
 
 def _arguments(url: str) -> dict[str, Any]:
     """Give psycopg what SQLAlchemy would; the URL's own parameters win."""
-    _, arguments = PGDialect_psycopg().create_connect_args(make_url(url))
+    address = make_url(sync_url(url))
+    _, chosen = address.get_dialect()().create_connect_args(address)
     own = {"autocommit": True, "connect_timeout": CONNECT_SECONDS, "application_name": "aurorasoc"}
-    return LIBPQ | own | arguments
+    return {**LIBPQ, **own, **chosen}
