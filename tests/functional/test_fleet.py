@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Final, NamedTuple
 
 import httpx
@@ -13,7 +14,7 @@ import pytest
 
 from tests.functional.test_processes_follow import CHILD, until
 from tests.world.databases import ON_BOTH, POSTGRESQL
-from tests.world.service import CONFIG, PROVIDERS, Service, events
+from tests.world.service import CONFIG, PROVIDERS, SEED, Service, events, run_command
 
 FLEET: Final = "/system/llm/fleet"
 EVENTS: Final = f"{FLEET}/events"
@@ -244,3 +245,28 @@ def test_service_that_stops_leaves_the_fleet(site: Site, world_variables: dict[s
     with Service(site.here.folder, world_variables):
         until(lambda: len(site.fleet()["instances"]) == 4)
     assert len(site.fleet()["instances"]) == 3
+
+
+def test_seeds_are_not_rotated_under_a_process_that_lacks_the_new_one(site: Site) -> None:
+    """The refusal names all of them, and every key stays readable for them."""
+    new = {"AURORA_SECRET_KEY": "seed-after-the-rotation-0123456789abcdef"}
+    env = site.here.env | new | {"AURORA_SECRET_KEY_PREVIOUS": SEED}
+    done = run_command("keys", "rotate", env=env, cwd=site.here.folder)
+    assert done.returncode == 2
+    assert all(m["instance"] in done.stderr for m in site.fleet()["instances"])
+
+
+def test_of_two_admins_at_one_revision_one_succeeds(site: Site) -> None:
+    """At two processes, at the same time, ten times over: never both, never neither."""
+    for number in range(10):
+        revision = site.fleet()["revision"]
+
+        def change(service: Service, at: int = revision, turn: int = number) -> int:
+            wanted = {"provider": "ollama", "model": f"race-{turn}-{service.port}"}
+            headers = {"If-Match": f'"{at}"'}
+            return service.client().put(CONFIG, json=wanted, headers=headers).status_code
+
+        with ThreadPoolExecutor(2) as admins:
+            statuses = list(admins.map(change, (site.here, site.there)))
+        assert sorted(statuses) == [200, 412]
+        assert site.fleet()["revision"] == revision + 1

@@ -29,11 +29,13 @@ def rotate(
     """Seal everything under AURORA_SECRET_KEY that an older seed sealed.
 
     Killed at any moment it loses nothing; run it again. Exits with 1 when something that is
-    stored can't be opened by any seed here.
+    stored can't be opened by any seed here, and with 2 while a live process lacks the new seed.
     """
     from aurorasoc.core.rotation import Rotation, survey  # noqa: PLC0415 - SQLAlchemy costs time
+    from aurorasoc.llm.fleet import require_seed_everywhere  # noqa: PLC0415 - the same
 
     async def work(runtime: Runtime) -> tuple[list[dict[str, str]], bool]:
+        await require_seed_everywhere(runtime.database, runtime.keyring)
         rotation = Rotation(runtime.database, runtime.keyring, runtime.audit, operator())
         before = await survey(runtime.database, runtime.keyring)
         todo = [item for item in before if item.standing == "older seed"]
@@ -47,7 +49,7 @@ def rotate(
         verb = "would be sealed" if check else "sealed"
         for item in items:
             say(f"{item['kind']} {item['name']}: {verb} under the current seed")
-        say(f"{len(items)} {verb}. Restart processes that don't have the current seed.")
+        say(f"{len(items)} {verb}.")
         if unreadable:
             say("Something can't be opened by any seed here: see `aurorasoc keys doctor`.")
     if unreadable:

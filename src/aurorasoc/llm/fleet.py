@@ -18,8 +18,9 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from aurorasoc.core.clock import iso
 from aurorasoc.core.database import Database
+from aurorasoc.core.keyring import Keyring
 from aurorasoc.core.tables import InstanceRow, RuntimeConfigRow
-from aurorasoc.errors import DatabaseUnavailable
+from aurorasoc.errors import Conflict, DatabaseUnavailable
 from aurorasoc.llm.adoption import Adoption
 from aurorasoc.llm.membership import lifetime_us
 from aurorasoc.llm.runtime_config import SINGLETON
@@ -189,6 +190,27 @@ class Fleet:
             return "current"
         same = self._adoption.snapshot.fingerprint == row.fingerprint
         return "current" if same else "diverged"
+
+
+async def require_seed_everywhere(database: Database, keyring: Keyring) -> None:
+    """Hold back what only this process's sealing seed could open afterwards.
+
+    Raises:
+        Conflict: A live process doesn't have that seed.
+        DatabaseUnavailable: The registry can't be read.
+    """
+    async with database.reading() as session:
+        rows = await _live(database, session)
+    sealing = set(keyring.key_ids[:1])
+    lacking = [row for row in rows if not sealing <= set(row.key_ids.split(","))]
+    if lacking:
+        names = ", ".join(f"{row.instance} ({row.name} on {row.host})" for row in lacking)
+        detail = (
+            f"Live processes lack the new seed: {names}. They couldn't open what is sealed under "
+            "it. Nothing was changed. Restart them with the new AURORA_SECRET_KEY and the old one "
+            "in AURORA_SECRET_KEY_PREVIOUS, then rotate."
+        )
+        raise Conflict(detail)
 
 
 async def _live(database: Database, session: AsyncSession) -> list[InstanceRow]:

@@ -8,12 +8,15 @@ import pytest
 
 from aurorasoc.core.database import Database
 from aurorasoc.core.store_factory import open_secret_store
-from aurorasoc.errors import DatabaseUnavailable
+from aurorasoc.errors import Conflict, DatabaseUnavailable
 from aurorasoc.llm.adoption import Adoption
-from aurorasoc.llm.fleet import Fleet, FleetView
+from aurorasoc.llm.fleet import Fleet, FleetView, require_seed_everywhere
 from aurorasoc.llm.membership import lifetime_us
-from tests.unit.examples import keyring, settings
+from tests.unit.examples import OTHER_SEED, SEED, keyring, settings
 from tests.unit.llm.fleet_world import report, write_revision
+from tests.world.databases import ON_BOTH
+
+pytestmark = ON_BOTH
 
 
 @pytest.fixture
@@ -201,3 +204,32 @@ async def test_each_change_of_the_registry_is_given_once(
             async with asyncio.timeout(0.5):
                 await fleet.after(second)
     assert first != second
+
+
+async def test_seed_that_all_have_may_seal(database: Database, adoption: Adoption) -> None:
+    """First or previous, wherever it stands; nobody at all is fine, too."""
+    new = keyring(OTHER_SEED, SEED)
+    await require_seed_everywhere(database, new)
+    await report(database, adoption, "ready", key_ids=",".join(reversed(new.key_ids)))
+    await require_seed_everywhere(database, new)
+
+
+async def test_live_process_without_the_seed_is_named(
+    database: Database, adoption: Adoption
+) -> None:
+    """It couldn't open a single key afterwards."""
+    new, old = keyring(OTHER_SEED, SEED), keyring(SEED)
+    await report(database, adoption, "ready", key_ids=",".join(new.key_ids))
+    await report(database, adoption, "agent-17", key_ids=",".join(old.key_ids))
+    with pytest.raises(Conflict, match=r"lack the new seed: agent-17 \(triage on h\)\.") as refusal:
+        await require_seed_everywhere(database, new)
+    assert "AURORA_SECRET_KEY_PREVIOUS" in refusal.value.detail
+
+
+async def test_dead_process_without_the_seed_is_no_hindrance(
+    database: Database, adoption: Adoption
+) -> None:
+    """It will be started with the variables of its day."""
+    age = lifetime_us(database) / 1e6 + 5
+    await report(database, adoption, "dead", age=age, key_ids="0" * 16)
+    await require_seed_everywhere(database, keyring())

@@ -14,8 +14,11 @@ from aurorasoc.llm.adoption import Adoption
 from aurorasoc.llm.membership import REMEMBERED_US, Membership, this_process
 from tests.unit.examples import OTHER_SEED, SEED, keyring, settings
 from tests.unit.llm.fleet_world import report, write_revision
+from tests.world.databases import ON_BOTH
 
 DEADLINE = 10.0
+
+pytestmark = ON_BOTH
 
 
 @pytest.fixture
