@@ -7,15 +7,12 @@ when it began, and the model that answered it.
 import asyncio
 import json
 import sys
-from typing import Final
 
 from beeai_framework.backend.message import UserMessage
 
 from aurorasoc import get_chat_model, open_runtime
 from aurorasoc.core.logs import configure_logging
 from aurorasoc.errors import AuroraError
-
-PAUSE_SECONDS: Final = 0.2
 
 
 def tell(**fields: object) -> None:
@@ -24,7 +21,7 @@ def tell(**fields: object) -> None:
     sys.stdout.flush()
 
 
-async def main() -> None:
+async def main(pause: float) -> None:
     """Call until somebody ends the process."""
     configure_logging()
     async with open_runtime() as runtime:
@@ -36,7 +33,7 @@ async def main() -> None:
                 tell(event="call", began=began, model=said.partition(" ")[0])
             except AuroraError as error:
                 tell(event="failed call", began=began, code=error.code)
-            await asyncio.sleep(PAUSE_SECONDS)
+            await asyncio.sleep(pause)
 
 
-asyncio.run(main())
+asyncio.run(main(float(sys.argv[1])))

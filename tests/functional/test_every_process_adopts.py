@@ -33,8 +33,8 @@ from tests.world.vendor import VendorServer
 AGENTS: Final = 20 if SOAK else 3
 WORKERS: Final = 4 if SOAK else 2
 SWITCHES: Final = 200 if SOAK else 20
+PAUSE_SECONDS: Final = 1.0 if SOAK else 0.2
 STARTED_AT_ONCE: Final = 3
-WAIT_SECONDS: Final = 2
 PATIENCE: Final = 60.0
 CHILD: Final = Path(__file__).parent / "calling_child.py"
 
@@ -46,12 +46,12 @@ class Agent(ChildProcess):
         """Describe it; what it tells goes to a log of its own."""
         self.name = name
         super().__init__(
-            [sys.executable, CHILD],
+            [sys.executable, CHILD, str(PAUSE_SECONDS)],
             env=env,
             ready=lambda: bool(self.calls),
             log=folder / f"{name}.log",
             cwd=folder,
-            deadline=PATIENCE,
+            deadline=3 * PATIENCE,
         )
 
     @property
@@ -87,11 +87,13 @@ class Fleet:
         until(lambda: answers.append(self._put(body)) or answers[-1].status_code == 200)
         assert {a.json()["code"] for a in answers[:-1]} <= {"database_unavailable"}
         answer = answers[-1].json()
-        assert len(answer["adoption"]["pending"]) <= self.away, answer["adoption"]
+        assert answer["adoption"]["adopted"] or self.away, answer["adoption"]
+        until(lambda: len(self.behind(answer["revision"])) <= self.away)
         return int(answer["revision"])
 
     def _put(self, body: dict[str, str]) -> httpx.Response:
-        return self.service.client().put(CONFIG, json=body, params={"wait": WAIT_SECONDS})
+        wait = 0 if self.away else PATIENCE
+        return self.service.client().put(CONFIG, json=body, params={"wait": wait})
 
     def ask(self, revision: int) -> None:
         """Ask the workers, as the port deals them out: none answers with what was before."""
@@ -100,6 +102,16 @@ class Fleet:
                 answer = client.post("/chat", json=asked())
             assert answer.status_code == 200, answer.text
             assert answer.json()["revision"] >= revision
+
+    def members(self) -> list[dict[str, Any]]:
+        """Give the fleet as an admin sees it."""
+        answer = self.service.client().get("/system/llm/fleet")
+        assert answer.status_code == 200, answer.text
+        return list(answer.json()["instances"])
+
+    def behind(self, revision: int) -> list[dict[str, Any]]:
+        """Give those who haven't adopted a revision."""
+        return [member for member in self.members() if member["revision"] < revision]
 
     def part(self) -> None:
         """Cut the first agent's way to the database."""
@@ -178,7 +190,8 @@ def played(fleet: Fleet) -> Played:
         fleet.ask(fleet.switch(number))
     last = fleet.service.inventory()["revision"]
     until(lambda: all(agent.calls[-1]["began"] == last for agent in fleet.agents))
-    until(lambda: len(fleet.members()) == AGENTS + WORKERS)  # the killed one has aged out
+    if SOAK:
+        until(lambda: len(fleet.members()) == AGENTS + WORKERS)  # the killed one has aged out
     return Played(fleet.agents, revisions_of_models(fleet.service.stored), last, fleet.members())
 
 
@@ -235,8 +248,8 @@ def test_agents_are_answered_all_the_time(played: Played) -> None:
 
 @pytest.mark.soak
 def test_fleet_shows_all_of_them_at_one_configuration(played: Played) -> None:
-    """Everyone who lives, and nobody else."""
-    kinds = Counter(member["kind"] for member in played.members)
-    assert kinds == {"api": WORKERS, "library": AGENTS}
-    assert {member["revision"] for member in played.members} == {played.last}
-    assert {member["state"] for member in played.members} == {"current"}
+    """Everyone who lives, and nobody else; who was killed may take half a minute to age out."""
+    current = [member for member in played.members if member["state"] == "current"]
+    assert {member["revision"] for member in current} == {played.last}
+    assert Counter(member["kind"] for member in current) == {"api": WORKERS, "library": AGENTS}
+    assert len(played.members) - len(current) <= (0 if SOAK else 1)
