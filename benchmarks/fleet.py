@@ -1,9 +1,9 @@
 """How long from a commit until all others run the new configuration?
 
 Against a bare `LISTEN` and `NOTIFY` with as many listeners, or a bare poll of SQLite's data
-version, in the same run. Three depths: the feed has told its process, the process has adopted, and
-real processes have, which also write themselves down. All listeners share this machine's
-processors, which a fleet's don't.
+version, in the same run. A fleet's processes have processors of their own, and this machine has
+few: so one process adopts while the others only listen; then many adopt in one process, which
+shows what an adoption costs; then real processes do, which also write themselves down.
 """
 
 from __future__ import annotations
@@ -26,10 +26,11 @@ import psycopg
 from sqlalchemy import event
 
 from aurorasoc.config.settings import Settings
+from aurorasoc.core.database import FEED_CHANNEL
 from aurorasoc.llm.edits import Configuration
 from aurorasoc.runtime import open_runtime
 from benchmarks.counts import Counts
-from benchmarks.listener import CHANNEL
+from benchmarks.listener import BARE, CHANNEL
 from benchmarks.rows import Bar, Row, row
 from benchmarks.stage import migrated_settings
 from tests.world.databases import Stored
@@ -55,29 +56,40 @@ class Case:
         ours: The kind of listener that our side has.
         processes: How many processes each side has.
         each: How many listeners each of them has.
+        crowd: How many more listen, in a process beside, and aren't asked when they heard.
     """
 
     name: str
     ours: str
-    processes: int
-    each: int
+    processes: int = 1
+    each: int = 1
+    crowd: int = 0
     bar: Bar | None = None
 
 
 def measure(counts: Counts) -> list[Row]:
     """Change and listen, each case in turn."""
-    cases = [
-        Case(f"{verb}, {number} listeners", ours, 1, number, _TWICE)
-        for ours, verb in (("told", "told"), ("adopter", "adopted"))
-        for number in counts.listeners
-    ]
-    many = Case(f"adopted, {counts.fleet} processes", "process", counts.fleet, 1)
     found: list[Row] = []
     with PostgreSQL(fsync="on", max_connections=str(_CONNECTIONS)) as server:
-        for case in (*cases, many):
+        for case in _cases(counts):
             found += _measured(case, {"AURORA_DATABASE_URL": server.create()}, counts)
-    embedded = f"adopted, SQLite, {counts.neighbours} processes"
-    return found + _measured(Case(embedded, "process", counts.neighbours, 1, _SQLITE), {}, counts)
+    name = f"{counts.neighbours} processes, SQLite"
+    return found + _measured(Case(name, "process", counts.neighbours, bar=_SQLITE), {}, counts)
+
+
+def _cases(counts: Counts) -> list[Case]:
+    return [
+        *(
+            Case(f"one process, {number} listening", "adopter", crowd=number - 1, bar=_TWICE)
+            for number in counts.listeners
+        ),
+        *(
+            Case(f"{number} in one process", "adopter", each=number)
+            for number in counts.listeners
+            if number > 1
+        ),
+        Case(f"{counts.fleet} processes", "process", counts.fleet),
+    ]
 
 
 def _measured(case: Case, variables: dict[str, str], counts: Counts) -> list[Row]:
@@ -87,7 +99,7 @@ def _measured(case: Case, variables: dict[str, str], counts: Counts) -> list[Row
         rounds = asyncio.run(_measure(case, settings, env, counts))
     return [
         row(
-            f"fleet: {case.name}, {cut}",
+            f"fleet: adopted by {case.name}, {cut}",
             [ours[cut] for ours, _ in rounds],
             [theirs[cut] for _, theirs in rounds],
             peer="bare data version" if "SQLite" in case.name else "bare LISTEN/NOTIFY",
@@ -103,11 +115,12 @@ Cuts = dict[str, float]
 async def _measure(
     case: Case, settings: Settings, env: dict[str, str], counts: Counts
 ) -> list[tuple[Cuts, Cuts]]:
+    url = settings.database_url
     async with (
         _changing(settings) as switch,
         _notifying(settings) as notify,
-        _listeners(case.ours, case, env) as ours,
-        _listeners("bare", case, env) as theirs,
+        _listeners(case.ours, case, url, FEED_CHANNEL, env) as ours,
+        _listeners(BARE, case, url, CHANNEL, env) as theirs,
     ):
         rounds = [
             (await _round(switch, ours, counts), await _round(notify, theirs, counts))
@@ -169,7 +182,7 @@ async def _notifying(settings: Settings) -> AsyncIterator[Change]:
 
 @dataclass(frozen=True, slots=True)
 class Listeners:
-    """Processes of `benchmarks.listener`."""
+    """Processes of `benchmarks.listener` that are asked when they heard."""
 
     processes: list[asyncio.subprocess.Process]
 
@@ -183,19 +196,25 @@ class Listeners:
 
 
 @asynccontextmanager
-async def _listeners(kind: str, case: Case, env: dict[str, str]) -> AsyncIterator[Listeners]:
-    argv = [sys.executable, "-m", "benchmarks.listener", kind, str(case.each)]
+async def _listeners(
+    kind: str, case: Case, url: str, channel: str, env: dict[str, str]
+) -> AsyncIterator[Listeners]:
+    wanted = [(kind, case.each)] * case.processes + [(BARE, case.crowd)] * bool(case.crowd)
     async with AsyncExitStack() as running:
         processes = []
-        for _ in range(case.processes):
+        for what, number in wanted:
             process = await asyncio.create_subprocess_exec(
-                *argv, env=env, stdin=subprocess.PIPE, stdout=subprocess.PIPE, limit=2**20
+                *(sys.executable, "-m", "benchmarks.listener", what, str(number), url, channel),
+                env=env,
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                limit=2**20,
             )
             running.push_async_callback(_end, process)
             processes.append(process)
         for process in processes:
             assert await _line(process) == b"ready\n"
-        yield Listeners(processes)
+        yield Listeners(processes[: case.processes])
 
 
 async def _line(process: asyncio.subprocess.Process) -> bytes:

@@ -1,0 +1,34 @@
+"""Listeners that adopt what they hear of, as the service does."""
+
+from __future__ import annotations
+
+from contextlib import AsyncExitStack
+
+from aurorasoc.config.settings import load_settings
+from aurorasoc.core.database import Database
+from aurorasoc.core.keyring import Keyring
+from aurorasoc.core.store_factory import open_secret_store
+from aurorasoc.llm.adoption import Adoption
+from aurorasoc.llm.feed import Feed, source_of
+from aurorasoc.runtime import open_runtime
+from benchmarks.listener import Note
+
+
+async def process(stack: AsyncExitStack, note: Note) -> None:
+    """Adopt as an agent's process does, its row in the registry included."""
+    runtime = await stack.enter_async_context(open_runtime())
+    runtime.adoption.on_adopted(note)
+
+
+async def adopter(stack: AsyncExitStack, note: Note) -> None:
+    """Adopt, with connections of its own; there may be many in one process."""
+    settings = load_settings()
+    keyring = Keyring(settings.security.seeds)
+    database = Database(settings.database_url)
+    stack.push_async_callback(database.close)
+    adoption = Adoption(settings, database, open_secret_store(settings, keyring), keyring)
+    await adoption.adopt()
+    adoption.on_adopted(note)
+    feed = Feed(source_of(settings.database_url, None), adoption.follow)
+    stack.push_async_callback(feed.close)
+    feed.start()
