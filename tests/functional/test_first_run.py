@@ -156,11 +156,12 @@ def test_first_run_prints_address_and_token_that_work(first_run: FirstRun) -> No
 
 @needs_curl
 def test_printed_calls_work_and_the_small_model_answers(first_run: FirstRun) -> None:
-    """The shell lines, run as they are printed, give the inventory and an answered chat."""
-    inventory, answer = documents(run_printed(first_run))
+    """The lines, run as they are printed: inventory, an answered chat, an open investigation."""
+    inventory, answer, opened = documents(run_printed(first_run))
     assert inventory["active"]["model"] == MODEL_NAME
     assert answer["model"] == MODEL_NAME
     assert answer["message"]["content"].strip()
+    assert opened["status"] == "queued"
 
 
 def test_first_run_says_how_small_its_model_is(first_run: FirstRun) -> None:
@@ -222,7 +223,7 @@ def test_without_the_model_it_says_what_to_do(stopped: Stopped) -> None:
 @needs_curl
 def test_without_the_model_the_printed_calls_say_what_is_missing(stopped: Stopped) -> None:
     """Without a model the printed lines give the inventory, and a chat that names the problem."""
-    inventory, problem = documents(run_printed(stopped.following))
+    inventory, problem, _ = documents(run_printed(stopped.following))
     assert len(inventory["providers"]) == 6
     assert problem["code"] == "unreachable"
 

@@ -4,6 +4,7 @@ The host answers `{"host": …}` to every error of its own; nothing of ours may 
 tables live in the same database, under its own Alembic chain.
 """
 
+import asyncio
 import os
 import sqlite3
 import subprocess
@@ -419,3 +420,17 @@ def _run(env: dict[str, str], cwd: Path, *arguments: str) -> str:
         timeout=60,
     )
     return done.stdout
+
+
+@pytest.mark.timeout(120)
+async def test_investigations_run_in_a_host(host: Host) -> None:
+    """In the background of the host's app, opened by its user, audited in its log."""
+    body = {"alert": {"title": "Ten failed logins"}, "tlp": "RED"}
+    opened = await host.call("POST", "/investigations", "bob:analyst", json=body)
+    assert opened.status_code == 202, opened.text
+    path = f"/investigations/{opened.json()['id']}"
+    assert f"bob investigation.created {opened.json()['id']}" in host.said()
+    assert (await host.call("GET", path, "eve:analyst")).status_code == 404
+    while (found := (await host.call("GET", path, "bob:analyst")).json())["status"] != "failed":  # noqa: ASYNC110 - a row sets no event
+        await asyncio.sleep(0.05)
+    assert found["failure"]["code"] == "unreachable"  # nobody plays a backend here

@@ -117,7 +117,7 @@ class Stage:
 
     def captured_outside(self) -> tuple[list[object], list[object], set[object]]:
         """What was captured of anything that went to where hosted vendors are."""
-        ports = {self.egress.port, self.hosted.port, self.hosted.tls_port}
+        ports: set[object] = {self.egress.port, self.hosted.port, self.hosted.tls_port}
         return list(self.hosted.requests), list(self.egress.connects), ports & set(_connections)
 
 

@@ -184,7 +184,7 @@ def events(text: str) -> list[tuple[str, dict[str, Any]]]:
     """Read a whole event stream: each event's name and data (WHATWG HTML, §9.2)."""
     found = []
     for block in text.split("\n\n"):
-        fields = dict(line.split(": ", 1) for line in block.splitlines() if line)
+        fields = dict(line.split(": ", 1) for line in block.splitlines() if line and line[0] != ":")
         if fields:
             found.append((fields["event"], json.loads(fields["data"])))
     return found

@@ -14,6 +14,8 @@ _QUESTION: Final = (
     '{"messages": [{"role": "user", "content": "Explain phishing in one sentence."}]}'
 )
 
+_ALERT: Final = '{"alert": {"title": "Ten failed logins, then a success"}, "tlp": "RED"}'
+
 
 @dataclass(frozen=True, slots=True)
 class FirstRun:
@@ -54,6 +56,8 @@ def instructions(run: FirstRun) -> str:
             "    $AURORA_URL/api/v1/system/llm/providers",
             '  curl -s -H "Authorization: Bearer $AURORA_TOKEN" $AURORA_URL/api/v1/chat \\',
             f"    --json '{_QUESTION}'",
+            '  curl -s -H "Authorization: Bearer $AURORA_TOKEN" \\',
+            f"    $AURORA_URL/api/v1/investigations --json '{_ALERT}'",
             "",
             "The README goes on: store a key, switch, ask again. Ctrl-C stops everything.",
         ]

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Iterator
+from time import monotonic
 from typing import Annotated, Any, Final, Literal
 
 from fastapi import APIRouter, Depends, Path, Query, Request, Response, status
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 from aurorasoc.api.deps import Investigator, OpenRuntime
-from aurorasoc.api.events import EventStream, documented_events, event
+from aurorasoc.api.events import STILL_HERE, EventStream, documented_events, event
 from aurorasoc.api.problems import ProblemRoute, documented, problem_of
 from aurorasoc.config.vocabulary import TlpLabel
 from aurorasoc.core.clock import now_us
@@ -26,6 +27,9 @@ router = APIRouter(prefix="/investigations", tags=["investigations"], route_clas
 
 LOOK_SECONDS: Final = 0.5
 """How often a stream of events looks at the stored rows."""
+
+STREAM_SECONDS: Final = 600.0
+"""How long one lasts: whoever goes on shows a token again."""
 
 _FINAL: Final = frozenset({"completed", "failed", "interrupted"})
 
@@ -207,22 +211,25 @@ async def read_investigation(
 
 @router.get(
     "/{id}/events",
-    responses={200: {"content": _EVENTS}, **documented(401, 403, 404, 422, 503)},
+    responses={200: {"content": _EVENTS}, **documented(401, 403, 404, 422, 429, 503)},
     response_class=Response,
 )
 async def follow_investigation(
     id: Id,  # noqa: A002 - the contract's name
     caller: Investigator,
     runtime: OpenRuntime,
-) -> Response:
+    desk: OpenDesk,
+) -> EventStream:
     """Stream what is there, then each change, until it is over. Any process can serve it.
 
     Events: `status` `{id, status}`, `step` (a step, as it is now), then `done` (all of it), or
-    `error` (a problem document).
+    `error` (a problem document). After ten minutes it ends without either, for the caller to ask
+    again.
     """
+    desk.require_seat()
     viewer = store.Viewer.of(caller)
-    seen = await _read(runtime, id, viewer)  # a plain 404, before the stream begins
-    return EventStream(_changes(runtime, viewer, seen))
+    now = await _read(runtime, id, viewer)  # what is refused has a status, before the stream
+    return EventStream(_changes(runtime, desk, viewer, now))
 
 
 @router.post(
@@ -248,23 +255,37 @@ async def _read(runtime: Runtime, id_: str, viewer: store.Viewer) -> dict[str, A
 
 
 async def _changes(
+    runtime: Runtime, desk: Desk, viewer: store.Viewer, now: dict[str, Any]
+) -> AsyncGenerator[str]:
+    """Give what is there and each change; between looks a comment shows that it goes on."""
+    with desk.following():
+        async for written in _until_over(runtime, viewer, now):
+            yield written
+
+
+async def _until_over(
     runtime: Runtime, viewer: store.Viewer, now: dict[str, Any]
 ) -> AsyncGenerator[str]:
-    status_seen: str | None = None
-    steps_seen: dict[int, dict[str, Any]] = {}
+    seen: dict[object, object] = {}
+    ends = monotonic() + STREAM_SECONDS
     try:
-        while True:
-            if now["status"] != status_seen:
-                status_seen = now["status"]
-                yield event("status", {"id": now["id"], "status": status_seen})
-            for step in now["steps"]:
-                if steps_seen.get(step["position"]) != step:
-                    steps_seen[step["position"]] = step
-                    yield event("step", step)
-            if status_seen in _FINAL:
+        while monotonic() < ends:
+            for name, data in _parts(now):
+                key = (name, data.get("position"))
+                if seen.get(key) != data:
+                    seen[key] = data
+                    yield event(name, data)
+            if now["status"] in _FINAL:
                 yield event("done", now)
                 return
+            yield STILL_HERE
             await asyncio.sleep(LOOK_SECONDS)
             now = await _read(runtime, now["id"], viewer)
     except AuroraError as error:
         yield event("error", problem_of(error))
+
+
+def _parts(now: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
+    yield "status", {"id": now["id"], "status": now["status"]}
+    for step in now["steps"]:
+        yield "step", step

@@ -7,8 +7,8 @@ them, and take over those whose process is gone.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager, suppress
 from typing import Final
 from uuid import uuid4
 
@@ -31,6 +31,9 @@ AT_ONCE: Final = 2
 MOST_WAITING: Final = 100
 """Investigations that may wait for their turn in a process."""
 
+MOST_FOLLOWERS: Final = 100
+"""Streams of events that a process serves at once."""
+
 _RETRY_AFTER: Final = 30
 _TARGET: Final = "investigations"
 _ROLES: Final[tuple[Role, ...]] = ("orchestrator", "specialist")
@@ -51,6 +54,7 @@ class Desk:
         self._clock = clock
         self._slots = asyncio.Semaphore(AT_ONCE)
         self._tasks: dict[str, asyncio.Task[None]] = {}
+        self._followers = 0
 
     async def open(self, request: store.Request) -> str:
         """Store an investigation and let it run; give its id.
@@ -105,6 +109,25 @@ class Desk:
             await asyncio.sleep(store.LEASE_SECONDS / 4)
             if self._tasks:
                 await self._renew(list(self._tasks), store.lease_end(self._clock()))
+
+    def require_seat(self) -> None:
+        """Refuse one more to follow.
+
+        Raises:
+            RateLimited: As many as may, do.
+        """
+        if self._followers >= MOST_FOLLOWERS:
+            detail = f"{MOST_FOLLOWERS} streams are open in this process. Try again in a while."
+            raise RateLimited(detail, retry_after=_RETRY_AFTER)
+
+    @contextmanager
+    def following(self) -> Iterator[None]:
+        """Count one who follows, for as long as that lasts."""
+        self._followers += 1
+        try:
+            yield
+        finally:
+            self._followers -= 1
 
     async def _admit(self, tlp: str | None, actor: str) -> None:
         """Raise what the first calls would raise, before anything is stored or sent."""
