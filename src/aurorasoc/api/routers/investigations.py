@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncGenerator, Iterator
 from time import monotonic
-from typing import Annotated, Any, Final, Literal
+from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, Depends, Path, Query, Request, Response, status
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
@@ -20,8 +20,8 @@ from aurorasoc.runtime import Runtime
 from aurorasoc.workflows.investigation import store
 from aurorasoc.workflows.investigation.alert import MAX_TITLE, parse_alert
 from aurorasoc.workflows.investigation.desk import Desk
-from aurorasoc.workflows.investigation.schemas import Severity, Verdict
 from aurorasoc.workflows.investigation.view import detail_of, summary_of
+from aurorasoc.workflows.investigation.vocabulary import Severity, State, StepKind, Verdict
 
 router = APIRouter(prefix="/investigations", tags=["investigations"], route_class=ProblemRoute)
 
@@ -33,7 +33,6 @@ STREAM_SECONDS: Final = 600.0
 
 _FINAL: Final = frozenset({"completed", "failed", "interrupted"})
 
-State = Literal["queued", "running", "completed", "failed", "interrupted"]
 Id = Annotated[str, Path(max_length=36, examples=["5f0c9d0e-7a53-4d7e-9a55-8f5f6a3f2f11"])]
 
 
@@ -81,7 +80,7 @@ class StepView(BaseModel):
     """One step: who worked on what, which model answered, and what came of it."""
 
     position: int
-    kind: Literal["plan", "specialist", "report"]
+    kind: StepKind
     agent: str
     question: str | None
     why: str | None

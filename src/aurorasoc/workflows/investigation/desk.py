@@ -23,7 +23,6 @@ from aurorasoc.llm.pool import parse_tlp
 from aurorasoc.runtime import Runtime
 from aurorasoc.workflows.investigation import store
 from aurorasoc.workflows.investigation.held import Held, LeaseLost
-from aurorasoc.workflows.investigation.run import investigate
 
 AT_ONCE: Final = 2
 """Investigations that a process runs at once; each asks up to three specialists side by side."""
@@ -155,6 +154,10 @@ class Desk:
 
     async def _run(self, lease: store.Lease) -> None:
         """Run one when a slot is free. What ends it, other than a report, goes to the log."""
+        from aurorasoc.workflows.investigation.run import (  # noqa: PLC0415 - a start needs no run
+            investigate,
+        )
+
         held = Held(self._runtime.database, lease, self._clock)
         unexpected: list[str] = []
         try:

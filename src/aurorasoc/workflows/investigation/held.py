@@ -6,7 +6,7 @@ import json
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -15,11 +15,12 @@ from aurorasoc.core.clock import Clock, now_us
 from aurorasoc.core.database import Database
 from aurorasoc.core.tables import InvestigationRow, InvestigationStepRow
 from aurorasoc.errors import AuroraError
-from aurorasoc.workflows.investigation.schemas import Assignment
 from aurorasoc.workflows.investigation.store import Lease, steps_of
-from aurorasoc.workflows.investigation.structured import Provenance
+from aurorasoc.workflows.investigation.vocabulary import StepKind
 
-StepKind = Literal["plan", "specialist", "report"]
+if TYPE_CHECKING:
+    from aurorasoc.workflows.investigation.schemas import Assignment
+    from aurorasoc.workflows.investigation.structured import Provenance
 
 
 class LeaseLost(Exception):

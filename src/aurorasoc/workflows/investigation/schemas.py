@@ -12,6 +12,8 @@ from typing import Annotated, Final, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
+from aurorasoc.workflows.investigation.vocabulary import Severity, Verdict
+
 MOST_SPECIALISTS: Final = 3
 
 Specialist = Literal[
@@ -25,9 +27,6 @@ Specialist = Literal[
     "cps-security",
 ]
 """The registry's agents but the orchestrator; a test compares them."""
-
-Verdict = Literal["true_positive", "false_positive", "benign", "inconclusive"]
-Severity = Literal["informational", "low", "medium", "high", "critical"]
 
 _TECHNIQUE: Final = re.compile(r"T[0-9]{4}(?:\.[0-9]{3})?")
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from typing import Final, Literal
+from typing import Final
 from uuid import uuid4
 
 from sqlalchemy import ColumnElement, func, or_, select, true, update
@@ -20,11 +20,10 @@ from aurorasoc.core.principal import Principal
 from aurorasoc.core.tables import InvestigationRow, InvestigationStepRow
 from aurorasoc.errors import Conflict, NotFound
 from aurorasoc.workflows.investigation.alert import Alert
+from aurorasoc.workflows.investigation.vocabulary import State
 
 LEASE_SECONDS: Final = 20
 """How long a process that says nothing more still counts as alive."""
-
-State = Literal["queued", "running", "completed", "failed", "interrupted"]
 
 _OPEN_LABELS: Final = [label.value for label in Tlp if label.rank <= Tlp.AMBER.rank]
 

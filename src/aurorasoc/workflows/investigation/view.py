@@ -8,7 +8,8 @@ from typing import Any
 
 from aurorasoc.core.clock import iso
 from aurorasoc.core.tables import InvestigationRow, InvestigationStepRow
-from aurorasoc.workflows.investigation.store import State, state_of
+from aurorasoc.workflows.investigation.store import state_of
+from aurorasoc.workflows.investigation.vocabulary import State
 
 
 def summary_of(row: InvestigationRow, now_us: int) -> dict[str, Any]:
