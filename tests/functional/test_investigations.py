@@ -185,7 +185,19 @@ def test_one_failed_specialist_is_reported(analyst: httpx.Client, script: Script
 
 def test_an_own_title_wins(analyst: httpx.Client) -> None:
     """Over the alert's."""
-    assert read(analyst, opened(analyst, title=" Case 7 "))["title"] == "Case 7"
+    assert read(analyst, opened(analyst, title=" Case\n7\0 "))["title"] == "Case 7"
+
+
+def test_a_title_of_nothing_visible_gives_way(analyst: httpx.Client) -> None:
+    """To the alert's own."""
+    assert read(analyst, opened(analyst, PLAIN, title="\0\u202e"))["title"] == PLAIN["title"]
+
+
+def test_a_model_that_writes_controls_does_no_harm(analyst: httpx.Client, script: Script) -> None:
+    """PostgreSQL stores no NUL in a text."""
+    script.plan["specialists"][0]["question"] = "What\0 now?"
+    found = over(analyst, opened(analyst))
+    assert (found["status"], found["steps"][1]["question"]) == ("completed", "What now?")
 
 
 @pytest.mark.parametrize(

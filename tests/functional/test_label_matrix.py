@@ -171,7 +171,7 @@ def investigate(stage: Stage, tlp: str | None) -> Callable[[str], Awaitable[None
     async def work(mark: str) -> None:
         alert = parse_alert({"title": mark, "note": mark})
         async with open_desk(stage.runtime) as desk:
-            id_ = await desk.open(store.Request(alert, mark, tlp, "analyst"))
+            id_ = await desk.open(store.NewInvestigation(alert, mark, tlp, "analyst"))
             await until(lambda: not desk._tasks)
         async with stage.runtime.database.reading() as session:
             row = await store.find(session, id_, store.Viewer("admin", sees_all=True))

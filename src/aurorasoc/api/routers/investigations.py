@@ -18,7 +18,7 @@ from aurorasoc.core.clock import now_us
 from aurorasoc.errors import AuroraError
 from aurorasoc.runtime import Runtime
 from aurorasoc.workflows.investigation import store
-from aurorasoc.workflows.investigation.alert import MAX_TITLE, parse_alert
+from aurorasoc.workflows.investigation.alert import MAX_TITLE, one_line, parse_alert
 from aurorasoc.workflows.investigation.desk import Desk
 from aurorasoc.workflows.investigation.view import detail_of, summary_of
 from aurorasoc.workflows.investigation.vocabulary import Severity, State, StepKind, Verdict
@@ -33,7 +33,10 @@ STREAM_SECONDS: Final = 600.0
 
 _FINAL: Final = frozenset({"completed", "failed", "interrupted"})
 
-Id = Annotated[str, Path(max_length=36, examples=["5f0c9d0e-7a53-4d7e-9a55-8f5f6a3f2f11"])]
+Id = Annotated[
+    str,
+    Path(max_length=36, pattern="^[!-~]+$", examples=["5f0c9d0e-7a53-4d7e-9a55-8f5f6a3f2f11"]),
+]
 
 
 class InvestigationBody(BaseModel):
@@ -52,14 +55,15 @@ class InvestigationBody(BaseModel):
         | None
     ) = Field(None, description="Instead of the alert's own.")
 
-    def request(self, actor: str) -> store.Request:
+    def new(self, actor: str) -> store.NewInvestigation:
         """Read the alert.
 
         Raises:
             InvalidInput: It can't be investigated.
         """
         alert = parse_alert(self.alert)
-        return store.Request(alert, self.title or alert.title, self.tlp, actor)
+        title = one_line(self.title or "") or alert.title
+        return store.NewInvestigation(alert, title, self.tlp, actor)
 
 
 class Opened(BaseModel):
@@ -176,14 +180,14 @@ async def open_investigation(
     body: InvestigationBody, caller: Investigator, desk: OpenDesk
 ) -> dict[str, Any]:
     """Take an alert in. It is worked on in the background, when its turn comes."""
-    return {"id": await desk.open(body.request(caller.subject)), "status": "queued"}
+    return {"id": await desk.open(body.new(caller.subject)), "status": "queued"}
 
 
 @router.get("", response_model=InvestigationPage, responses=documented(401, 403, 404, 422, 503))
 async def list_investigations(
     caller: Investigator,
     runtime: OpenRuntime,
-    before: Annotated[str | None, Query(max_length=36)] = None,
+    before: Annotated[str | None, Query(max_length=36, pattern="^[!-~]+$")] = None,
     limit: Annotated[int, Query(ge=1, le=200)] = 50,
 ) -> dict[str, Any]:
     """List investigations, newest first; above AMBER one's own only, or all for admins."""

@@ -81,7 +81,7 @@ def parse_alert(document: object) -> Alert:
     kind = _format(first)
     title, severity, time = _READERS[kind](first)
     more = f" (and {len(records) - 1} more)" if len(records) > 1 else ""
-    return Alert(kind, _one_line(title)[: MAX_TITLE - len(more)] + more, severity, time, records)
+    return Alert(kind, one_line(title)[: MAX_TITLE - len(more)] + more, severity, time, records)
 
 
 def _records(document: object) -> tuple[Record, ...]:
@@ -201,8 +201,9 @@ def _number(value: object) -> int | None:
 
 def _word(value: object) -> str | None:
     """Give a severity's own word, small: vendors pad it with blanks."""
-    return (_one_line(value).lower()[:32] or None) if isinstance(value, str) else None
+    return (one_line(value).lower()[:32] or None) if isinstance(value, str) else None
 
 
-def _one_line(text: str) -> str:
+def one_line(text: str) -> str:
+    """Give a text without what can't be shown or stored: controls, surrogates, line breaks."""
     return " ".join("".join(c if c.isprintable() else " " for c in text).split())

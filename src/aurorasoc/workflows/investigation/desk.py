@@ -55,7 +55,7 @@ class Desk:
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._followers = 0
 
-    async def open(self, request: store.Request) -> str:
+    async def open(self, new: store.NewInvestigation) -> str:
         """Store an investigation and let it run; give its id.
 
         Raises:
@@ -64,12 +64,12 @@ class Desk:
             NoModelConfigured, ProviderNotReady, BackendUnavailable: There is no model to ask.
             DatabaseUnavailable, AuditUnavailable: It can't be stored, or not be audited.
         """
-        await self._admit(request.tlp, request.actor)
+        await self._admit(new.tlp, new.actor)
         lease = store.Lease.on(str(uuid4()))
         async with self._runtime.database.transaction() as session:
-            await store.insert(session, request, lease, self._clock())
-            details = {"format": request.alert.format, "tlp": request.tlp}
-            event = AuditEvent(request.actor, "investigation.created", lease.investigation, details)
+            await store.insert(session, new, lease, self._clock())
+            details = {"format": new.alert.format, "tlp": new.tlp}
+            event = AuditEvent(new.actor, "investigation.created", lease.investigation, details)
             await self._runtime.audit.append(session, event)
         self._start(lease)
         return lease.investigation

@@ -12,6 +12,7 @@ from typing import Annotated, Final, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
+from aurorasoc.workflows.investigation.alert import one_line
 from aurorasoc.workflows.investigation.vocabulary import Severity, Verdict
 
 MOST_SPECIALISTS: Final = 3
@@ -37,7 +38,7 @@ def _fit(length: int) -> BeforeValidator:
     def fit(value: object) -> object:
         if not isinstance(value, str):
             return value
-        line = " ".join(value.split())
+        line = one_line(value)
         return line if len(line) <= length else f"{line[: length - 1]}…"
 
     return BeforeValidator(fit)

@@ -62,7 +62,7 @@ class Viewer:
 
 
 @dataclass(frozen=True, slots=True)
-class Request:
+class NewInvestigation:
     """What is to be investigated, for whom, under which label."""
 
     alert: Alert
@@ -97,7 +97,7 @@ def lease_end(now_us: int) -> int:
     return now_us + LEASE_SECONDS * 1_000_000
 
 
-async def insert(session: AsyncSession, request: Request, lease: Lease, now_us: int) -> None:
+async def insert(session: AsyncSession, new: NewInvestigation, lease: Lease, now_us: int) -> None:
     """Add an investigation that a process holds already. The writer lock keeps `number` unique."""
     newest = await session.scalar(select(func.max(InvestigationRow.number)))
     session.add(
@@ -105,10 +105,10 @@ async def insert(session: AsyncSession, request: Request, lease: Lease, now_us: 
             id=lease.investigation,
             number=(newest or 0) + 1,
             created_us=now_us,
-            created_by=request.actor,
-            title=request.title,
-            tlp=request.tlp,
-            alert=canonical(request.alert.document),
+            created_by=new.actor,
+            title=new.title,
+            tlp=new.tlp,
+            alert=canonical(new.alert.document),
             status="queued",
             lease=lease.token,
             lease_until_us=lease_end(now_us),

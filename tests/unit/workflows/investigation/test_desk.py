@@ -3,8 +3,11 @@
 import asyncio
 import json
 import re
+import sqlite3
 import threading
 from collections.abc import AsyncIterator, Iterator
+from contextlib import closing
+from pathlib import Path
 from typing import Any, Final
 
 import pytest
@@ -47,7 +50,7 @@ class Site:
     async def open(self, tlp: str | None = None, alert: object = EVE) -> str:
         """Open an investigation as an analyst."""
         parsed = parse_alert(alert)
-        return await self.desk.open(store.Request(parsed, parsed.title, tlp, "analyst"))
+        return await self.desk.open(store.NewInvestigation(parsed, parsed.title, tlp, "analyst"))
 
     async def read(self, id_: str, viewer: store.Viewer = ADMIN) -> dict[str, Any]:
         """Show one as it is now."""
@@ -472,6 +475,27 @@ async def test_who_has_lost_the_lease_writes_nothing_more(site: Site, world: Wor
     assert await site.read(id_) == taken
     assert taken["status"] == "completed"
     await slow.close()
+
+
+async def test_a_database_that_goes_away_in_mid_run_loses_no_finished_step(
+    site: Site, world: World, database_file: Path
+) -> None:
+    """The run stands still; once its lease is over, somebody goes on from what is stored."""
+    gate = hold_specialists(site.script, world)
+    id_ = await site.open()
+    await until(lambda: len(world.keyed.requests) == 3)
+    with closing(sqlite3.connect(database_file, isolation_level=None, timeout=20)) as connection:
+        connection.execute("ALTER TABLE llm_investigation_steps RENAME TO away")
+        gate.set()
+        await until(lambda: not site.desk._tasks)
+        connection.execute("ALTER TABLE away RENAME TO llm_investigation_steps")
+    await site.expire(id_)
+    assert (await site.read(id_))["status"] == "interrupted"
+    world.clear()
+    site.script.then.clear()
+    await site.desk.resume(id_, ANALYST)
+    assert (await site.over(id_))["status"] == "completed"
+    assert len(site.script.of_kind("plan")) == 1
 
 
 async def test_leases_are_renewed_while_it_runs(
