@@ -14,7 +14,8 @@ import httpx
 import pytest
 
 from aurorasoc.local_model import MODEL_NAME, unavailable_reason
-from tests.world.processes import ChildProcess, bare_env, free_port
+from aurorasoc.web import SETTINGS_PAGE
+from tests.world.processes import ChildProcess, answers, bare_env, free_port
 from tests.world.service import API, AURORASOC, CONFIG, PROVIDERS, bearer, run_command
 
 STOPS_WITHIN: Final = 15
@@ -152,6 +153,13 @@ def test_first_run_prints_address_and_token_that_work(first_run: FirstRun) -> No
     """The printed address answers to the printed token."""
     with first_run.client() as admin:
         assert admin.get(PROVIDERS).status_code == 200
+
+
+def test_first_run_prints_the_settings_pages_address(first_run: FirstRun) -> None:
+    """The page is there."""
+    printed = f"{first_run.url}{SETTINGS_PAGE}"
+    assert printed in first_run.output
+    assert answers(printed)
 
 
 @needs_curl

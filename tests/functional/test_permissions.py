@@ -14,6 +14,8 @@ from starlette.routing import Route
 from aurorasoc.api import deps
 from aurorasoc.api.app import create_app
 from aurorasoc.core.permissions import Permission
+from aurorasoc.web import SETTINGS_PAGE
+from aurorasoc.web.assets import load_assets
 from tests.world.service import API, CONFIG, PROVIDERS, SESSION_SECRET, Service, bearer, token
 
 LLM: Final = f"{API}/system/llm"
@@ -31,6 +33,7 @@ PERMISSIONS: Final[dict[tuple[str, str], str | None]] = {
     ("PUT", f"{LLM}/policy"): "users:manage",
     ("GET", f"{LLM}/fleet"): "agents:read",
     ("GET", f"{LLM}/fleet/events"): "agents:read",
+    ("GET", f"{LLM}/caller"): "agents:read",
     ("GET", f"{LLM}/history"): "agents:read",
     ("GET", f"{LLM}/history/{{revision}}"): "agents:read",
     ("POST", f"{LLM}/rollback"): "users:manage",
@@ -44,6 +47,8 @@ PERMISSIONS: Final[dict[tuple[str, str], str | None]] = {
     ("GET", "/healthz"): None,
     ("GET", "/readyz"): None,
     ("GET", "/metrics"): None,
+    ("GET", SETTINGS_PAGE): None,  # no data: that comes by the calls above
+    ("GET", f"{SETTINGS_PAGE}/assets/{{version}}/{{name}}"): None,
     ("GET", "/openapi.json"): None,  # what the routes are, as FastAPI describes them
 }
 ROLES: Final = {
@@ -54,7 +59,13 @@ ROLES: Final = {
     "api_service": {"alerts:investigate"},
     "stranger": set(),
 }
-PLACES: Final = {"provider": "deepseek", "revision": "1", "id": "no-such-investigation"}
+PLACES: Final = {
+    "provider": "deepseek",
+    "revision": "1",
+    "id": "no-such-investigation",
+    "version": load_assets().version,
+    "name": "app.js",
+}
 
 
 def app_routes() -> list[RouteContext]:
@@ -186,7 +197,7 @@ def test_guarded_route_lets_the_roles_of_the_table_pass(
 def test_open_route_asks_nobody_who_they_are(
     client: httpx.Client, call: tuple[str, str], who: str
 ) -> None:
-    """Health, readiness, metrics and the API's description need no token, and mind none."""
+    """Health, metrics, the description and the page's files need no token, and mind none."""
     assert ask(client, call, who).status_code == 200
 
 

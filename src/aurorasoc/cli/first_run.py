@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Final
 
 from aurorasoc.local_model import MODEL_NAME
+from aurorasoc.web import SETTINGS_PAGE
 
 SHELL_FILE: Final = "dev.env"
 
@@ -49,6 +50,7 @@ def instructions(run: FirstRun) -> str:
             _who_answers(run.model_url),
             "",
             f"Admin token (12 hours): {run.token}",
+            f"Settings page, for a browser on this machine: {run.url}{SETTINGS_PAGE}",
             "",
             "Try, in another shell:",
             f"  . {file}",

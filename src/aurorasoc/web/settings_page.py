@@ -9,9 +9,8 @@ from typing import Annotated, Final
 from fastapi import APIRouter, Depends, FastAPI, HTTPException, Response
 from fastapi.responses import HTMLResponse
 
+from aurorasoc.web import SETTINGS_PAGE
 from aurorasoc.web.assets import Assets, load_assets
-
-PATH: Final = "/settings/llm"
 
 _RULES: Final = (
     "default-src 'none'",
@@ -57,7 +56,7 @@ def include_settings_page(app: FastAPI, *, token_url: str | None = None) -> None
 
 
 def _router(token_url: str | None) -> APIRouter:
-    router = APIRouter(prefix=PATH, include_in_schema=False)
+    router = APIRouter(prefix=SETTINGS_PAGE, include_in_schema=False)
 
     @router.get("", response_class=HTMLResponse)
     def page(assets: PageAssets) -> HTMLResponse:

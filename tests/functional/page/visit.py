@@ -7,9 +7,9 @@ from typing import Any, Final, Literal
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import BrowserContext, ConsoleMessage, Locator, Page, Request
 
+from aurorasoc.web import SETTINGS_PAGE
 from tests.world.service import Service, token
 
-PATH: Final = "/settings/llm"
 _PICTURES: Final = "AURORASOC_SCREENSHOTS"  # a folder; unset, no picture is kept
 _SCHEMES: Final[tuple[Literal["light", "dark"], ...]] = ("light", "dark")
 
@@ -32,7 +32,7 @@ class Visit:
 
     def open(self) -> None:
         """Go to the page."""
-        self.page.goto(f"{self.service.url}{PATH}")
+        self.page.goto(f"{self.service.url}{SETTINGS_PAGE}")
 
     def enter(self, text: str) -> None:
         """Type a token, and send it."""
@@ -80,9 +80,16 @@ class Visit:
             violations = self.violations()
             assert violations == [], f"{name}, {scheme}: {violations}"
             if folder := os.environ.get(_PICTURES):
-                file = Path(folder) / f"settings-{name}-{scheme}.png"
-                self.page.screenshot(path=file, full_page=full)
+                self._picture(Path(folder) / f"settings-{name}-{scheme}.png", full=full)
         self.page.emulate_media(color_scheme="light")
+
+    def _picture(self, file: Path, *, full: bool) -> None:
+        """Keep a picture: of the dialog where there is one, else of the page."""
+        dialog = self.page.get_by_role("dialog")
+        if dialog.count():
+            dialog.last.screenshot(path=file)
+        else:
+            self.page.screenshot(path=file, full_page=full)
 
     def violations(self) -> list[str]:
         """List what axe-core finds wrong: the rule, and where."""

@@ -11,8 +11,9 @@ import pytest
 from fastapi import FastAPI
 
 import aurorasoc.web
+from aurorasoc.web import SETTINGS_PAGE
 from aurorasoc.web.assets import _version, load_assets
-from aurorasoc.web.settings_page import PATH, include_settings_page
+from aurorasoc.web.settings_page import include_settings_page
 
 WEB: Final = Path(aurorasoc.web.__file__).parent
 STATIC: Final = WEB / "static"
@@ -40,7 +41,7 @@ async def client() -> AsyncIterator[httpx.AsyncClient]:
 
 async def test_the_document_is_held_to_a_strict_policy(client: httpx.AsyncClient) -> None:
     """Nothing from elsewhere, nothing inline, no frame around it."""
-    policy = (await client.get(PATH)).headers["Content-Security-Policy"].split("; ")
+    policy = (await client.get(SETTINGS_PAGE)).headers["Content-Security-Policy"].split("; ")
     assert policy[0] == "default-src 'none'"
     assert not any(word in rule for rule in policy for word in ("unsafe", "http", "data:", "*"))
     assert {"frame-ancestors 'none'", "base-uri 'none'", "form-action 'none'"} <= set(policy)
@@ -48,7 +49,7 @@ async def test_the_document_is_held_to_a_strict_policy(client: httpx.AsyncClient
 
 async def test_the_document_is_never_kept(client: httpx.AsyncClient) -> None:
     """A newer version is seen at once."""
-    headers = (await client.get(PATH)).headers
+    headers = (await client.get(SETTINGS_PAGE)).headers
     assert headers["Cache-Control"] == "no-store"
     assert headers["Referrer-Policy"] == "no-referrer"
     assert headers["X-Content-Type-Options"] == "nosniff"
@@ -58,7 +59,7 @@ async def test_every_file_that_the_document_names_is_served_for_good(
     client: httpx.AsyncClient,
 ) -> None:
     """Under a path that changes with any of them."""
-    document = (await client.get(PATH)).text
+    document = (await client.get(SETTINGS_PAGE)).text
     named = re.findall(r'(?:href|src)="(llm/assets/[^"]+)"', document)
     assert len(named) == 7
     for address in named:
@@ -73,13 +74,13 @@ async def test_what_is_no_file_of_the_page_is_not_found(
     client: httpx.AsyncClient, name: str
 ) -> None:
     """The document itself has one address only."""
-    answer = await client.get(f"{PATH}/assets/{load_assets().version}/{name}")
+    answer = await client.get(f"{SETTINGS_PAGE}/assets/{load_assets().version}/{name}")
     assert answer.status_code == 404
 
 
 async def test_a_file_of_another_version_is_not_found(client: httpx.AsyncClient) -> None:
     """Files of two versions are never mixed."""
-    assert (await client.get(f"{PATH}/assets/0123456789abcdef/app.js")).status_code == 404
+    assert (await client.get(f"{SETTINGS_PAGE}/assets/0123456789abcdef/app.js")).status_code == 404
 
 
 def test_the_version_changes_with_any_byte_and_name() -> None:
@@ -105,7 +106,7 @@ async def test_an_address_for_tokens_is_escaped() -> None:
     async with httpx.AsyncClient(
         transport=httpx.ASGITransport(app), base_url="http://page"
     ) as client:
-        assert '"><b' not in (await client.get(PATH)).text
+        assert '"><b' not in (await client.get(SETTINGS_PAGE)).text
 
 
 @pytest.mark.parametrize("file", OURS, ids=name_of)

@@ -66,8 +66,7 @@ function Warnings() {
   const { problem, inventory, inventoryAt } = useStore();
   const store = inventory?.secret_store;
   return html`
-    <${ProblemNotice} problem=${problem} />
-    ${problem && inventory && html`<p class="as-of">What you see is as of ${inventoryAt.toLocaleTimeString()}.</p>`}
+    ${problem && (inventory ? html`<${Cut} at=${inventoryAt} />` : html`<${ProblemNotice} problem=${problem} />`)}
     ${inventory?.stale_since &&
     html`<${Notice} tone="warn" title="The database doesn't answer">
       Models go on with what was last read, <${When} at=${inventory.stale_since} />. Changes are refused meanwhile.
@@ -80,5 +79,12 @@ function Warnings() {
     `}
   `;
 }
+
+/** The connection is gone, and something was read before. */
+const Cut = ({ at }) => html`
+  <${Notice} tone="bad" title="No connection to the service" alert>
+    What you see is as of ${at.toLocaleTimeString()}. The page tries again by itself.
+  <//>
+`;
 
 render(html`<${Page} />`, document.getElementById("page"));

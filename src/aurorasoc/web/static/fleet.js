@@ -43,7 +43,7 @@ function Process({ of: process }) {
       <span class="process-name">
         <strong>${process.name}</strong>
         <span class="source">${KINDS[process.kind] ?? process.kind}</span>
-        <span class="host">${process.host}</span>
+        <span class="host">${process.host} · ${process.instance}</span>
       </span>
       <${Mark} tone=${tone}>${word}<//>
       <span class="process-runs">

@@ -38,10 +38,12 @@ function ago(moment) {
   return moment.toLocaleDateString();
 }
 
-/** A message in a box. `alert` ones are read out at once. */
+const reveal = (element) => element?.scrollIntoView({ block: "nearest" });
+
+/** A message in a box. `alert` ones are read out, and scrolled to, at once. */
 export function Notice({ tone, title, children, alert }) {
   return html`
-    <div class="notice ${tone}" role=${alert ? "alert" : undefined}>
+    <div class="notice ${tone}" role=${alert ? "alert" : undefined} ref=${alert ? reveal : undefined}>
       <${Icon} name=${tone} />
       <div>
         ${title && html`<strong>${title}</strong>`}
