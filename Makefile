@@ -82,6 +82,7 @@ chromium: ## Install Debian's Chromium for the tests of the page, where there is
 
 screenshots: $(READY) ## Make the documents' pictures anew, from the tests of the page
 	@AURORASOC_SCREENSHOTS=docs/images $(BIN)/pytest -q tests/functional/page $(ARGS)
+	@if command -v pngquant >/dev/null; then pngquant --force --ext .png docs/images/settings-*.png; fi
 
 clean: ## Remove what make and the tools made
 	@rm -rf $(VENV) build dist htmlcov .coverage .coverage.* \

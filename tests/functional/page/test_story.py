@@ -1,6 +1,9 @@
 """The whole story in a real browser: sign in, see, test, switch, watch, collide, go back."""
 
+import os
+import signal
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -40,7 +43,7 @@ def test_an_admin_does_the_whole_job(admin: Visit, site: tuple[Service, Service]
     refuse_a_wrong_key(admin)
     store_and_test(admin)
     collide(admin, site[1])
-    switch_and_watch(admin)
+    switch_and_watch(admin, site[1])
     change_the_policy(admin)
     roll_back(admin)
     sign_out(admin)
@@ -83,7 +86,7 @@ def store_and_test(admin: Visit) -> None:
     assert KEY not in admin.kept()
     admin.button("Test").click()
     admin.says("deepseek-v4-flash answered.")
-    admin.says("The provider lists 2 to choose from.")
+    admin.says("It lists 2 to choose from.")
     admin.look("tested")
 
 
@@ -102,18 +105,32 @@ def collide(admin: Visit, there: Service) -> None:
     expect(model).to_have_value("deepseek-v4-pro")
 
 
-def switch_and_watch(admin: Visit) -> None:
-    """What will change is said before; who has adopted it is shown after."""
+def switch_and_watch(admin: Visit, there: Service) -> None:
+    """What will change is said before; then who has adopted it, and who is late."""
     admin.dialog("DeepSeek").get_by_role("button", name="Switch to DeepSeek…").click()
     admin.says("Data will leave this host.")
     admin.says("Data labelled CLEAR may go there")
     admin.look("switch")
-    admin.button("Test and switch").click()
+    with frozen(there):
+        admin.button("Test and switch").click()
+        admin.dialog("The processes are adopting it")
+        admin.says("1 of 2 processes run revision 3.")
+        admin.look("adopting")
     admin.dialog("Every process has adopted it")
     admin.says("All 2 processes run revision 3.")
     admin.look("adopted")
     admin.button("Done").click()
     assert admin.service.inventory()["active"]["backend"] == "deepseek"
+
+
+@contextmanager
+def frozen(service: Service) -> Iterator[None]:
+    """Let a process stand still, as an overloaded host does."""
+    os.kill(service.pid, signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        os.kill(service.pid, signal.SIGCONT)
 
 
 def change_the_policy(admin: Visit) -> None:

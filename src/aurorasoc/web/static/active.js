@@ -3,7 +3,7 @@
 import { html, useState } from "./htm-preact-standalone.js";
 import { may } from "./store.js";
 import { Switch } from "./switch.js";
-import { Leaves, Mark, Source } from "./ui.js";
+import { Leaves, Mark, Problems, Source } from "./ui.js";
 import { allowed, LABELS, list, providerName } from "./words.js";
 
 const CHOSEN = {
@@ -13,72 +13,66 @@ const CHOSEN = {
 };
 
 export function Active({ inventory }) {
-  const { active, providers } = inventory;
+  const { active, policy, providers, revision } = inventory;
   const row = providers.find((provider) => provider.active);
   return html`
     <section class="panel active" aria-labelledby="active-title">
-      <p class="eyebrow">In force · revision ${inventory.revision}</p>
+      <p class="eyebrow">In force · revision ${revision}</p>
       <h2 id="active-title">
         ${active.backend ? providerName(active.backend) : "No backend"}
-        ${active.ready ? html`<${Mark} tone="ok">ready<//>` : html`<${Mark} tone="bad">not ready<//>`}
+        <${Mark} tone=${active.ready ? "ok" : "bad"}>${active.ready ? "ready" : "not ready"}<//>
       </h2>
       <p class="chosen">
-        ${CHOSEN[active.source]}${active.requested === "auto" && ": automatic, vLLM if it answers, else Ollama"}
+        ${CHOSEN[active.source]}
+        ${active.requested === "auto" && ": automatic, vLLM if it answers, else Ollama"}
       </p>
       ${row && html`<${Values} row=${row} />`}
       <${Problems} problems=${active.problems} />
-      ${row && html`
-        <p class="where"><${Leaves} row=${row} /> <span>${labelsOf(row, inventory.policy)}</span></p>
-      `}
-      ${may("users:manage") && html`<${Ways} inventory=${inventory} />`}
+      ${row && html`<p class="where"><${Leaves} row=${row} /> ${labelsOf(row, policy)}</p>`}
+      ${may("users:manage") && html`<${Ways} requested=${active.requested} />`}
     </section>
   `;
 }
 
-function Values({ row }) {
-  const values = [
-    ["Specialist", row.model, row.sources.model],
-    ["Orchestrator", row.orchestrator_model, row.sources.orchestrator_model],
-    ["Address", row.base_url, row.sources.base_url],
-  ];
-  return html`
-    <dl class="values">
-      ${values.map(([name, value, source]) => html`
-        <div><dt>${name}</dt><dd><code>${value ?? "none"}</code> <${Source} of=${source} /></dd></div>
-      `)}
-    </dl>
-  `;
-}
+const Values = ({ row }) => html`
+  <dl class="values">
+    <${Value} name="Specialist" value=${row.model} source=${row.sources.model} />
+    <${Value}
+      name="Orchestrator"
+      value=${row.orchestrator_model}
+      source=${row.sources.orchestrator_model}
+    />
+    <${Value} name="Address" value=${row.base_url} source=${row.sources.base_url} />
+  </dl>
+`;
 
-/** What stands in the way, and what to do about each. */
-export const Problems = ({ problems }) =>
-  problems.length > 0 && html`
-    <ul class="problems">
-      ${problems.map(({ code, detail }) => html`<li key=${code}><${Mark} tone="warn">${detail}<//></li>`)}
-    </ul>
-  `;
+const Value = ({ name, value, source }) => html`
+  <div>
+    <dt>${name}</dt>
+    <dd><code>${value ?? "none"}</code> <${Source} of=${source} /></dd>
+  </div>
+`;
 
 function labelsOf(row, policy) {
   if (!row.data_leaves_host) return "Data with any label may be asked about here.";
-  const may = allowed(policy.hosted_max_tlp);
-  if (may.length === LABELS.length) return "Data with any label may go there.";
-  return may.length
-    ? `Data labelled ${list(may)} may go there; what is labelled higher may not.`
+  const labels = allowed(policy.hosted_max_tlp);
+  if (labels.length === LABELS.length) return "Data with any label may go there.";
+  return labels.length
+    ? `Data labelled ${list(labels)} may go there; what is labelled higher may not.`
     : "No labelled data may go there.";
 }
 
 /** To `auto`, and to the boot defaults. */
-function Ways({ inventory }) {
-  const [way, setWay] = useState(null);
-  const close = () => setWay(null);
+function Ways({ requested }) {
+  const [wanted, setWanted] = useState(undefined); // null: the boot defaults
+  const automatic = () => setWanted({ provider: "auto" });
   return html`
     <p class="ways">
-      ${inventory.active.requested !== "auto" && html`
-        <button type="button" onClick=${() => setWay("auto")}>Choose automatically…</button>
-      `}
-      <button type="button" onClick=${() => setWay("reset")}>Back to boot defaults…</button>
+      ${requested !== "auto" &&
+      html`<button type="button" onClick=${automatic}>Choose automatically…</button>`}
+      <button type="button" onClick=${() => setWanted(null)}>Back to boot defaults…</button>
     </p>
-    ${way === "auto" && html`<${Switch} wanted=${{ provider: "auto" }} onClose=${close} />`}
-    ${way === "reset" && html`<${Switch} reset onClose=${close} />`}
+    ${wanted !== undefined &&
+    html`<${Switch} wanted=${wanted} onClose=${() => setWanted(undefined)} />`}
   `;
 }

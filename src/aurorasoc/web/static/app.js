@@ -10,7 +10,7 @@ import { Inventory } from "./inventory.js";
 import { Policy } from "./policy.js";
 import { SignIn, SignInAgain } from "./sign_in.js";
 import { may, signOut, useStore } from "./store.js";
-import { Mark, Notice, ProblemNotice, When } from "./ui.js";
+import { Notice, ProblemNotice, When } from "./ui.js";
 
 function Page() {
   const { phase, expired, said } = useStore();
@@ -30,22 +30,24 @@ function Settings() {
     <main ref=${main} tabindex="-1" aria-label="Language models">
       <${Warnings} />
       ${inventory
-        ? html`
-            <div class="split">
-              <${Active} inventory=${inventory} />
-              <${Fleet} inventory=${inventory} />
-            </div>
-            <${Inventory} inventory=${inventory} />
-            <${Policy} inventory=${inventory} />
-            <div class="split">
-              <${History} inventory=${inventory} />
-              ${may("audit:read") && html`<${Audit} inventory=${inventory} />`}
-            </div>
-          `
+        ? html`<${Parts} inventory=${inventory} />`
         : !problem && html`<p class="empty">Reading the configuration…</p>`}
     </main>
   `;
 }
+
+const Parts = ({ inventory }) => html`
+  <div class="split">
+    <${Active} inventory=${inventory} />
+    <${Fleet} />
+  </div>
+  <${Inventory} inventory=${inventory} />
+  <${Policy} inventory=${inventory} />
+  <div class="split">
+    <${History} inventory=${inventory} />
+    ${may("audit:read") && html`<${Audit} inventory=${inventory} />`}
+  </div>
+`;
 
 function Top() {
   const { caller } = useStore();
@@ -64,19 +66,12 @@ function Top() {
 /** What concerns everything below. */
 function Warnings() {
   const { problem, inventory, inventoryAt } = useStore();
-  const store = inventory?.secret_store;
+  if (!inventory) return html`<${ProblemNotice} problem=${problem} />`;
+  const { secret_store: store } = inventory;
   return html`
-    ${problem && (inventory ? html`<${Cut} at=${inventoryAt} />` : html`<${ProblemNotice} problem=${problem} />`)}
-    ${inventory?.stale_since &&
-    html`<${Notice} tone="warn" title="The database doesn't answer">
-      Models go on with what was last read, <${When} at=${inventory.stale_since} />. Changes are refused meanwhile.
-    <//>`}
-    ${store && store.state !== "ok" && html`
-      <${Notice} tone="warn" title="The secret store doesn't answer">
-        ${store.state === "stale" ? "Keys in memory go on serving. " : "Keys can't be read. "}
-        ${store.problem && html`Vault says: <${Mark} tone="bad">${store.problem}<//>.`}
-      <//>
-    `}
+    ${problem && html`<${Cut} at=${inventoryAt} />`}
+    ${inventory.stale_since && html`<${Stale} since=${inventory.stale_since} />`}
+    ${store.state !== "ok" && html`<${StoreDown} store=${store} />`}
   `;
 }
 
@@ -84,6 +79,19 @@ function Warnings() {
 const Cut = ({ at }) => html`
   <${Notice} tone="bad" title="No connection to the service" alert>
     What you see is as of ${at.toLocaleTimeString()}. The page tries again by itself.
+  <//>
+`;
+
+const Stale = ({ since }) => html`
+  <${Notice} tone="warn" title="The database doesn't answer">
+    Models go on with what was read last, <${When} at=${since} />. Changes are refused meanwhile.
+  <//>
+`;
+
+const StoreDown = ({ store }) => html`
+  <${Notice} tone="warn" title="The secret store doesn't answer">
+    ${store.state === "stale" ? "Keys in memory go on serving." : "Keys can't be read."}
+    ${store.problem && ` Vault: ${store.problem}.`}
   <//>
 `;
 

@@ -9,9 +9,9 @@ const SHOWN = 5; // revisions of somebody else's that are spelled out
 /**
  * Hold a form to the revision that it was opened on, or to `start`.
  *
- * `send(call)` is given `call(method, path, body)`; its answer is returned, or null after a refusal,
- * which then stands in `problem`. `overtaken` tells that another revision is in force by now, and
- * `theirs` what it changed, once that was read. `accept()` goes on from there.
+ * `run(send)` gives `send` a `call(method, path, body)`, and returns its answer, or null after a
+ * refusal, which then stands in `problem`. `overtaken` tells that another revision is in force by
+ * now, and `theirs` what it changed, once that was read. `accept()` goes on from there.
  */
 export function useChange(start) {
   const { inventory, problem: ofPage } = useStore();

@@ -4,18 +4,19 @@ import { html } from "./htm-preact-standalone.js";
 import { Notice, When } from "./ui.js";
 import { actionName, fieldName, targetName, valueName } from "./words.js";
 
-/** Says that the form is no longer on the newest revision, what came between, and lets go on. */
+/** Says that the form isn't on the newest revision, what came between, and offers to go on. */
 export function Conflict({ change, revision }) {
   if (!change.overtaken) return null;
   return html`
     <${Notice} tone="warn" title="The configuration was changed meanwhile" alert>
       <p>
-        You began on revision ${change.base}; revision ${revision} is in force now. What you typed is
-        kept, and isn't saved over theirs unless you say so.
+        You began on revision ${change.base}; revision ${revision} is in force now. What you typed
+        is kept, and isn't saved over theirs unless you say so.
       </p>
       ${change.theirs?.map((entry) => html`<${Entry} key=${entry.revision} entry=${entry} />`)}
       <p class="ways">
-        ${!change.theirs && html`<button type="button" onClick=${change.showTheirs}>Show what they changed</button>`}
+        ${!change.theirs &&
+        html`<button type="button" onClick=${change.showTheirs}>Show what they changed</button>`}
         <button type="button" onClick=${change.accept}>Go on from revision ${revision}</button>
       </p>
     <//>
@@ -32,19 +33,23 @@ const Entry = ({ entry }) => html`
 
 /** Field by field: what it was, and what it is. */
 export function Differences({ changes }) {
-  if (changes.length === 0) return html`<p class="dim">No field. A key was changed, or nothing.</p>`;
+  if (changes.length === 0) {
+    return html`<p class="dim">No field. A key was changed, or nothing.</p>`;
+  }
   return html`
     <dl class="differences">
-      ${changes.map(({ field, before, after }) => html`
-        <div key=${field}>
-          <dt>${fieldName(field)}</dt>
-          <dd>
-            <del><span class="unseen">from </span>${valueName(before)}</del>
-            <span aria-hidden="true"> → </span>
-            <ins><span class="unseen">to </span>${valueName(after)}</ins>
-          </dd>
-        </div>
-      `)}
+      ${changes.map(
+        ({ field, before, after }) => html`
+          <div key=${field}>
+            <dt>${fieldName(field)}</dt>
+            <dd>
+              <del><span class="unseen">from </span>${valueName(before)}</del>
+              <span aria-hidden="true"> → </span>
+              <ins><span class="unseen">to </span>${valueName(after)}</ins>
+            </dd>
+          </div>
+        `,
+      )}
     </dl>
   `;
 }

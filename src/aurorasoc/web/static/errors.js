@@ -6,7 +6,8 @@ const UNCHANGED = "Nothing was changed.";
 const BY_CODE = {
   no_connection: [
     "No connection to the service",
-    () => `It can't be reached just now, so whether a change was made isn't known yet: the page ` +
+    () =>
+      `It can't be reached just now, so whether a change was made isn't known yet: the page ` +
       `shows it once the connection is back. ${KEPT}`,
   ],
   unauthenticated: [
@@ -23,7 +24,8 @@ const BY_CODE = {
   ],
   outcome_unknown: [
     "It isn't known whether the key was written",
-    (problem) => `${problem.detail} Operation ${problem.operation_id}: it stands in the audit log, ` +
+    (problem) =>
+      `${problem.detail} Operation ${problem.operation_id}: it stands in the audit log, ` +
       `and settles by itself when the secret store answers.`,
   ],
   secret_store_unavailable: ["The secret store doesn't answer", said],
@@ -57,7 +59,8 @@ export function explain(problem) {
 }
 
 /** Give the title of a test's verdict. */
-export const verdictTitle = (test) => (test.ok ? "It answered" : BY_VERDICT[test.code] ?? test.code);
+export const verdictTitle = (test) =>
+  test.ok ? "It answered" : (BY_VERDICT[test.code] ?? test.code);
 
 /** Say what a test found of the key: an endpoint may answer whatever key it is sent. */
 export function keyVerdict(test) {

@@ -10,46 +10,48 @@ const STATES = {
   behind: ["wait", "not yet"],
   diverged: ["bad", "runs something else"],
 };
-const KINDS = { api: "API", agent: "agent", library: "program" };
 
 export function Fleet() {
   const { fleet, fleetState } = useStore();
+  const live = fleetState === "live";
   return html`
     <section class="panel" aria-labelledby="fleet-title">
       <div class="panel-head">
         <h2 id="fleet-title">Processes</h2>
-        ${fleetState === "live" ? html`<${Mark} tone="ok">live<//>` : html`<${Mark} tone="wait">connecting<//>`}
+        <${Mark} tone=${live ? "ok" : "wait"}>${live ? "live" : "connecting"}<//>
       </div>
       ${fleet
-        ? html`<p class="lead">${summary(fleet, fleet.revision)}</p><${Processes} fleet=${fleet} />`
+        ? html`
+            <p class="lead">${summary(fleet, fleet.revision)}</p>
+            <${Processes} fleet=${fleet} />
+          `
         : html`<p class="empty">Nothing is known of the processes yet.</p>`}
     </section>
   `;
 }
 
 /** Who runs a revision, and who doesn't yet. */
-export function Processes({ fleet }) {
-  return html`
-    <ul class="processes">
-      ${fleet.instances.map((instance) => html`<${Process} key=${instance.instance} of=${instance} />`)}
-    </ul>
-  `;
-}
+export const Processes = ({ fleet }) => html`
+  <ul class="processes">
+    ${fleet.instances.map((one) => html`<${Process} key=${one.instance} of=${one} />`)}
+  </ul>
+`;
 
 function Process({ of: process }) {
   const [tone, word] = STATES[process.state] ?? ["off", process.state];
   return html`
     <li>
       <span class="process-name">
-        <strong>${process.name}</strong>
-        <span class="source">${KINDS[process.kind] ?? process.kind}</span>
+        <strong>${process.kind === "api" ? "API" : process.name}</strong>
+        ${process.kind !== "api" && html`<span class="source">${process.kind}</span>`}
         <span class="host">${process.host} · ${process.instance}</span>
       </span>
       <${Mark} tone=${tone}>${word}<//>
       <span class="process-runs">
-        revision ${process.revision}: ${providerName(process.backend)} <code>${process.model}</code>
-        ${process.adopted_at && html`, adopted <${When} at=${process.adopted_at} />`}
-        ${process.state === "diverged" && html`. Same revision, other configuration: compare its environment.`}
+        revision ${process.revision}: ${providerName(process.backend)}
+        ${" "}<code>${process.model}</code>, adopted <${When} at=${process.adopted_at} />
+        ${process.state === "diverged" &&
+        ". Same revision, other configuration: compare its environment."}
       </span>
     </li>
   `;
@@ -58,9 +60,9 @@ function Process({ of: process }) {
 /** "2 of 3 processes run revision 8." */
 export function summary(fleet, revision) {
   const all = fleet.instances.length;
-  const there = fleet.instances.filter((instance) => instance.revision >= revision).length;
-  if (there === all) {
-    return all === 1 ? `The one process runs revision ${revision}.` : `All ${all} processes run revision ${revision}.`;
-  }
-  return `${there} of ${all} processes run revision ${revision}.`;
+  const there = fleet.instances.filter((one) => one.revision >= revision).length;
+  if (there < all) return `${there} of ${all} processes run revision ${revision}.`;
+  return all === 1
+    ? `The one process runs revision ${revision}.`
+    : `All ${all} processes run revision ${revision}.`;
 }

@@ -1,19 +1,18 @@
 // All providers: what each still needs, where its values come from, and how calls went.
 
 import { html, useState } from "./htm-preact-standalone.js";
-import { Problems } from "./active.js";
 import { ProviderForm } from "./provider_form.js";
 import { may } from "./store.js";
 import { Switch } from "./switch.js";
-import { Leaves, Mark, Source, When } from "./ui.js";
+import { Leaves, Mark, Problems, Source, When } from "./ui.js";
 import { providerName, takesKey } from "./words.js";
 
 const COLUMNS = ["Provider", "State", "Models", "Data", "Key", "Last calls"];
 
 export function Inventory({ inventory }) {
-  const [opened, setOpened] = useState(null); // {row, what: "form" | "switch"}
+  const [opened, setOpened] = useState(null); // {provider, what: "form" | "switch"}
+  const { provider, what } = opened ?? {};
   const close = () => setOpened(null);
-  const manages = may("users:manage");
   return html`
     <section class="panel" aria-labelledby="providers-title">
       <h2 id="providers-title">Providers</h2>
@@ -21,92 +20,105 @@ export function Inventory({ inventory }) {
         <thead role="rowgroup">
           <tr role="row">
             ${COLUMNS.map((name) => html`<th role="columnheader" scope="col">${name}</th>`)}
-            ${manages && html`<th role="columnheader" scope="col"><span class="unseen">Actions</span></th>`}
+            ${may("users:manage") &&
+            html`<th role="columnheader" scope="col"><span class="unseen">Actions</span></th>`}
           </tr>
         </thead>
         <tbody role="rowgroup">
-          ${inventory.providers.map((row) => html`
-            <${Row} key=${row.provider} row=${row} manages=${manages} onOpen=${(what) => setOpened({ row, what })} />
-          `)}
+          ${inventory.providers.map(
+            (row) => html`<${Row} key=${row.provider} row=${row} onOpen=${setOpened} />`,
+          )}
         </tbody>
       </table>
-      ${opened?.what === "form" && html`<${ProviderForm} provider=${opened.row.provider} onClose=${close} />`}
-      ${opened?.what === "switch" && html`
-        <${Switch} wanted=${{ provider: opened.row.provider }} onClose=${close} />
-      `}
+      ${what === "form" && html`<${ProviderForm} provider=${provider} onClose=${close} />`}
+      ${what === "switch" && html`<${Switch} wanted=${{ provider }} onClose=${close} />`}
     </section>
   `;
 }
 
-function Row({ row, manages, onOpen }) {
-  const name = providerName(row.provider);
+const Row = ({ row, onOpen }) => html`
+  <tr role="row" class=${row.active ? "in-force" : ""}>
+    <th role="rowheader" scope="row">
+      <span class="name">${providerName(row.provider)}</span>
+      ${row.active && html` <span class="badge">in force</span>`}
+      <span class="best-for">${row.best_for}</span>
+    </th>
+    <td role="cell" data-label="State"><${State} row=${row} /></td>
+    <td role="cell" data-label="Models"><${Models} row=${row} /></td>
+    <td role="cell" data-label="Data"><${Leaves} row=${row} /></td>
+    <td role="cell" data-label="Key"><${Key} row=${row} /></td>
+    <td role="cell" data-label="Last calls"><${LastCalls} row=${row} /></td>
+    ${may("users:manage") &&
+    html`<td role="cell" class="actions"><${Actions} row=${row} onOpen=${onOpen} /></td>`}
+  </tr>
+`;
+
+function Actions({ row: { provider, ready, active }, onOpen }) {
+  const name = providerName(provider);
+  const open = (what) => () => onOpen({ provider, what });
   return html`
-    <tr role="row" class=${row.active ? "in-force" : ""}>
-      <th role="rowheader" scope="row">
-        <span class="name">${name}</span>
-        ${row.active && html` <span class="badge">in force</span>`}
-        <span class="best-for">${row.best_for}</span>
-      </th>
-      <td role="cell" data-label="State"><${State} row=${row} /></td>
-      <td role="cell" data-label="Models"><${Models} row=${row} /></td>
-      <td role="cell" data-label="Data"><${Leaves} row=${row} /></td>
-      <td role="cell" data-label="Key"><${Key} row=${row} /></td>
-      <td role="cell" data-label="Last calls"><${LastCalls} row=${row} /></td>
-      ${manages && html`
-        <td role="cell" class="actions">
-          <button type="button" aria-label="Configure ${name}" onClick=${() => onOpen("form")}>Configure…</button>
-          ${row.ready && !row.active && html`
-            <button type="button" aria-label="Switch to ${name}" onClick=${() => onOpen("switch")}>Switch…</button>
-          `}
-        </td>
-      `}
-    </tr>
+    <button type="button" aria-label="Configure ${name}" onClick=${open("form")}>
+      Configure…
+    </button>
+    ${ready &&
+    !active &&
+    html`<button type="button" aria-label="Switch to ${name}" onClick=${open("switch")}>
+      Switch…
+    </button>`}
   `;
 }
 
 const State = ({ row }) =>
   row.ready ? html`<${Mark} tone="ok">ready<//>` : html`<${Problems} problems=${row.problems} />`;
 
-function Models({ row }) {
-  const same = row.orchestrator_model === row.model;
-  return html`
-    <span class="value"><code>${row.model ?? "none"}</code> <${Source} of=${row.sources.model} /></span>
-    ${!same && html`
-      <span class="value">
-        <span class="unseen">orchestrator: </span><code>${row.orchestrator_model}</code> <${Source} of=${row.sources.orchestrator_model} />
-      </span>
-    `}
-    <span class="value address">${row.base_url} <${Source} of=${row.base_url && row.sources.base_url} /></span>
-  `;
-}
+const Models = ({ row }) => html`
+  <span class="value">
+    <code>${row.model ?? "none"}</code> <${Source} of=${row.sources.model} />
+  </span>
+  ${row.orchestrator_model !== row.model &&
+  html`
+    <span class="value">
+      <span class="unseen">orchestrator: </span>
+      <code>${row.orchestrator_model}</code> <${Source} of=${row.sources.orchestrator_model} />
+    </span>
+  `}
+  <span class="value address">
+    ${row.base_url} <${Source} of=${row.base_url && row.sources.base_url} />
+  </span>
+`;
 
 const KEY_STATES = {
-  usable: null,
   needs_reentry: ["warn", "enter it again"],
   unavailable: ["wait", "store doesn't answer"],
 };
 
-export function Key({ row }) {
+function Key({ row }) {
   if (!takesKey(row)) return html`<span class="dim">takes none</span>`;
-  if (!row.key_present) return row.needs_key ? html`<${Mark} tone="off">none<//>` : html`<span class="dim">none, optional</span>`;
-  const state = KEY_STATES[row.key_state];
+  if (!row.key_present) return html`<${NoKey} needed=${row.needs_key} />`;
+  const [tone, word] = KEY_STATES[row.key_state] ?? [];
   return html`
     <span class="value">
       <span class="unseen">${row.key_last4 ? "ends in" : "stored"} </span>
-      <code>••••${row.key_last4 && ` ${row.key_last4}`}</code> <${Source} of=${row.key_source} />
+      <code>${["••••", row.key_last4].filter(Boolean).join(" ")}</code>
+      ${" "}<${Source} of=${row.key_source} />
     </span>
-    ${state && html`<${Mark} tone=${state[0]}>${state[1]}<//>`}
+    ${tone && html`<${Mark} tone=${tone}>${word}<//>`}
   `;
 }
 
-function LastCalls({ row }) {
-  const { last_ok_at: ok, last_error: error } = row;
+const NoKey = ({ needed }) =>
+  needed ? html`<${Mark} tone="off">none<//>` : html`<span class="dim">none, optional</span>`;
+
+function LastCalls({ row: { last_ok_at: ok, last_error: error } }) {
   if (!ok && !error) return html`<span class="dim">none yet</span>`;
   return html`
     ${ok && html`<span class="value"><${Mark} tone="ok">answered <${When} at=${ok} /><//></span>`}
-    ${error && html`
+    ${error &&
+    html`
       <span class="value" title=${error.detail}>
-        <${Mark} tone="bad">${error.code.replaceAll("_", " ")} ${error.at && html`<${When} at=${error.at} />`}<//>
+        <${Mark} tone="bad">
+          ${error.code.replaceAll("_", " ")} ${error.at && html`<${When} at=${error.at} />`}
+        <//>
       </span>
     `}
   `;

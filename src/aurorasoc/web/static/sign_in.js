@@ -47,7 +47,7 @@ function TokenForm() {
       />
       <button class="primary" disabled=${busy}>${busy ? "Signing in…" : "Sign in"}</button>
       <p class="hint">
-        <code>aurorasoc dev</code> prints a token, and <code>aurorasoc token create</code> makes one.
+        <code>aurorasoc dev</code> prints a token; <code>aurorasoc token create</code> makes one.
       </p>
     </form>
   `;
@@ -58,7 +58,11 @@ function HostSession() {
   useEffect(() => void submit(), []);
   return html`
     <${ProblemNotice} problem=${refusal(problem)} />
-    <p>${busy ? "Signing in with the platform's session…" : "Sign in to the platform, then try again."}</p>
+    <p>
+      ${busy
+        ? "Signing in with the platform's session…"
+        : "Sign in to the platform, then try again."}
+    </p>
     <button class="primary" disabled=${busy} onClick=${() => submit()}>Try again</button>
   `;
 }

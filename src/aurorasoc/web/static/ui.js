@@ -3,7 +3,7 @@
 import { html, useEffect, useRef, useState } from "./htm-preact-standalone.js";
 import { explain } from "./errors.js";
 import { Icon } from "./icons.js";
-import { SOURCES } from "./words.js";
+import { actionName, SOURCES, targetName } from "./words.js";
 
 let count = 0;
 export function useId(name) {
@@ -22,6 +22,18 @@ export const Leaves = ({ row }) =>
     ? html`<${Mark} tone="leaves">leaves the host<//>`
     : html`<${Mark} tone="stays">stays local<//>`;
 
+/** What stands in the way, and what to do about each. */
+export const Problems = ({ problems }) =>
+  problems.length > 0 &&
+  html`
+    <ul class="problems">
+      ${problems.map(
+        ({ code, detail }) => html`<li key=${code}><${Mark} tone="warn">${detail}<//></li>`,
+      )}
+    </ul>
+  `;
+
+/** Where a value comes from. */
 export const Source = ({ of }) => of && html`<span class="source">${SOURCES[of] ?? of}</span>`;
 
 /** A moment: how long ago, with the exact time beside it for whoever points at it. */
@@ -43,7 +55,7 @@ const reveal = (element) => element?.scrollIntoView({ block: "nearest" });
 /** A message in a box. `alert` ones are read out, and scrolled to, at once. */
 export function Notice({ tone, title, children, alert }) {
   return html`
-    <div class="notice ${tone}" role=${alert ? "alert" : undefined} ref=${alert ? reveal : undefined}>
+    <div class="notice ${tone}" ...${alert && { role: "alert", ref: reveal }}>
       <${Icon} name=${tone} />
       <div>
         ${title && html`<strong>${title}</strong>`}
@@ -105,7 +117,37 @@ export function SecretField({ label, hint, tone, value, onValue, required }) {
   return html`<${Field} label=${label} hint=${hint} tone=${tone}>${field}<//>`;
 }
 
-/** A modal dialog. It gives the focus back to what opened it. */
+export const Check = ({ checked, onChange, disabled, children }) => html`
+  <label class="check">
+    <input
+      type="checkbox"
+      checked=${checked}
+      disabled=${disabled}
+      onChange=${(event) => onChange(event.target.checked)}
+    />
+    <span>${children}</span>
+  </label>
+`;
+
+/** A test before anything is changed. */
+export const TestFirst = ({ checked, onChange, name }) => html`
+  <${Check} checked=${checked} onChange=${onChange}>
+    Test first: ask ${name} for a word, and change nothing if that fails
+  <//>
+`;
+
+/** The line of a record that can be opened: its number, what was done, who did it and when. */
+export const Summary = ({ number, entry }) => html`
+  <summary>
+    <span class="number">${number}</span>
+    <span class="what">
+      ${actionName(entry.action)} <strong>${targetName(entry.target)}</strong>
+    </span>
+    <span class="who">${entry.actor}, <${When} at=${entry.at} /></span>
+  </summary>
+`;
+
+/** A modal dialog. It takes the focus, and gives it back to what opened it. */
 export function Modal({ title, onClose, children, footer }) {
   const dialog = useRef(null);
   const id = useId("dialog");
@@ -115,17 +157,23 @@ export function Modal({ title, onClose, children, footer }) {
     element.querySelector("h2").focus();
     return () => element.close();
   }, []);
-  const stay = (event) => (event.preventDefault(), onClose?.());
+  const leave = (event) => {
+    event.preventDefault(); // the browser would close it whatever the form in it holds
+    onClose?.();
+  };
   return html`
     <dialog
       ref=${dialog}
       aria-labelledby=${id}
-      onCancel=${stay}
-      onKeyDown=${(event) => event.key === "Escape" && event.target.closest("dialog") === dialog.current && stay(event)}
+      onCancel=${leave}
+      onKeyDown=${(event) => event.key === "Escape" && leave(event)}
     >
       <header>
         <h2 id=${id} tabindex="-1">${title}</h2>
-        ${onClose && html`<button type="button" class="quiet close" aria-label="Close" onClick=${onClose}>✕</button>`}
+        ${onClose &&
+        html`<button type="button" class="quiet close" aria-label="Close" onClick=${onClose}>
+          ✕
+        </button>`}
       </header>
       <div class="dialog-body">${children}</div>
       ${footer && html`<footer>${footer}</footer>`}

@@ -22,7 +22,8 @@ export const SOURCES = {
   vault: "Vault",
 };
 
-export const LABELS = ["CLEAR", "GREEN", "AMBER", "AMBER+STRICT", "RED"]; // TLP 2.0, least restricted first
+// TLP 2.0, least restricted first.
+export const LABELS = ["CLEAR", "GREEN", "AMBER", "AMBER+STRICT", "RED"];
 export const HIGHEST = ["NONE", ...LABELS];
 
 /** The labels that may go to a hosted provider under a limit. */
