@@ -13,7 +13,11 @@ from aurorasoc.config.snapshot import Snapshot
 from aurorasoc.config.vocabulary import AUTO, ServingBackend, Tlp
 from aurorasoc.errors import TlpRefused
 from aurorasoc.granite.address_policy import AddressPolicy, Network, resolve
-from aurorasoc.granite.backend_resolution import active_backend, local_backend
+from aurorasoc.granite.backend_resolution import (
+    active_backend,
+    local_backend,
+    refresh_resolution,
+)
 from aurorasoc.granite.catalog import CATALOG
 
 Networks = Sequence[Network]
@@ -56,6 +60,12 @@ def needs_resolution(snapshot: Snapshot, tlp: Tlp | None) -> bool:
     restricted = tlp is not None and tlp.rank > policy.hosted_max_tlp.value.rank
     active_is_hosted = not CATALOG[ServingBackend(requested)].may_be_local
     return restricted and active_is_hosted and policy.local_backend.value == AUTO
+
+
+async def resolve_for(snapshot: Snapshot, tlp: Tlp | None = None) -> None:
+    """Probe the local backends, once a minute at most, where `route` stands on it."""
+    if needs_resolution(snapshot, tlp):
+        await refresh_resolution(snapshot)
 
 
 def _backend_for_restricted(snapshot: Snapshot) -> ServingBackend:

@@ -16,14 +16,10 @@ from aurorasoc.core.audit import AuditEvent, AuditSink
 from aurorasoc.core.database import Database
 from aurorasoc.core.redaction import REDACTOR
 from aurorasoc.errors import DatabaseUnavailable
-from aurorasoc.granite.backend_resolution import (
-    listing_reference,
-    model_reference,
-    refresh_resolution,
-)
+from aurorasoc.granite.backend_resolution import listing_reference, model_reference
 from aurorasoc.granite.base_url import normalise_base_url, origin_of
 from aurorasoc.granite.catalog import CATALOG, spec_of
-from aurorasoc.granite.sensitivity import why_not_local
+from aurorasoc.granite.sensitivity import resolve_for, why_not_local
 from aurorasoc.llm import edits
 from aurorasoc.llm.adoption import Adoption
 from aurorasoc.llm.binding import Binding
@@ -54,7 +50,7 @@ class Admin:
     async def inventory(self) -> dict[str, Any]:
         """Give all providers, the active choice and the policy, from memory."""
         snapshot = self.adoption.snapshot
-        await self._resolve(snapshot)
+        await resolve_for(snapshot)
         seen = {provider: await self._seen(snapshot, provider) for provider in CATALOG}
         return inventory_of(snapshot, seen, self.adoption.stale_since)
 
@@ -203,7 +199,7 @@ class Admin:
         except DatabaseUnavailable:
             self.adoption.mark_stale()
             raise
-        await self._resolve(snapshot)
+        await resolve_for(snapshot)
         return await self._outcome(snapshot, change.target)
 
     async def _outcome(self, snapshot: Snapshot, target: str) -> dict[str, Any]:
@@ -223,10 +219,6 @@ class Admin:
         if isinstance(wanted.base_url, str):
             base_url = normalise_base_url(spec, wanted.base_url)
             await require_allowed(spec.provider, base_url, self.settings.server.allowed_hosts)
-
-    async def _resolve(self, snapshot: Snapshot) -> None:
-        if snapshot.requested.value == AUTO:
-            await refresh_resolution(snapshot)
 
     async def _seen(self, snapshot: Snapshot, provider: ServingBackend) -> Seen:
         origin = snapshot.providers[provider].origin or ""

@@ -6,11 +6,10 @@ wins, and each field remembers which it was.
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import replace
 from types import MappingProxyType
-from typing import Any, NamedTuple, TypeVar, cast
+from typing import NamedTuple, TypeVar, cast
 
 from aurorasoc.config.settings import Settings
 from aurorasoc.config.settings.llm import ProviderSettings
@@ -26,11 +25,11 @@ from aurorasoc.config.snapshot import (
     Sourced,
 )
 from aurorasoc.config.vocabulary import AUTO, BackendChoice, LocalChoice, ServingBackend, Tlp
-from aurorasoc.core.canonical import canonical
 from aurorasoc.core.secret_store import StoreReading, apply_stored_keys_to_settings, last4_of
 from aurorasoc.errors import ConfigurationError, InvalidInput
 from aurorasoc.granite.base_url import normalise_base_url, origin_of, origin_of_key
 from aurorasoc.granite.catalog import CATALOG, ProviderSpec
+from aurorasoc.llm.fingerprint import fingerprint
 from aurorasoc.llm.runtime_config import ProviderChoice, RuntimeConfig
 
 T = TypeVar("T")
@@ -80,7 +79,7 @@ def compose(
     )
     return Snapshot(
         revision=runtime.revision,
-        fingerprint=_fingerprint(requested.value, policy, providers),
+        fingerprint=fingerprint(requested.value, policy, providers),
         requested=requested,
         policy=policy,
         limits=limits,
@@ -290,30 +289,3 @@ def _policy(settings: Settings, runtime: RuntimeConfig) -> Policy:
 
 def _boot_source(settings: Settings, field: str) -> Source:
     return "env" if field in settings.llm.model_fields_set else "default"
-
-
-def _fingerprint(
-    requested: str, policy: Policy, providers: Mapping[ServingBackend, ProviderConfig]
-) -> str:
-    """16 hex characters of SHA-256 over all that is in force, keys by their tags."""
-    content: dict[str, Any] = {
-        "requested": str(requested),
-        "policy": [
-            str(policy.hosted_max_tlp.value),
-            policy.local_backend.value,
-            policy.require_tlp.value,
-        ],
-        "providers": {
-            str(p): [
-                c.model.value,
-                c.orchestrator_model.value,
-                c.base_url.value,
-                c.origin,
-                c.credential.state,
-                c.credential.tag,
-                [problem.code for problem in c.problems],
-            ]
-            for p, c in providers.items()
-        },
-    }
-    return hashlib.sha256(canonical(content).encode()).hexdigest()[:16]

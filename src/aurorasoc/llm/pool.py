@@ -15,24 +15,21 @@ from typing import TYPE_CHECKING, Protocol, cast, get_args
 from aurorasoc.config.settings.ambient import proxies
 from aurorasoc.config.snapshot import Snapshot
 from aurorasoc.config.vocabulary import Role, ServingBackend, Tlp
-from aurorasoc.errors import InvalidInput, ProviderNotReady, RuntimeNotOpen, TlpRefused
+from aurorasoc.errors import InvalidInput, RuntimeNotOpen
 from aurorasoc.granite import ModelReference
 from aurorasoc.granite.address_policy import AddressPolicy
-from aurorasoc.granite.backend_resolution import (
-    model_reference,
-    refresh_resolution,
-)
-from aurorasoc.granite.catalog import CATALOG
+from aurorasoc.granite.backend_resolution import model_reference
 from aurorasoc.granite.sensitivity import (
     Networks,
     Route,
-    needs_resolution,
     require_local,
+    resolve_for,
     route,
 )
 from aurorasoc.llm.binding import Binding
 from aurorasoc.llm.calls import Admit, CallSite, Ledger
 from aurorasoc.llm.failures import translate
+from aurorasoc.llm.pins import became_restricted, require_key
 from aurorasoc.llm.reach import reach_of
 from aurorasoc.llm.traffic import TrafficLedger
 
@@ -120,9 +117,7 @@ class ModelPool:
             tlp: The label of what will be sent.
         """
         await self.load()
-        snapshot = self._snapshot()
-        if needs_resolution(snapshot, parse_tlp(tlp)):
-            await refresh_resolution(snapshot)
+        await resolve_for(self._snapshot(), parse_tlp(tlp))
 
     def reset(self) -> None:
         """Throw the built models away."""
@@ -164,10 +159,12 @@ class ModelPool:
 
         def pinned() -> Binding:
             snapshot = self._snapshot()
-            _require_key(snapshot, binding.reference)
-            if not binding.restricted and _is_restricted(snapshot, binding.tlp):
-                return self._restrict(snapshot, binding)
-            return binding
+            require_key(snapshot, binding.reference)
+            if not became_restricted(snapshot, binding):
+                return binding
+            return self._build(
+                snapshot, binding.reference, binding.role, binding.tlp, restricted=True
+            )
 
         return pinned
 
@@ -175,17 +172,6 @@ class ModelPool:
         if not self._open:
             raise RuntimeNotOpen
         return self._source.snapshot
-
-    def _restrict(self, snapshot: Snapshot, binding: Binding) -> Binding:
-        """The policy was tightened in mid-run: the same model, if it proves to be local."""
-        provider = binding.reference.provider
-        if not CATALOG[provider].may_be_local:
-            detail = (
-                f"The policy was tightened while this ran on {provider}: {binding.tlp} data may "
-                "no longer go there. Start again."
-            )
-            raise TlpRefused(detail)
-        return self._build(snapshot, binding.reference, binding.role, binding.tlp, restricted=True)
 
     def _bind(self, snapshot: Snapshot, way: Route, role: Role, tlp: Tlp | None) -> Binding:
         generation = self._generation
@@ -283,26 +269,6 @@ def parse_tlp(label: str | None) -> Tlp | None:
         detail = f"tlp must be one of: {', '.join(labels)}."
         raise InvalidInput(detail)
     return Tlp(label)
-
-
-def _require_key(snapshot: Snapshot, reference: ModelReference) -> None:
-    present = snapshot.providers[reference.provider].credential
-    gone = present.api_key is None or (
-        present.source != reference.key_source and present.api_key != reference.api_key
-    )
-    if reference.has_key and gone:
-        detail = f"The key of {reference.provider} was removed while this ran. Start again."
-        raise ProviderNotReady(detail)
-
-
-def _is_restricted(snapshot: Snapshot, tlp: Tlp | None) -> bool:
-    policy = snapshot.policy
-    if tlp is None:
-        if policy.require_tlp.value:
-            detail = "LLM_REQUIRE_TLP was set while this ran unlabelled. Start again, labelled."
-            raise TlpRefused(detail)
-        return False
-    return tlp.rank > policy.hosted_max_tlp.value.rank
 
 
 class _Slot:

@@ -5,8 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import Final
 
-from aurorasoc.config.vocabulary import AUTO
-from aurorasoc.granite.backend_resolution import refresh_resolution
+from aurorasoc.granite.sensitivity import resolve_for
 from aurorasoc.llm.adoption import Adoption
 
 LOOK_SECONDS: Final = 5.0
@@ -22,5 +21,5 @@ async def keep_resolved(adoption: Adoption) -> None:
 
 async def resolve_once(adoption: Adoption) -> None:
     """Probe if `auto` is in force and it wasn't done within the last minute."""
-    if adoption.ready and adoption.snapshot.requested.value == AUTO:
-        await refresh_resolution(adoption.snapshot)
+    if adoption.ready:
+        await resolve_for(adoption.snapshot)
