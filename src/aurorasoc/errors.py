@@ -260,6 +260,10 @@ class EmptyAnswer(BadResponse):
     """The provider answered without a visible token, as thinking models do when cut short."""
 
 
+class RequestRefused(BadResponse):
+    """The provider refused the request itself: it doesn't take something that was asked."""
+
+
 class AuthFailed(ModelCallError):
     """The provider refused the key."""
 

@@ -22,6 +22,7 @@ from aurorasoc.errors import (
     ProviderTimeout,
     ProviderUnreachable,
     QuotaExceeded,
+    RequestRefused,
     TlsError,
 )
 from aurorasoc.granite import ModelReference
@@ -54,14 +55,20 @@ _REDIRECT: Final = (
     BadResponse,
     "{provider} answered with a redirect, which is never followed. Set the final base URL.",
 )
+_REFUSED: Final = (
+    RequestRefused,
+    "{provider} refused the request ({status}). {model} may not support what the call needs.",
+)
 _BAD: Final = (BadResponse, "{provider} answered something that is not a usable completion.")
 
 _BY_STATUS: Final[dict[int, _Verdict]] = {
+    400: _REFUSED,
     401: _KEY,
     402: _QUOTA,
     403: (AuthFailed, "{provider} refused the key for {model}. Check what it may do."),
     404: _MODEL,
     408: _TIMEOUT,
+    422: _REFUSED,
     429: (ProviderRateLimited, "{provider} limits the rate. Try again in a while."),
     502: _DOWN,
     503: _DOWN,

@@ -11,9 +11,9 @@ from aurorasoc.config.vocabulary import ServingBackend
 from aurorasoc.errors import (
     CALL_ERRORS,
     AuthFailed,
-    BadResponse,
     EmptyAnswer,
     ModelCallError,
+    RequestRefused,
 )
 from aurorasoc.llm.binding import Binding
 
@@ -84,10 +84,10 @@ def error_of(result: ProbeResult) -> ModelCallError:
 
 
 async def _ask(binding: Binding) -> str:
-    """Ask for a word; without a bound on tokens where the model doesn't take one."""
+    """Ask for a word; again without a bound on tokens, where the model may not take one."""
     try:
         return await _answered(binding, max_tokens=MAX_TOKENS)
-    except BadResponse:
+    except RequestRefused:
         return await _answered(binding)
 
 

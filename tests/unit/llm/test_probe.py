@@ -38,6 +38,18 @@ async def test_a_fault_is_named_by_its_code(world: World, boot: Settings, code: 
     assert (result.ok, result.code) == (False, code)
 
 
+@pytest.mark.parametrize(
+    ("fault", "times"), [(Fault(refusal=Refusal.BAD_REQUEST), 2), (Fault.html(), 1)], ids=str
+)
+async def test_only_a_refused_request_is_made_again(
+    world: World, boot: Settings, fault: Fault, times: int
+) -> None:
+    """The model may take no bound on tokens; a web page stays one."""
+    world.keyed.faults.set(fault)
+    assert (await probe(handle_on(boot, "deepseek").binding)).code == "bad_response"
+    assert len(world.keyed.requests) == times
+
+
 async def test_a_deadline_is_a_timeout(world: World, boot: Settings) -> None:
     """A test ends when it says, whatever `LLM_TIMEOUT` is."""
     world.keyed.faults.set(Fault(delay=5.0))
