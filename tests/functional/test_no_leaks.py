@@ -25,7 +25,7 @@ import pytest
 from beeai_framework.backend.message import UserMessage
 
 from aurorasoc.cli import main
-from aurorasoc.errors import CALL_ERRORS, AuroraError, EmptyAnswer
+from aurorasoc.errors import CALL_ERRORS, AuroraError, EmptyAnswer, RequestRefused
 from aurorasoc.llm.pool import get_chat_model
 from aurorasoc.runtime import open_runtime
 from tests.world.canaries import SOAK, canaries, found
@@ -53,7 +53,7 @@ ROOT: Final = Path(__file__).parents[2]
 COUNT: Final = 50 if SOAK else 10
 HOSTED: Final = tuple(VENDOR_KEYS)
 STATUSES: Final = (200, 204, 400, 402, 403, 404, 408, 409, 413, 418, 422, 429, 500, 502, 503, 504)
-OURS: Final = {EmptyAnswer, *CALL_ERRORS.values()}
+OURS: Final = {EmptyAnswer, RequestRefused, *CALL_ERRORS.values()}
 REDIRECTS: Final = (301, 302, 303, 307, 308)
 
 Send = Callable[..., httpx.Response]

@@ -175,14 +175,29 @@ def _with_our_errors(
 
     async def run() -> ChatModelOutput:
         try:
-            return await to_its_end(handler)
+            answer = await to_its_end(handler)
         except AbortError:
             raise
         except FrameworkError as error:
             failure = _ours(error, binding)
+        else:
+            return _spoken(answer, binding)
         raise failure.with_traceback(None)  # BeeAI's frames hold the model, and so its key
 
     return run
+
+
+def _spoken(answer: ChatModelOutput, binding: Binding) -> ChatModelOutput:
+    """Refuse thoughts alone, as BeeAI refuses nothing at all: vendors differ in showing them."""
+    if answer.get_text_content() or answer.get_tool_calls() or answer.output_structured is not None:
+        return answer
+    raise _empty(binding)
+
+
+def _empty(binding: Binding) -> EmptyAnswer:
+    reference = binding.reference
+    detail = f"{reference.provider} answered without a visible token. Allow more tokens."
+    return EmptyAnswer(detail, provider=reference.provider, model=reference.model)
 
 
 def _ours(error: FrameworkError, binding: Binding) -> AuroraError:
@@ -193,8 +208,7 @@ def _ours(error: FrameworkError, binding: Binding) -> AuroraError:
         cause = cause.__cause__
     reference = binding.reference
     if isinstance(error, EmptyChatModelResponseError):
-        detail = f"{reference.provider} answered without a visible token. Allow more tokens."
-        return EmptyAnswer(detail, provider=reference.provider, model=reference.model)
+        return _empty(binding)
     if isinstance(error, ChatModelToolCallError):
         detail = f"{reference.model} of {reference.provider} made a tool call that can't be used."
         return BadToolCall(detail, error, binding)

@@ -69,7 +69,8 @@ class Conversation:
                     if text:
                         yield text
                 elif event.name == "success":
-                    yield self._answer(data.value)
+                    output = data.value
+        yield self._answer(output)  # only now is it known that it is an answer
 
     def _answer(self, output: ChatModelOutput) -> Answer:
         usage: Any = output.usage
