@@ -194,12 +194,12 @@ def _listen(port: int, threads: int, context: int, parallel: int) -> Any:  # noq
 
 def _main() -> NoReturn:
     """Serve as a child process, until a signal or until the parent is gone."""
-    parent = os.getppid()
     parser = argparse.ArgumentParser(prog="python -m aurorasoc.local_model")
     parser.add_argument("--port", type=int, required=True)
-    port: int = parser.parse_args().port
+    parser.add_argument("--parent", type=int, default=os.getppid())
+    asked = parser.parse_args()
     try:
-        serve(port, parent=parent)
+        serve(asked.port, parent=asked.parent)
     except LocalModelUnavailable as error:
         sys.exit(error.detail)
 

@@ -202,6 +202,13 @@ def test_other_commands_read_the_secrets(first_run: FirstRun) -> None:
     assert answer.status_code == 200
 
 
+def test_other_commands_reach_the_small_model(first_run: FirstRun) -> None:
+    """Its address stands in the state folder for as long as `dev` runs."""
+    env = bare_env(AURORA_STATE_DIR=str(first_run.state_dir))
+    done = run_command("providers", "test", "vllm", "--json", env=env, cwd=first_run.folder)
+    assert (done.returncode, json.loads(done.stdout)["model"]) == (0, MODEL_NAME), done.stderr
+
+
 def test_sigterm_stops_every_process_in_order(stopped: Stopped) -> None:
     """Within 15 s of SIGTERM the supervisor ends with 0, and nothing it started is left."""
     assert stopped.exit_code == 0

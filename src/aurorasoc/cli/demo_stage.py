@@ -7,6 +7,7 @@ The hosted provider is played by llm-katan, a third party's simulator of the ven
 from __future__ import annotations
 
 import json
+import os
 import secrets
 import shlex
 import subprocess
@@ -120,7 +121,7 @@ class Stage:
             return Backend(url, STAND_IN_MODEL, f"{_simulator()}, checks no key")
         url = f"http://{LOOPBACK}:{free_port(0, fixed=True)}"
         self._start(
-            [sys.executable, "-m", "aurorasoc.local_model", "--port", _port(url)],
+            [sys.executable, "-m", "aurorasoc.local_model", "--port", _port(url), *_parent()],
             ready=f"{url}/health",
             name="the local model",
             log="local-model.log",
@@ -199,7 +200,7 @@ class Stage:
         return self.log.read_text("utf-8", "replace").splitlines()[-LOG_LINES:]
 
     def _serve(self) -> Child:
-        argv = [*_COMMAND, "serve", "--with-parent", "--host", LOOPBACK, "--port", _port(self.url)]
+        argv = [*_COMMAND, "serve", "--host", LOOPBACK, "--port", _port(self.url), *_parent()]
         self._api = self._start(argv, ready=f"{self.url}/readyz", name="the API", log=self.log.name)
         return self._api
 
@@ -247,6 +248,11 @@ def _as_curl(method: str, path: str, body: Mapping[str, Any] | None) -> str:
     if body is not None:
         lines.append(f"      --json {shlex.quote(json.dumps(body, ensure_ascii=False))}")
     return " \\\n".join(lines)
+
+
+def _parent() -> tuple[str, str]:
+    """Tell a child whose end is its own."""
+    return "--parent", str(os.getpid())
 
 
 def _port(url: str) -> str:

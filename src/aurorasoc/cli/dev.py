@@ -6,6 +6,7 @@ model on loopback that stands behind it as the vLLM-compatible backend.
 
 from __future__ import annotations
 
+import os
 import secrets
 import sys
 from datetime import timedelta
@@ -18,9 +19,16 @@ from aurorasoc import local_model
 from aurorasoc.cli.children import Children, free_port
 from aurorasoc.cli.first_run import FirstRun, instructions
 from aurorasoc.cli.output import say
-from aurorasoc.config.settings import SECRETS_FILE, Settings, load_settings
+from aurorasoc.config.settings import (
+    LOCAL_MODEL_FILE,
+    SECRETS_FILE,
+    Settings,
+    load_settings,
+)
 from aurorasoc.config.settings.children import child_environment, is_set, stored_secrets
 from aurorasoc.core.principal import create_token
+
+_MODEL: Final = (sys.executable, "-m", "aurorasoc.local_model")
 
 TOKEN_LIFETIME: Final = timedelta(hours=12)
 
@@ -49,6 +57,7 @@ def _start(
     children: Children, settings: Settings, host: str | None, port: int | None, *, with_model: bool
 ) -> FirstRun:
     model_url = _start_model(children) if with_model else None
+    _leave_address(children, settings.server.state_dir, model_url)
     used_host = host or settings.server.host
     wanted = settings.server.port if port is None else port
     used_port = free_port(wanted, fixed=port is not None or is_set("AURORA_PORT"))
@@ -60,7 +69,8 @@ def _start(
             "-m",
             "aurorasoc.cli",
             "serve",
-            "--with-parent",
+            "--parent",
+            str(os.getpid()),
             "--host",
             used_host,
             "--port",
@@ -85,7 +95,7 @@ def _start_model(children: Children) -> str | None:
     port = free_port(8081, fixed=False)
     url = f"http://127.0.0.1:{port}"
     children.start(
-        [sys.executable, "-m", "aurorasoc.local_model", "--port", str(port)],
+        [*_MODEL, "--port", str(port), "--parent", str(os.getpid())],
         child_environment({}),
         ready=f"{url}/health",
         name="the local model",
@@ -100,11 +110,22 @@ def _local_defaults(model_url: str | None) -> dict[str, str]:
     """
     if model_url is None:
         return {}
-    defaults = {"AURORA_ALLOWED_HOSTS": "127.0.0.1"}
-    if not is_set("VLLM_BASE_URL") and not is_set("VLLM_MODEL"):
-        defaults["LLM_VLLM_BASE_URL"] = f"{model_url}/v1"
-        defaults["LLM_VLLM_MODEL"] = local_model.MODEL_NAME
-    return defaults
+    return {"AURORA_ALLOWED_HOSTS": "127.0.0.1"} | _model_variables(model_url)
+
+
+def _model_variables(model_url: str) -> dict[str, str]:
+    if is_set("VLLM_BASE_URL") or is_set("VLLM_MODEL"):
+        return {}
+    ours = {"LLM_VLLM_BASE_URL": f"{model_url}/v1", "LLM_VLLM_MODEL": local_model.MODEL_NAME}
+    return {name: value for name, value in ours.items() if not is_set(name)}
+
+
+def _leave_address(children: Children, state_dir: Path, model_url: str | None) -> None:
+    """Tell other commands where the local model is, for as long as it is there."""
+    file = state_dir / LOCAL_MODEL_FILE
+    children.afterwards.callback(file.unlink, missing_ok=True)
+    variables = _model_variables(model_url) if model_url else {}
+    file.write_text("".join(f"{n}={v}\n" for n, v in variables.items()), encoding="ascii")
 
 
 def _make_secrets(state_dir: Path) -> None:

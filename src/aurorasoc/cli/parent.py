@@ -11,12 +11,14 @@ from typing import Final
 LOOK_SECONDS: Final = 0.5
 
 
-def end_with_parent() -> None:
+def end_with_parent(parent: int) -> None:
     """Stop this process in order as soon as whoever started it is gone.
 
-    The parent's id is polled: that works on every POSIX and asks nothing of the parent.
+    The parent's id is polled: that works on every POSIX.
+
+    Args:
+        parent: Its process id, as it says itself: by now it may be gone already.
     """
-    parent = os.getppid()
 
     def watch() -> None:
         while os.getppid() == parent:

@@ -24,13 +24,13 @@ DRAIN_SECONDS: Final = 8
 def serve(
     host: Annotated[str | None, typer.Option(help="Address to listen on (AURORA_HOST).")] = None,
     port: Annotated[int | None, typer.Option(help="Port to listen on (AURORA_PORT).")] = None,
-    with_parent: Annotated[bool, typer.Option("--with-parent", hidden=True)] = False,
+    parent: Annotated[int | None, typer.Option(hidden=True)] = None,
 ) -> None:
     """Run the API. Reads the environment alone, and refuses a database that isn't migrated."""
     settings = load_settings(secrets_file=False)
     configure_logging()
-    if with_parent:
-        end_with_parent()
+    if parent is not None:
+        end_with_parent(parent)
     with collector_off():
         asyncio.run(_check(settings))
         import uvicorn  # noqa: PLC0415 - what refuses to start need not load a server

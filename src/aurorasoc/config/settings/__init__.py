@@ -22,8 +22,9 @@ from aurorasoc.config.settings.vault import VaultSettings
 from aurorasoc.config.vocabulary import ServingBackend
 from aurorasoc.errors import ConfigurationError
 
-__all__ = ["SECRETS_FILE", "Settings", "load_settings"]
+__all__ = ["LOCAL_MODEL_FILE", "SECRETS_FILE", "Settings", "load_settings"]
 
+LOCAL_MODEL_FILE = "local-model.env"
 SECRETS_FILE = "secrets.env"
 
 S = TypeVar("S", bound=BaseSettings)
@@ -50,29 +51,31 @@ def load_settings(*, secrets_file: bool = True) -> Settings:
     """Read the environment.
 
     Args:
-        secrets_file: Whether `secrets.env` of the state folder is read as the lowest source.
-            Every command but `serve` does so.
+        secrets_file: Whether `secrets.env` of the state folder is read as the lowest source,
+            and `local-model.env`, which is there while `dev` runs. Every command but `serve`
+            does so.
 
     Raises:
         ConfigurationError: A variable has a value that isn't accepted.
     """
-    server = _read(ServerSettings, None)
-    env_file = server.state_dir / SECRETS_FILE if secrets_file else None
+    server = _read(ServerSettings, ())
+    names = (LOCAL_MODEL_FILE, SECRETS_FILE) if secrets_file else ()
+    files = tuple(server.state_dir / name for name in names)
     return Settings(
-        llm=_read(LLMSettings, env_file),
+        llm=_read(LLMSettings, files),
         providers={
-            provider: _read(cls, env_file) for provider, cls in provider_settings_classes().items()
+            provider: _read(cls, files) for provider, cls in provider_settings_classes().items()
         },
-        security=_read(SecuritySettings, env_file),
-        database=_read(DatabaseSettings, env_file),
-        vault=_read(VaultSettings, env_file),
+        security=_read(SecuritySettings, files),
+        database=_read(DatabaseSettings, files),
+        vault=_read(VaultSettings, files),
         server=server,
     )
 
 
-def _read(cls: type[S], env_file: Path | None) -> S:
+def _read(cls: type[S], files: tuple[Path, ...]) -> S:
     try:
-        return cls(_env_file=env_file)
+        return cls(_env_file=files or None)
     except ValidationError as error:
         sentence = _sentence(cls, error)
     raise ConfigurationError(sentence)
