@@ -1,10 +1,12 @@
 """A wire that can be cut: it passes TCP on to a port on loopback, until a test parts the two."""
 
 import asyncio
+import ssl
 
 from tests.world.loopback import LOOPBACK, LoopbackServer, reset
 
 _CHUNK = 65536
+_SSL_REQUEST = b"\x00\x00\x00\x08\x04\xd2\x16\x2f"
 
 
 class Relay(LoopbackServer):
@@ -55,6 +57,7 @@ class Relay(LoopbackServer):
         if not self._whole:
             reset(writer)
             return
+        await self._admit(reader, writer)
         there_reader, there_writer = await asyncio.open_connection(LOOPBACK, self._target)
         ends = {writer, there_writer}
         self._ends |= ends
@@ -63,6 +66,9 @@ class Relay(LoopbackServer):
         finally:
             self._ends -= ends
             there_writer.close()
+
+    async def _admit(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """Do what comes before the first byte is passed on."""
 
     async def _flow(self, *, going: bool) -> None:
         (self._flowing.set if going else self._flowing.clear)()
@@ -73,3 +79,23 @@ class Relay(LoopbackServer):
             sink.write(chunk)
             await sink.drain()
         sink.close()
+
+
+class TlsRelay(Relay):
+    """Speaks PostgreSQL's TLS to its clients, and plain TCP to the server behind it.
+
+    https://www.postgresql.org/docs/16/protocol-flow.html#PROTOCOL-FLOW-SSL
+    """
+
+    def __init__(self, target: int, tls: ssl.SSLContext) -> None:
+        """Prepare; `tls` presents the server's certificate."""
+        super().__init__(target)
+        self._tls = tls
+
+    async def _admit(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        request = await reader.readexactly(len(_SSL_REQUEST))
+        if request != _SSL_REQUEST:
+            message = "a client that doesn't ask for TLS is not let in"
+            raise EOFError(message)
+        writer.write(b"S")
+        await writer.start_tls(self._tls)

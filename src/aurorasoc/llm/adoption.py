@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Coroutine
+from collections.abc import AsyncIterator, Callable, Coroutine
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -32,6 +33,9 @@ PATIENCE_SECONDS: Final = 1.0
 
 SPREAD_SECONDS: Final = 0.2
 """All processes hear of a new key at once, and all but one have yet to fetch it."""
+
+LATE_SECONDS: Final = 5.0
+"""After how long a database that doesn't answer, and doesn't refuse either, counts as away."""
 
 log = get_logger("aurorasoc.adoption")
 
@@ -103,13 +107,9 @@ class Adoption:
             DatabaseUnavailable: It can't be read. What is in force stays in force, and stale.
         """
         async with self._adopting:
-            try:
-                async with self._database.reading() as session:
-                    stored = await self.read(session)
-                    written_us = await _written_us(session, stored.runtime.revision)
-            except DatabaseUnavailable:
-                self.mark_stale()
-                raise
+            async with self._reading() as session:
+                stored = await self.read(session)
+                written_us = await _written_us(session, stored.runtime.revision)
             self.stale_since = None
             if fetch:
                 rows = list(stored.rows.values())
@@ -147,13 +147,22 @@ class Adoption:
         await self.adopt(spread=SPREAD_SECONDS)
 
     async def _stored_revision(self) -> int:
+        async with self._reading() as session:
+            row = await session.get(RuntimeConfigRow, SINGLETON)
+        return row.revision if row else 0
+
+    @asynccontextmanager
+    async def _reading(self) -> AsyncIterator[AsyncSession]:
+        """Read, and show a database that refuses, or is silent for long, as stale meanwhile."""
+        late = asyncio.get_running_loop().call_later(LATE_SECONDS, self.mark_stale)
         try:
             async with self._database.reading() as session:
-                row = await session.get(RuntimeConfigRow, SINGLETON)
+                yield session
         except DatabaseUnavailable:
             self.mark_stale()
             raise
-        return row.revision if row else 0
+        finally:
+            late.cancel()
 
     def mark_stale(self) -> None:
         """Note that the database doesn't answer, for the inventory to show since when."""

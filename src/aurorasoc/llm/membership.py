@@ -117,8 +117,7 @@ class Membership:
         if self._task is None:
             return
         self._task.cancel()
-        with suppress(asyncio.CancelledError):
-            await self._task
+        await asyncio.wait({self._task}, timeout=LEAVE_SECONDS)
         leaving = asyncio.create_task(self._leave())
         await asyncio.wait({leaving}, timeout=LEAVE_SECONDS)
         leaving.cancel()

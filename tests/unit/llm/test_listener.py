@@ -10,11 +10,14 @@ import psycopg
 import pytest
 
 from aurorasoc.core.database import FEED_CHANNEL, Database
-from aurorasoc.llm import listener
+from aurorasoc.core.store_factory import open_secret_store
+from aurorasoc.llm import adoption, listener
+from aurorasoc.llm.adoption import Adoption
 from aurorasoc.llm.data_version import DataVersion
 from aurorasoc.llm.feed import Feed, source_of
 from aurorasoc.llm.listener import Listener
 from aurorasoc.llm.runtime_config import RuntimeConfig, save_runtime_config
+from tests.unit.examples import keyring, settings
 from tests.unit.live import until
 from tests.world.databases import DATABASES, POSTGRESQL, Stored, shared_postgresql
 from tests.world.relay import Relay
@@ -224,3 +227,22 @@ def test_what_the_address_says_of_the_connection_wins() -> None:
     chosen = Listener("postgresql://u@server/x?keepalives_idle=77&sslmode=verify-full")._arguments
     assert (chosen["keepalives_idle"], chosen["sslmode"]) == ("77", "verify-full")
     assert chosen["keepalives_count"] == 2
+
+
+async def test_database_that_is_silent_is_shown_as_stale_meanwhile(
+    monkeypatch: pytest.MonkeyPatch, stored: Stored, relay: Relay, tmp_path: Path
+) -> None:
+    """It doesn't refuse; what is in force stays in force, and it is over when it answers again."""
+    monkeypatch.setattr(adoption, "LATE_SECONDS", 0.2)
+    boot = settings(tmp_path)
+    database = Database(relay.leading_to(stored.url))
+    here = Adoption(boot, database, open_secret_store(boot, keyring()), keyring())
+    in_force = await here.adopt()
+    relay.freeze()
+    adopting = asyncio.create_task(here.adopt())
+    await until(lambda: here.stale_since is not None)
+    assert (here.snapshot, adopting.done()) == (in_force, False)
+    relay.thaw()
+    await adopting
+    assert here.stale_since is None
+    await database.close()
