@@ -97,7 +97,7 @@ class PostgreSQL(ChildProcess):
         )
         return self.url(name)
 
-    def execute(self, statement: sql.Composable) -> None:
+    def execute(self, statement: sql.SQL | sql.Composed) -> None:
         """Run one statement as the superuser, outside any transaction."""
         with psycopg.connect(self.url(), autocommit=True) as connection:
             connection.execute(statement)
