@@ -7,6 +7,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 import httpx
@@ -270,3 +271,17 @@ def test_of_two_admins_at_one_revision_one_succeeds(site: Site) -> None:
             statuses = list(admins.map(change, (site.here, site.there)))
         assert sorted(statuses) == [200, 412]
         assert site.fleet()["revision"] == revision + 1
+
+
+def test_stream_ends_with_the_service_and_does_not_hold_it_up(
+    world_variables: dict[str, str], tmp_path: Path
+) -> None:
+    """A settings page that is open all day long must not make each restart wait."""
+    with Service(tmp_path, world_variables) as service:
+        with service.client("viewer").stream("GET", EVENTS) as stream:
+            lines = stream.iter_lines()
+            _next(lines)
+            os.kill(service.pid, signal.SIGTERM)
+            list(lines)  # to its end, which is none that a cut connection has
+        service.wait()
+    assert '"error"' not in service.output

@@ -90,6 +90,7 @@ class Fleet:
         self._watching: asyncio.Task[None] | None = None
         self._latest: FleetView | None = None
         self._changed = asyncio.Condition()
+        self._dismissed = False
 
     async def look(self) -> FleetView:
         """Read the registry now.
@@ -114,12 +115,16 @@ class Fleet:
         finally:
             self.watchers -= 1
 
-    async def after(self, seen: FleetView | None) -> FleetView:
-        """Give what the registry holds once that differs from what was seen."""
+    async def after(self, seen: FleetView | None) -> FleetView | None:
+        """Give what the registry holds once that differs from what was seen; None: the end."""
         async with self._changed:
-            while (latest := self._latest) is None or latest == seen:
+            while not self._dismissed and (self._latest is None or self._latest == seen):
                 await self._changed.wait()
-            return latest
+            return None if self._dismissed else self._latest
+
+    def dismiss(self) -> None:
+        """Let nobody wait any longer: this process is about to stop. For signal handlers, too."""
+        self._dismissed = True
 
     async def glance(self) -> FleetView | None:
         """Give what the registry holds; None if that can't be told at once."""
@@ -144,10 +149,8 @@ class Fleet:
         with suppress(TimeoutError), self.watching():
             async with asyncio.timeout(seconds or FIRST_LOOK_SECONDS):
                 view = await self.after(None)
-                while pending := [one for one in view.behind(revision) if one != me]:
-                    if not seconds:
-                        break
-                    view = await self.after(view)
+                while view and (pending := [one for one in view.behind(revision) if one != me]):
+                    view = await self.after(view) if seconds else None
         return {"adopted": pending == [], "pending": pending or []}
 
     async def close(self) -> None:
@@ -162,10 +165,9 @@ class Fleet:
         while self.watchers:
             with suppress(DatabaseUnavailable, TimeoutError):
                 async with asyncio.timeout(LOOK_SECONDS):
-                    view = await self.look()
-                async with self._changed:
-                    self._latest = view
-                    self._changed.notify_all()
+                    self._latest = await self.look()
+            async with self._changed:
+                self._changed.notify_all()
             await asyncio.sleep(WATCH_SECONDS)
 
     def _member(self, row: InstanceRow, revision: int) -> Member:

@@ -206,6 +206,19 @@ async def test_each_change_of_the_registry_is_given_once(
     assert first != second
 
 
+async def test_dismissal_ends_every_wait(
+    database: Database, adoption: Adoption, fleet: Fleet
+) -> None:
+    """A process that stops keeps nobody; what was pending is told."""
+    await report(database, adoption, "slow")
+    waiting = asyncio.create_task(fleet.adoption_of(1, 60, None))
+    with fleet.watching():
+        view = await fleet.after(None)
+        fleet.dismiss()
+        assert await fleet.after(view) is None
+    assert (await waiting)["adopted"] is False
+
+
 async def test_seed_that_all_have_may_seal(database: Database, adoption: Adoption) -> None:
     """First or previous, wherever it stands; nobody at all is fine, too."""
     new = keyring(OTHER_SEED, SEED)

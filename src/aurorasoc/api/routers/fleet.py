@@ -85,5 +85,7 @@ async def _events(fleet: Fleet) -> AsyncGenerator[str]:
                     view = await fleet.after(view)
             except TimeoutError:
                 yield STILL_HERE
-            else:
-                yield event("fleet", view.as_json())
+                continue
+            if view is None:
+                return
+            yield event("fleet", view.as_json())
