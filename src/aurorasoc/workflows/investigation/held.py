@@ -19,7 +19,6 @@ from aurorasoc.workflows.investigation.store import Lease, steps_of
 from aurorasoc.workflows.investigation.vocabulary import StepKind
 
 if TYPE_CHECKING:
-    from aurorasoc.workflows.investigation.schemas import Assignment
     from aurorasoc.workflows.investigation.structured import Provenance
 
 
@@ -35,13 +34,15 @@ class Step:
         position: Its place: the plan is 0.
         kind: What it is for.
         agent: Who works on it.
-        assignment: A specialist's, from the plan.
+        question: What the plan asks of a specialist.
+        why: The plan's reason.
     """
 
     position: int
     kind: StepKind
     agent: str
-    assignment: Assignment | None = None
+    question: str | None = None
+    why: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,8 +179,8 @@ async def _row_of(session: AsyncSession, row: InvestigationRow, step: Step) -> I
             position=step.position,
             kind=step.kind,
             agent=step.agent,
-            question=step.assignment.question if step.assignment else None,
-            why=step.assignment.why if step.assignment else None,
+            question=step.question,
+            why=step.why,
             status="queued",
             tlp=row.tlp,
         )

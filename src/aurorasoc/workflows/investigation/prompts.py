@@ -7,7 +7,7 @@ from typing import Final, get_args
 
 from aurorasoc.agents.registry import definition_of
 from aurorasoc.workflows.investigation.fence import Fence, neutral
-from aurorasoc.workflows.investigation.schemas import Assignment, Examination, Specialist
+from aurorasoc.workflows.investigation.schemas import Examination, Specialist
 
 _PLAN: Final = """Plan the investigation of this alert: choose one to three specialists, and give \
 each one question that the evidence can answer, and why it matters.
@@ -31,10 +31,10 @@ def ask_for_plan(fence: Fence, evidence: str) -> str:
     return _prompt(asked, fence, fence.around("The alert", evidence))
 
 
-def ask_specialist(fence: Fence, evidence: str, assignment: Assignment) -> str:
+def ask_specialist(fence: Fence, evidence: str, question: str | None) -> str:
     """Ask a specialist. The question is a model's, which has read the alert: fenced, too."""
-    question = fence.around("The question", neutral(assignment.question))
-    return _prompt(_EXAMINE, fence, fence.around("The alert", evidence), question)
+    fenced = fence.around("The question", neutral(question))
+    return _prompt(_EXAMINE, fence, fence.around("The alert", evidence), fenced)
 
 
 def ask_for_conclusion(

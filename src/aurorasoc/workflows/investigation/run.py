@@ -58,17 +58,16 @@ class _Run:
         self._fence = fence_for([self._evidence])
 
     async def report(self) -> dict[str, Any]:
-        asked = prompts.ask_for_plan(self._fence, self._evidence)
-        plan = await self._step(_PLAN, Plan, asked)
+        plan = await self._step(_PLAN, Plan, prompts.ask_for_plan(self._fence, self._evidence))
         steps = [
-            Step(position, "specialist", assignment.agent, assignment)
-            for position, assignment in enumerate(plan.assignments, start=1)
+            Step(position, "specialist", asked.agent, asked.question, asked.why)
+            for position, asked in enumerate(plan.assignments, start=1)
         ]
         last = Step(len(steps) + 1, "report", ORCHESTRATOR)
         await self._held.announce([*steps, last])
         examined, failed = await self._examine(steps)
-        asked = prompts.ask_for_conclusion(self._fence, self._evidence, examined, list(failed))
-        conclusion = await self._step(last, Conclusion, asked)
+        prompt = prompts.ask_for_conclusion(self._fence, self._evidence, examined, list(failed))
+        conclusion = await self._step(last, Conclusion, prompt)
         return _report(conclusion, self._evidence, failed)
 
     async def _examine(self, steps: list[Step]) -> tuple[Examined, Failed]:
@@ -88,17 +87,15 @@ class _Run:
 
     async def _specialist(self, step: Step) -> Examination | AuroraError:
         """Give what a specialist found, or why it couldn't: that doesn't end the others' work."""
-        if step.assignment is None:  # a specialist's step has one
-            raise AssertionError
-        asked = prompts.ask_specialist(self._fence, self._evidence, step.assignment)
+        prompt = prompts.ask_specialist(self._fence, self._evidence, step.question)
         try:
-            return await self._step(step, Examination, asked)
+            return await self._step(step, Examination, prompt)
         except DatabaseUnavailable:
             raise
         except AuroraError as error:
             return error
 
-    async def _step(self, step: Step, wanted: type[TAnswer], asked: str) -> TAnswer:
+    async def _step(self, step: Step, wanted: type[TAnswer], prompt: str) -> TAnswer:
         """Give a step's answer, from before or from now, and write down how it ended."""
         stored = self._begun.results.get(step.position)
         if stored is not None:
@@ -106,7 +103,7 @@ class _Run:
         try:
             question = await self._bind(step.agent, wanted)
             await self._held.started(step, question.provenance)
-            answered = await question.ask(asked)
+            answered = await question.ask(prompt)
         except AuroraError as error:
             await self._held.failed(step, error)
             await self._audit_refusal(error)
