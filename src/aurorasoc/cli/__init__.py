@@ -7,7 +7,18 @@ import sys
 import typer
 from typer.exceptions import TyperException
 
-from aurorasoc.cli import agent, audit, demo, dev, keys, local_model, providers, serve, token
+from aurorasoc.cli import (
+    agent,
+    audit,
+    demo,
+    dev,
+    investigate,
+    keys,
+    local_model,
+    providers,
+    serve,
+    token,
+)
 from aurorasoc.errors import AuroraError, ModelCallError
 
 app = typer.Typer(
@@ -20,6 +31,7 @@ app = typer.Typer(
 )
 app.command("demo")(demo.demo)
 app.command("dev")(dev.dev)
+app.command("investigate")(investigate.investigate)
 app.command("serve")(serve.serve)
 app.command("migrate")(serve.migrate)
 app.add_typer(agent.app, name="agent")

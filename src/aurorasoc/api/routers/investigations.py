@@ -20,7 +20,7 @@ from aurorasoc.runtime import Runtime
 from aurorasoc.workflows.investigation import store
 from aurorasoc.workflows.investigation.alert import MAX_TITLE, one_line, parse_alert
 from aurorasoc.workflows.investigation.desk import Desk
-from aurorasoc.workflows.investigation.view import detail_of, summary_of
+from aurorasoc.workflows.investigation.view import look, summary_of
 from aurorasoc.workflows.investigation.vocabulary import Severity, State, StepKind, Verdict
 
 router = APIRouter(prefix="/investigations", tags=["investigations"], route_class=ProblemRoute)
@@ -209,7 +209,7 @@ async def read_investigation(
     runtime: OpenRuntime,
 ) -> dict[str, Any]:
     """Show an investigation with its steps, while it runs as well as afterwards."""
-    return await _read(runtime, id, store.Viewer.of(caller))
+    return await look(runtime.database, id, store.Viewer.of(caller))
 
 
 @router.get(
@@ -231,7 +231,9 @@ async def follow_investigation(
     """
     desk.require_seat()
     viewer = store.Viewer.of(caller)
-    now = await _read(runtime, id, viewer)  # what is refused has a status, before the stream
+    now = await look(
+        runtime.database, id, viewer
+    )  # what is refused has a status, before the stream
     return EventStream(_changes(runtime, desk, viewer, now))
 
 
@@ -249,12 +251,6 @@ async def resume_investigation(
     """Go on with one that was interrupted or has failed. Finished steps are not asked again."""
     await desk.resume(id, store.Viewer.of(caller))
     return {"id": id, "status": "queued"}
-
-
-async def _read(runtime: Runtime, id_: str, viewer: store.Viewer) -> dict[str, Any]:
-    async with runtime.database.reading() as session:
-        row = await store.find(session, id_, viewer)
-        return detail_of(row, await store.steps_of(session, id_), now_us())
 
 
 async def _changes(
@@ -283,7 +279,7 @@ async def _until_over(
                 return
             yield STILL_HERE
             await asyncio.sleep(LOOK_SECONDS)
-            now = await _read(runtime, now["id"], viewer)
+            now = await look(runtime.database, now["id"], viewer)
     except AuroraError as error:
         yield event("error", problem_of(error))
 

@@ -6,10 +6,23 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
-from aurorasoc.core.clock import iso
+from aurorasoc.core.clock import iso, now_us
+from aurorasoc.core.database import Database
 from aurorasoc.core.tables import InvestigationRow, InvestigationStepRow
-from aurorasoc.workflows.investigation.store import state_of
+from aurorasoc.workflows.investigation.store import Viewer, find, state_of, steps_of
 from aurorasoc.workflows.investigation.vocabulary import State
+
+
+async def look(database: Database, id_: str, viewer: Viewer) -> dict[str, Any]:
+    """Show an investigation as it is now.
+
+    Raises:
+        NotFound: There is none, or not for this viewer.
+        DatabaseUnavailable: The database doesn't answer.
+    """
+    async with database.reading() as session:
+        row = await find(session, id_, viewer)
+        return detail_of(row, await steps_of(session, id_), now_us())
 
 
 def summary_of(row: InvestigationRow, now_us: int) -> dict[str, Any]:

@@ -1,0 +1,93 @@
+"""`aurorasoc investigate FILE`: an alert in, a report out."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from typing import TYPE_CHECKING, Annotated, Any, Final
+
+import typer
+
+from aurorasoc.cli.output import AsJson, operator, say, say_json
+from aurorasoc.errors import InvalidInput
+
+if TYPE_CHECKING:
+    from aurorasoc.workflows.investigation.store import NewInvestigation
+
+LOOK_SECONDS: Final = 0.25
+
+
+def investigate(
+    file: Annotated[typer.FileText, typer.Argument(help="An alert in JSON; - is standard input.")],
+    tlp: Annotated[str | None, typer.Option(help="TLP 2.0 label; it binds every step.")] = None,
+    title: Annotated[str | None, typer.Option(help="Instead of the alert's own.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Investigate an alert and print the report. Exits with 1 when there is none."""
+    found = asyncio.run(_investigate(_read(file, tlp, title), quiet=as_json))
+    if as_json:
+        say_json(found)
+    elif found["report"] is not None:
+        _say_report(found["report"])
+    else:
+        say(f"{found['status']}: {found['failure']['detail']}")
+    if found["status"] != "completed":
+        raise typer.Exit(1)
+
+
+def _read(file: typer.FileText, tlp: str | None, title: str | None) -> NewInvestigation:
+    from aurorasoc.workflows.investigation import alert, store  # noqa: PLC0415 - SQLAlchemy
+
+    parsed = alert.parse_alert(_parsed(file))
+    named = alert.one_line(title or "")[: alert.MAX_TITLE] or parsed.title
+    return store.NewInvestigation(parsed, named, tlp, operator())
+
+
+def _parsed(file: typer.FileText) -> object:
+    try:
+        document: object = json.load(file)
+    except (ValueError, RecursionError):
+        pass
+    else:
+        return document
+    detail = "The file isn't JSON in UTF-8."
+    raise InvalidInput(detail)
+
+
+async def _investigate(new: NewInvestigation, *, quiet: bool) -> dict[str, Any]:
+    """Run it in this process; others see it, and can go on with it if this one is stopped."""
+    from aurorasoc.runtime import open_runtime  # noqa: PLC0415 - SQLAlchemy costs time
+    from aurorasoc.workflows.investigation.desk import open_desk  # noqa: PLC0415 - with it
+    from aurorasoc.workflows.investigation.store import Viewer  # noqa: PLC0415 - with it
+    from aurorasoc.workflows.investigation.view import look  # noqa: PLC0415 - with it
+
+    viewer, said = Viewer(new.actor, sees_all=False), set[int]()
+    async with open_runtime(name="investigate") as runtime, open_desk(runtime) as desk:
+        id_ = await desk.open(new)
+        while True:
+            found = await look(runtime.database, id_, viewer)
+            if not quiet:
+                _say_steps(found, said)
+            if found["status"] in {"completed", "failed", "interrupted"}:
+                return found
+            await asyncio.sleep(LOOK_SECONDS)
+
+
+def _say_steps(found: dict[str, Any], said: set[int]) -> None:
+    """Print each step that has ended, once."""
+    for step in found["steps"]:
+        if step["status"] in {"completed", "failed"} and step["position"] not in said:
+            said.add(step["position"])
+            why = f": {step['failure']['detail']}" if step["failure"] else ""
+            say(f"{step['agent']:<20} {step['status']:<10} {step['provider']}:{step['model']}{why}")
+
+
+def _say_report(report: dict[str, Any]) -> None:
+    say(f"\n{report['verdict']}, severity {report['severity']}, {report['confidence']}% confident")
+    for technique in report["techniques"]:
+        say(f"  {technique['id']} {technique['name']}")
+    for finding in report["findings"]:
+        mark = "" if finding["quoted"] else " (not in the alert)"
+        say(f"- {finding['title']}: {finding['evidence']}{mark}")
+    for action in report["recommended_actions"]:
+        say(f"> {action}")
