@@ -76,7 +76,7 @@ function Adopting({ made, onClose }) {
       footer=${footer}
     >
       <${Notice} tone=${all ? "ok" : "wait"} title=${text}>
-        ${all ? answersNow(made.active) : late.length > 0 && "Until then they answer as before."}
+        ${all ? answersNow(made.active) : late.length > 0 && "Who hasn't yet answers as before."}
       <//>
       ${known && html`<${Processes} fleet=${fleet} />`}
     <//>
