@@ -18,11 +18,11 @@ REPOSITORY: Final = Path(__file__).parents[2]
 _NEED_VAULT: Final = ("stall",)
 
 
-def _run(*arguments: str) -> subprocess.CompletedProcess[str]:
+def _run(*arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
     """Run in a process of its own: the model libraries' imports must not reach the tests."""
     return subprocess.run(
         [sys.executable, "-m", "benchmarks", *arguments],
-        env=bare_env(),
+        env=bare_env(**variables),
         cwd=REPOSITORY,
         capture_output=True,
         text=True,
@@ -42,14 +42,13 @@ def test_benchmark_measures_both_sides(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", _NEED_VAULT)
-@pytest.mark.usefixtures("vault_program")
-def test_benchmark_on_a_real_vault_measures_both_sides(name: str) -> None:
+def test_benchmark_on_a_real_vault_measures_both_sides(name: str, vault_program: Path) -> None:
     """Left out, as all tests are that need one, where there is none."""
-    _require_figures(name)
+    _require_figures(name, AURORASOC_TEST_VAULT_BIN=str(vault_program))
 
 
-def _require_figures(name: str) -> None:
-    done = _run(name, "--smoke", "--json")
+def _require_figures(name: str, **variables: str) -> None:
+    done = _run(name, "--smoke", "--json", **variables)
     assert done.returncode == 0, done.stderr
     rows: list[dict[str, Any]] = json.loads(done.stdout)
     assert rows

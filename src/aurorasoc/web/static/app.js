@@ -72,6 +72,7 @@ function Warnings() {
     ${problem && html`<${Cut} at=${inventoryAt} />`}
     ${inventory.stale_since && html`<${Stale} since=${inventory.stale_since} />`}
     ${store.state !== "ok" && html`<${StoreDown} store=${store} />`}
+    ${store.problem === "token_ending" && html`<${TokenEnding} />`}
   `;
 }
 
@@ -92,6 +93,12 @@ const StoreDown = ({ store }) => html`
   <${Notice} tone="warn" title="The secret store doesn't answer">
     ${store.state === "stale" ? "Keys in memory go on serving." : "Keys can't be read."}
     ${store.problem && ` Vault: ${store.problem}.`}
+  <//>
+`;
+
+const TokenEnding = () => html`
+  <${Notice} tone="warn" title="Vault's token runs out soon">
+    It can't be renewed any more. Set another VAULT_TOKEN and restart.
   <//>
 `;
 
