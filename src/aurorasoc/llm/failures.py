@@ -68,7 +68,6 @@ _BY_STATUS: Final[dict[int, _Verdict]] = {
     403: (AuthFailed, "{provider} refused the key for {model}. Check what it may do."),
     404: _MODEL,
     408: _TIMEOUT,
-    422: _REFUSED,
     429: (ProviderRateLimited, "{provider} limits the rate. Try again in a while."),
     502: _DOWN,
     503: _DOWN,
