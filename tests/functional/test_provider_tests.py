@@ -5,7 +5,7 @@
 
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Final
 
@@ -56,11 +56,11 @@ class Particular(VendorServer):
 @pytest.fixture(scope="module")
 def shared_service(
     world_variables: dict[str, str], tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Service]:
+) -> Iterator[Callable[[], Service]]:
     """Run a service that may be led to loopback, and doesn't wait for ever."""
     own = {"AURORA_ALLOWED_HOSTS": LOOPBACK, "LLM_TIMEOUT": str(SECONDS)}
     with Service(tmp_path_factory.mktemp("tested"), world_variables | own) as service:
-        yield service
+        yield lambda: service
 
 
 @pytest.fixture
