@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from pydantic import SecretStr
-from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from aurorasoc.config.settings import Settings
@@ -22,11 +21,11 @@ from aurorasoc.core.keyring import Keyring
 from aurorasoc.core.logs import get_logger
 from aurorasoc.core.redaction import REDACTOR
 from aurorasoc.core.secret_store import SecretStore, StoreReading, last4_of
-from aurorasoc.core.tables import CredentialRow, RevisionRow, RuntimeConfigRow
+from aurorasoc.core.tables import CredentialRow, RuntimeConfigRow
 from aurorasoc.errors import DatabaseUnavailable
 from aurorasoc.llm.compose import compose
 from aurorasoc.llm.latencies import Latencies
-from aurorasoc.llm.runtime_config import SINGLETON, RuntimeConfig, load_runtime_config
+from aurorasoc.llm.runtime_config import SINGLETON, RuntimeConfig, load_stored
 
 PATIENCE_SECONDS: Final = 1.0
 """How long a change of configuration waits for keys that a store has yet to give."""
@@ -48,6 +47,7 @@ class Stored:
     rows: dict[str, CredentialRow]
     reading: StoreReading
     snapshot: Snapshot
+    written_us: int | None
 
 
 class Adoption:
@@ -109,15 +109,15 @@ class Adoption:
         async with self._adopting:
             async with self._reading() as session:
                 stored = await self.read(session)
-                written_us = await _written_us(session, stored.runtime.revision)
             self.stale_since = None
             if fetch:
                 rows = list(stored.rows.values())
                 refreshing = self._store.refresh(rows, spread=spread)
-                await self._fetch(stored.snapshot, refreshing, written_us)
-                self.swap(self.compose(stored.runtime, self._store.peek(rows)), written_us)
+                await self._fetch(stored.snapshot, refreshing, stored.written_us)
+                composed = self.compose(stored.runtime, self._store.peek(rows))
+                self.swap(composed, stored.written_us)
             else:
-                self.swap(stored.snapshot, written_us)
+                self.swap(stored.snapshot, stored.written_us)
             return self.snapshot
 
     async def _fetch(
@@ -170,10 +170,10 @@ class Adoption:
 
     async def read(self, session: AsyncSession) -> Stored:
         """Compose what the session sees; in a transaction, what it is about to commit."""
-        runtime = await load_runtime_config(session)
-        rows = {row.provider: row for row in await session.scalars(select(CredentialRow))}
-        reading = self._store.peek(list(rows.values()))
-        return Stored(runtime, rows, reading, self.compose(runtime, reading))
+        stored = await load_stored(session)
+        reading = self._store.peek(list(stored.credentials.values()))
+        snapshot = self.compose(stored.runtime, reading)
+        return Stored(stored.runtime, stored.credentials, reading, snapshot, stored.written_us)
 
     def compose(self, runtime: RuntimeConfig, reading: StoreReading) -> Snapshot:
         """Compose with this process's settings, seeds and environment."""
@@ -233,8 +233,3 @@ class Adoption:
         )
         for callback in self._told:
             callback()
-
-
-async def _written_us(session: AsyncSession, revision: int) -> int | None:
-    """Give when a revision was written; None for 0, the boot defaults."""
-    return await session.scalar(select(RevisionRow.at_us).where(RevisionRow.revision == revision))

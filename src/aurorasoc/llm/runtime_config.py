@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field, replace
-from typing import Any
+from typing import Any, Final
 
-from sqlalchemy import delete, select
+from sqlalchemy import delete, literal, select, true
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from aurorasoc.config.vocabulary import ServingBackend
 from aurorasoc.core.database import announce
-from aurorasoc.core.tables import ProviderConfigRow, RuntimeConfigRow
+from aurorasoc.core.tables import CredentialRow, ProviderConfigRow, RevisionRow, RuntimeConfigRow
 
 SINGLETON = 1
 
@@ -52,10 +52,44 @@ class RuntimeConfig:
         return asdict(self)
 
 
-async def load_runtime_config(session: AsyncSession) -> RuntimeConfig:
-    """Read the rows."""
-    row = await session.get(RuntimeConfigRow, SINGLETON)
-    choices = await session.scalars(select(ProviderConfigRow))
+@dataclass(frozen=True, slots=True)
+class StoredRows:
+    """All that is stored of a configuration.
+
+    Attributes:
+        runtime: What was set at runtime, but for keys.
+        credentials: The stored keys' rows, by provider.
+        written_us: When the revision was written; None for 0, the boot defaults.
+    """
+
+    runtime: RuntimeConfig
+    credentials: dict[str, CredentialRow]
+    written_us: int | None
+
+
+_ONE: Final = select(literal(1).label("one")).subquery()
+_EVERYTHING: Final = (
+    select(RuntimeConfigRow, ProviderConfigRow, CredentialRow, RevisionRow.at_us)
+    .select_from(_ONE)  # a row, whatever the tables hold
+    .outerjoin(RuntimeConfigRow, RuntimeConfigRow.id == SINGLETON)
+    .outerjoin(RevisionRow, RevisionRow.revision == RuntimeConfigRow.revision)
+    .outerjoin(ProviderConfigRow, true())
+    .outerjoin(CredentialRow, true())
+)
+
+
+async def load_stored(session: AsyncSession) -> StoredRows:
+    """Read all of it in one statement: each further one costs every process of a fleet a trip."""
+    found = (await session.execute(_EVERYTHING)).all()
+    choices = {choice.provider: choice for _, choice, _, _ in found if choice is not None}
+    credentials = {row.provider: row for _, _, row, _ in found if row is not None}
+    runtime, *_, written_us = found[0]
+    return StoredRows(_runtime_config(runtime, choices.values()), credentials, written_us)
+
+
+def _runtime_config(
+    row: RuntimeConfigRow | None, choices: Iterable[ProviderConfigRow]
+) -> RuntimeConfig:
     providers = {
         ServingBackend(c.provider): ProviderChoice(c.model, c.orchestrator_model, c.base_url)
         for c in choices
