@@ -385,6 +385,7 @@ def test_wheel_holds_the_migrations_and_nothing_that_is_not_ours(wheel: Path) ->
     with zipfile.ZipFile(wheel) as archive:
         names = archive.namelist()
     assert {"aurorasoc/py.typed", "aurorasoc/migrations/env.py"} <= set(names)
+    assert {"aurorasoc/web/static/index.html", "aurorasoc/web/licenses/htm.txt"} <= set(names)
     scripts = {name.split("/")[-1][:3] for name in names if "/migrations/versions/" in name}
     assert scripts >= {"027", "028", "029", SCHEMA_HEAD}
     assert {name.split("/")[0].split("-")[0] for name in names} == {"aurorasoc"}

@@ -6,7 +6,7 @@ import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
-from importlib.resources import files
+from pathlib import Path
 from typing import Final
 
 MEDIA_TYPES: Final = {
@@ -17,6 +17,7 @@ MEDIA_TYPES: Final = {
 """What is served at all. The document itself is rendered, and not one of these."""
 
 _DOCUMENT: Final = "index.html"
+_FOLDER: Final = Path(__file__).parent / "static"
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,14 +47,11 @@ class Assets:
 @cache
 def load_assets() -> Assets:
     """Read the files: with the first request for the page, not when the API starts."""
-    contents = {
-        item.name: item.read_bytes()
-        for item in sorted(files("aurorasoc.web").joinpath("static").iterdir(), key=_name)
-    }
+    contents = {item.name: item.read_bytes() for item in sorted(_FOLDER.iterdir())}
     served = {
         name: Asset(content, media_type)
         for name, content in contents.items()
-        if (media_type := MEDIA_TYPES.get(_suffix(name)))
+        if (media_type := MEDIA_TYPES.get(Path(name).suffix))
     }
     return Assets(_version(contents), contents[_DOCUMENT].decode("utf-8"), served)
 
@@ -64,11 +62,3 @@ def _version(contents: Mapping[str, bytes]) -> str:
         digest.update(f"{name} {len(content)} ".encode())
         digest.update(content)
     return digest.hexdigest()[:16]
-
-
-def _name(item: object) -> str:
-    return str(getattr(item, "name", ""))
-
-
-def _suffix(name: str) -> str:
-    return name[name.rfind(".") :]

@@ -52,7 +52,7 @@ export function useChange(start) {
   }
 
   const problem = refused?.status === 0 ? ofPage : refused; // a lost connection may be back
-  const overtaken = !busy && inventory.revision !== base;
+  const overtaken = !busy && inventory.revision > base;
   return { base, busy, problem, theirs, overtaken, run, showTheirs, accept };
 }
 

@@ -26,6 +26,7 @@ export function changesOf(draft, row) {
 export function leavesKeyBehind(draft, row) {
   const typed = draft.base_url?.trim();
   if (typed === undefined || row.key_state !== "usable") return false;
+  if (typed === "") return row.sources.base_url === "runtime"; // back to the boot default
   return originOf(typed) !== originOf(row.base_url);
 }
 

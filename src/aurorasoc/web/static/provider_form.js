@@ -8,8 +8,8 @@ import { BaseUrlField, ModelField, useModels } from "./fields.js";
 import { KeyPart } from "./key_part.js";
 import { useStore } from "./store.js";
 import { Switch } from "./switch.js";
-import { useTest, Verdict } from "./test.js";
-import { Modal, Notice, ProblemNotice, Problems, TestFirst } from "./ui.js";
+import { useTest, Verdict } from "./probe.js";
+import { Modal, Notice, ProblemNotice, Problems, TestFirst, When } from "./ui.js";
 import { providerName } from "./words.js";
 
 export function ProviderForm({ provider, onClose }) {
@@ -43,6 +43,7 @@ export function ProviderForm({ provider, onClose }) {
         ${step === "leaving" &&
         html`<${Leaving} onStay=${() => setStep("typing")} onLeave=${onClose} />`}
         <${Problems} problems=${row.problems} />
+        ${row.last_error && html`<${LastError} error=${row.last_error} />`}
         <${Outcome} form=${form} revision=${inventory.revision} />
         <${ModelField} label="Specialist model" ...${form.field("model")} models=${models} counts />
         <${ModelField}
@@ -130,6 +131,10 @@ function Ways({ form, row, name, onClose }) {
     </div>
   `;
 }
+
+const LastError = ({ error }) => html`
+  <p class="hint">Its last error${error.at && html`, <${When} at=${error.at} />`}: ${error.detail}</p>
+`;
 
 const Leaving = ({ onStay, onLeave }) => html`
   <${Notice} tone="warn" title="You have typed something that isn't saved" alert>

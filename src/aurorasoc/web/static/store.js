@@ -19,6 +19,7 @@ const SIGNED_OUT = {
 
 let state = SIGNED_OUT;
 let session = new AbortController();
+let readings = 0;
 const watchers = new Set();
 
 export function useStore() {
@@ -71,8 +72,10 @@ export function signOut() {
 
 /** Read the inventory anew. A failure is shown on the page, and what was read before stays. */
 export async function reload() {
+  const reading = (readings += 1);
   try {
     const inventory = await call("GET", "/system/llm/providers", { signal: session.signal });
+    if (reading !== readings) return; // a later one was asked, and may have been answered
     update({ inventory, inventoryAt: new Date(), problem: null });
   } catch (error) {
     if (error.name !== "AbortError") report(error);
