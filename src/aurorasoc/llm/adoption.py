@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable, Coroutine
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
 from pydantic import SecretStr
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -107,28 +107,25 @@ class Adoption:
             DatabaseUnavailable: It can't be read. What is in force stays in force, and stale.
         """
         async with self._adopting:
+            fetch = fetch and not self._store.transactional  # whose rows hold every key
             async with self._reading() as session:
                 stored = await self.read(session)
-            self.stale_since = None
+                self.stale_since = None
+                if not fetch:  # before the connection is given back: that is one more trip
+                    self.swap(stored.snapshot, stored.written_us)
             if fetch:
-                rows = list(stored.rows.values())
-                refreshing = self._store.refresh(rows, spread=spread)
-                await self._fetch(stored.snapshot, refreshing, stored.written_us)
-                composed = self.compose(stored.runtime, self._store.peek(rows))
-                self.swap(composed, stored.written_us)
-            else:
-                self.swap(stored.snapshot, stored.written_us)
+                await self._fetch(stored, spread)
             return self.snapshot
 
-    async def _fetch(
-        self, without: Snapshot, refreshing: Coroutine[Any, Any, None], written_us: int | None
-    ) -> None:
+    async def _fetch(self, stored: Stored, spread: float) -> None:
         """Fetch keys; when that takes long, put the rest of the configuration in force first."""
-        fetching = asyncio.ensure_future(refreshing)
+        rows = list(stored.rows.values())
+        fetching = asyncio.ensure_future(self._store.refresh(rows, spread=spread))
         done, _ = await asyncio.wait({fetching}, timeout=PATIENCE_SECONDS)
         if not done:
-            self.swap(without, written_us)
+            self.swap(stored.snapshot, stored.written_us)
         await fetching
+        self.swap(self.compose(stored.runtime, self._store.peek(rows)), stored.written_us)
 
     async def follow(self, heard: int | None = None) -> None:
         """Adopt if another process committed a newer revision.

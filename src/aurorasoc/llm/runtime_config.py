@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field, replace
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from sqlalchemy import delete, literal, select, true
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -14,6 +14,8 @@ from aurorasoc.core.database import announce
 from aurorasoc.core.tables import CredentialRow, ProviderConfigRow, RevisionRow, RuntimeConfigRow
 
 SINGLETON = 1
+
+Row = TypeVar("Row", ProviderConfigRow, CredentialRow)
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,10 +83,15 @@ _EVERYTHING: Final = (
 async def load_stored(session: AsyncSession) -> StoredRows:
     """Read all of it in one statement: each further one costs every process of a fleet a trip."""
     found = (await session.execute(_EVERYTHING)).all()
-    choices = {choice.provider: choice for _, choice, _, _ in found if choice is not None}
-    credentials = {row.provider: row for _, _, row, _ in found if row is not None}
+    choices = _by_provider(choice for _, choice, _, _ in found)
+    credentials = _by_provider(credential for _, _, credential, _ in found)
     runtime, *_, written_us = found[0]
     return StoredRows(_runtime_config(runtime, choices.values()), credentials, written_us)
+
+
+def _by_provider(rows: Iterable[Row | None]) -> dict[str, Row]:
+    """Give each row once; an outer join leaves None where there is none."""
+    return {row.provider: row for row in rows if row is not None}
 
 
 def _runtime_config(

@@ -155,8 +155,9 @@ async def test_each_adoption_is_told(runtime: Runtime) -> None:
 
 
 class _Recording(DatabaseSecretStore):
-    """Notes over how many seconds reads were to be spread."""
+    """Keeps keys elsewhere, and notes over how many seconds reads were to be spread."""
 
+    transactional = False
     spreads: list[float]
 
     async def refresh(self, rows: Sequence[CredentialRow], *, spread: float = 0.0) -> None:
