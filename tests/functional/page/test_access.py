@@ -47,6 +47,14 @@ def test_a_dialog_takes_the_focus_and_gives_it_back(admin: Visit) -> None:
     expect(opener).to_be_focused()
 
 
+def test_the_focus_is_not_lost_with_the_button_that_opened_a_dialog(admin: Visit) -> None:
+    """After a switch there is no button for that switch."""
+    admin.button("Switch to Ollama").click()
+    admin.button("Test and switch").click()
+    admin.button("Done").click()
+    expect(admin.page.get_by_role("main")).to_be_focused()
+
+
 def test_the_focus_stays_inside_a_dialog(admin: Visit) -> None:
     """What is behind it can't be reached."""
     admin.configure("vLLM")

@@ -5,12 +5,14 @@ from pathlib import Path
 from typing import Any, Final, Literal
 
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import BrowserContext, ConsoleMessage, Locator, Page, Request
+from playwright.sync_api import BrowserContext, ConsoleMessage, Locator, Page, Request, expect
 
 from aurorasoc.web import SETTINGS_PAGE
 from tests.world.service import Service, token
 
 _PICTURES: Final = "AURORASOC_SCREENSHOTS"  # a folder; unset, no picture is kept
+_PATIENCE: Final = 45_000  # ms: the machine may be busy
+expect.set_options(timeout=_PATIENCE)
 _SCHEMES: Final[tuple[Literal["dark", "light"], ...]] = ("dark", "light")
 _COLOURS: Final = {"runOnly": ["color-contrast"]}  # the one rule that the scheme can change
 
@@ -22,7 +24,7 @@ class Visit:
         """Open an empty tab."""
         self.service = service
         self.page: Page = context.new_page()
-        self.page.set_default_timeout(15_000)
+        self.page.set_default_timeout(_PATIENCE)
         self.console: list[str] = []
         self.asked: list[str] = []
         self.page.on("console", self._said)

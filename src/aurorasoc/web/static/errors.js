@@ -51,11 +51,14 @@ const BY_VERDICT = {
 
 /** Give a problem's title and text. */
 export function explain(problem) {
-  const [title, text] = BY_CODE[problem.code] ?? [
-    BY_VERDICT[problem.code] ?? problem.title ?? "The service failed",
-    said,
-  ];
+  const [title, text] = BY_CODE[problem.code] ?? byStatus(problem);
   return { title, text: text(problem) };
+}
+
+function byStatus(problem) {
+  if (BY_VERDICT[problem.code]) return [BY_VERDICT[problem.code], said];
+  const refused = problem.status < 500; // else something between here and there may have answered
+  return [problem.title ?? "The service failed", refused ? said : unclear];
 }
 
 /** Give the title of a test's verdict. */
@@ -71,6 +74,10 @@ export function keyVerdict(test) {
 
 function said(problem) {
   return `${problem.detail} ${UNCHANGED} ${KEPT}`.trim();
+}
+
+function unclear(problem) {
+  return `${problem.detail} Whether a change was made isn't known: the history shows it. ${KEPT}`;
 }
 
 function spellOut({ field, message }) {

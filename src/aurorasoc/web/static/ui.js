@@ -155,7 +155,11 @@ export function Modal({ title, onClose, children, footer }) {
     const element = dialog.current;
     element.showModal();
     element.querySelector("h2").focus();
-    return () => element.close();
+    return () => {
+      element.close();
+      // What opened it may be gone, as the button of a switch is after the switch.
+      if (document.activeElement === document.body) document.querySelector("main").focus();
+    };
   }, []);
   const leave = (event) => {
     event.preventDefault(); // the browser would close it whatever the form in it holds
