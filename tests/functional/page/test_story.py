@@ -11,7 +11,7 @@ from playwright.sync_api import BrowserContext, expect
 
 from tests.functional.page.visit import Visit
 from tests.world.fixtures import VENDOR_KEYS
-from tests.world.service import Service
+from tests.world.service import CONFIG, Service
 from tests.world.vendor import VendorServer
 
 KEY = VENDOR_KEYS["deepseek"]
@@ -160,3 +160,17 @@ def sign_out(admin: Visit) -> None:
     admin.says("Signed out.")
     kept = admin.page.content()
     assert ("deepseek" in kept, "test-admin" in kept) == (False, False)
+
+
+def test_a_change_to_what_auto_found_says_that_it_ends_the_automatic_choice(visit: Visit) -> None:
+    """To configure a provider is to choose it."""
+    visit.service.client().put(CONFIG, json={"provider": "auto"})
+    visit.sign_in()
+    form = visit.configure("vLLM")
+    form.get_by_role("combobox", name="Specialist model").fill("another-model")
+    form.get_by_role("button", name="Switch to vLLM…").click()
+    visit.says("vLLM goes on answering (another-model).")
+    visit.says("The choice is no longer automatic.")
+    visit.button("Test and switch").click()
+    visit.dialog("Every process has adopted it")
+    assert visit.service.inventory()["active"]["requested"] == "vllm"

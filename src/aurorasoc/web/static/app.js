@@ -24,7 +24,7 @@ function Page() {
 function Settings() {
   const { inventory, problem } = useStore();
   const main = useRef(null);
-  useEffect(() => main.current.focus(), []);
+  useEffect(() => main.current.focus({ preventScroll: true }), []);
   return html`
     <${Top} />
     <main ref=${main} tabindex="-1" aria-label="Language models">

@@ -12,6 +12,7 @@ export function consequences(inventory, wanted) {
   const moves = wanted.base_url !== undefined && mayBeLocal(wanted.provider);
   return [
     { icon: "info", text: whoAnswers(from, to, wanted) },
+    ...(inventory.active.requested === "auto" ? [NO_LONGER_AUTOMATIC] : []),
     ...changedFields(to, wanted),
     to ? whereDataGoes(from, to, moves) : BOTH_LOCAL,
     whichLabels(inventory.policy, to, moves),
@@ -28,6 +29,7 @@ const OF_A_RESET = [
   },
   { icon: "key", text: "Keys and policy stay as they are." },
 ];
+const NO_LONGER_AUTOMATIC = { icon: "info", text: "The choice is no longer automatic." };
 const BOTH_LOCAL = {
   icon: "stays",
   text: "Both are local backends; the inventory says where their addresses lead.",
@@ -37,7 +39,9 @@ function whoAnswers(from, to, wanted) {
   const before = from ? `${providerName(from.provider)} (${from.model})` : "no backend";
   if (!to) return `Instead of ${before}, vLLM answers if it is there, else Ollama.`;
   const model = wanted.model ?? to.model ?? "boot default";
-  return `${providerName(to.provider)} (${model}) answers instead of ${before}.`;
+  const name = providerName(to.provider);
+  if (to === from) return `${name} goes on answering (${model}).`;
+  return `${name} (${model}) answers instead of ${before}.`;
 }
 
 function changedFields(to, wanted) {

@@ -48,14 +48,18 @@ function Process({ of: process }) {
       </span>
       <${Mark} tone=${tone}>${word}<//>
       <span class="process-runs">
-        revision ${process.revision}: ${providerName(process.backend)}
-        ${" "}<code>${process.model}</code>, adopted <${When} at=${process.adopted_at} />
+        revision ${process.revision}: <${Runs} of=${process} />, adopted${" "}
+        <${When} at=${process.adopted_at} />
         ${process.state === "diverged" &&
         ". Same revision, other configuration: compare its environment."}
       </span>
     </li>
   `;
 }
+
+/** `auto` finds a backend with the first call. */
+const Runs = ({ of: { backend, model } }) =>
+  backend ? html`${providerName(backend)} <code>${model}</code>` : "automatic, none asked yet";
 
 /** "2 of 3 processes run revision 8." */
 export function summary(fleet, revision) {

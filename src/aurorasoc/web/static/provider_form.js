@@ -15,6 +15,7 @@ import { providerName } from "./words.js";
 export function ProviderForm({ provider, onClose }) {
   const { inventory } = useStore();
   const row = inventory.providers.find((candidate) => candidate.provider === provider);
+  const chosen = inventory.active.requested === provider; // `auto` may have found it, too
   const form = useForm(row);
   const models = useModels(row);
   const [step, setStep] = useState("typing"); // typing | leaving | switching
@@ -22,7 +23,7 @@ export function ProviderForm({ provider, onClose }) {
   const close = () => (isDirty(form.changes) ? setStep("leaving") : onClose());
   const submit = (event) => {
     event.preventDefault();
-    if (row.active) form.save();
+    if (chosen) form.save();
     else setStep("switching");
   };
 
@@ -54,9 +55,9 @@ export function ProviderForm({ provider, onClose }) {
         ${row.base_url_support !== "none" &&
         html`<${BaseUrlField} ...${form.field("base_url")} moved=${form.moved} />`}
         <${KeyPart} ...${form.field("api_key")} moved=${form.moved} onRemove=${form.removeKey} />
-        ${row.active &&
+        ${chosen &&
         html`<${TestFirst} checked=${form.verify} onChange=${form.setVerify} name=${name} />`}
-        <${Ways} form=${form} row=${row} name=${name} onClose=${close} />
+        <${Ways} form=${form} row=${row} name=${name} chosen=${chosen} onClose=${close} />
       </form>
     <//>
   `;
@@ -108,16 +109,16 @@ const Outcome = ({ form, revision }) => html`
   ${form.done && html`<${Notice} tone="ok" alert>${form.done}<//>`}
 `;
 
-function Ways({ form, row, name, onClose }) {
+function Ways({ form, row, name, chosen, onClose }) {
   const { change, changes, test } = form;
   const blocked = change.busy || change.overtaken;
   const dirty = isDirty(changes);
   return html`
     <div class="form-ways">
-      <button class="primary" disabled=${blocked || (row.active && !dirty)}>
-        ${row.active ? (change.busy ? "Saving…" : "Save") : `Switch to ${name}…`}
+      <button class="primary" disabled=${blocked || (chosen && !dirty)}>
+        ${chosen ? (change.busy ? "Saving…" : "Save") : `Switch to ${name}…`}
       </button>
-      ${!row.active &&
+      ${!chosen &&
       isKeyAlone(changes) &&
       html`<button type="button" disabled=${blocked} onClick=${form.storeKey}>
         Store the key only

@@ -158,7 +158,8 @@ export function Modal({ title, onClose, children, footer }) {
     return () => {
       element.close();
       // What opened it may be gone, as the button of a switch is after the switch.
-      if (document.activeElement === document.body) document.querySelector("main").focus();
+      if (document.activeElement !== document.body) return;
+      document.querySelector("main").focus({ preventScroll: true });
     };
   }, []);
   const leave = (event) => {
