@@ -9,6 +9,11 @@ from tests.functional.page.visit import Visit
 
 PHONE: Final[ViewportSize] = {"width": 390, "height": 844}
 
+SEEN: Final = """() => {{
+    Object.defineProperty(document, "visibilityState", {{ value: "{}", configurable: true }});
+    document.dispatchEvent(new Event("visibilitychange"));
+}}"""
+
 
 @pytest.fixture
 def admin(visit: Visit) -> Visit:
@@ -78,6 +83,16 @@ def test_a_state_is_told_in_words(admin: Visit) -> None:
     expect(row).to_contain_text("ready")
     expect(row).to_contain_text("stays local")
     expect(row).to_contain_text("in force")
+
+
+def test_a_tab_that_is_not_seen_holds_no_connection(admin: Visit) -> None:
+    """Browsers give all tabs of a site six of them; one that comes back is live again."""
+    live = admin.page.get_by_role("region", name="Processes").get_by_text("live")
+    live.wait_for()
+    admin.page.evaluate(SEEN.format("hidden"))
+    expect(live).to_have_count(0)
+    admin.page.evaluate(SEEN.format("visible"))
+    live.wait_for()
 
 
 def test_a_phone_needs_no_sideways_scrolling(admin: Visit) -> None:

@@ -145,6 +145,17 @@ def test_no_connection_is_told_and_over_once_it_is_back(own: Visit) -> None:
     assert own.service.row("vllm")["model"] == TYPED
 
 
+def test_too_many_tests_say_when_to_come_back(visit: Visit) -> None:
+    """429: a test costs money at a vendor."""
+    eager = visit.service.client(subject="eager")
+    for _ in range(20):
+        eager.post("/system/llm/providers/vllm/test")
+    visit.sign_in(subject="eager")
+    visit.configure("vLLM").get_by_role("button", name="Test", exact=True).click()
+    visit.says("Too many tests")
+    visit.says("Try again in")
+
+
 def test_an_address_that_leaves_the_key_behind_is_told_at_once(visit: Visit) -> None:
     """Before anything is sent: the key in force belongs elsewhere."""
     key = {"api_key": "sk-not-a-real-key-0000"}

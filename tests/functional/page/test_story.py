@@ -36,7 +36,6 @@ def admin(context: BrowserContext, site: tuple[Service, Service]) -> Visit:
     return Visit(context, site[0])
 
 
-@pytest.mark.timeout(300)
 def test_an_admin_does_the_whole_job(admin: Visit, site: tuple[Service, Service]) -> None:
     """Each step is done by mouse and keyboard, and looked at, light and dark."""
     sign_in(admin)

@@ -52,6 +52,7 @@ async def test_the_document_is_never_kept(client: httpx.AsyncClient) -> None:
     """A newer version is seen at once."""
     headers = (await client.get(SETTINGS_PAGE)).headers
     assert headers["Cache-Control"] == "no-store"
+    assert headers["Cross-Origin-Opener-Policy"] == "same-origin"
     assert headers["Referrer-Policy"] == "no-referrer"
     assert headers["X-Content-Type-Options"] == "nosniff"
 

@@ -88,7 +88,21 @@ export function report(problem) {
   else if (problem.status === 0 || state.inventory === null) update({ problem });
 }
 
+/** Only while it is seen: a browser has six connections for all of a site's tabs together. */
 function followFleet(signal) {
+  let stream = null;
+  const look = () => {
+    stream?.abort();
+    update({ fleetState: "waiting" });
+    if (document.visibilityState !== "visible") return;
+    stream = new AbortController();
+    openStream(AbortSignal.any([signal, stream.signal]));
+  };
+  document.addEventListener("visibilitychange", look, { signal });
+  look();
+}
+
+function openStream(signal) {
   follow("/system/llm/fleet/events", {
     signal,
     onEvent: (name, fleet) => name === "fleet" && adopt(fleet),
