@@ -113,14 +113,10 @@ def _inside(value: object) -> Sequence[object]:
 
 def _storable(records: list[Any]) -> list[Any]:
     """Give records that every database and every reader takes: bounded, and Unicode throughout."""
-    try:
-        written = json.dumps(records, ensure_ascii=False, allow_nan=False)
-    except ValueError:
-        written = ""
-    if not written:
+    encoded = plain_json(records)
+    if encoded is None:
         detail = "alert holds NaN or Infinity, which JSON doesn't have (RFC 8259 §6)."
         raise InvalidInput(detail)
-    encoded = written.encode("utf-8", "replace")  # a surrogate without its other half
     if len(encoded) > MAX_BYTES:
         detail = f"alert is larger than {MAX_BYTES // 1024} KiB. Leave packets and payloads out."
         raise InvalidInput(detail)
@@ -128,10 +124,22 @@ def _storable(records: list[Any]) -> list[Any]:
     return read
 
 
+def plain_json(value: object) -> bytes | None:
+    """Write what Python read as JSON in UTF-8, without the surrogates that Python lets pass.
+
+    None: it holds NaN or Infinity, which Python lets pass, too.
+    """
+    try:
+        written = json.dumps(value, ensure_ascii=False, allow_nan=False)
+    except ValueError:
+        return None
+    return written.encode("utf-8", "replace")  # a surrogate without its other half
+
+
 def _format(record: Record) -> Format:
     if isinstance(record.get("event_type"), str) and "alert" in record:
         return "suricata_eve"
-    return "ocsf" if record.get("class_uid") in _FINDINGS else "json"
+    return "ocsf" if _number(record.get("class_uid")) in _FINDINGS else "json"
 
 
 _Read = tuple[str, str | None, str | None]

@@ -12,7 +12,7 @@ import json
 from collections.abc import Mapping
 from typing import Any, Final
 
-from aurorasoc.workflows.investigation.alert import Alert, is_shallow
+from aurorasoc.workflows.investigation.alert import Alert, is_shallow, plain_json
 from aurorasoc.workflows.investigation.fence import neutral
 
 MAX_TEXT: Final = 500
@@ -70,12 +70,20 @@ def _decoded(payload: str) -> str:
 
 def _unfolded(text: str) -> Any:  # noqa: ANN401 - any JSON value
     """Read OCSF's `raw_data`, which is often JSON inside a text."""
+    inner = _object_in(text) if len(text) <= MAX_EVIDENCE else None
+    return _cut(text, MAX_TEXT) if inner is None else _readable(inner)
+
+
+def _object_in(text: str) -> Any:  # noqa: ANN401 - any JSON object
+    """Read a JSON object; None for what is none, or can't be written again."""
     try:
-        inner = json.loads(text) if len(text) <= MAX_EVIDENCE else None
+        found = json.loads(text)
     except (ValueError, RecursionError):
-        inner = None
-    readable = isinstance(inner, Mapping) and is_shallow(inner)
-    return _readable(inner) if readable else _cut(text, MAX_TEXT)
+        return None
+    if not isinstance(found, Mapping) or not is_shallow(found):
+        return None
+    written = plain_json(found)
+    return None if written is None else json.loads(written)
 
 
 def _cut(text: str, length: int) -> str:

@@ -71,6 +71,12 @@ def test_another_ocsf_class_is_taken_as_plain_json() -> None:
     assert parse_alert({"class_uid": 4001, "message": "A flow"}).format == "json"
 
 
+@pytest.mark.parametrize("class_uid", [[2004], {"a": 1}, "2004", None, True])
+def test_a_class_that_is_no_number_is_taken_as_plain_json(class_uid: object) -> None:
+    """Nobody's field by that name has to be OCSF's."""
+    assert parse_alert({"class_uid": class_uid, "message": "A flow"}).format == "json"
+
+
 def test_an_alert_without_any_title_is_untitled() -> None:
     """Plain JSON owes us no field."""
     assert parse_alert({"a": 1}).title == "Untitled alert"

@@ -53,6 +53,19 @@ def test_raw_data_that_cant_be_unfolded_stays_text(raw: str) -> None:
     assert isinstance(record["raw_data"], str)
 
 
+@pytest.mark.parametrize("number", ["NaN", "-Infinity", "1e999"])
+def test_raw_data_with_a_number_that_json_lacks_stays_text(number: str) -> None:
+    """Python reads it; whoever writes an alert must not end its investigation by that."""
+    (record,) = read({"title": "a", "raw_data": f'{{"a": {number}}}'})["records"]
+    assert record["raw_data"] == f'{{"a": {number}}}'
+
+
+def test_a_lone_surrogate_in_raw_data_is_replaced() -> None:
+    """As it is outside."""
+    (record,) = read({"title": "a", "raw_data": r'{"a": "b\ud800"}'})["records"]
+    assert record["raw_data"] == {"a": "b?"}
+
+
 def test_unknown_fields_reach_the_model() -> None:
     """They may be what matters."""
     assert read(EVE)["records"][0]["site_tag"] == "kept though unknown"
