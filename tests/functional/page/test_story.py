@@ -142,9 +142,12 @@ def change_the_policy(admin: Visit) -> None:
 
 def roll_back(admin: Visit) -> None:
     """A revision shows what it changed, and can be made the newest again."""
-    admin.page.get_by_text("Policy changed").first.click()
-    admin.page.locator("summary", has_text="bob").first.click()
-    admin.says("boot default")
+    history = admin.page.get_by_role("region", name="History")
+    revisions = history.locator("summary")
+    expect(revisions).to_have_count(4)
+    revisions.first.click()
+    revisions.filter(has_text="bob").click()
+    expect(history.locator("dl").last).to_contain_text("boot default → to CLEAR")
     admin.look("history", full=True)
     admin.button("Roll back to revision 2").click()
     admin.look("rollback")
