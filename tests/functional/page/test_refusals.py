@@ -46,8 +46,8 @@ def save(visit: Visit) -> None:
 
 def test_a_lost_sign_in_asks_for_a_new_one_over_what_was_typed(visit: Visit) -> None:
     """401: the form waits below, and can be saved afterwards."""
-    ends = time.monotonic() + LIFETIME.seconds + 1
     visit.sign_in(lifetime=LIFETIME)
+    ends = time.monotonic() + LIFETIME.seconds + 1
     type_model(visit, "vLLM")
     visit.page.wait_for_timeout(max(0, ends - time.monotonic()) * 1000)
     save(visit)
