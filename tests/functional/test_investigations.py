@@ -1,6 +1,8 @@
 """Investigations over REST: from an alert to its report, across processes and their deaths."""
 
 import json
+import os
+import signal
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -155,7 +157,7 @@ def test_events_of_what_is_over_end_at_once(analyst: httpx.Client) -> None:
     id_ = opened(analyst)
     over(analyst, id_)
     found = events(analyst.get(f"{CALL}/{id_}/events").text)
-    assert [name for name, _ in found] == ["status", "step", "step", "step", "step", "done"]
+    assert [name for name, _ in found] == ["step", "step", "step", "step", "status", "done"]
 
 
 def test_it_can_be_read_while_it_runs(
@@ -359,6 +361,35 @@ def test_any_process_serves_the_events(
             last = [line for line in lines if line.startswith("data: ")][-1]
         done = json.loads(last.removeprefix("data: "))
         assert (done["status"], done["report"]["verdict"]) == ("completed", "true_positive")
+
+
+def test_events_tell_of_a_step_before_the_end(analyst: httpx.Client) -> None:
+    """It begins before its steps and ends after them; nothing is said while nothing happens."""
+    text = analyst.get(f"{CALL}/{opened(analyst)}/events").text
+    told = [(name, data["status"]) for name, data in events(text)]
+    assert told[0][0] == "status"
+    assert told[-3:] == [("step", "completed"), ("status", "completed"), ("done", "completed")]
+    assert "still here" not in text
+
+
+def test_events_end_with_the_service_and_do_not_hold_it_up(
+    tmp_path: Path, world_variables: dict[str, str], script: Script, local_servers: VendorServer
+) -> None:
+    """Whoever follows connects again; the investigation is free for others at once."""
+    del script
+    local_servers.clear()
+    with Service(tmp_path, {**world_variables, "LLM_BACKEND": "vllm"}) as service:
+        gate = threading.Event()
+        with local_servers.faults.held(Fault(gate=gate)):
+            client = service.client("analyst")
+            with client.stream("GET", f"{CALL}/{opened(client)}/events") as stream:
+                lines = stream.iter_lines()
+                assert next(lines) == "event: status"
+                os.kill(service.pid, signal.SIGTERM)
+                list(lines)  # to its end, which is none that a cut connection has
+            gate.set()
+        service.wait()
+    assert '"error"' not in service.output
 
 
 def test_two_resumes_over_rest_have_one_winner(analyst: httpx.Client, script: Script) -> None:

@@ -81,6 +81,10 @@ class Fleet:
     Args:
         database: Holds it.
         adoption: What this process runs, to compare the others with.
+
+    Attributes:
+        watchers: How many wait for changes.
+        dismissed: Whether this process is about to stop, and nobody should be waiting any longer.
     """
 
     def __init__(self, database: Database, adoption: Adoption) -> None:
@@ -90,7 +94,7 @@ class Fleet:
         self._watching: asyncio.Task[None] | None = None
         self._latest: FleetView | None = None
         self._changed = asyncio.Condition()
-        self._dismissed = False
+        self.dismissed = False
 
     async def look(self) -> FleetView:
         """Read the registry now.
@@ -118,13 +122,13 @@ class Fleet:
     async def after(self, seen: FleetView | None) -> FleetView | None:
         """Give what the registry holds once that differs from what was seen; None: the end."""
         async with self._changed:
-            while not self._dismissed and (self._latest is None or self._latest == seen):
+            while not self.dismissed and (self._latest is None or self._latest == seen):
                 await self._changed.wait()
-            return None if self._dismissed else self._latest
+            return None if self.dismissed else self._latest
 
     def dismiss(self) -> None:
         """Let nobody wait any longer: this process is about to stop. For signal handlers, too."""
-        self._dismissed = True
+        self.dismissed = True
 
     async def glance(self) -> FleetView | None:
         """Give what the registry holds; None if that can't be told at once."""

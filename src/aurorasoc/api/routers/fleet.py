@@ -10,20 +10,21 @@ from fastapi import APIRouter, Response
 from pydantic import BaseModel, Field
 
 from aurorasoc.api.deps import AgentsReader, OpenRuntime
-from aurorasoc.api.events import STILL_HERE, EventStream, documented_events, event
+from aurorasoc.api.events import (
+    QUIET_SECONDS,
+    STILL_HERE,
+    STREAM_SECONDS,
+    EventStream,
+    Seats,
+    documented_events,
+    event,
+)
 from aurorasoc.api.problems import ProblemRoute, documented
-from aurorasoc.errors import RateLimited
 from aurorasoc.llm.fleet import Fleet, State
 
 router = APIRouter(prefix="/system/llm", tags=["llm"], route_class=ProblemRoute)
 
-STREAMS: Final = 100
-"""How many may follow at once, in each process."""
-
-STREAM_SECONDS: Final = 600.0
-"""How long one lasts: whoever goes on shows a token again."""
-
-QUIET_SECONDS: Final = 15.0
+_SEATS: Final = Seats(100)
 
 
 class InstanceView(BaseModel):
@@ -68,11 +69,8 @@ async def follow_fleet(_caller: AgentsReader, runtime: OpenRuntime) -> EventStre
 
     The stream ends after ten minutes, for the caller to ask again.
     """
-    if runtime.fleet.watchers >= STREAMS:
-        detail = f"{STREAMS} streams are open in this process. Try again in a while."
-        raise RateLimited(detail, retry_after=60)
     await runtime.fleet.look()  # what can't be read is refused with a status, not in the stream
-    return EventStream(_events(runtime.fleet))
+    return EventStream(_events(runtime.fleet), _SEATS)
 
 
 async def _events(fleet: Fleet) -> AsyncGenerator[str]:

@@ -11,7 +11,15 @@ from fastapi import APIRouter, Depends, Path, Query, Request, Response, status
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 from aurorasoc.api.deps import Investigator, OpenRuntime
-from aurorasoc.api.events import STILL_HERE, EventStream, documented_events, event
+from aurorasoc.api.events import (
+    QUIET_SECONDS,
+    STILL_HERE,
+    STREAM_SECONDS,
+    EventStream,
+    Seats,
+    documented_events,
+    event,
+)
 from aurorasoc.api.problems import ProblemRoute, documented, problem_of
 from aurorasoc.config.vocabulary import TlpLabel
 from aurorasoc.core.clock import now_us
@@ -28,9 +36,7 @@ router = APIRouter(prefix="/investigations", tags=["investigations"], route_clas
 LOOK_SECONDS: Final = 0.5
 """How often a stream of events looks at the stored rows."""
 
-STREAM_SECONDS: Final = 600.0
-"""How long one lasts: whoever goes on shows a token again."""
-
+_SEATS: Final = Seats(100)
 _FINAL: Final = frozenset({"completed", "failed", "interrupted"})
 
 Id = Annotated[
@@ -221,20 +227,16 @@ async def follow_investigation(
     id: Id,  # noqa: A002 - the contract's name
     caller: Investigator,
     runtime: OpenRuntime,
-    desk: OpenDesk,
 ) -> EventStream:
     """Stream what is there, then each change, until it is over. Any process can serve it.
 
     Events: `status` `{id, status}`, `step` (a step, as it is now), then `done` (all of it), or
-    `error` (a problem document). After ten minutes it ends without either, for the caller to ask
-    again.
+    `error` (a problem document). After ten minutes, or when the process stops, it ends without
+    either, for the caller to ask again.
     """
-    desk.require_seat()
     viewer = store.Viewer.of(caller)
-    now = await look(
-        runtime.database, id, viewer
-    )  # what is refused has a status, before the stream
-    return EventStream(_changes(runtime, desk, viewer, now))
+    now = await look(runtime.database, id, viewer)  # a refusal has a status, before the stream
+    return EventStream(_changes(runtime, viewer, now), _SEATS)
 
 
 @router.post(
@@ -254,37 +256,39 @@ async def resume_investigation(
 
 
 async def _changes(
-    runtime: Runtime, desk: Desk, viewer: store.Viewer, now: dict[str, Any]
-) -> AsyncGenerator[str]:
-    """Give what is there and each change; between looks a comment shows that it goes on."""
-    with desk.following():
-        async for written in _until_over(runtime, viewer, now):
-            yield written
-
-
-async def _until_over(
     runtime: Runtime, viewer: store.Viewer, now: dict[str, Any]
 ) -> AsyncGenerator[str]:
-    seen: dict[object, object] = {}
-    ends = monotonic() + STREAM_SECONDS
+    """Give what is there and each change; after a while without any, a comment."""
+    shown: dict[object, object] = {}
+    begun = spoken = monotonic()
     try:
-        while monotonic() < ends:
-            for name, data in _parts(now):
-                key = (name, data.get("position"))
-                if seen.get(key) != data:
-                    seen[key] = data
-                    yield event(name, data)
+        while monotonic() - begun < STREAM_SECONDS and not runtime.fleet.dismissed:
+            for written in _news(now, shown):
+                yield written
+                spoken = monotonic()
             if now["status"] in _FINAL:
                 yield event("done", now)
                 return
-            yield STILL_HERE
+            if monotonic() - spoken >= QUIET_SECONDS:
+                yield STILL_HERE
+                spoken = monotonic()
             await asyncio.sleep(LOOK_SECONDS)
             now = await look(runtime.database, now["id"], viewer)
     except AuroraError as error:
         yield event("error", problem_of(error))
 
 
-def _parts(now: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
-    yield "status", {"id": now["id"], "status": now["status"]}
-    for step in now["steps"]:
-        yield "step", step
+def _news(now: dict[str, Any], shown: dict[object, object]) -> Iterator[str]:
+    """Give an event for each part that wasn't shown as it is now, and note it."""
+    for name, data in _parts(now):
+        key = (name, data.get("position"))
+        if shown.get(key) != data:
+            shown[key] = data
+            yield event(name, data)
+
+
+def _parts(now: dict[str, Any]) -> list[tuple[str, dict[str, Any]]]:
+    """Give all parts; it begins before its steps, and ends after them."""
+    status = ("status", {"id": now["id"], "status": now["status"]})
+    steps = [("step", step) for step in now["steps"]]
+    return [*steps, status] if now["status"] in _FINAL else [status, *steps]

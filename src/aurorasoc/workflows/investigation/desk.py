@@ -30,9 +30,6 @@ AT_ONCE: Final = 2
 MOST_WAITING: Final = 100
 """Investigations that may wait for their turn in a process."""
 
-MOST_FOLLOWERS: Final = 100
-"""Streams of events that a process serves at once."""
-
 _RETRY_AFTER: Final = 30
 _TARGET: Final = "investigations"
 _ROLES: Final[tuple[Role, ...]] = ("orchestrator", "specialist")
@@ -53,7 +50,7 @@ class Desk:
         self._clock = clock
         self._slots = asyncio.Semaphore(AT_ONCE)
         self._tasks: dict[str, asyncio.Task[None]] = {}
-        self._followers = 0
+        self._coming = 0
 
     async def open(self, new: store.NewInvestigation) -> str:
         """Store an investigation and let it run; give its id.
@@ -64,14 +61,15 @@ class Desk:
             NoModelConfigured, ProviderNotReady, BackendUnavailable: There is no model to ask.
             DatabaseUnavailable, AuditUnavailable: It can't be stored, or not be audited.
         """
-        await self._admit(new.tlp, new.actor)
-        lease = store.Lease.on(str(uuid4()))
-        async with self._runtime.database.transaction() as session:
-            await store.insert(session, new, lease, self._clock())
-            details = {"format": new.alert.format, "tlp": new.tlp}
-            event = AuditEvent(new.actor, "investigation.created", lease.investigation, details)
-            await self._runtime.audit.append(session, event)
-        self._start(lease)
+        with self._place():
+            await self._admit(new.tlp, new.actor)
+            lease = store.Lease.on(str(uuid4()))
+            async with self._runtime.database.transaction() as session:
+                await store.insert(session, new, lease, self._clock())
+                details = {"format": new.alert.format, "tlp": new.tlp}
+                event = AuditEvent(new.actor, "investigation.created", lease.investigation, details)
+                await self._runtime.audit.append(session, event)
+            self._start(lease)
         return lease.investigation
 
     async def resume(self, id_: str, viewer: store.Viewer) -> None:
@@ -84,14 +82,15 @@ class Desk:
         """
         async with self._runtime.database.reading() as session:
             tlp = (await store.find(session, id_, viewer)).tlp
-        await self._admit(tlp, viewer.subject)
-        lease = store.Lease.on(id_)
-        async with self._runtime.database.transaction() as session:
-            row = await store.find(session, id_, viewer)
-            await store.take(session, row, lease, self._clock())
-            event = AuditEvent(viewer.subject, "investigation.resumed", id_, {"tlp": row.tlp})
-            await self._runtime.audit.append(session, event)
-        self._start(lease)
+        with self._place():
+            await self._admit(tlp, viewer.subject)
+            lease = store.Lease.on(id_)
+            async with self._runtime.database.transaction() as session:
+                row = await store.find(session, id_, viewer)
+                await store.take(session, row, lease, self._clock())
+                event = AuditEvent(viewer.subject, "investigation.resumed", id_, {"tlp": row.tlp})
+                await self._runtime.audit.append(session, event)
+            self._start(lease)
 
     async def close(self) -> None:
         """End all runs and release their leases, so that others can take them at once."""
@@ -109,30 +108,24 @@ class Desk:
             if self._tasks:
                 await self._renew(list(self._tasks), store.lease_end(self._clock()))
 
-    def require_seat(self) -> None:
-        """Refuse one more to follow.
+    @contextmanager
+    def _place(self) -> Iterator[None]:
+        """Count one that is about to run: many that come at once see each other.
 
         Raises:
-            RateLimited: As many as may, do.
+            RateLimited: Too many wait here already.
         """
-        if self._followers >= MOST_FOLLOWERS:
-            detail = f"{MOST_FOLLOWERS} streams are open in this process. Try again in a while."
+        if len(self._tasks) + self._coming >= AT_ONCE + MOST_WAITING:
+            detail = f"{MOST_WAITING} investigations wait here already. Try again later."
             raise RateLimited(detail, retry_after=_RETRY_AFTER)
-
-    @contextmanager
-    def following(self) -> Iterator[None]:
-        """Count one who follows, for as long as that lasts."""
-        self._followers += 1
+        self._coming += 1
         try:
             yield
         finally:
-            self._followers -= 1
+            self._coming -= 1
 
     async def _admit(self, tlp: str | None, actor: str) -> None:
         """Raise what the first calls would raise, before anything is stored or sent."""
-        if len(self._tasks) >= AT_ONCE + MOST_WAITING:
-            detail = f"{MOST_WAITING} investigations wait here already. Try again later."
-            raise RateLimited(detail, retry_after=_RETRY_AFTER)
         await self._runtime.pool.prepare(tlp)
         try:
             for role in _ROLES:

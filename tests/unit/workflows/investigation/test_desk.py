@@ -19,7 +19,14 @@ from aurorasoc.core.audit_query import AuditFilter, find_entries
 from aurorasoc.core.clock import now_us
 from aurorasoc.core.principal import Principal
 from aurorasoc.core.tables import InvestigationRow
-from aurorasoc.errors import Conflict, NotFound, ProviderNotReady, RateLimited, TlpRefused
+from aurorasoc.errors import (
+    Conflict,
+    InvalidInput,
+    NotFound,
+    ProviderNotReady,
+    RateLimited,
+    TlpRefused,
+)
 from aurorasoc.llm.edits import Configuration, PolicyChange
 from aurorasoc.runtime import Runtime
 from aurorasoc.workflows.investigation import desk as desks
@@ -385,6 +392,30 @@ async def test_too_many_waiting_are_refused(
     gate.set()
     for id_ in ids:
         await site.over(id_)
+
+
+async def test_too_many_at_the_same_moment_are_refused(
+    site: Site, world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Those count that are let in and not yet stored."""
+    monkeypatch.setattr(desks, "MOST_WAITING", 0)
+    gate = threading.Event()
+    world.keyed.faults.set(Fault(gate=gate))
+    answers = await asyncio.gather(*(site.open() for _ in range(6)), return_exceptions=True)
+    gate.set()
+    opened = [answer for answer in answers if isinstance(answer, str)]
+    assert len(opened) == desks.AT_ONCE
+    assert sum(isinstance(answer, RateLimited) for answer in answers) == 6 - desks.AT_ONCE
+    for id_ in opened:
+        await site.over(id_)
+
+
+async def test_whoever_was_refused_takes_no_place(site: Site) -> None:
+    """However often it is tried."""
+    for _ in range(desks.AT_ONCE + desks.MOST_WAITING):
+        with pytest.raises(InvalidInput):
+            await site.open("SECRET")
+    assert (await site.over(await site.open()))["status"] == "completed"
 
 
 async def test_a_stop_releases_what_runs(site: Site, world: World) -> None:
