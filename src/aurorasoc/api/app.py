@@ -100,7 +100,9 @@ async def _running(
     """
     quieten_libraries()
     async with (
-        open_runtime(settings, audit=audit, wait_for_keys=False, kind="api") as runtime,
+        open_runtime(
+            settings, audit=audit, wait_for_keys=False, kind="api", name=app.title
+        ) as runtime,
         open_desk(runtime) as app.state.aurorasoc_desk,
     ):
         warming = asyncio.create_task(_warm_up(), name="aurorasoc-warm-up")

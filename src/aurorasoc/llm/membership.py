@@ -39,6 +39,7 @@ RETRY_SECONDS: Final = 1.0
 LEAVE_SECONDS: Final = 2.0
 JITTER: Final = 0.1
 REMEMBERED_US: Final = 3_600_000_000
+LONGEST_NAME: Final = 255
 
 log = get_logger("aurorasoc.fleet")
 
@@ -50,7 +51,7 @@ class Instance:
     Attributes:
         instance: Its id, new with each start.
         kind: What it does: serve the API, serve an agent, or anything that opened a runtime.
-        name: The agent's name, or the program's.
+        name: The agent's name, the app's title, or the program's file.
         host: The machine's own name.
     """
 
@@ -61,9 +62,14 @@ class Instance:
 
 
 def this_process(kind: Kind, name: str | None) -> Instance:
-    """Give this process an identity."""
-    program = Path(sys.argv[0]).name or "python"
-    return Instance(f"{kind}-{secrets.token_hex(6)}", kind, name or program, socket.gethostname())
+    """Give this process an identity; without a name it is called as its program."""
+    named = (name or _program(Path(sys.argv[0])))[:LONGEST_NAME]
+    return Instance(f"{kind}-{secrets.token_hex(6)}", kind, named, socket.gethostname())
+
+
+def _program(file: Path) -> str:
+    """Name a program; `python -m package` runs the package's `__main__.py`."""
+    return (file.parent.name if file.name == "__main__.py" else file.name) or "python"
 
 
 def heartbeat_seconds(database: Database) -> float:

@@ -62,9 +62,26 @@ def test_every_start_is_an_instance_of_its_own() -> None:
     assert (first.kind, first.name, first.host) == (second.kind, second.name, second.host)
 
 
-def test_process_without_a_name_is_called_as_its_program() -> None:
-    """Whatever opened a runtime."""
-    assert this_process("library", None).name
+@pytest.mark.parametrize(
+    ("program", "name"),
+    [
+        ("/opt/soc/triage.py", "triage.py"),
+        ("/opt/soc/triage/__main__.py", "triage"),
+        ("-c", "-c"),
+        ("", "python"),
+    ],
+)
+def test_process_without_a_name_is_called_as_its_program(
+    monkeypatch: pytest.MonkeyPatch, program: str, name: str
+) -> None:
+    """Whatever opened a runtime; a package is called as the package."""
+    monkeypatch.setattr("sys.argv", [program])
+    assert this_process("library", None).name == name
+
+
+def test_long_name_is_cut_to_what_a_row_holds() -> None:
+    """PostgreSQL would refuse the row, and the process would be in no fleet."""
+    assert len(this_process("api", "x" * 300).name) == InstanceRow.__table__.c.name.type.length
 
 
 async def test_joining_writes_who_and_what(
