@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from contextlib import AsyncExitStack
 
 from aurorasoc.config.settings import load_settings
@@ -9,9 +10,11 @@ from aurorasoc.core.database import Database
 from aurorasoc.core.keyring import Keyring
 from aurorasoc.core.store_factory import open_secret_store
 from aurorasoc.llm.adoption import Adoption
-from aurorasoc.llm.feed import Feed, source_of
+from aurorasoc.llm.feed import Feed
+from aurorasoc.llm.source_factory import source_of
 from aurorasoc.runtime import open_runtime
-from benchmarks.listener import Note
+
+Note = Callable[[], None]
 
 
 async def process(stack: AsyncExitStack, note: Note) -> None:

@@ -30,12 +30,13 @@ from aurorasoc.llm.admin import Admin
 from aurorasoc.llm.adoption import Adoption
 from aurorasoc.llm.changer import Changer
 from aurorasoc.llm.compose import check_boot_defaults
-from aurorasoc.llm.feed import Feed, source_of
+from aurorasoc.llm.feed import Feed
 from aurorasoc.llm.fleet import Fleet
 from aurorasoc.llm.journal import Journal
 from aurorasoc.llm.membership import Instance, Kind, Membership, this_process
 from aurorasoc.llm.pool import ModelPool, open_pool
 from aurorasoc.llm.resolver import keep_resolved, resolve_once
+from aurorasoc.llm.source_factory import source_of
 from aurorasoc.llm.traffic import TrafficLedger
 
 log = get_logger("aurorasoc.runtime")

@@ -151,10 +151,17 @@ def create_sqlite_file(url: str) -> None:
     Raises:
         OSError: It can't be created.
     """
-    if url.startswith("sqlite:///"):
-        path = Path(url.removeprefix("sqlite:///").partition("?")[0])
+    path = sqlite_file(url)
+    if path is not None:
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         path.touch(mode=0o600)
+
+
+def sqlite_file(url: str) -> Path | None:
+    """Give the file that a URL names; None for another database."""
+    if not url.startswith("sqlite:///"):
+        return None
+    return Path(url.removeprefix("sqlite:///").partition("?")[0])
 
 
 def after_commit(session: AsyncSession, callback: Callable[[], None]) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import sqlite3
 import threading
 from contextlib import suppress
+from pathlib import Path
 from typing import Final
 
 from aurorasoc.llm.feed import Ears
@@ -24,7 +25,7 @@ class DataVersion:
 
     kind = "data_version"
 
-    def __init__(self, path: str) -> None:
+    def __init__(self, path: Path) -> None:
         self._path = path
         self._stop = threading.Event()
 

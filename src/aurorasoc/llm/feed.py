@@ -50,22 +50,6 @@ class Source(Protocol):
         """Have `watch` return soon; from any thread."""
 
 
-def source_of(database_url: str, feed_url: str | None) -> Source:
-    """Give the source for a database.
-
-    Args:
-        database_url: `sqlite:///path` or `postgresql://…`.
-        feed_url: A direct connection, where PostgreSQL's other address goes through a pooler.
-    """
-    if database_url.startswith("sqlite:///"):
-        from aurorasoc.llm.data_version import DataVersion  # noqa: PLC0415 - the one that is used
-
-        return DataVersion(database_url.removeprefix("sqlite:///"))
-    from aurorasoc.llm.listener import Listener  # noqa: PLC0415 - psycopg costs 60 ms
-
-    return Listener(feed_url or database_url)
-
-
 class Feed:
     """Calls `changed` after commits elsewhere, one call at a time, however many there were.
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import random
+import re
 import threading
 from contextlib import suppress
 from typing import Any, Final
@@ -32,6 +33,7 @@ BACK_OFF_SECONDS: Final = 2.0
 SPREAD_SECONDS: Final = 0.2
 """Hundreds of processes that lose one server don't come back in one moment."""
 
+_A_REVISION: Final = re.compile(r"[0-9]{1,18}")
 _REVISION: Final = "SELECT revision FROM llm_runtime_config"
 _FAILURES: Final = (psycopg.Error, OSError, TimeoutError)
 
@@ -99,8 +101,12 @@ async def _listen(connection: AsyncConnection[Any], ears: Ears) -> None:
         ears.heard(await _revision(connection))
         ears.connected(up=True)
         async for notification in connection.notifies(timeout=CHECK_SECONDS):
-            payload = notification.payload
-            ears.heard(int(payload) if payload.isascii() and payload.isdigit() else None)
+            ears.heard(_told(notification.payload))
+
+
+def _told(payload: str) -> int | None:
+    """Read a notification; None: no revision is in it. Anyone who may connect may send one."""
+    return int(payload) if _A_REVISION.fullmatch(payload) else None
 
 
 async def _revision(connection: AsyncConnection[Any]) -> int:

@@ -115,7 +115,7 @@ async def test_many_commits_are_one_call(watched: tuple[sqlite3.Connection, Path
         await busy.wait()
         seen.append(_number(path))
 
-    feed = Feed(DataVersion(str(path)), changed)
+    feed = Feed(DataVersion(path), changed)
     feed.start()
     for number in range(1, 51):
         writer.execute("UPDATE t SET n = ?", (number,))
@@ -138,7 +138,7 @@ async def test_calls_never_overlap(watched: tuple[sqlite3.Connection, Path]) -> 
         await asyncio.sleep(0.06)
         under_way -= 1
 
-    feed = Feed(DataVersion(str(path)), changed)
+    feed = Feed(DataVersion(path), changed)
     feed.start()
     await until(lambda: calls >= 3)
     await feed.close()
@@ -158,7 +158,7 @@ async def test_a_failure_to_adopt_does_not_end_the_feed(
         if calls == 1:
             raise DatabaseUnavailable
 
-    feed = Feed(DataVersion(str(path)), changed)
+    feed = Feed(DataVersion(path), changed)
     feed.start()
     await until(lambda: calls == 1)
     writer.execute("UPDATE t SET n = 1")
@@ -175,7 +175,7 @@ async def test_a_closed_feed_calls_no_more(watched: tuple[sqlite3.Connection, Pa
         nonlocal calls
         calls += 1
 
-    feed = Feed(DataVersion(str(path)), changed)
+    feed = Feed(DataVersion(path), changed)
     feed.start()
     await until(lambda: calls == 1)
     await feed.close()

@@ -14,9 +14,10 @@ from aurorasoc.core.store_factory import open_secret_store
 from aurorasoc.llm import adoption, listener
 from aurorasoc.llm.adoption import Adoption
 from aurorasoc.llm.data_version import DataVersion
-from aurorasoc.llm.feed import Feed, source_of
+from aurorasoc.llm.feed import Feed
 from aurorasoc.llm.listener import Listener
 from aurorasoc.llm.runtime_config import RuntimeConfig, save_runtime_config
+from aurorasoc.llm.source_factory import source_of
 from tests.unit.examples import keyring, settings
 from tests.unit.live import until
 from tests.world.databases import DATABASES, POSTGRESQL, Stored, shared_postgresql
@@ -130,7 +131,9 @@ async def test_flood_is_a_few_calls_that_end_with_the_newest(stored: Stored) -> 
     assert len(calls) < 10
 
 
-@pytest.mark.parametrize("payload", ["", "newest", "-3", "²"])
+@pytest.mark.parametrize(
+    "payload", ["", "newest", "-3", "²", "9" * 5_000], ids=lambda text: text[:9]
+)
 async def test_notification_without_a_revision_has_it_read(stored: Stored, payload: str) -> None:
     """Anyone who may connect may notify."""
     heard = Heard()
@@ -217,6 +220,9 @@ async def test_turning_is_told_each_time(relay: Relay, stored: Stored) -> None:
 def test_source_is_the_databases_own(tmp_path: Path) -> None:
     """A file is watched, a server is listened to, directly where a pooler is in between."""
     assert isinstance(source_of(f"sqlite:///{tmp_path}/x.db", None), DataVersion)
+    with_options = source_of(f"sqlite:///{tmp_path}/x.db?timeout=9", None)
+    assert isinstance(with_options, DataVersion)
+    assert with_options._path == tmp_path / "x.db"
     direct = source_of("postgresql://u@pooler:6432/x", "postgresql://u@server:5432/x")
     assert isinstance(direct, Listener)
     assert (direct._arguments["host"], direct._arguments["port"]) == ("server", 5432)
