@@ -30,7 +30,7 @@ from aurorasoc.core.database import FEED_CHANNEL
 from aurorasoc.llm.edits import Configuration
 from aurorasoc.runtime import open_runtime
 from benchmarks.counts import Counts
-from benchmarks.listener import BARE, CHANNEL
+from benchmarks.listener import BARE, CHANNEL, READER
 from benchmarks.rows import Bar, Row, row
 from benchmarks.stage import migrated_settings
 from tests.world.databases import Stored
@@ -89,6 +89,7 @@ def _cases(counts: Counts) -> list[Case]:
             if number > 1
         ),
         Case(f"{counts.fleet} processes", "process", counts.fleet),
+        Case("one bare process that reads one row", READER),
     ]
 
 

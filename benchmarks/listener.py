@@ -21,6 +21,7 @@ from typing import Final
 import psycopg
 
 BARE: Final = "bare"
+READER: Final = "reader"
 CHANNEL: Final = "bare"
 
 _LOOK_SECONDS: Final = 0.05
@@ -34,15 +35,32 @@ async def bare(stack: AsyncExitStack, url: str, channel: str, note: Note) -> Non
     if url.startswith("sqlite"):
         threading.Thread(target=_poll, args=(url, note), daemon=True).start()
         return
+    listening = await _connected(stack, url)
+    await listening.execute(f"LISTEN {channel}".encode())
+    task = asyncio.create_task(_listen(listening, None, note))
+    stack.callback(task.cancel)
+
+
+async def reader(stack: AsyncExitStack, url: str, channel: str, note: Note) -> None:
+    """Use `LISTEN`, and read one row: the least that has to be done to adopt anything."""
+    listening, reading = await _connected(stack, url), await _connected(stack, url)
+    await listening.execute(f"LISTEN {channel}".encode())
+    task = asyncio.create_task(_listen(listening, reading, note))
+    stack.callback(task.cancel)
+
+
+async def _connected(stack: AsyncExitStack, url: str) -> psycopg.AsyncConnection:
     connection = await psycopg.AsyncConnection.connect(url, autocommit=True)
     stack.push_async_callback(connection.close)
-    await connection.execute(f"LISTEN {channel}".encode())
-    listening = asyncio.create_task(_listen(connection, note))
-    stack.callback(listening.cancel)
+    return connection
 
 
-async def _listen(connection: psycopg.AsyncConnection, note: Note) -> None:
-    async for _ in connection.notifies():
+async def _listen(
+    listening: psycopg.AsyncConnection, reading: psycopg.AsyncConnection | None, note: Note
+) -> None:
+    async for _ in listening.notifies():
+        if reading is not None:
+            await (await reading.execute("SELECT revision FROM llm_runtime_config")).fetchone()
         note()
 
 
@@ -55,6 +73,9 @@ def _poll(url: str, note: Note) -> None:
                 seen = version
                 note()
             time.sleep(_LOOK_SECONDS)
+
+
+_BARE: Final = {BARE: bare, READER: reader}
 
 
 async def _main(kind: str, number: int, url: str, channel: str) -> None:
@@ -75,8 +96,8 @@ async def _main(kind: str, number: int, url: str, channel: str) -> None:
 
 
 async def _listening(stack: AsyncExitStack, kind: str, url: str, channel: str, note: Note) -> None:
-    if kind == BARE:
-        await bare(stack, url, channel, note)
+    if kind in _BARE:
+        await _BARE[kind](stack, url, channel, note)
         return
     adopters = import_module("benchmarks.adopters")  # the service: bare listeners don't load it
     await getattr(adopters, kind)(stack, note)

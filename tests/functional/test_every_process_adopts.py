@@ -83,10 +83,16 @@ class Fleet:
     def switch(self, number: int) -> int:
         """Switch as an admin does, again while the database is away; give the revision."""
         body = {"provider": ("ollama", "vllm")[number % 2], "model": f"model-{number}"}
-        answers: list[httpx.Response] = []
-        until(lambda: answers.append(self._put(body)) or answers[-1].status_code == 200)
-        assert {a.json()["code"] for a in answers[:-1]} <= {"database_unavailable"}
-        answer = answers[-1].json()
+        answer = self._put(body)
+        end = time.monotonic() + PATIENCE
+        while answer.status_code != 200:
+            assert (answer.json()["code"], time.monotonic() < end) == ("database_unavailable", True)
+            time.sleep(0.05)
+            answer = self._put(body)
+        return self._adopted(answer.json())
+
+    def _adopted(self, answer: dict[str, Any]) -> int:
+        """Wait until all but those who are away have adopted; give the revision."""
         assert answer["adoption"]["adopted"] or self.away, answer["adoption"]
         until(lambda: len(self.behind(answer["revision"])) <= self.away)
         return int(answer["revision"])

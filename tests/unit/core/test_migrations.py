@@ -106,7 +106,8 @@ def _as_a_platform_has_it(stored: Stored) -> None:
     """Leave the audit tables as if the host had made them, without our version table."""
     migrate(stored.url)
     rows = "INSERT INTO user_audit_log VALUES (1, 2, 'a', 'b', 'c', '{}', 'h', 'm', 'k')"
-    drops = [f"DROP TABLE {name}" for name in OURS if not name.startswith("user_audit")]
+    ours = [table.name for table in reversed(Base.metadata.sorted_tables)]
+    drops = [f"DROP TABLE {name}" for name in (*ours, VERSION_TABLE) if name not in RECORD]
     stored.execute(rows, *drops)
 
 
