@@ -56,7 +56,7 @@ FULL: Final = Counts(
     listeners=(1, 10, 100, 500),
     fleet=20,
     neighbours=8,
-    switches=20,
+    switches=12,
     stall=30.0,
 )
 QUICK: Final = Counts(

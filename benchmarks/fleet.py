@@ -73,23 +73,28 @@ def measure(counts: Counts) -> list[Row]:
     with PostgreSQL(fsync="on", max_connections=str(_CONNECTIONS)) as server:
         for case in _cases(counts):
             found += _measured(case, {"AURORA_DATABASE_URL": server.create()}, counts)
-    name = f"{counts.neighbours} processes, SQLite"
+    name = f"adopted by {counts.neighbours} processes, SQLite"
     return found + _measured(Case(name, "process", counts.neighbours, bar=_SQLITE), {}, counts)
 
 
 def _cases(counts: Counts) -> list[Case]:
     return [
         *(
-            Case(f"one process, {number} listening", "adopter", crowd=number - 1, bar=_TWICE)
+            Case(
+                f"adopted by one process, {number} listening",
+                "adopter",
+                crowd=number - 1,
+                bar=_TWICE,
+            )
             for number in counts.listeners
         ),
         *(
-            Case(f"{number} in one process", "adopter", each=number)
+            Case(f"adopted by {number} in one process", "adopter", each=number)
             for number in counts.listeners
             if number > 1
         ),
-        Case(f"{counts.fleet} processes", "process", counts.fleet),
-        Case("one bare process that reads one row", READER),
+        Case(f"adopted by {counts.fleet} processes", "process", counts.fleet),
+        Case("one row read by a bare process, 1 listening", READER),
     ]
 
 
@@ -100,7 +105,7 @@ def _measured(case: Case, variables: dict[str, str], counts: Counts) -> list[Row
         rounds = asyncio.run(_measure(case, settings, env, counts))
     return [
         row(
-            f"fleet: adopted by {case.name}, {cut}",
+            f"fleet: {case.name}, {cut}",
             [ours[cut] for ours, _ in rounds],
             [theirs[cut] for _, theirs in rounds],
             peer="bare data version" if "SQLite" in case.name else "bare LISTEN/NOTIFY",
