@@ -41,6 +41,8 @@ _TWICE: Final = Bar(2.0)
 _SQLITE: Final = Bar(0.150, on="ours")
 _ROUNDS: Final = 5
 _CONNECTIONS: Final = 2_000
+_TOGETHER: Final = 100
+"""More than these in one process would take seconds for each change, and tell nothing new."""
 _PAUSE_SECONDS: Final = 0.1
 
 Change = Callable[[], Awaitable[float]]
@@ -91,7 +93,7 @@ def _cases(counts: Counts) -> list[Case]:
         *(
             Case(f"adopted by {number} in one process", "adopter", each=number)
             for number in counts.listeners
-            if number > 1
+            if 1 < number <= _TOGETHER
         ),
         Case(f"adopted by {counts.fleet} processes", "process", counts.fleet),
         Case("one row read by a bare process, 1 listening", READER),

@@ -150,10 +150,10 @@ class Adoption:
 
     @asynccontextmanager
     async def _reading(self) -> AsyncIterator[AsyncSession]:
-        """Read, and show a database that refuses, or is silent for long, as stale meanwhile."""
+        """Read by one statement; show a database that refuses, or is silent for long, as stale."""
         late = asyncio.get_running_loop().call_later(LATE_SECONDS, self.mark_stale)
         try:
-            async with self._database.reading() as session:
+            async with self._database.reading(once=True) as session:
                 yield session
         except DatabaseUnavailable:
             self.mark_stale()

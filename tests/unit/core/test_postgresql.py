@@ -70,3 +70,13 @@ async def test_what_the_address_says_of_the_connection_wins() -> None:
     async with database.reading() as session:
         assert await session.scalar(text("SHOW application_name")) == "soc"
     await database.close()
+
+
+async def test_one_statement_is_spared_a_transaction(stored: Stored) -> None:
+    """What begins and ends one is two trips; the next reader has its transaction all the same."""
+    database = Database(stored.url)
+    for once, transactions in ((True, 2), (False, 1)):
+        async with database.reading(once=once) as session:
+            began = {await session.scalar(text("SELECT now()")) for _ in range(2)}
+        assert len(began) == transactions
+    await database.close()
