@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import String, select
 
 from aurorasoc.core.database import Database
 from aurorasoc.core.store_factory import open_secret_store
@@ -81,7 +81,9 @@ def test_process_without_a_name_is_called_as_its_program(
 
 def test_long_name_is_cut_to_what_a_row_holds() -> None:
     """PostgreSQL would refuse the row, and the process would be in no fleet."""
-    assert len(this_process("api", "x" * 300).name) == InstanceRow.__table__.c.name.type.length
+    column = InstanceRow.__table__.c.name.type
+    assert isinstance(column, String)
+    assert len(this_process("api", "x" * 300).name) == column.length
 
 
 async def test_joining_writes_who_and_what(
