@@ -30,7 +30,7 @@ def investigate(
     elif found["report"] is not None:
         _say_report(found["report"])
     else:
-        say(f"{found['status']}: {found['failure']['detail']}")
+        say(f"{found['status']}: {_why_none(found)}")
     if found["status"] != "completed":
         raise typer.Exit(1)
 
@@ -78,8 +78,19 @@ def _say_steps(found: dict[str, Any], said: set[int]) -> None:
     for step in found["steps"]:
         if step["status"] in {"completed", "failed"} and step["position"] not in said:
             said.add(step["position"])
+            who = f"{step['provider']}:{step['model']}" if step["provider"] else "nobody"
             why = f": {step['failure']['detail']}" if step["failure"] else ""
-            say(f"{step['agent']:<20} {step['status']:<10} {step['provider']}:{step['model']}{why}")
+            say(f"{step['agent']:<20} {step['status']:<10} {who}{why}")
+
+
+def _why_none(found: dict[str, Any]) -> str:
+    """Say why there is no report; of one that was interrupted, that it isn't over."""
+    if found["failure"] is not None:
+        return str(found["failure"]["detail"])
+    return (
+        "its lease ran out, or another process took it. "
+        f"POST /api/v1/investigations/{found['id']}/resume goes on from its last finished step."
+    )
 
 
 def _say_report(report: dict[str, Any]) -> None:

@@ -1,7 +1,9 @@
 """`aurorasoc investigate`: an alert in, a report out."""
 
 import json
+import sqlite3
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -55,6 +57,22 @@ def test_without_a_report_the_answer_is_bad(shell: Shell, file: str, ollama: Ven
     found = shell("investigate", file)
     assert found.code == 1
     assert "failed: ollama doesn't know the model" in found.out
+
+
+def test_one_that_was_taken_away_is_told_as_such(
+    shell: Shell, file: str, script: Script, database_file: Path
+) -> None:
+    """Its lease ran out, and nothing has failed: exit code 1, and how it goes on."""
+
+    def take() -> None:
+        with closing(sqlite3.connect(database_file)) as database, database:
+            database.execute("UPDATE llm_investigations SET lease = 'other', lease_until_us = 1")
+
+    script.then["plan"] = take
+    found = shell("investigate", file)
+    assert found.code == 1
+    assert "interrupted: " in found.out
+    assert "/resume" in found.out
 
 
 @pytest.mark.parametrize("text", ["{", "", '"text"', "[" * 100_000])
