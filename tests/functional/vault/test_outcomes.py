@@ -301,6 +301,16 @@ async def test_a_read_that_is_not_answered_by_vault_is_unreachable(
         assert await trouble_of_read(behind) == "unreachable"
 
 
+@pytest.mark.parametrize("data", [None, [], "text"], ids=str)
+async def test_a_mount_that_is_described_by_someone_else_is_unreachable(
+    behind: VaultClient, proxy: VaultFaultProxy, data: object
+) -> None:
+    """A secret isn't there, and what says of which engine isn't Vault."""
+    fault = VaultFault(where="internal/ui/mounts", answer=Answer.of({"data": data}))
+    with proxy.held(fault):
+        assert await trouble_of_read(behind) == "unreachable"
+
+
 @pytest.mark.parametrize("answer", [SEALED, NOT_INITIALISED, PAGE_503], ids=_status)
 async def test_a_read_of_a_node_that_is_sealed_is_sealed(
     behind: VaultClient, proxy: VaultFaultProxy, answer: Answer

@@ -194,8 +194,8 @@ class VaultClient:
             return
         answer = await self._session.ask(self._mount_request)
         require_success(answer)
-        options = answer.body.get("data", {}).get("options") or {}
-        if options.get("version") != "2":
+        options = field(answer, dict, "data").get("options")
+        if not isinstance(options, dict) or options.get("version") != "2":
             raise VaultProblem(_VERSION_1, "denied")
 
     def _mount_request(self, vault: Adapter) -> Answer:
