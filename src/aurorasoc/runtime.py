@@ -6,11 +6,12 @@ Used by the API's lifespan and by agent processes alike.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass, field, replace
 from typing import cast
-from urllib.parse import urlsplit
+
+from sqlalchemy import make_url
 
 from aurorasoc.config.settings import Settings, load_settings
 from aurorasoc.core.audit import AuditLog, AuditSink, GuardedSink
@@ -275,5 +276,11 @@ def _learn_secrets(settings: Settings) -> None:
         vault.secret_id,
     ]
     REDACTOR.learn(secret.get_secret_value() for secret in secrets if secret is not None)
-    passwords = (urlsplit(url).password for url in (database.url, database.feed_url) if url)
-    REDACTOR.learn(password for password in passwords if password)
+    REDACTOR.learn(p for url in (database.url, database.feed_url) if url for p in _passwords(url))
+
+
+def _passwords(database_url: str) -> Iterator[str]:
+    """Give the passwords in an address, where they stand before the host and among its options."""
+    address = make_url(database_url)
+    options = (address.query.get(name) for name in ("password", "sslpassword"))
+    yield from (found for found in (address.password, *options) if isinstance(found, str))

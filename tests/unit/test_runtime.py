@@ -13,6 +13,7 @@ from aurorasoc import get_chat_model, open_runtime
 from aurorasoc.config.settings import Settings
 from aurorasoc.core.audit import AuditEvent
 from aurorasoc.core.migrations import migrate
+from aurorasoc.core.redaction import REDACTED, REDACTOR
 from aurorasoc.errors import ConfigurationError, RuntimeAlreadyOpen, RuntimeNotOpen
 from aurorasoc.runtime import current_runtime
 from tests.unit.examples import JWT_SECRET, OTHER_SEED, settings
@@ -53,6 +54,17 @@ async def test_inside_it_is_the_current_one(boot: Settings) -> None:
         assert current_runtime() is runtime
     with pytest.raises(RuntimeNotOpen):
         current_runtime()
+
+
+async def test_database_passwords_are_redacted_as_they_are_written_and_as_they_are_meant(
+    tmp_path: Path,
+) -> None:
+    """A driver is handed the decoded one."""
+    address = "postgresql://u:p%40ss-w0rd@127.0.0.1:1/x?sslpassword=of-the-key"
+    boot = settings(tmp_path, AURORA_DATABASE_URL=address)
+    async with open_runtime(boot, wait_for_keys=False, kind=None):
+        said = REDACTOR.text("p%40ss-w0rd p@ss-w0rd of-the-key u")
+    assert said == f"{REDACTED} {REDACTED} {REDACTED} u"
 
 
 async def test_without_settings_it_reads_the_environment(

@@ -146,6 +146,11 @@ REFUSED: Final = {
 }
 
 OUT_OF_RANGE: Final = [
+    ("AURORA_DATABASE_URL", "postgresql://u:pass@db:port/x"),
+    ("AURORA_DATABASE_URL", "postgresql://u@db:pass/word/x"),
+    ("AURORA_DATABASE_URL", "postgresql://u:pass@[::1/x"),
+    ("AURORA_FEED_DATABASE_URL", "postgresql://u:pass@db:port/x"),
+    ("AURORA_FEED_DATABASE_URL", "sqlite:////var/lib/x.db"),
     ("AURORA_PORT", "65536"),
     ("AURORA_PORT", "-1"),
     ("AURORA_WORKERS", "0"),

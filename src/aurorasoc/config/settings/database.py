@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from pydantic import Field, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
+
+_POSTGRESQL: Final = (
+    "postgresql://user:password@host:port/name, in which a password's @ : / % are %40 %3A %2F %25"
+)
 
 
 class DatabaseSettings(BaseSettings):
@@ -14,10 +20,31 @@ class DatabaseSettings(BaseSettings):
 
     model_config = SettingsConfigDict(env_ignore_empty=True, extra="ignore", frozen=True)
 
-    @field_validator("url", "feed_url")
+    @field_validator("url")
     @classmethod
-    def _known_scheme(cls, value: str | None) -> str | None:
-        if value is not None and not value.startswith(("sqlite:///", "postgresql://")):
-            msg = "an address that begins with sqlite:/// or postgresql://"
-            raise ValueError(msg)
-        return value
+    def _database(cls, value: str | None) -> str | None:
+        if value is None or value.startswith("sqlite:///") or _is_postgresql(value):
+            return value
+        msg = f"an address that begins with sqlite:///, or {_POSTGRESQL}"
+        raise ValueError(msg)
+
+    @field_validator("feed_url")
+    @classmethod
+    def _server(cls, value: str | None) -> str | None:
+        if value is None or _is_postgresql(value):
+            return value
+        raise ValueError(_POSTGRESQL)
+
+
+def _is_postgresql(address: str) -> bool:
+    """Whether it can be read; what SQLAlchemy says of one that can't be quotes parts of it."""
+    if not address.startswith("postgresql://"):
+        return False
+    from sqlalchemy import make_url  # noqa: PLC0415 - whoever has one loads it anyway
+    from sqlalchemy.exc import ArgumentError  # noqa: PLC0415 - with it
+
+    try:
+        make_url(address)
+    except (ArgumentError, ValueError):
+        return False
+    return True
