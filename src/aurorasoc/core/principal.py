@@ -29,6 +29,16 @@ class Principal:
     roles: frozenset[str]
     permissions: frozenset[Permission]
 
+    def __post_init__(self) -> None:
+        """Refuse a name that no row of the audit log holds, or that isn't what it looks like.
+
+        Raises:
+            Unauthenticated: It is empty, longer than 255 characters, or has invisible ones.
+        """
+        if not 0 < len(self.subject) <= _MAX_SUBJECT or not self.subject.isprintable():
+            detail = f"A caller's subject has 1 to {_MAX_SUBJECT} printable characters."
+            raise Unauthenticated(detail)
+
     @classmethod
     def of(
         cls, subject: str, *, roles: Iterable[str] = (), permissions: Iterable[str] = ()
@@ -63,7 +73,7 @@ def decode_token(token: str, settings: SecuritySettings) -> Principal:
             options={"require": ["sub", "exp"], "verify_aud": settings.jwt_audience is not None},
         )
         return _principal(claims)
-    except (jwt.PyJWTError, ValueError, OverflowError):
+    except (jwt.PyJWTError, Unauthenticated, ValueError, OverflowError):
         pass
     detail = "The bearer token is not valid here, or has expired. Sign in again."
     raise Unauthenticated(detail)
@@ -97,9 +107,6 @@ def create_token(
 def _principal(claims: dict[str, Any]) -> Principal:
     subject, roles = claims["sub"], claims.get("roles", [])
     permissions = claims.get("permissions", [])
-    if not subject or len(subject) > _MAX_SUBJECT or not subject.isprintable():
-        msg = "sub"
-        raise ValueError(msg)
     for names in (roles, permissions):
         if not isinstance(names, list) or not all(isinstance(n, str) for n in names):
             msg = "roles and permissions are lists of strings"

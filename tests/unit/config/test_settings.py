@@ -160,6 +160,8 @@ OUT_OF_RANGE: Final = [
     ("LLM_LOCAL_NETWORKS", "10.0.0.1/8"),
     ("LLM_MAX_CONCURRENCY", "0"),
     ("LLM_MAX_RETRIES", "-1"),
+    ("LLM_ANTHROPIC_MODEL", "x" * 256),
+    ("LLM_VLLM_ORCHESTRATOR_MODEL", "x" * 256),
     ("LLM_TIMEOUT", "0"),
     ("LLM_TIMEOUT", "nan"),
     ("VAULT_ADDR", "vault:8200"),

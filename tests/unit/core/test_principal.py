@@ -187,3 +187,10 @@ def test_missing_secret_is_named() -> None:
     """Without it no token can be judged."""
     with pytest.raises(ConfigurationError, match="JWT_SECRET_KEY"):
         decode_token(_token(), SecuritySettings())
+
+
+@pytest.mark.parametrize("subject", ["", "a" * 256, "alice\nadmin", "alice\0", "\ud800"], ids=ascii)
+def test_a_host_can_give_no_caller_that_the_audit_log_does_not_hold(subject: str) -> None:
+    """A database that refuses the name would look like one that doesn't answer."""
+    with pytest.raises(Unauthenticated, match="1 to 255 printable characters"):
+        Principal.of(subject, roles=["admin"])

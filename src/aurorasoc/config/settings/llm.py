@@ -14,6 +14,9 @@ from aurorasoc.config.vocabulary import BackendChoice, LocalChoice, ServingBacke
 
 T = TypeVar("T")
 
+ModelName = Annotated[str, Field(max_length=255)]
+"""As long as a row holds."""
+
 LOCAL_NETWORKS = (
     "127.0.0.0/8",
     "::1/128",
@@ -32,8 +35,8 @@ class ProviderSettings(BaseSettings):
     catalog's default applies. A variable set empty is present, as None: "no model".
     """
 
-    model: str | None = None
-    orchestrator_model: str | None = None
+    model: ModelName | None = None
+    orchestrator_model: ModelName | None = None
     base_url: str | None = None
     api_key: SecretStr | None = None
 
@@ -86,10 +89,10 @@ class GeminiSettings(ProviderSettings):
 class OllamaSettings(ProviderSettings):
     """`LLM_OLLAMA_…`, with the older names. Ollama takes no key."""
 
-    model: str | None = Field(
+    model: ModelName | None = Field(
         None, validation_alias=AliasChoices("LLM_OLLAMA_MODEL", "OLLAMA_MODEL")
     )
-    orchestrator_model: str | None = Field(
+    orchestrator_model: ModelName | None = Field(
         None,
         validation_alias=AliasChoices("LLM_OLLAMA_ORCHESTRATOR_MODEL", "OLLAMA_ORCHESTRATOR_MODEL"),
     )
@@ -107,8 +110,10 @@ class OllamaSettings(ProviderSettings):
 class VLLMSettings(ProviderSettings):
     """`LLM_VLLM_…`, with the older names."""
 
-    model: str | None = Field(None, validation_alias=AliasChoices("LLM_VLLM_MODEL", "VLLM_MODEL"))
-    orchestrator_model: str | None = Field(
+    model: ModelName | None = Field(
+        None, validation_alias=AliasChoices("LLM_VLLM_MODEL", "VLLM_MODEL")
+    )
+    orchestrator_model: ModelName | None = Field(
         None,
         validation_alias=AliasChoices("LLM_VLLM_ORCHESTRATOR_MODEL", "VLLM_ORCHESTRATOR_MODEL"),
     )
