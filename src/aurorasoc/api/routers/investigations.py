@@ -22,7 +22,6 @@ from aurorasoc.api.events import (
 )
 from aurorasoc.api.problems import ProblemRoute, documented, problem_of
 from aurorasoc.config.vocabulary import TlpLabel
-from aurorasoc.core.clock import now_us
 from aurorasoc.errors import AuroraError
 from aurorasoc.runtime import Runtime
 from aurorasoc.workflows.investigation import store
@@ -199,7 +198,7 @@ async def list_investigations(
     """List investigations, newest first; above AMBER one's own only, or all for admins."""
     async with runtime.database.reading() as session:
         rows = await store.page(session, store.Viewer.of(caller), before=before, limit=limit)
-    now = now_us()
+        now = await runtime.database.clock(session)
     return {
         "investigations": [summary_of(row, now) for row in rows],
         "next_before": rows[-1].id if len(rows) == limit else None,

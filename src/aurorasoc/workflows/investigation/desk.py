@@ -15,7 +15,6 @@ from uuid import uuid4
 from aurorasoc.config.settings.ambient import proxies
 from aurorasoc.config.vocabulary import Role
 from aurorasoc.core.audit import AuditEvent
-from aurorasoc.core.clock import Clock, now_us
 from aurorasoc.core.logs import get_logger
 from aurorasoc.errors import AuroraError, DatabaseUnavailable, RateLimited, TlpRefused
 from aurorasoc.granite.sensitivity import require_local
@@ -42,12 +41,10 @@ class Desk:
 
     Args:
         runtime: An open one.
-        clock: Gives the time that leases are measured by.
     """
 
-    def __init__(self, runtime: Runtime, clock: Clock = now_us) -> None:
+    def __init__(self, runtime: Runtime) -> None:
         self._runtime = runtime
-        self._clock = clock
         self._slots = asyncio.Semaphore(AT_ONCE)
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._coming = 0
@@ -65,7 +62,8 @@ class Desk:
             await self._admit(new.tlp, new.actor)
             lease = store.Lease.on(str(uuid4()))
             async with self._runtime.database.transaction() as session:
-                await store.insert(session, new, lease, self._clock())
+                now = await self._runtime.database.clock(session)
+                await store.insert(session, new, lease, now)
                 details = {"format": new.alert.format, "tlp": new.tlp}
                 event = AuditEvent(new.actor, "investigation.created", lease.investigation, details)
                 await self._runtime.audit.append(session, event)
@@ -87,7 +85,8 @@ class Desk:
             lease = store.Lease.on(id_)
             async with self._runtime.database.transaction() as session:
                 row = await store.find(session, id_, viewer)
-                await store.take(session, row, lease, self._clock())
+                now = await self._runtime.database.clock(session)
+                await store.take(session, row, lease, now)
                 event = AuditEvent(viewer.subject, "investigation.resumed", id_, {"tlp": row.tlp})
                 await self._runtime.audit.append(session, event)
             self._start(lease)
@@ -99,14 +98,14 @@ class Desk:
             task.cancel()
         await asyncio.gather(*self._tasks.values(), return_exceptions=True)
         if tokens:
-            await self._renew(tokens, 0)
+            await self._renew(tokens, release=True)
 
     async def keep_leases(self) -> None:
         """Renew the leases of what runs here, until cancelled."""
         while True:
             await asyncio.sleep(store.LEASE_SECONDS / 4)
             if self._tasks:
-                await self._renew(list(self._tasks), store.lease_end(self._clock()))
+                await self._renew(list(self._tasks))
 
     @contextmanager
     def _place(self) -> Iterator[None]:
@@ -151,7 +150,7 @@ class Desk:
             investigate,
         )
 
-        held = Held(self._runtime.database, lease, self._clock)
+        held = Held(self._runtime.database, lease)
         unexpected: list[str] = []
         try:
             async with self._slots:
@@ -168,10 +167,12 @@ class Desk:
             with suppress(LeaseLost, DatabaseUnavailable):
                 await held.give_up(AuroraError(detail))
 
-    async def _renew(self, tokens: list[str], until_us: int) -> None:
+    async def _renew(self, tokens: list[str], *, release: bool = False) -> None:
+        database = self._runtime.database
         try:
-            async with self._runtime.database.transaction() as session:
-                await store.renew(session, tokens, until_us)
+            async with database.transaction() as session:
+                until = 0 if release else store.lease_end(await database.clock(session))
+                await store.renew(session, tokens, until)
         except DatabaseUnavailable:
             log.warning("leases of investigations can't be renewed: the database doesn't answer")
 

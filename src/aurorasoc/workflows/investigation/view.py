@@ -6,7 +6,7 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
-from aurorasoc.core.clock import iso, now_us
+from aurorasoc.core.clock import iso
 from aurorasoc.core.database import Database
 from aurorasoc.core.tables import InvestigationRow, InvestigationStepRow
 from aurorasoc.workflows.investigation.store import Viewer, find, state_of, steps_of
@@ -22,7 +22,7 @@ async def look(database: Database, id_: str, viewer: Viewer) -> dict[str, Any]:
     """
     async with database.reading() as session:
         row = await find(session, id_, viewer)
-        return detail_of(row, await steps_of(session, id_), now_us())
+        return detail_of(row, await steps_of(session, id_), await database.clock(session))
 
 
 def summary_of(row: InvestigationRow, now_us: int) -> dict[str, Any]:

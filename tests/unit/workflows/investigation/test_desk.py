@@ -13,10 +13,12 @@ from typing import Any, Final
 import pytest
 from pydantic import SecretStr
 from sqlalchemy import update
+from sqlalchemy.ext.asyncio import AsyncSession
 
 from aurorasoc.config.vocabulary import ServingBackend
 from aurorasoc.core.audit_query import AuditFilter, find_entries
 from aurorasoc.core.clock import now_us
+from aurorasoc.core.database import Database
 from aurorasoc.core.principal import Principal
 from aurorasoc.core.tables import InvestigationRow
 from aurorasoc.errors import (
@@ -33,7 +35,7 @@ from aurorasoc.workflows.investigation import desk as desks
 from aurorasoc.workflows.investigation import store
 from aurorasoc.workflows.investigation.alert import parse_alert
 from aurorasoc.workflows.investigation.desk import Desk
-from aurorasoc.workflows.investigation.view import detail_of
+from aurorasoc.workflows.investigation.view import detail_of, look
 from tests.unit.live import KEYS, World, asked, until, use
 from tests.world.investigation import EVE, Script, playing
 from tests.world.vendor import Fault, Question, Refusal
@@ -416,6 +418,23 @@ async def test_whoever_was_refused_takes_no_place(site: Site) -> None:
         with pytest.raises(InvalidInput):
             await site.open("SECRET")
     assert (await site.over(await site.open()))["status"] == "completed"
+
+
+async def test_leases_are_measured_by_the_databases_clock(
+    site: Site, world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By that alone a process is late, and another takes hold: hosts' own clocks differ."""
+
+    async def ahead(_database: Database, _session: AsyncSession) -> int:
+        return now_us() + 3_600_000_000
+
+    hold_specialists(site.script, world)
+    id_ = await site.open()
+    await until(lambda: len(world.keyed.requests) == 3)
+    monkeypatch.setattr(Database, "clock", ahead)
+    assert (await look(site.runtime.database, id_, ADMIN))["status"] == "interrupted"
+    await site.desk.resume(id_, ADMIN)
+    assert (await look(site.runtime.database, id_, ADMIN))["status"] in {"queued", "running"}
 
 
 async def test_a_stop_releases_what_runs(site: Site, world: World) -> None:
