@@ -60,6 +60,7 @@ class Database:
                 create_sqlite_file(url)
             event.listen(self._engine.sync_engine, "connect", _prepare_sqlite)
             event.listen(self._engine.sync_engine, "begin", _begin_sqlite)
+            event.listen(self._engine.sync_engine, "invalidate", _roll_back_sqlite)
 
     @asynccontextmanager
     async def reading(self, *, once: bool = False) -> AsyncIterator[AsyncSession]:
@@ -241,3 +242,14 @@ def _prepare_sqlite(connection: DBAPIConnection, _record: Any) -> None:  # noqa:
 def _begin_sqlite(connection: Connection) -> None:
     writer = connection.get_execution_options().get("aurorasoc_writer")
     connection.exec_driver_sql("BEGIN IMMEDIATE" if writer else "BEGIN")
+
+
+def _roll_back_sqlite(connection: DBAPIConnection, _record: Any, _error: Any) -> None:  # noqa: ANN401 - SQLAlchemy's
+    """Roll back before a cancelled connection is closed.
+
+    Closed within its transaction it keeps the write lock for as long as one of its cursors lives,
+    in a traceback for instance (https://www.sqlite.org/c3ref/close.html). That it is cancelled
+    once more is no matter: the driver's thread has the rollback in its queue by then.
+    """
+    with suppress(asyncio.CancelledError):
+        connection.rollback()
