@@ -113,6 +113,7 @@ class Fleet:
         """Have the registry read again and again; `after()` then gives what was read."""
         self.watchers += 1
         if self._watching is None or self._watching.done():
+            self._latest = None  # who watched before saw another fleet
             self._watching = asyncio.create_task(self._watch(), name="aurorasoc-fleet")
         try:
             yield
@@ -165,7 +166,6 @@ class Fleet:
                 await self._watching
 
     async def _watch(self) -> None:
-        self._latest = None
         while self.watchers:
             with suppress(DatabaseUnavailable, TimeoutError):
                 async with asyncio.timeout(LOOK_SECONDS):

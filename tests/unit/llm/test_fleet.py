@@ -169,6 +169,16 @@ async def test_wait_ends_with_the_last_adoption(
     assert await waiting == {"adopted": True, "pending": []}
 
 
+async def test_wait_sees_who_joined_since_the_last_one(
+    database: Database, adoption: Adoption, fleet: Fleet
+) -> None:
+    """What an earlier wait saw is no answer to a later one."""
+    await fleet.adoption_of(0, 1.0, None)
+    await fleet.close()
+    await report(database, adoption, "late")
+    assert await fleet.adoption_of(5, 0, None) == {"adopted": False, "pending": ["late"]}
+
+
 async def test_wait_does_not_wait_for_the_dead(
     database: Database, adoption: Adoption, fleet: Fleet
 ) -> None:
