@@ -40,7 +40,6 @@ async def bare(number: int) -> None:
     url = load_settings().database_url
     sqlite = url.startswith("sqlite")
     with closing(_sqlite(url) if sqlite else psycopg.connect(url, autocommit=True)) as connection:
-        connection.execute("CREATE TABLE IF NOT EXISTS bare (line TEXT)")
         await _go()
         began = time.monotonic()
         for _ in range(number):

@@ -20,6 +20,7 @@ from benchmarks.counts import Counts
 from benchmarks.pairs import Pairs, Sample, alternate
 from benchmarks.rows import Row, row
 from benchmarks.stage import databases, migrated_settings
+from tests.world.databases import Stored
 from tests.world.service import service_env
 
 _ROUNDS: Final = 5
@@ -39,7 +40,8 @@ def measure(counts: Counts) -> list[Row]:
 async def _measure(kind: str, variables: dict[str, str], number: int, counts: Counts) -> Row:
     with TemporaryDirectory(prefix="aurorasoc-bench-") as name:
         state_dir = Path(name)
-        migrated_settings(state_dir, **variables)
+        settings = migrated_settings(state_dir, **variables)
+        Stored(settings.database_url).execute("CREATE TABLE bare (line TEXT)")
         env = service_env(state_dir, variables)
 
         def sample(work: str) -> Sample:
