@@ -16,6 +16,7 @@ from aurorasoc.core.clock import now_us
 from aurorasoc.errors import DatabaseUnavailable
 
 if TYPE_CHECKING:
+    import aiosqlite
     from sqlalchemy import Connection
     from sqlalchemy.engine.interfaces import DBAPIConnection
 
@@ -53,7 +54,10 @@ class Database:
 
     def __init__(self, url: str) -> None:
         self.is_sqlite = url.startswith("sqlite")
-        self._engine = create_async_engine(_async_url(url), **engine_options(url))
+        options = engine_options(url)
+        if self.is_sqlite:
+            options["connect_args"] = {"async_creator_fn": _open_sqlite}
+        self._engine = create_async_engine(_async_url(url), **options)
         self._writer = asyncio.Lock()
         if self.is_sqlite:
             with suppress(OSError):  # the first use will say that the database doesn't answer
@@ -225,6 +229,19 @@ def _is_connection_failure(error: DBAPIError) -> bool:
 def _async_url(url: str) -> str:
     scheme, rest = url.split(":", 1)
     return f"{'sqlite+aiosqlite' if scheme == 'sqlite' else 'postgresql+psycopg'}:{rest}"
+
+
+async def _open_sqlite(*args: Any, **options: Any) -> aiosqlite.Connection:
+    """Open a connection; where that fails, its thread ends first: later it would miss the loop."""
+    import aiosqlite  # noqa: PLC0415 - the engine of a SQLite file has imported it
+
+    connection = aiosqlite.connect(*args, **options)
+    connection._thread.daemon = True  # noqa: SLF001 - as SQLAlchemy does where it opens one
+    try:
+        return await connection
+    except BaseException:
+        await asyncio.to_thread(connection._thread.join)  # noqa: SLF001 - there is no other way to know
+        raise
 
 
 def _prepare_sqlite(connection: DBAPIConnection, _record: Any) -> None:  # noqa: ANN401 - SQLAlchemy's
