@@ -12,6 +12,7 @@ import struct
 import threading
 from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any, Final, Self, TypeVar
+from weakref import WeakSet
 
 LOOPBACK: Final = "127.0.0.1"
 _DEADLINE: Final = 10.0
@@ -30,6 +31,7 @@ class LoopbackServer:
         self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
         self._servers: list[asyncio.Server] = []
         self._conversations: set[asyncio.Task[None]] = set()
+        self._writers: WeakSet[asyncio.StreamWriter] = WeakSet()
 
     def __enter__(self) -> Self:
         """Start the loop and open the sockets; undo all of it when one can't be opened."""
@@ -62,6 +64,7 @@ class LoopbackServer:
         """Serve `handler` on a loopback port and return that port."""
 
         async def converse(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            self._writers.add(writer)
             task = asyncio.current_task()
             if task is not None:
                 self._conversations.add(task)
@@ -85,6 +88,8 @@ class LoopbackServer:
             task.cancel()
         if self._conversations:
             await asyncio.wait(list(self._conversations), timeout=_DEADLINE)
+        for writer in list(self._writers):
+            writer.transport.abort()  # what its peer doesn't read would keep it open
         await asyncio.sleep(0)
 
     def _call(self, work: Coroutine[Any, Any, T]) -> T:
