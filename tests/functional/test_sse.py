@@ -146,7 +146,8 @@ def test_caller_who_hangs_up_ends_the_upstream_call(
     assert switched.status_code == 200
     body = asked(stream=True)
     with service.client("analyst").stream("POST", "/chat", json=body) as answer:
-        assert next(answer.iter_lines()) == "event: delta"
+        lines = answer.iter_lines()  # kept: httpx closes the answer with the iterator
+        assert next(lines) == "event: delta"
         assert not endless.hung_up.is_set()
     assert endless.hung_up.wait(PATIENCE)
 
