@@ -9,9 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-import subprocess
 import sys
-from contextlib import ExitStack
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Final
@@ -21,6 +19,7 @@ from benchmarks.pairs import Pairs, Sample, alternate
 from benchmarks.rows import Row, row
 from benchmarks.stage import databases, migrated_settings
 from tests.world.databases import Stored
+from tests.world.processes import run_together
 from tests.world.service import service_env
 
 _ROUNDS: Final = 5
@@ -65,28 +64,7 @@ async def _measure(kind: str, variables: dict[str, str], number: int, counts: Co
 def _write(work: str, number: int, mutations: int, env: dict[str, str]) -> float:
     """Start the writers, let them go together, and give their changes a second."""
     argv = [sys.executable, "-m", "benchmarks.writer", work, str(mutations)]
-    with ExitStack() as running:
-        writers = [
-            running.enter_context(
-                subprocess.Popen(
-                    argv,
-                    env=env,
-                    stdin=subprocess.PIPE,
-                    stdout=subprocess.PIPE,
-                    text=True,
-                )
-            )
-            for _ in range(number)
-        ]
-        for writer in writers:
-            assert writer.stdout is not None
-            assert writer.stdout.readline() == "ready\n"
-        for writer in writers:
-            assert writer.stdin is not None
-            writer.stdin.write("go\n")
-            writer.stdin.flush()
-        spans: list[tuple[float, float]] = [
-            json.loads(writer.communicate(timeout=300)[0]) for writer in writers
-        ]
+    told = run_together([argv] * number, env, deadline=300)
+    spans: list[tuple[float, float]] = [json.loads(text) for text in told]
     began, ended = min(span[0] for span in spans), max(span[1] for span in spans)
     return number * mutations / (ended - began)

@@ -3,12 +3,10 @@
 import asyncio
 import json
 import random
-import subprocess
 import sys
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
@@ -20,7 +18,7 @@ from aurorasoc.core.audit_archive import verify_database
 from tests.world.canaries import SOAK
 from tests.world.databases import DATABASES, ON_BOTH
 from tests.world.databases import Stored as Database
-from tests.world.processes import ChildProcess
+from tests.world.processes import ChildProcess, run_together
 from tests.world.service import API, CONFIG, SEED, Service, bearer, service_env, token
 
 WRITES: Final = 500 if SOAK else 60
@@ -104,27 +102,11 @@ def test_many_writers_at_two_processes_leave_one_chain(tmp_path: Path) -> None:
 
 def _write_in_processes(folder: Path) -> list[Acknowledged]:
     """Start the writing processes, let them go together, and give what each was told."""
-    with ExitStack() as running:
-        writers = [
-            running.enter_context(
-                subprocess.Popen(
-                    [sys.executable, WRITING_CHILD, f"writer-{number}", str(EACH)],
-                    env=service_env(folder),
-                    stdin=subprocess.PIPE,
-                    stdout=subprocess.PIPE,
-                    text=True,
-                )
-            )
-            for number in range(WRITERS)
-        ]
-        for writer in writers:
-            assert writer.stdout is not None
-            assert writer.stdout.readline() == "ready\n"
-        for writer in writers:
-            assert writer.stdin is not None
-            writer.stdin.write("go\n")
-            writer.stdin.flush()
-        told = [writer.communicate(timeout=500)[0] for writer in writers]
+    commands = [
+        [sys.executable, str(WRITING_CHILD), f"writer-{number}", str(EACH)]
+        for number in range(WRITERS)
+    ]
+    told = run_together(commands, service_env(folder), deadline=500)
     return [{int(r): model for r, model in json.loads(text).items()} for text in told]
 
 

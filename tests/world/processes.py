@@ -56,6 +56,35 @@ def answers(url: str) -> bool:
         return False
 
 
+def run_together(
+    commands: Sequence[Sequence[str]], env: Mapping[str, str], deadline: float
+) -> list[str]:
+    """Start programs that say "ready", let them go in one moment, and give what each printed.
+
+    Args:
+        commands: Programs that print "ready", wait for a line, work, and print what came of it.
+        env: Their whole environment.
+        deadline: Seconds that each may work.
+    """
+    with contextlib.ExitStack() as running:
+        started = [
+            running.enter_context(
+                subprocess.Popen(
+                    command, env=env, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+                )
+            )
+            for command in commands
+        ]
+        for program in started:
+            assert program.stdout is not None
+            assert program.stdout.readline() == "ready\n"
+        for program in started:
+            assert program.stdin is not None
+            program.stdin.write("go\n")
+            program.stdin.flush()
+        return [program.communicate(timeout=deadline)[0] for program in started]
+
+
 class ChildProcess:
     """A process started by `with`, ready inside the block, and gone with its group after it."""
 
