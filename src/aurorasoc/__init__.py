@@ -9,12 +9,25 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from aurorasoc.agents.factory import AgentFactory
     from aurorasoc.api.app import include_routers
+    from aurorasoc.core.audit import AuditEvent, AuditSink
+    from aurorasoc.core.permissions import Permission
+    from aurorasoc.core.principal import Principal
+    from aurorasoc.errors import AuroraError, ModelCallError, Unauthenticated
     from aurorasoc.llm.pool import get_chat_model, reset_chat_model_pool
     from aurorasoc.runtime import open_runtime
     from aurorasoc.web.settings_page import include_settings_page
 
 __all__ = [
+    "AgentFactory",
+    "AuditEvent",
+    "AuditSink",
+    "AuroraError",
+    "ModelCallError",
+    "Permission",
+    "Principal",
+    "Unauthenticated",
     "get_chat_model",
     "include_routers",
     "include_settings_page",
@@ -23,6 +36,14 @@ __all__ = [
 ]
 
 _HOMES = {
+    "AgentFactory": "aurorasoc.agents.factory",
+    "AuditEvent": "aurorasoc.core.audit",
+    "AuditSink": "aurorasoc.core.audit",
+    "AuroraError": "aurorasoc.errors",
+    "ModelCallError": "aurorasoc.errors",
+    "Permission": "aurorasoc.core.permissions",
+    "Principal": "aurorasoc.core.principal",
+    "Unauthenticated": "aurorasoc.errors",
     "get_chat_model": "aurorasoc.llm.pool",
     "include_routers": "aurorasoc.api.app",
     "include_settings_page": "aurorasoc.web.settings_page",
