@@ -9,9 +9,9 @@ from aurorasoc.config.settings import load_settings
 from aurorasoc.core.database import Database
 from aurorasoc.core.keyring import Keyring
 from aurorasoc.core.store_factory import open_secret_store
-from aurorasoc.llm.adoption import Adoption
-from aurorasoc.llm.feed import Feed
-from aurorasoc.llm.source_factory import source_of
+from aurorasoc.llm.adoption.adopt import Adoption
+from aurorasoc.llm.fleet.feed import Feed
+from aurorasoc.llm.fleet.sources import source_of
 from aurorasoc.runtime import open_runtime
 
 Note = Callable[[], None]

@@ -27,7 +27,7 @@ from sqlalchemy import event
 
 from aurorasoc.config.settings import Settings
 from aurorasoc.core.database import FEED_CHANNEL
-from aurorasoc.llm.edits import Configuration
+from aurorasoc.llm.changes.edits import Configuration
 from aurorasoc.runtime import open_runtime
 from benchmarks.counts import Counts
 from benchmarks.listener import BARE, CHANNEL, READER

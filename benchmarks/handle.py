@@ -18,7 +18,7 @@ from beeai_framework.backend.chat import ChatModel
 from beeai_framework.backend.message import UserMessage
 
 from aurorasoc import get_chat_model
-from aurorasoc.llm.edits import Configuration
+from aurorasoc.llm.changes.edits import Configuration
 from benchmarks.counts import Counts
 from benchmarks.pairs import Clock, Pairs, alternate, seconds
 from benchmarks.rows import Bar, Row, row

@@ -17,7 +17,7 @@ import psycopg
 
 from aurorasoc.config.settings import load_settings
 from aurorasoc.core.database import WRITER_LOCK
-from aurorasoc.llm.edits import Configuration
+from aurorasoc.llm.changes.edits import Configuration
 from aurorasoc.runtime import open_runtime
 
 _ROWS: Final = 4

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from aurorasoc.core.permissions import Permission
     from aurorasoc.core.principal import Principal
     from aurorasoc.errors import AuroraError, ModelCallError, Unauthenticated
-    from aurorasoc.llm.pool import get_chat_model, reset_chat_model_pool
+    from aurorasoc.llm.models.pool import get_chat_model, reset_chat_model_pool
     from aurorasoc.runtime import open_runtime
     from aurorasoc.web.settings_page import include_settings_page
 
@@ -44,11 +44,11 @@ _HOMES = {
     "Permission": "aurorasoc.core.permissions",
     "Principal": "aurorasoc.core.principal",
     "Unauthenticated": "aurorasoc.errors",
-    "get_chat_model": "aurorasoc.llm.pool",
+    "get_chat_model": "aurorasoc.llm.models.pool",
     "include_routers": "aurorasoc.api.app",
     "include_settings_page": "aurorasoc.web.settings_page",
     "open_runtime": "aurorasoc.runtime",
-    "reset_chat_model_pool": "aurorasoc.llm.pool",
+    "reset_chat_model_pool": "aurorasoc.llm.models.pool",
 }
 
 

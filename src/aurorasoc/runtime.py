@@ -28,17 +28,17 @@ from aurorasoc.errors import (
     RuntimeNotOpen,
 )
 from aurorasoc.llm.admin import Admin
-from aurorasoc.llm.adoption import Adoption
-from aurorasoc.llm.changer import Changer
-from aurorasoc.llm.compose import check_boot_defaults
-from aurorasoc.llm.feed import Feed
-from aurorasoc.llm.fleet import Fleet
-from aurorasoc.llm.journal import Journal
-from aurorasoc.llm.membership import Instance, Kind, Membership, this_process
-from aurorasoc.llm.pool import ModelPool, open_pool
-from aurorasoc.llm.resolver import keep_resolved, resolve_once
-from aurorasoc.llm.source_factory import source_of
-from aurorasoc.llm.traffic import TrafficLedger
+from aurorasoc.llm.adoption.adopt import Adoption
+from aurorasoc.llm.adoption.compose import check_boot_defaults
+from aurorasoc.llm.changes.apply import Changer
+from aurorasoc.llm.changes.journal import Journal
+from aurorasoc.llm.fleet.feed import Feed
+from aurorasoc.llm.fleet.membership import Instance, Kind, Membership, this_process
+from aurorasoc.llm.fleet.registry import Fleet
+from aurorasoc.llm.fleet.sources import source_of
+from aurorasoc.llm.models.pool import ModelPool, open_pool
+from aurorasoc.llm.models.resolver import keep_resolved, resolve_once
+from aurorasoc.llm.models.traffic import TrafficLedger
 
 log = get_logger("aurorasoc.runtime")
 
@@ -212,8 +212,8 @@ async def _open(
 def _with_vault(changer: Changer, poll_interval: float, resources: AsyncExitStack) -> Changer:
     """Carry keys into Vault by intents, and watch it."""
     from aurorasoc.core.vault.store import VaultSecretStore  # noqa: PLC0415 - hvac costs 66 ms
-    from aurorasoc.llm.intents import KeyIntents  # noqa: PLC0415 - with it
-    from aurorasoc.llm.vault_watch import VaultWatch  # noqa: PLC0415 - with it
+    from aurorasoc.llm.changes.intents import KeyIntents  # noqa: PLC0415 - with it
+    from aurorasoc.llm.keys.vault_watch import VaultWatch  # noqa: PLC0415 - with it
 
     vault = cast("VaultSecretStore", changer.store)
     intents = KeyIntents(changer.database, changer.adoption, vault, changer.journal)
@@ -249,7 +249,7 @@ async def require_migrated(database: Database) -> None:
 
 
 async def _close_pool(pool: ModelPool) -> None:
-    from aurorasoc.llm import adapter  # noqa: PLC0415 - closing must not import what wasn't used
+    from aurorasoc.llm.wire import adapter  # noqa: PLC0415 - closing must not import what wasn't used
 
     pool.close()
     open_pool(None)

@@ -48,7 +48,7 @@ from pydantic import SecretStr
 from aurorasoc.core.audit import AuditLog
 from aurorasoc.core.database import Database
 from aurorasoc.core.keyring import Keyring
-from aurorasoc.core.rotation import Rotation
+from aurorasoc.llm.keys.rotation import Rotation
 
 class Deadly(AuditLog):
     left = int(sys.argv[2])

@@ -22,8 +22,8 @@ from aurorasoc.agents.factory import AgentFactory
 from aurorasoc.core.migrations import migrate
 from aurorasoc.errors import TlpRefused
 from aurorasoc.granite.backend_resolution import reset_resolution_cache
-from aurorasoc.llm import adapter
-from aurorasoc.llm.edits import Configuration, PolicyChange
+from aurorasoc.llm.changes.edits import Configuration, PolicyChange
+from aurorasoc.llm.wire import adapter
 from aurorasoc.runtime import Runtime
 from aurorasoc.workflows import chat
 from aurorasoc.workflows.investigation import store

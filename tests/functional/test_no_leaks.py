@@ -26,7 +26,7 @@ from beeai_framework.backend.message import UserMessage
 
 from aurorasoc.cli import main
 from aurorasoc.errors import CALL_ERRORS, AuroraError, EmptyAnswer, RequestRefused
-from aurorasoc.llm.pool import get_chat_model
+from aurorasoc.llm.models.pool import get_chat_model
 from aurorasoc.runtime import open_runtime
 from tests.world.canaries import SOAK, canaries, found
 from tests.world.capture import CaptureServer

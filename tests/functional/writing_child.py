@@ -5,7 +5,7 @@ import json
 import sys
 
 from aurorasoc import open_runtime
-from aurorasoc.llm.edits import Configuration
+from aurorasoc.llm.changes.edits import Configuration
 
 
 async def main(name: str, count: int) -> None:

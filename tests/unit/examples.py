@@ -12,8 +12,8 @@ from aurorasoc.config.snapshot import Credential, SecretStoreStatus, Snapshot
 from aurorasoc.config.vocabulary import ServingBackend
 from aurorasoc.core.keyring import Keyring
 from aurorasoc.core.secret_store import StoreReading
-from aurorasoc.llm.compose import compose
-from aurorasoc.llm.runtime_config import RuntimeConfig
+from aurorasoc.llm.adoption.compose import compose
+from aurorasoc.llm.adoption.stored import RuntimeConfig
 
 JWT_SECRET: Final = "jwt-secret-6b1f0c9d2e8a4735-of-the-unit-tests-long-enough-for-hs512-too"
 SEED: Final = "seed-one-93ac51e7b2d84f06-of-the-unit-tests"

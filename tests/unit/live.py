@@ -11,11 +11,11 @@ import pytest
 
 from aurorasoc.config.settings import Settings
 from aurorasoc.config.vocabulary import ServingBackend
-from aurorasoc.llm import adapter
-from aurorasoc.llm.edits import Configuration
-from aurorasoc.llm.handle import LiveChatModel
-from aurorasoc.llm.pool import ModelPool
-from aurorasoc.llm.traffic import TrafficLedger
+from aurorasoc.llm.changes.edits import Configuration
+from aurorasoc.llm.models.handle import LiveChatModel
+from aurorasoc.llm.models.pool import ModelPool
+from aurorasoc.llm.models.traffic import TrafficLedger
+from aurorasoc.llm.wire import adapter
 from aurorasoc.runtime import Runtime, open_runtime
 from tests.unit.examples import settings, snapshot
 from tests.world.certificates import CertificateAuthority

@@ -31,7 +31,7 @@ from aurorasoc.config.settings.llm import LLMSettings, provider_settings_classes
 from aurorasoc.config.settings.security import SecuritySettings
 from aurorasoc.config.settings.server import ServerSettings
 from aurorasoc.config.settings.vault import VaultSettings
-from aurorasoc.llm.compose import check_boot_defaults
+from aurorasoc.llm.adoption.compose import check_boot_defaults
 from aurorasoc.local_model import MODEL_NAME
 from tests.world.processes import bare_env
 

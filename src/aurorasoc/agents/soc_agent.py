@@ -24,7 +24,7 @@ from beeai_framework.memory import BaseMemory, UnconstrainedMemory
 
 from aurorasoc.agents.registry import AgentDefinition
 from aurorasoc.errors import AuroraError, InvalidInput
-from aurorasoc.llm.handle import LiveChatModel
+from aurorasoc.llm.models.handle import LiveChatModel
 
 
 class SocAgent(BaseAgent[AgentOutput]):

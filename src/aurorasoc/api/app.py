@@ -117,7 +117,7 @@ async def _running(
 async def _warm_up() -> None:
     """Wait until the API is ready, then load what only calls need."""
     await asyncio.sleep(WARM_UP_AFTER)
-    from aurorasoc.llm.warm_up import warm_up  # noqa: PLC0415 - httpx alone is a fifth of a start
+    from aurorasoc.llm.models.warm_up import warm_up  # noqa: PLC0415 - httpx alone is a fifth of a start
 
     await warm_up()
 

@@ -14,8 +14,8 @@ from prometheus_client.core import (
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4, generate_latest
 
 from aurorasoc.granite.catalog import CATALOG
-from aurorasoc.llm.feed import Feed
-from aurorasoc.llm.fleet import FleetView, State
+from aurorasoc.llm.fleet.feed import Feed
+from aurorasoc.llm.fleet.registry import FleetView, State
 from aurorasoc.runtime import Runtime, current_runtime
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, SecretStr, StringConstraints,
 from aurorasoc.config.headers import fits_a_header
 from aurorasoc.config.snapshot import KeySource, KeyState, Source, StoreProblem
 from aurorasoc.config.vocabulary import BackendChoice, LocalChoice, Role, ServingBackend, Tlp
-from aurorasoc.llm.edits import UNCHANGED, Configuration, PolicyChange
+from aurorasoc.llm.changes.edits import UNCHANGED, Configuration, PolicyChange
 
 MAX_KEY_LENGTH = 4096
 

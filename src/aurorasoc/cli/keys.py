@@ -31,8 +31,8 @@ def rotate(
     Killed at any moment it loses nothing; run it again. Exits with 1 when something that is
     stored can't be opened by any seed here, and with 2 while a live process lacks the new seed.
     """
-    from aurorasoc.core.rotation import Rotation, survey  # noqa: PLC0415 - SQLAlchemy costs time
-    from aurorasoc.llm.fleet import require_seed_everywhere  # noqa: PLC0415 - the same
+    from aurorasoc.llm.fleet.registry import require_seed_everywhere  # noqa: PLC0415 - the same
+    from aurorasoc.llm.keys.rotation import Rotation, survey  # noqa: PLC0415 - SQLAlchemy costs time
 
     async def work(runtime: Runtime) -> tuple[list[dict[str, str]], bool]:
         await require_seed_everywhere(runtime.database, runtime.keyring)
@@ -66,7 +66,7 @@ def migrate(
 
     Killed at any moment it loses nothing; run it again. Exits with 1 when a key can't be moved.
     """
-    from aurorasoc.llm.key_migration import move_to_vault, stranded_keys  # noqa: PLC0415 - SQLAlchemy
+    from aurorasoc.llm.keys.migration import move_to_vault, stranded_keys  # noqa: PLC0415 - SQLAlchemy
 
     if to != "vault" or load_settings().vault.addr is None:
         detail = "Keys can be moved --to vault only, with VAULT_ADDR set."
@@ -101,7 +101,7 @@ def doctor(as_json: AsJson = False) -> None:
 
     Exits with 1 when there is something to do.
     """
-    from aurorasoc.llm.doctor import examine  # noqa: PLC0415 - SQLAlchemy costs time
+    from aurorasoc.llm.keys.doctor import examine  # noqa: PLC0415 - SQLAlchemy costs time
 
     findings = _run(lambda runtime: examine(runtime.database, runtime.keyring, runtime.adoption))
     if as_json:

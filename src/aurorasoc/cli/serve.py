@@ -98,7 +98,7 @@ async def _check(settings: Settings) -> None:
     from aurorasoc.core.database import Database  # noqa: PLC0415 - 137 ms
     from aurorasoc.core.keyring import Keyring  # noqa: PLC0415 - with it
     from aurorasoc.core.store_factory import open_secret_store  # noqa: PLC0415 - with it
-    from aurorasoc.llm.compose import check_boot_defaults  # noqa: PLC0415 - with it
+    from aurorasoc.llm.adoption.compose import check_boot_defaults  # noqa: PLC0415 - with it
     from aurorasoc.runtime import require_migrated  # noqa: PLC0415 - with it
 
     if settings.security.jwt_secret_key is None:

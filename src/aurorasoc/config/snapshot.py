@@ -1,7 +1,7 @@
 """The frozen types that everyone above reads.
 
-A `Snapshot` is composed once (llm/compose.py), swapped in with one assignment
-(llm/adoption.py) and never changed. Each field knows where its value came from.
+A `Snapshot` is composed once (llm/adoption/compose.py), swapped in with one assignment
+(llm/adoption/adopt.py) and never changed. Each field knows where its value came from.
 """
 
 from __future__ import annotations

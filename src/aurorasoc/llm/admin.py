@@ -16,22 +16,22 @@ from aurorasoc.core.audit import AuditEvent, AuditSink
 from aurorasoc.core.database import Database
 from aurorasoc.core.redaction import REDACTOR
 from aurorasoc.errors import DatabaseUnavailable
+from aurorasoc.granite.allowed_addresses import require_allowed
 from aurorasoc.granite.backend_resolution import listing_reference, model_reference
 from aurorasoc.granite.base_url import normalise_base_url, origin_of
 from aurorasoc.granite.catalog import CATALOG, spec_of
 from aurorasoc.granite.sensitivity import resolve_for, why_not_local
-from aurorasoc.llm import edits
-from aurorasoc.llm.adoption import Adoption
-from aurorasoc.llm.binding import Binding
-from aurorasoc.llm.change import Change
-from aurorasoc.llm.changer import Changer
-from aurorasoc.llm.history import configuration_at, rollback
+from aurorasoc.llm.adoption.adopt import Adoption
+from aurorasoc.llm.changes import edits
+from aurorasoc.llm.changes.apply import Changer
+from aurorasoc.llm.changes.history import configuration_at, rollback
+from aurorasoc.llm.changes.plan import Change
 from aurorasoc.llm.inventory import Seen, active_of, inventory_of, provider_row
-from aurorasoc.llm.model_lists import ModelList, ModelLists
-from aurorasoc.llm.pool import ModelPool
-from aurorasoc.llm.probe import ProbeResult, error_of, probe
-from aurorasoc.llm.reach import require_allowed
-from aurorasoc.llm.traffic import TrafficLedger
+from aurorasoc.llm.models.binding import Binding
+from aurorasoc.llm.models.model_lists import ModelList, ModelLists
+from aurorasoc.llm.models.pool import ModelPool
+from aurorasoc.llm.models.test_call import ProbeResult, error_of, probe
+from aurorasoc.llm.models.traffic import TrafficLedger
 
 
 @dataclass(frozen=True, slots=True)

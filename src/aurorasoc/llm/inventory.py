@@ -11,7 +11,7 @@ from aurorasoc.config.vocabulary import ServingBackend
 from aurorasoc.errors import BackendUnavailable
 from aurorasoc.granite.backend_resolution import active_backend
 from aurorasoc.granite.catalog import CATALOG
-from aurorasoc.llm.traffic import LastCalls
+from aurorasoc.llm.models.traffic import LastCalls
 
 
 @dataclass(frozen=True, slots=True)

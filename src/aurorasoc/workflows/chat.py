@@ -8,14 +8,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 from aurorasoc.config.vocabulary import Role, ServingBackend
-from aurorasoc.llm.binding import Binding
-from aurorasoc.llm.pool import get_chat_model
+from aurorasoc.llm.models.binding import Binding
+from aurorasoc.llm.models.pool import get_chat_model
 from aurorasoc.runtime import current_runtime
 
 if TYPE_CHECKING:
     from beeai_framework.backend.types import ChatModelOutput
 
-    from aurorasoc.llm.handle import LiveChatModel
+    from aurorasoc.llm.models.handle import LiveChatModel
 
 
 @dataclass(frozen=True, slots=True)

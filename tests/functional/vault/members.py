@@ -21,12 +21,12 @@ from aurorasoc.core.database import Database
 from aurorasoc.core.keyring import Keyring
 from aurorasoc.core.store_factory import open_secret_store
 from aurorasoc.core.vault.store import VaultSecretStore
-from aurorasoc.llm import edits
-from aurorasoc.llm.adoption import Adoption
-from aurorasoc.llm.changer import Changer
-from aurorasoc.llm.intents import KeyIntents
-from aurorasoc.llm.journal import Journal
-from aurorasoc.llm.vault_watch import VaultWatch
+from aurorasoc.llm.adoption.adopt import Adoption
+from aurorasoc.llm.changes import edits
+from aurorasoc.llm.changes.apply import Changer
+from aurorasoc.llm.changes.intents import KeyIntents
+from aurorasoc.llm.changes.journal import Journal
+from aurorasoc.llm.keys.vault_watch import VaultWatch
 from tests.unit.examples import settings
 from tests.world.databases import DATABASES, Stored
 from tests.world.service import SEED, SESSION_SECRET

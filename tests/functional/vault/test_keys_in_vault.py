@@ -10,8 +10,8 @@ from pydantic import SecretStr
 
 from aurorasoc.core.vault.answers import VaultProblem
 from aurorasoc.errors import ChangeInProgress, OutcomeUnknown
-from aurorasoc.llm import edits
-from aurorasoc.llm.doctor import examine
+from aurorasoc.llm.changes import edits
+from aurorasoc.llm.keys.doctor import examine
 from tests.functional.vault.members import (
     DEEPSEEK,
     KEY,

@@ -14,7 +14,7 @@ from typing import Final
 
 import pytest
 
-from aurorasoc.llm.vault_watch import VaultWatch
+from aurorasoc.llm.keys.vault_watch import VaultWatch
 from tests.functional.vault.members import KEY, OTHER_KEY, House, Member, build_house, member
 from tests.unit.live import until
 from tests.world.canaries import SOAK

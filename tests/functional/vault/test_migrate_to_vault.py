@@ -8,7 +8,7 @@ import pytest
 
 from aurorasoc.core.database import Database
 from aurorasoc.errors import OutcomeUnknown
-from aurorasoc.llm.key_migration import move_to_vault, stranded_keys
+from aurorasoc.llm.keys.migration import move_to_vault, stranded_keys
 from tests.functional.vault.members import House, member
 from tests.world.canaries import found
 from tests.world.sealed import install, opened

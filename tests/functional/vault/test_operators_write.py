@@ -8,7 +8,7 @@ import pytest
 
 from aurorasoc.core.vault.answers import VaultProblem
 from aurorasoc.errors import OutcomeUnknown
-from aurorasoc.llm.vault_watch import LAG_US
+from aurorasoc.llm.keys.vault_watch import LAG_US
 from aurorasoc.runtime import Runtime, open_runtime
 from tests.functional.vault.members import DEEPSEEK, KEY, OTHER_KEY, House, member
 from tests.unit.live import until

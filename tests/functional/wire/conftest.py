@@ -11,7 +11,7 @@ import pytest
 
 from aurorasoc.api.app import create_app
 from aurorasoc.config.settings import load_settings
-from aurorasoc.llm import adapter
+from aurorasoc.llm.wire import adapter
 from aurorasoc.runtime import Runtime, open_runtime
 from tests.functional.wire.table import TABLE, VLLM_KEY
 from tests.unit.live import libraries

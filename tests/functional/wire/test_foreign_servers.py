@@ -9,7 +9,7 @@ from pydantic import BaseModel, Field, SecretStr
 
 from aurorasoc import get_chat_model
 from aurorasoc.errors import AuthFailed
-from aurorasoc.llm.edits import Configuration
+from aurorasoc.llm.changes.edits import Configuration
 from aurorasoc.local_model import MODEL_NAME
 from aurorasoc.runtime import Runtime
 from tests.functional.wire.conftest import Wire

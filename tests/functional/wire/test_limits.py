@@ -10,7 +10,7 @@ from beeai_framework.backend.message import UserMessage
 
 from aurorasoc import get_chat_model
 from aurorasoc.config.settings import load_settings
-from aurorasoc.llm.probe import DEADLINE_SECONDS, probe
+from aurorasoc.llm.models.test_call import DEADLINE_SECONDS, probe
 from aurorasoc.runtime import Runtime
 from tests.functional.wire.conftest import Wire
 from tests.functional.wire.table import EVERY, TABLE

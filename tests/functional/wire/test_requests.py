@@ -10,7 +10,7 @@ from beeai_framework.tools import StringToolOutput, tool
 from pydantic import BaseModel, Field
 
 from aurorasoc import get_chat_model
-from aurorasoc.llm.edits import Configuration
+from aurorasoc.llm.changes.edits import Configuration
 from aurorasoc.runtime import Runtime
 from tests.functional.wire.conftest import Wire
 from tests.functional.wire.table import EVERY, KEYS, NOT_NEEDED, PLAIN_HEADERS, TABLE, at, places

@@ -12,7 +12,7 @@ from a2a.types import Task, TaskState, TaskStatus
 
 from aurorasoc.a2a.server import KEPT, RecentTasks, create_app, serve
 from aurorasoc.errors import ConfigurationError, NotFound
-from aurorasoc.llm.edits import PolicyChange
+from aurorasoc.llm.changes.edits import PolicyChange
 from aurorasoc.runtime import Runtime
 from tests.unit.live import World, asked, use
 from tests.world.loopback import LOOPBACK

@@ -18,9 +18,9 @@ from aurorasoc.errors import (
     ProviderNotReady,
     TlpRefused,
 )
-from aurorasoc.llm.adoption import Adoption
-from aurorasoc.llm.pool import ModelPool
-from aurorasoc.llm.traffic import TrafficLedger
+from aurorasoc.llm.adoption.adopt import Adoption
+from aurorasoc.llm.models.pool import ModelPool
+from aurorasoc.llm.models.traffic import TrafficLedger
 from aurorasoc.runtime import Runtime, open_runtime
 from tests.unit.examples import settings
 from tests.unit.live import World, asked, use

@@ -14,7 +14,7 @@ SOURCE: Final = Path(aurorasoc.__file__).parent
 READERS: Final = re.compile(
     r"os\.(environ|getenv|putenv|unsetenv)|from os import|getproxies|load_dotenv"
 )
-ROOMS: Final = ("config/settings/", "llm/adapter.py")
+ROOMS: Final = ("config/settings/", "llm/wire/adapter.py")
 
 OVERRIDES: Final = [
     (ServingBackend.ANTHROPIC, "ANTHROPIC_API_HEADERS"),
@@ -45,7 +45,7 @@ def test_environment_is_read_by_the_settings_only() -> None:
 
 def test_search_finds_the_known_readers() -> None:
     """The search above would see a reader."""
-    assert {"config/settings/ambient.py", "llm/adapter.py"} <= _reading_files()
+    assert {"config/settings/ambient.py", "llm/wire/adapter.py"} <= _reading_files()
 
 
 @pytest.mark.parametrize(("provider", "variable"), OVERRIDES)

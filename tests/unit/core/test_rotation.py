@@ -15,9 +15,9 @@ from aurorasoc.core.audit import AuditEvent, AuditLog
 from aurorasoc.core.audit_archive import verify_database
 from aurorasoc.core.database import Database
 from aurorasoc.core.keyring import Keyring
-from aurorasoc.core.rotation import RESEALED, REWRAPPED, Rotation, SealedItem, survey
 from aurorasoc.core.tables import AuditRow, CredentialRow
 from aurorasoc.errors import AuditUnavailable
+from aurorasoc.llm.keys.rotation import RESEALED, REWRAPPED, Rotation, SealedItem, survey
 from tests.unit.examples import JWT_SECRET, OTHER_SEED, SEED
 from tests.world.databases import ON_BOTH, Stored
 from tests.world.sealed import (

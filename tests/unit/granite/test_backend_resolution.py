@@ -17,7 +17,7 @@ from aurorasoc.granite.backend_resolution import (
     refresh_resolution,
     reset_resolution_cache,
 )
-from aurorasoc.llm.runtime_config import RuntimeConfig
+from aurorasoc.llm.adoption.stored import RuntimeConfig
 from tests.unit.examples import settings, snapshot
 from tests.world.loopback import LoopbackServer
 

@@ -13,7 +13,7 @@ from aurorasoc.config.vocabulary import AUTO, ServingBackend, Tlp
 from aurorasoc.errors import BackendUnavailable, TlpRefused
 from aurorasoc.granite.backend_resolution import refresh_resolution
 from aurorasoc.granite.sensitivity import Route, require_local, route, why_not_local
-from aurorasoc.llm.runtime_config import RuntimeConfig
+from aurorasoc.llm.adoption.stored import RuntimeConfig
 from tests.unit.examples import settings, snapshot
 
 LOCAL: Final = {ServingBackend.OLLAMA, ServingBackend.VLLM}

@@ -2,7 +2,7 @@
 
 from aurorasoc.core.database import Database
 from aurorasoc.core.tables import InstanceRow, RevisionRow, RuntimeConfigRow
-from aurorasoc.llm.adoption import Adoption
+from aurorasoc.llm.adoption.adopt import Adoption
 
 
 async def write_revision(database: Database, revision: int) -> None:

@@ -27,7 +27,7 @@ def _import_all() -> None:
 async def main() -> None:
     """Open the runtime, warm up, answer, and stay idle for longer than the slow poll's period."""
     from aurorasoc import get_chat_model, open_runtime  # noqa: PLC0415 - the hook comes first
-    from aurorasoc.llm.warm_up import warm_up  # noqa: PLC0415 - the same
+    from aurorasoc.llm.models.warm_up import warm_up  # noqa: PLC0415 - the same
 
     _import_all()
     async with open_runtime():

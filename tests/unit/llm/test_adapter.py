@@ -28,7 +28,7 @@ from aurorasoc.errors import (
     RequestRefused,
     TlsError,
 )
-from aurorasoc.llm.edits import Configuration
+from aurorasoc.llm.changes.edits import Configuration
 from aurorasoc.runtime import Runtime
 from tests.unit.examples import settings
 from tests.unit.live import KEYS, PROVIDERS, World, handle_on, until, variable

@@ -17,7 +17,7 @@ from aurorasoc.core.secret_store import DatabaseSecretStore
 from aurorasoc.core.store_factory import open_secret_store
 from aurorasoc.core.tables import CredentialRow
 from aurorasoc.errors import DatabaseUnavailable
-from aurorasoc.llm.adoption import SPREAD_SECONDS, Adoption
+from aurorasoc.llm.adoption.adopt import SPREAD_SECONDS, Adoption
 from aurorasoc.runtime import Runtime
 from tests.unit.examples import keyring, settings
 from tests.unit.live import use

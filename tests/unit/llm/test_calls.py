@@ -15,7 +15,7 @@ from aurorasoc.errors import (
     ProviderTimeout,
     ProviderUnreachable,
 )
-from aurorasoc.llm.traffic import TrafficLedger
+from aurorasoc.llm.models.traffic import TrafficLedger
 from tests.unit.examples import settings
 from tests.unit.live import PROVIDERS, World, asked, handle_on, until
 from tests.world.vendor import Fault, Refusal

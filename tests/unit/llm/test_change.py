@@ -23,7 +23,7 @@ from aurorasoc.errors import (
     ProviderNotReady,
     RevisionMismatch,
 )
-from aurorasoc.llm.edits import Configuration, PolicyChange
+from aurorasoc.llm.changes.edits import Configuration, PolicyChange
 from aurorasoc.runtime import Runtime
 from tests.unit.live import KEYS, World, use
 

@@ -15,8 +15,8 @@ from aurorasoc.config.snapshot import Credential, Problem, ProviderConfig, Snaps
 from aurorasoc.config.vocabulary import ServingBackend
 from aurorasoc.errors import ConfigurationError
 from aurorasoc.granite.catalog import CATALOG
-from aurorasoc.llm.compose import boot_origin, check_boot_defaults
-from aurorasoc.llm.runtime_config import ProviderChoice, RuntimeConfig
+from aurorasoc.llm.adoption.compose import boot_origin, check_boot_defaults
+from aurorasoc.llm.adoption.stored import ProviderChoice, RuntimeConfig
 from tests.unit.examples import (
     API_KEY,
     OTHER_API_KEY,

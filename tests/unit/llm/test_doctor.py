@@ -9,7 +9,7 @@ from sqlalchemy import update
 
 from aurorasoc.core.database import Database
 from aurorasoc.core.tables import CredentialRow
-from aurorasoc.llm.doctor import Finding, examine
+from aurorasoc.llm.keys.doctor import Finding, examine
 from aurorasoc.runtime import open_runtime
 from tests.unit.examples import JWT_SECRET, OTHER_SEED, SEED, settings
 from tests.world.databases import Stored

@@ -32,7 +32,7 @@ from aurorasoc.errors import (
     RevisionMismatch,
     UnknownProvider,
 )
-from aurorasoc.llm.edits import Configuration
+from aurorasoc.llm.changes.edits import Configuration
 from aurorasoc.runtime import Runtime, open_runtime
 from tests.unit.examples import API_KEY, OTHER_API_KEY, OTHER_SEED, SEED, settings
 

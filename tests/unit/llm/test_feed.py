@@ -13,8 +13,8 @@ from beeai_framework.backend.message import UserMessage
 from aurorasoc import get_chat_model
 from aurorasoc.config.vocabulary import ServingBackend
 from aurorasoc.errors import DatabaseUnavailable
-from aurorasoc.llm.data_version import DataVersion
-from aurorasoc.llm.feed import Feed
+from aurorasoc.llm.fleet.feed import Feed
+from aurorasoc.llm.fleet.sqlite import DataVersion
 from aurorasoc.runtime import Runtime
 from tests.unit.examples import JWT_SECRET
 from tests.unit.live import KEYS, World, until, use

@@ -9,9 +9,9 @@ import pytest
 from aurorasoc.core.database import Database
 from aurorasoc.core.store_factory import open_secret_store
 from aurorasoc.errors import Conflict, DatabaseUnavailable
-from aurorasoc.llm.adoption import Adoption
-from aurorasoc.llm.fleet import Fleet, FleetView, require_seed_everywhere
-from aurorasoc.llm.membership import lifetime_us
+from aurorasoc.llm.adoption.adopt import Adoption
+from aurorasoc.llm.fleet.membership import lifetime_us
+from aurorasoc.llm.fleet.registry import Fleet, FleetView, require_seed_everywhere
 from tests.unit.examples import OTHER_SEED, SEED, keyring, settings
 from tests.unit.llm.fleet_world import report, write_revision
 from tests.world.databases import ON_BOTH

@@ -20,8 +20,8 @@ from pydantic import SecretStr
 
 from aurorasoc import get_chat_model
 from aurorasoc.errors import BadResponse, ProviderNotReady, TlpRefused
-from aurorasoc.llm.edits import PolicyChange
-from aurorasoc.llm.handle import LiveChatModel
+from aurorasoc.llm.changes.edits import PolicyChange
+from aurorasoc.llm.models.handle import LiveChatModel
 from aurorasoc.runtime import Runtime
 from tests.unit.live import KEYS, World, asked, until, use
 from tests.world.vendor import Fault

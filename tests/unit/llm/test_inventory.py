@@ -12,9 +12,9 @@ from aurorasoc.config.snapshot import Credential, KeyState, Problem
 from aurorasoc.config.vocabulary import ServingBackend
 from aurorasoc.errors import AuthFailed
 from aurorasoc.granite.backend_resolution import refresh_resolution
+from aurorasoc.llm.adoption.stored import RuntimeConfig
 from aurorasoc.llm.inventory import Seen, active_of, inventory_of, provider_row
-from aurorasoc.llm.runtime_config import RuntimeConfig
-from aurorasoc.llm.traffic import LastCalls
+from aurorasoc.llm.models.traffic import LastCalls
 from aurorasoc.runtime import Runtime
 from tests.unit.examples import API_KEY, settings, snapshot, stored_key
 from tests.unit.live import World

@@ -1,6 +1,6 @@
 """Durations by bucket, as Prometheus counts them."""
 
-from aurorasoc.llm.latencies import BOUNDS, Latencies
+from aurorasoc.llm.adoption.latencies import BOUNDS, Latencies
 
 
 def test_buckets_are_cumulative_and_end_with_all() -> None:

@@ -11,13 +11,14 @@ import pytest
 
 from aurorasoc.core.database import FEED_CHANNEL, Database
 from aurorasoc.core.store_factory import open_secret_store
-from aurorasoc.llm import adoption, listener
-from aurorasoc.llm.adoption import Adoption
-from aurorasoc.llm.data_version import DataVersion
-from aurorasoc.llm.feed import Feed
-from aurorasoc.llm.listener import Listener
-from aurorasoc.llm.runtime_config import RuntimeConfig, save_runtime_config
-from aurorasoc.llm.source_factory import source_of
+from aurorasoc.llm.adoption.adopt import Adoption
+from aurorasoc.llm.adoption.adopt import adopt as adoption
+from aurorasoc.llm.adoption.stored import RuntimeConfig, save_runtime_config
+from aurorasoc.llm.fleet.feed import Feed
+from aurorasoc.llm.fleet.postgresql import Listener
+from aurorasoc.llm.fleet.registry import postgresql as listener
+from aurorasoc.llm.fleet.sources import source_of
+from aurorasoc.llm.fleet.sqlite import DataVersion
 from tests.unit.examples import keyring, settings
 from tests.unit.live import until
 from tests.world.databases import DATABASES, POSTGRESQL, Stored, shared_postgresql

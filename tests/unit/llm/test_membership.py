@@ -10,8 +10,8 @@ from sqlalchemy import String, select
 from aurorasoc.core.database import Database
 from aurorasoc.core.store_factory import open_secret_store
 from aurorasoc.core.tables import InstanceRow
-from aurorasoc.llm.adoption import Adoption
-from aurorasoc.llm.membership import REMEMBERED_US, Membership, this_process
+from aurorasoc.llm.adoption.adopt import Adoption
+from aurorasoc.llm.fleet.membership import REMEMBERED_US, Membership, this_process
 from tests.unit.examples import OTHER_SEED, SEED, keyring, settings
 from tests.unit.llm.fleet_world import report, write_revision
 from tests.world.databases import ON_BOTH

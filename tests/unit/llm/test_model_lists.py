@@ -26,8 +26,8 @@ from aurorasoc.errors import (
     UnknownProvider,
 )
 from aurorasoc.granite.backend_resolution import listing_reference, model_reference
-from aurorasoc.llm.edits import Configuration
-from aurorasoc.llm.model_lists import MAX_BYTES, MAX_MODELS, MAX_NAME, ModelLists
+from aurorasoc.llm.changes.edits import Configuration
+from aurorasoc.llm.models.model_lists import MAX_BYTES, MAX_MODELS, MAX_NAME, ModelLists
 from aurorasoc.runtime import Runtime
 from tests.unit.examples import settings, snapshot
 from tests.unit.live import KEYS, MODELS, PROVIDERS, World, variable

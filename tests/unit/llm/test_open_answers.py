@@ -11,10 +11,10 @@ import pytest
 from beeai_framework.backend.message import UserMessage
 from pydantic import SecretStr
 
-from aurorasoc.llm import open_answers
-from aurorasoc.llm.edits import Configuration
-from aurorasoc.llm.handle import LiveChatModel
-from aurorasoc.llm.pool import get_chat_model
+from aurorasoc.llm.changes.edits import Configuration
+from aurorasoc.llm.models.handle import LiveChatModel
+from aurorasoc.llm.models.pool import get_chat_model
+from aurorasoc.llm.wire import open_answers
 from aurorasoc.runtime import Runtime
 from tests.unit.live import until
 from tests.world.endless import EndlessUpstream, endless

@@ -15,12 +15,12 @@ from aurorasoc.config.snapshot import Snapshot
 from aurorasoc.config.vocabulary import ServingBackend
 from aurorasoc.errors import AuroraError, BadResponse, ModelCallError, TlpRefused, TlsError
 from aurorasoc.granite.address_policy import AddressPolicy
-from aurorasoc.llm import adapter
-from aurorasoc.llm.handle import LiveChatModel
-from aurorasoc.llm.outbound import AddressRefused, judged_transport, verifying_context
-from aurorasoc.llm.pool import ModelPool
-from aurorasoc.llm.runtime_config import ProviderChoice, RuntimeConfig
-from aurorasoc.llm.traffic import TrafficLedger
+from aurorasoc.llm.adoption.stored import ProviderChoice, RuntimeConfig
+from aurorasoc.llm.models.handle import LiveChatModel
+from aurorasoc.llm.models.pool import ModelPool
+from aurorasoc.llm.models.traffic import TrafficLedger
+from aurorasoc.llm.wire import adapter
+from aurorasoc.llm.wire.outbound import AddressRefused, judged_transport, verifying_context
 from tests.unit.examples import settings, snapshot
 from tests.unit.live import KEYS, variable
 from tests.world.capture import CaptureServer

@@ -17,7 +17,7 @@ from aurorasoc.errors import (
     RuntimeNotOpen,
     TlpRefused,
 )
-from aurorasoc.llm.edits import Configuration, PolicyChange
+from aurorasoc.llm.changes.edits import Configuration, PolicyChange
 from aurorasoc.runtime import Runtime
 from tests.unit.examples import settings
 from tests.unit.live import World, asked, use

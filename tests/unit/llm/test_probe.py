@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from aurorasoc.config.settings import Settings
-from aurorasoc.llm.probe import probe
+from aurorasoc.llm.models.test_call import probe
 from aurorasoc.runtime import Runtime
 from tests.unit.examples import settings
 from tests.unit.live import KEYS, PROVIDERS, World, handle_on

@@ -5,7 +5,7 @@ import pytest
 from aurorasoc.config.vocabulary import ServingBackend
 from aurorasoc.errors import InvalidInput
 from aurorasoc.granite.address_policy import AddressPolicy
-from aurorasoc.llm.reach import reach_of, require_allowed
+from aurorasoc.granite.allowed_addresses import reach_of, require_allowed
 
 ORIGIN = "https://gateway.lan:443"
 

@@ -8,7 +8,7 @@ from aurorasoc.config.vocabulary import ServingBackend
 from aurorasoc.errors import AuthFailed, ProviderTimeout
 from aurorasoc.granite import ModelReference
 from aurorasoc.granite.backend_resolution import model_reference
-from aurorasoc.llm.traffic import LastCalls, LastError, TrafficLedger
+from aurorasoc.llm.models.traffic import LastCalls, LastError, TrafficLedger
 from tests.unit.examples import settings, snapshot
 
 NOON, LATER = 1_800_000_000_000_000, 1_800_000_060_000_000

@@ -7,7 +7,7 @@ from typing import Final
 
 import pytest
 
-from aurorasoc.llm.warm_up import warm_up
+from aurorasoc.llm.models.warm_up import warm_up
 from tests.unit.examples import JWT_SECRET
 from tests.unit.live import World
 from tests.world.capture import CaptureServer

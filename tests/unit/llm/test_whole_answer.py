@@ -7,7 +7,7 @@ from typing import Final
 import httpx
 import pytest
 
-from aurorasoc.llm.whole_answer import require_whole
+from aurorasoc.llm.wire.whole_answer import require_whole
 
 URL: Final = "https://api.example/v1/chat/completions"
 STREAMED: Final = {"model": "m", "stream": True}

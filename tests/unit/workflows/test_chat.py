@@ -7,7 +7,7 @@ import pytest
 
 from aurorasoc import open_runtime
 from aurorasoc.errors import AuthFailed, ProviderUnreachable, RuntimeNotOpen, TlpRefused
-from aurorasoc.llm.edits import PolicyChange
+from aurorasoc.llm.changes.edits import PolicyChange
 from aurorasoc.runtime import Runtime
 from aurorasoc.workflows.chat import Answer, Message, begin
 from tests.unit.examples import settings

@@ -20,7 +20,7 @@ from aurorasoc.api.events import (
     event,
 )
 from aurorasoc.api.problems import ProblemRoute, documented
-from aurorasoc.llm.fleet import Fleet, State
+from aurorasoc.llm.fleet.registry import Fleet, State
 
 router = APIRouter(prefix="/system/llm", tags=["llm"], route_class=ProblemRoute)
 

@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from aurorasoc.api.deps import AgentsReader, OpenRuntime, Terms, UserManager
 from aurorasoc.api.problems import ProblemRoute, documented
 from aurorasoc.api.schemas import MutationAnswer
-from aurorasoc.llm.history import list_revisions, read_revision
+from aurorasoc.llm.changes.history import list_revisions, read_revision
 
 router = APIRouter(prefix="/system/llm", tags=["llm"], route_class=ProblemRoute)
 

@@ -19,8 +19,8 @@ from aurorasoc.api.schemas import (
     TestAnswer,
     TestBody,
 )
-from aurorasoc.llm.model_lists import ModelList
-from aurorasoc.llm.probe import ProbeResult
+from aurorasoc.llm.models.model_lists import ModelList
+from aurorasoc.llm.models.test_call import ProbeResult
 
 router = APIRouter(prefix="/system/llm", tags=["llm"], route_class=ProblemRoute)
 

@@ -18,7 +18,7 @@ from aurorasoc.core.audit import AuditEvent
 from aurorasoc.core.logs import get_logger
 from aurorasoc.errors import AuroraError, DatabaseUnavailable, RateLimited, TlpRefused
 from aurorasoc.granite.sensitivity import require_local
-from aurorasoc.llm.pool import parse_tlp
+from aurorasoc.llm.models.pool import parse_tlp
 from aurorasoc.runtime import Runtime
 from aurorasoc.workflows.investigation import store
 from aurorasoc.workflows.investigation.held import Held, LeaseLost

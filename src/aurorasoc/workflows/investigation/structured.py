@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from beeai_framework.backend.types import ChatModelOutput
 
     from aurorasoc.agents.soc_agent import SocAgent
-    from aurorasoc.llm.binding import Binding
-    from aurorasoc.llm.handle import LiveChatModel
+    from aurorasoc.llm.models.binding import Binding
+    from aurorasoc.llm.models.handle import LiveChatModel
 
 log = get_logger("aurorasoc.investigation")
 

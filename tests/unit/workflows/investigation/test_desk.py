@@ -29,7 +29,7 @@ from aurorasoc.errors import (
     RateLimited,
     TlpRefused,
 )
-from aurorasoc.llm.edits import Configuration, PolicyChange
+from aurorasoc.llm.changes.edits import Configuration, PolicyChange
 from aurorasoc.runtime import Runtime
 from aurorasoc.workflows.investigation import desk as desks
 from aurorasoc.workflows.investigation import store

@@ -21,9 +21,9 @@ from aurorasoc.core.database import Database
 from aurorasoc.core.keyring import Keyring
 from aurorasoc.core.tables import InstanceRow, RuntimeConfigRow
 from aurorasoc.errors import Conflict, DatabaseUnavailable
-from aurorasoc.llm.adoption import Adoption
-from aurorasoc.llm.membership import lifetime_us
-from aurorasoc.llm.runtime_config import SINGLETON
+from aurorasoc.llm.adoption.adopt import Adoption
+from aurorasoc.llm.adoption.stored import SINGLETON
+from aurorasoc.llm.fleet.membership import lifetime_us
 
 State = Literal["current", "behind", "diverged"]
 

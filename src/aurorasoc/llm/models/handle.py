@@ -20,8 +20,8 @@ from beeai_framework.emitter import Emitter, EmitterOptions, EventMeta
 from beeai_framework.errors import AbortError, FrameworkError
 
 from aurorasoc.errors import AuroraError, BadResponse, EmptyAnswer
-from aurorasoc.llm.binding import Binding
-from aurorasoc.llm.open_answers import to_its_end
+from aurorasoc.llm.models.binding import Binding
+from aurorasoc.llm.wire.open_answers import to_its_end
 
 _OWN: Final = frozenset({"_current", "_pin", "_runs", "_emitter"})
 _IN_ORDER: Final = EmitterOptions(is_blocking=True, persistent=True, match_nested=False)

@@ -10,9 +10,9 @@ from aurorasoc.config.vocabulary import ServingBackend
 from aurorasoc.core.keyring import Keyring
 from aurorasoc.core.secret_store import DatabaseSecretStore
 from aurorasoc.core.tables import CredentialRow
-from aurorasoc.llm.adoption import Stored
-from aurorasoc.llm.change import Change, Edited, SetKey
-from aurorasoc.llm.changer import Changer
+from aurorasoc.llm.adoption.adopt import Stored
+from aurorasoc.llm.changes.apply import Changer
+from aurorasoc.llm.changes.plan import Change, Edited, SetKey
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,8 +15,8 @@ from pydantic import SecretStr
 from aurorasoc.config.snapshot import Snapshot
 from aurorasoc.config.vocabulary import ServingBackend
 from aurorasoc.errors import RevisionMismatch
-from aurorasoc.llm.adoption import Adoption, Stored
-from aurorasoc.llm.runtime_config import RuntimeConfig
+from aurorasoc.llm.adoption.adopt import Adoption, Stored
+from aurorasoc.llm.adoption.stored import RuntimeConfig
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from aurorasoc.core.database import sqlite_file
-from aurorasoc.llm.data_version import DataVersion
-from aurorasoc.llm.feed import Source
+from aurorasoc.llm.fleet.feed import Source
+from aurorasoc.llm.fleet.sqlite import DataVersion
 
 
 def source_of(database_url: str, feed_url: str | None) -> Source:
@@ -17,6 +17,6 @@ def source_of(database_url: str, feed_url: str | None) -> Source:
     file = sqlite_file(database_url)
     if file is not None:
         return DataVersion(file)
-    from aurorasoc.llm.listener import Listener  # noqa: PLC0415 - psycopg costs 60 ms
+    from aurorasoc.llm.fleet.postgresql import Listener  # noqa: PLC0415 - psycopg costs 60 ms
 
     return Listener(feed_url or database_url)

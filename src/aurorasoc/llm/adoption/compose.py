@@ -29,8 +29,8 @@ from aurorasoc.core.secret_store import StoreReading, apply_stored_keys_to_setti
 from aurorasoc.errors import ConfigurationError, InvalidInput
 from aurorasoc.granite.base_url import normalise_base_url, origin_of, origin_of_key
 from aurorasoc.granite.catalog import CATALOG, ProviderSpec
-from aurorasoc.llm.fingerprint import fingerprint
-from aurorasoc.llm.runtime_config import ProviderChoice, RuntimeConfig
+from aurorasoc.llm.adoption.fingerprint import fingerprint
+from aurorasoc.llm.adoption.stored import ProviderChoice, RuntimeConfig
 
 T = TypeVar("T")
 

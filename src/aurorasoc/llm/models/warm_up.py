@@ -20,12 +20,12 @@ from aurorasoc.core.clock import now_us
 from aurorasoc.core.logs import get_logger
 from aurorasoc.errors import AuroraError
 from aurorasoc.granite import ModelReference
-from aurorasoc.llm import adapter
-from aurorasoc.llm.binding import Binding
-from aurorasoc.llm.calls import CallSite
-from aurorasoc.llm.failures import translate
-from aurorasoc.llm.probe import probe
-from aurorasoc.llm.traffic import TrafficLedger
+from aurorasoc.llm.models.binding import Binding
+from aurorasoc.llm.models.test_call import probe
+from aurorasoc.llm.models.traffic import TrafficLedger
+from aurorasoc.llm.wire import adapter
+from aurorasoc.llm.wire.calls import CallSite
+from aurorasoc.llm.wire.failures import translate
 
 _ANSWER: Final = {
     "id": "warm-up",

@@ -24,7 +24,7 @@ from tenacity import AsyncRetrying, retry_if_exception_type, wait_random_exponen
 from aurorasoc.core.database import FEED_CHANNEL, LIBPQ
 from aurorasoc.core.logs import get_logger
 from aurorasoc.core.migrations import sync_url
-from aurorasoc.llm.feed import Ears
+from aurorasoc.llm.fleet.feed import Ears
 
 CHECK_SECONDS: Final = 5.0
 ANSWER_SECONDS: Final = 2.0

@@ -14,7 +14,7 @@ from aurorasoc.errors import AuroraError, BadResponse, ProviderTimeout
 from aurorasoc.granite import ModelReference
 from aurorasoc.granite.address_policy import AddressPolicy
 from aurorasoc.granite.catalog import CATALOG
-from aurorasoc.llm.failures import failure_of_answer, translate
+from aurorasoc.llm.wire.failures import failure_of_answer, translate
 
 if TYPE_CHECKING:
     import httpx
@@ -71,7 +71,7 @@ class ModelLists:
         self._kept = {at: kept for at, kept in self._kept.items() if kept.expires > now}
         if place in self._kept:
             return self._kept[place].found
-        from aurorasoc.llm.outbound import plain_client  # noqa: PLC0415 - httpx costs 46 ms
+        from aurorasoc.llm.wire.outbound import plain_client  # noqa: PLC0415 - httpx costs 46 ms
 
         async with plain_client(reach, self._seconds) as client:
             status, body = await self._fetch(reference, client)

@@ -26,9 +26,9 @@ from aurorasoc.errors import ProviderNotReady
 from aurorasoc.granite import ModelReference
 from aurorasoc.granite.address_policy import AddressPolicy
 from aurorasoc.granite.catalog import CATALOG
-from aurorasoc.llm.calls import CallSite
-from aurorasoc.llm.outbound import judged_transport, verifying_context
-from aurorasoc.llm.whole_answer import IDENTITY, require_whole
+from aurorasoc.llm.wire.calls import CallSite
+from aurorasoc.llm.wire.outbound import judged_transport, verifying_context
+from aurorasoc.llm.wire.whole_answer import IDENTITY, require_whole
 
 if TYPE_CHECKING:
     from beeai_framework.backend.chat import ChatModel

@@ -12,7 +12,7 @@ from typing import Any, Final
 
 import httpx
 
-from aurorasoc.llm.open_answers import remember
+from aurorasoc.llm.wire.open_answers import remember
 
 IDENTITY: Final = {"accept-encoding": "identity"}
 """Sent with every call, so that the bytes can be read as they come."""

@@ -12,7 +12,7 @@ from aurorasoc.core.audit import AuditEvent, AuditSink
 from aurorasoc.core.canonical import canonical
 from aurorasoc.core.clock import Clock, now_us
 from aurorasoc.core.tables import RevisionRow
-from aurorasoc.llm.runtime_config import RuntimeConfig, save_runtime_config
+from aurorasoc.llm.adoption.stored import RuntimeConfig, save_runtime_config
 
 
 @dataclass(frozen=True, slots=True)

@@ -31,10 +31,10 @@ from aurorasoc.errors import (
 )
 from aurorasoc.granite.base_url import origin_of_key
 from aurorasoc.granite.catalog import CATALOG
-from aurorasoc.llm.adoption import Adoption, Stored
-from aurorasoc.llm.change import KeyEdit, Plan, SetKey
-from aurorasoc.llm.journal import Deed, Journal
-from aurorasoc.llm.key_intent import DELETE, SET, Intent, waiting
+from aurorasoc.llm.adoption.adopt import Adoption, Stored
+from aurorasoc.llm.changes.journal import Deed, Journal
+from aurorasoc.llm.changes.key_intent import DELETE, SET, Intent, waiting
+from aurorasoc.llm.changes.plan import KeyEdit, Plan, SetKey
 
 CAS_TRIES: Final = 3
 INTENDED: Final = "llm.key.intended"

@@ -15,10 +15,10 @@ from aurorasoc.errors import InvalidInput, KeyBoundToOrigin
 from aurorasoc.granite.backend_resolution import require_ready
 from aurorasoc.granite.base_url import normalise_base_url, origin_of
 from aurorasoc.granite.catalog import CATALOG, ProviderSpec
-from aurorasoc.llm.adoption import Stored
-from aurorasoc.llm.change import Change, DeleteKey, Edited, KeyEdit, SetKey
-from aurorasoc.llm.compose import boot_origin
-from aurorasoc.llm.runtime_config import ProviderChoice
+from aurorasoc.llm.adoption.adopt import Stored
+from aurorasoc.llm.adoption.compose import boot_origin
+from aurorasoc.llm.adoption.stored import ProviderChoice
+from aurorasoc.llm.changes.plan import Change, DeleteKey, Edited, KeyEdit, SetKey
 
 
 class Unchanged:

@@ -23,9 +23,9 @@ from aurorasoc.core.redaction import REDACTOR
 from aurorasoc.core.secret_store import SecretStore, StoreReading, last4_of
 from aurorasoc.core.tables import CredentialRow, RuntimeConfigRow
 from aurorasoc.errors import DatabaseUnavailable
-from aurorasoc.llm.compose import compose
-from aurorasoc.llm.latencies import Latencies
-from aurorasoc.llm.runtime_config import SINGLETON, RuntimeConfig, load_stored
+from aurorasoc.llm.adoption.compose import compose
+from aurorasoc.llm.adoption.latencies import Latencies
+from aurorasoc.llm.adoption.stored import SINGLETON, RuntimeConfig, load_stored
 
 PATIENCE_SECONDS: Final = 1.0
 """How long a change of configuration waits for keys that a store has yet to give."""

@@ -11,9 +11,9 @@ from aurorasoc.config.snapshot import ProviderConfig
 from aurorasoc.core.clock import iso
 from aurorasoc.core.database import Database
 from aurorasoc.core.keyring import Keyring
-from aurorasoc.core.rotation import SealedItem, Standing, survey
 from aurorasoc.core.tables import KeyIntentRow
-from aurorasoc.llm.adoption import Adoption
+from aurorasoc.llm.adoption.adopt import Adoption
+from aurorasoc.llm.keys.rotation import SealedItem, Standing, survey
 
 
 @dataclass(frozen=True, slots=True)

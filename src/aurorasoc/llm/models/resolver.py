@@ -6,7 +6,7 @@ import asyncio
 from typing import Final
 
 from aurorasoc.granite.sensitivity import resolve_for
-from aurorasoc.llm.adoption import Adoption
+from aurorasoc.llm.adoption.adopt import Adoption
 
 LOOK_SECONDS: Final = 5.0
 """How soon a switch to `auto` is noticed. What was found is kept for a minute all the same."""

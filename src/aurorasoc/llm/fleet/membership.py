@@ -25,7 +25,7 @@ from aurorasoc.core.keyring import Keyring
 from aurorasoc.core.logs import get_logger
 from aurorasoc.core.tables import InstanceRow
 from aurorasoc.errors import DatabaseUnavailable
-from aurorasoc.llm.adoption import Adoption
+from aurorasoc.llm.adoption.adopt import Adoption
 from aurorasoc.llm.inventory import active_of
 
 Kind = Literal["api", "agent", "library"]

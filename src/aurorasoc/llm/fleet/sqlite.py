@@ -11,7 +11,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
-from aurorasoc.llm.feed import Ears
+from aurorasoc.llm.fleet.feed import Ears
 
 LOOK_SECONDS: Final = 0.05
 

@@ -7,7 +7,7 @@ from aurorasoc.config.vocabulary import Tlp
 from aurorasoc.errors import ProviderNotReady, TlpRefused
 from aurorasoc.granite import ModelReference
 from aurorasoc.granite.catalog import CATALOG
-from aurorasoc.llm.binding import Binding
+from aurorasoc.llm.models.binding import Binding
 
 
 def require_key(snapshot: Snapshot, reference: ModelReference) -> None:

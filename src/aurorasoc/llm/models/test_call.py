@@ -15,7 +15,7 @@ from aurorasoc.errors import (
     ModelCallError,
     RequestRefused,
 )
-from aurorasoc.llm.binding import Binding
+from aurorasoc.llm.models.binding import Binding
 
 DEADLINE_SECONDS: Final = 10.0
 MAX_TOKENS: Final = 16
@@ -112,7 +112,7 @@ async def _refuses(binding: Binding) -> bool | None:
 async def _run(binding: Binding, **options: int) -> None:
     from beeai_framework.backend.message import UserMessage  # noqa: PLC0415 - BeeAI costs seconds
 
-    from aurorasoc.llm.handle import LiveChatModel  # noqa: PLC0415 - the same
+    from aurorasoc.llm.models.handle import LiveChatModel  # noqa: PLC0415 - the same
 
     handle = LiveChatModel(lambda: binding, lambda pinned: lambda: pinned)
     await handle.run([UserMessage("Reply with one word: ready.")], **options)

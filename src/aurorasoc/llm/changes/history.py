@@ -17,9 +17,9 @@ from aurorasoc.core.clock import iso
 from aurorasoc.core.tables import RevisionRow
 from aurorasoc.errors import NotFound
 from aurorasoc.granite.backend_resolution import require_ready
-from aurorasoc.llm.adoption import Stored
-from aurorasoc.llm.change import Change, Edited
-from aurorasoc.llm.runtime_config import RuntimeConfig
+from aurorasoc.llm.adoption.adopt import Stored
+from aurorasoc.llm.adoption.stored import RuntimeConfig
+from aurorasoc.llm.changes.plan import Change, Edited
 
 _CONFIG = TypeAdapter(RuntimeConfig)
 

@@ -9,9 +9,9 @@ from typing import Any, Final
 from aurorasoc.config.vocabulary import ServingBackend
 from aurorasoc.core.tables import CredentialRow, KeyIntentRow
 from aurorasoc.core.vault.pin import Pin
-from aurorasoc.llm.change import Plan
-from aurorasoc.llm.journal import Deed
-from aurorasoc.llm.runtime_config import ProviderChoice, RuntimeConfig
+from aurorasoc.llm.adoption.stored import ProviderChoice, RuntimeConfig
+from aurorasoc.llm.changes.journal import Deed
+from aurorasoc.llm.changes.plan import Plan
 
 SET: Final = "set"
 DELETE: Final = "delete"

@@ -12,12 +12,12 @@ from aurorasoc.config.snapshot import Snapshot
 from aurorasoc.core.database import Database
 from aurorasoc.core.secret_store import SecretStore, Stamp, StoredKey, last4_of
 from aurorasoc.core.tables import CredentialRow
-from aurorasoc.llm.adoption import Adoption
-from aurorasoc.llm.change import Change, KeyEdit, Plan, SetKey, plan, require_revision
-from aurorasoc.llm.journal import Deed, Journal
+from aurorasoc.llm.adoption.adopt import Adoption
+from aurorasoc.llm.changes.journal import Deed, Journal
+from aurorasoc.llm.changes.plan import Change, KeyEdit, Plan, SetKey, plan, require_revision
 
 if TYPE_CHECKING:
-    from aurorasoc.llm.intents import KeyIntents
+    from aurorasoc.llm.changes.intents import KeyIntents
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,6 +18,7 @@ from aurorasoc.config.vocabulary import Role, ServingBackend, Tlp
 from aurorasoc.errors import InvalidInput, RuntimeNotOpen
 from aurorasoc.granite import ModelReference
 from aurorasoc.granite.address_policy import AddressPolicy
+from aurorasoc.granite.allowed_addresses import reach_of
 from aurorasoc.granite.backend_resolution import model_reference
 from aurorasoc.granite.sensitivity import (
     Networks,
@@ -26,15 +27,14 @@ from aurorasoc.granite.sensitivity import (
     resolve_for,
     route,
 )
-from aurorasoc.llm.binding import Binding
-from aurorasoc.llm.calls import Admit, CallSite, Ledger
-from aurorasoc.llm.failures import translate
-from aurorasoc.llm.pins import became_restricted, require_key
-from aurorasoc.llm.reach import reach_of
-from aurorasoc.llm.traffic import TrafficLedger
+from aurorasoc.llm.models.binding import Binding
+from aurorasoc.llm.models.pins import became_restricted, require_key
+from aurorasoc.llm.models.traffic import TrafficLedger
+from aurorasoc.llm.wire.calls import Admit, CallSite, Ledger
+from aurorasoc.llm.wire.failures import translate
 
 if TYPE_CHECKING:
-    from aurorasoc.llm.handle import LiveChatModel
+    from aurorasoc.llm.models.handle import LiveChatModel
 
 _Key = tuple[Role, Tlp | None]
 _ModelKey = tuple[ServingBackend, Role, Tlp | None, bool]
@@ -104,7 +104,7 @@ class ModelPool:
 
     async def load(self) -> None:
         """Import the model libraries, in a thread, unless that was done."""
-        from aurorasoc.llm import adapter  # noqa: PLC0415 - its libraries cost seconds
+        from aurorasoc.llm.wire import adapter  # noqa: PLC0415 - its libraries cost seconds
 
         await adapter.load()
 
@@ -148,7 +148,7 @@ class ModelPool:
 
     def of_reference(self, reference: ModelReference, snapshot: Snapshot) -> Binding:
         """Bind to a reference that is nobody's configuration; how its calls end isn't told."""
-        from aurorasoc.llm import adapter  # noqa: PLC0415 - its libraries cost seconds
+        from aurorasoc.llm.wire import adapter  # noqa: PLC0415 - its libraries cost seconds
 
         site = replace(self._site(snapshot, reference), ledger=TrafficLedger())
         model = adapter.build(site)
@@ -194,7 +194,7 @@ class ModelPool:
         *,
         restricted: bool,
     ) -> Binding:
-        from aurorasoc.llm import adapter  # noqa: PLC0415 - its libraries cost seconds
+        from aurorasoc.llm.wire import adapter  # noqa: PLC0415 - its libraries cost seconds
 
         site = self._site(snapshot, reference)
         if restricted:
@@ -226,7 +226,7 @@ class ModelPool:
         return admit
 
     def _new_handle(self, role: Role, tlp: Tlp | None) -> LiveChatModel:
-        from aurorasoc.llm.handle import LiveChatModel  # noqa: PLC0415 - BeeAI costs two seconds
+        from aurorasoc.llm.models.handle import LiveChatModel  # noqa: PLC0415 - BeeAI costs two seconds
 
         return LiveChatModel(lambda: self.current(role, tlp), self.pin)
 

@@ -25,8 +25,8 @@ from aurorasoc.core.vault.store import VaultSecretStore
 from aurorasoc.errors import AuroraError
 from aurorasoc.granite.base_url import origin_of_key
 from aurorasoc.granite.catalog import CATALOG
-from aurorasoc.llm.intents import KeyIntents, open_intents
-from aurorasoc.llm.journal import Deed
+from aurorasoc.llm.changes.intents import KeyIntents, open_intents
+from aurorasoc.llm.changes.journal import Deed
 
 GRACE_US: Final = 15_000_000
 """How long whoever began an intent may take for it; later it is settled by anyone."""

@@ -1,0 +1,1 @@
+"""How a snapshot comes into force: stored rows, composed and swapped in."""

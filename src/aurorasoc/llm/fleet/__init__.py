@@ -1,0 +1,1 @@
+"""How processes hear of changes, and report what they run."""

@@ -1,0 +1,1 @@
+"""Live models from a snapshot."""

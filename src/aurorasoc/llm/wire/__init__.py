@@ -1,0 +1,1 @@
+"""One call to one vendor: what was sent, what came back."""
