@@ -20,13 +20,14 @@ from typing import Final, Literal
 from sqlalchemy import delete
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from aurorasoc.config.snapshot import Snapshot
 from aurorasoc.core.database import Database
 from aurorasoc.core.keyring import Keyring
 from aurorasoc.core.logs import get_logger
 from aurorasoc.core.tables import InstanceRow
-from aurorasoc.errors import DatabaseUnavailable
+from aurorasoc.errors import BackendUnavailable, DatabaseUnavailable
+from aurorasoc.granite.backend_resolution import active_backend
 from aurorasoc.llm.adoption.adopt import Adoption
-from aurorasoc.llm.inventory import active_of
 
 Kind = Literal["api", "agent", "library"]
 
@@ -156,13 +157,13 @@ class Membership:
 
     def _row(self, now_us: int) -> InstanceRow:
         snapshot = self._adoption.snapshot
-        active = active_of(snapshot)
+        backend, model = _active(snapshot)
         return InstanceRow(
             **asdict(self.instance),
             revision=snapshot.revision,
             fingerprint=snapshot.fingerprint,
-            backend=active["backend"],
-            model=active["model"],
+            backend=backend,
+            model=model,
             adopted_us=self._adoption.adopted_us,
             feed=self._feed(),
             key_ids=",".join(self._keyring.key_ids),
@@ -173,6 +174,15 @@ class Membership:
         with suppress(DatabaseUnavailable):
             async with self._database.transaction(ordered=False) as session:
                 await _delete(session, self.instance.instance)
+
+
+def _active(snapshot: Snapshot) -> tuple[str | None, str | None]:
+    """Return the active backend and its model; neither while `auto` has found none."""
+    try:
+        backend = active_backend(snapshot)
+    except BackendUnavailable:
+        return None, None
+    return backend.value, snapshot.providers[backend].model.value
 
 
 async def _delete(session: AsyncSession, instance: str) -> None:
