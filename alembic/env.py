@@ -5,9 +5,9 @@ from sqlalchemy import create_engine
 from sqlalchemy.pool import NullPool
 
 from aurorasoc.config.settings import load_settings
-from aurorasoc.core.database import engine_options
-from aurorasoc.core.migrations import VERSION_TABLE, require_utf8, sync_url
-from aurorasoc.core.tables import Base
+from aurorasoc.core.database.engine import engine_options
+from aurorasoc.core.database.migrations import VERSION_TABLE, require_utf8, sync_url
+from aurorasoc.core.database.tables import Base
 
 
 def run() -> None:

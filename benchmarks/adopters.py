@@ -6,7 +6,7 @@ from collections.abc import Callable
 from contextlib import AsyncExitStack
 
 from aurorasoc.config.settings import load_settings
-from aurorasoc.core.database import Database
+from aurorasoc.core.database.engine import Database
 from aurorasoc.core.keyring import Keyring
 from aurorasoc.core.store_factory import open_secret_store
 from aurorasoc.llm.adoption.adopt import Adoption

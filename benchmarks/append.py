@@ -14,8 +14,8 @@ from tempfile import TemporaryDirectory
 from typing import Final
 
 from aurorasoc.config.settings import Settings
-from aurorasoc.core.audit import AuditLog
-from aurorasoc.core.database import Database
+from aurorasoc.core.audit.log import AuditLog
+from aurorasoc.core.database.engine import Database
 from aurorasoc.core.keyring import Keyring
 from benchmarks.chain import event, fill
 from benchmarks.counts import Counts

@@ -13,11 +13,11 @@ from typing import Final
 import psycopg
 
 from aurorasoc.config.settings import Settings
-from aurorasoc.core.audit import GENESIS, AuditEvent, hash_of, mac_of
-from aurorasoc.core.audit_verify import Link
+from aurorasoc.core.audit.log import GENESIS, AuditEvent, hash_of, mac_of
+from aurorasoc.core.audit.verify import Link
 from aurorasoc.core.canonical import canonical
+from aurorasoc.core.database.tables import AuditKeyRow, AuditRow
 from aurorasoc.core.keyring import Keyring
-from aurorasoc.core.tables import AuditKeyRow, AuditRow
 from tests.world.databases import Stored
 
 KEY_ID: Final = "0123456789abcdef"

@@ -26,7 +26,7 @@ import psycopg
 from sqlalchemy import event
 
 from aurorasoc.config.settings import Settings
-from aurorasoc.core.database import FEED_CHANNEL
+from aurorasoc.core.database.engine import FEED_CHANNEL
 from aurorasoc.llm.changes.edits import Configuration
 from aurorasoc.runtime import open_runtime
 from benchmarks.counts import Counts

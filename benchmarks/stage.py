@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 
 from aurorasoc.config.settings import Settings, load_settings
-from aurorasoc.core.migrations import migrate
+from aurorasoc.core.database.migrations import migrate
 from aurorasoc.runtime import Runtime, open_runtime
 from benchmarks.upstream import MODEL
 from tests.world.postgresql import PostgreSQL

@@ -16,9 +16,9 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Final
 
-from aurorasoc.core.audit_archive import verify_database
-from aurorasoc.core.audit_verify import verify
-from aurorasoc.core.tables import AuditRow
+from aurorasoc.core.audit.archive import verify_database
+from aurorasoc.core.audit.verify import verify
+from aurorasoc.core.database.tables import AuditRow
 from benchmarks.chain import KEY_ID, fill, honest_chain, sqlite_file
 from benchmarks.counts import Counts
 from benchmarks.pairs import Pairs, Sample, alternate

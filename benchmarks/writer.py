@@ -16,7 +16,7 @@ from typing import Any, Final
 import psycopg
 
 from aurorasoc.config.settings import load_settings
-from aurorasoc.core.database import WRITER_LOCK
+from aurorasoc.core.database.engine import WRITER_LOCK
 from aurorasoc.llm.changes.edits import Configuration
 from aurorasoc.runtime import open_runtime
 

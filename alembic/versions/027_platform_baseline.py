@@ -2,7 +2,7 @@
 
 import sqlalchemy as sa
 
-from aurorasoc.core.migrations import create_if_absent
+from aurorasoc.core.database.migrations import create_if_absent
 
 revision = "027"
 down_revision = None

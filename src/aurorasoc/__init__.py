@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from aurorasoc.agents.factory import AgentFactory
     from aurorasoc.api.app import include_routers
-    from aurorasoc.core.audit import AuditEvent, AuditSink
-    from aurorasoc.core.permissions import Permission
-    from aurorasoc.core.principal import Principal
+    from aurorasoc.core.access.permissions import Permission
+    from aurorasoc.core.access.principal import Principal
+    from aurorasoc.core.audit.log import AuditEvent, AuditSink
     from aurorasoc.errors import AuroraError, ModelCallError, Unauthenticated
     from aurorasoc.llm.models.pool import get_chat_model, reset_chat_model_pool
     from aurorasoc.runtime import open_runtime
@@ -37,12 +37,12 @@ __all__ = [
 
 _HOMES = {
     "AgentFactory": "aurorasoc.agents.factory",
-    "AuditEvent": "aurorasoc.core.audit",
-    "AuditSink": "aurorasoc.core.audit",
+    "AuditEvent": "aurorasoc.core.audit.log",
+    "AuditSink": "aurorasoc.core.audit.log",
     "AuroraError": "aurorasoc.errors",
     "ModelCallError": "aurorasoc.errors",
-    "Permission": "aurorasoc.core.permissions",
-    "Principal": "aurorasoc.core.principal",
+    "Permission": "aurorasoc.core.access.permissions",
+    "Principal": "aurorasoc.core.access.principal",
     "Unauthenticated": "aurorasoc.errors",
     "get_chat_model": "aurorasoc.llm.models.pool",
     "include_routers": "aurorasoc.api.app",

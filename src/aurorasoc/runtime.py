@@ -14,9 +14,9 @@ from typing import cast
 from sqlalchemy import make_url
 
 from aurorasoc.config.settings import Settings, load_settings
-from aurorasoc.core.audit import AuditLog, AuditSink, GuardedSink
-from aurorasoc.core.database import SCHEMA_HEAD, Database
-from aurorasoc.core.denials import Denials
+from aurorasoc.core.audit.denials import Denials
+from aurorasoc.core.audit.log import AuditLog, AuditSink, GuardedSink
+from aurorasoc.core.database.engine import SCHEMA_HEAD, Database
 from aurorasoc.core.keyring import Keyring
 from aurorasoc.core.logs import get_logger
 from aurorasoc.core.redaction import REDACTOR

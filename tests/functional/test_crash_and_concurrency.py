@@ -14,7 +14,7 @@ import httpx
 import pytest
 from pydantic import SecretStr
 
-from aurorasoc.core.audit_archive import verify_database
+from aurorasoc.core.audit.archive import verify_database
 from tests.world.canaries import SOAK
 from tests.world.databases import DATABASES, ON_BOTH
 from tests.world.databases import Stored as Database

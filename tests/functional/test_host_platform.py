@@ -27,10 +27,10 @@ from starlette.exceptions import HTTPException as StarletteHTTPException
 
 from aurorasoc.api.app import include_routers
 from aurorasoc.config.settings import Settings, load_settings
-from aurorasoc.core.audit import AuditEvent
-from aurorasoc.core.database import SCHEMA_HEAD
-from aurorasoc.core.migrations import VERSION_TABLE, migrate, sync_url
-from aurorasoc.core.principal import Principal
+from aurorasoc.core.access.principal import Principal
+from aurorasoc.core.audit.log import AuditEvent
+from aurorasoc.core.database.engine import SCHEMA_HEAD
+from aurorasoc.core.database.migrations import VERSION_TABLE, migrate, sync_url
 from aurorasoc.errors import AuroraError
 from tests.world.databases import DATABASES, ON_BOTH, Stored
 from tests.world.service import API, CONFIG, PROVIDERS, SESSION_SECRET, asked, service_env
@@ -398,7 +398,8 @@ def test_installed_wheel_migrates_without_the_repository(
     """From the wheel alone the host's database reaches the newest migration."""
     command.upgrade(chain, "head")
     env = service_env(tmp_path) | {"PYTHONPATH": str(installed)}
-    asks = "import aurorasoc.core.migrations as m, alembic; print(m.__file__, m.scripts(), alembic)"
+    names = "import aurorasoc.core.database.migrations as m, alembic"
+    asks = f"{names}; print(m.__file__, m.scripts(), alembic)"
     where = _run(env, tmp_path, "-c", asks)
     assert where.count(str(installed)) == 2
     assert str(ROOT / "alembic") not in where

@@ -20,8 +20,8 @@ import pytest
 from pydantic import SecretStr
 
 from aurorasoc.cli import main
-from aurorasoc.core.audit_archive import verify_database
-from aurorasoc.core.database import Database
+from aurorasoc.core.audit.archive import verify_database
+from aurorasoc.core.database.engine import Database
 from tests.world.canaries import SOAK
 from tests.world.databases import DATABASES, ON_BOTH, SQLITE
 from tests.world.sealed import but_for_rotation, install, opened
@@ -45,8 +45,8 @@ pytestmark = ON_BOTH
 KILLED_AT_A_ROW: Final = """
 import asyncio, os, signal, sys
 from pydantic import SecretStr
-from aurorasoc.core.audit import AuditLog
-from aurorasoc.core.database import Database
+from aurorasoc.core.audit.log import AuditLog
+from aurorasoc.core.database.engine import Database
 from aurorasoc.core.keyring import Keyring
 from aurorasoc.llm.keys.rotation import Rotation
 

@@ -19,7 +19,7 @@ import pytest
 
 from aurorasoc import open_runtime
 from aurorasoc.agents.factory import AgentFactory
-from aurorasoc.core.migrations import migrate
+from aurorasoc.core.database.migrations import migrate
 from aurorasoc.errors import TlpRefused
 from aurorasoc.granite.backend_resolution import reset_resolution_cache
 from aurorasoc.llm.changes.edits import Configuration, PolicyChange

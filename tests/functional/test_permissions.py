@@ -13,7 +13,7 @@ from starlette.routing import Route
 
 from aurorasoc.api import deps
 from aurorasoc.api.app import create_app
-from aurorasoc.core.permissions import Permission
+from aurorasoc.core.access.permissions import Permission
 from aurorasoc.web import SETTINGS_PAGE
 from aurorasoc.web.assets import load_assets
 from tests.world.service import API, CONFIG, PROVIDERS, SESSION_SECRET, Service, bearer, token

@@ -12,8 +12,8 @@ import psycopg
 import pytest
 from psycopg import errors, sql
 
-from aurorasoc.core.migrations import migrate
-from aurorasoc.core.tables import Base
+from aurorasoc.core.database.migrations import migrate
+from aurorasoc.core.database.tables import Base
 from tests.functional.test_processes_follow import until
 from tests.world.certificates import CertificateAuthority
 from tests.world.databases import shared_postgresql

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from aurorasoc.core.database import Database
+from aurorasoc.core.database.engine import Database
 from aurorasoc.granite.backend_resolution import reset_resolution_cache
 from tests.unit.examples import AMBIENT_PREFIXES
 from tests.world import databases

@@ -20,7 +20,7 @@ from aurorasoc.config.settings.llm import LLMSettings, provider_settings_classes
 from aurorasoc.config.settings.security import SecuritySettings
 from aurorasoc.config.settings.server import ServerSettings
 from aurorasoc.config.settings.vault import VaultSettings
-from aurorasoc.core.tables import Base
+from aurorasoc.core.database.tables import Base
 from aurorasoc.granite.catalog import CATALOG
 from tests.unit.examples import settings
 

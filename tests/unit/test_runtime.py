@@ -11,8 +11,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from aurorasoc import get_chat_model, open_runtime
 from aurorasoc.config.settings import Settings
-from aurorasoc.core.audit import AuditEvent
-from aurorasoc.core.migrations import migrate
+from aurorasoc.core.audit.log import AuditEvent
+from aurorasoc.core.database.migrations import migrate
 from aurorasoc.core.redaction import REDACTED, REDACTOR
 from aurorasoc.errors import ConfigurationError, RuntimeAlreadyOpen, RuntimeNotOpen
 from aurorasoc.runtime import current_runtime

@@ -19,8 +19,8 @@ from typing import Any, Final
 import psycopg
 import pytest
 
-from aurorasoc.core.database import WRITER_LOCK
-from aurorasoc.core.migrations import migrate
+from aurorasoc.core.database.engine import WRITER_LOCK
+from aurorasoc.core.database.migrations import migrate
 from tests.world.postgresql import PostgreSQL
 
 SQLITE: Final = "sqlite"

@@ -8,11 +8,11 @@ from typing import Any, Final
 from pydantic import SecretStr
 
 from aurorasoc.config.vocabulary import ServingBackend
-from aurorasoc.core.audit import AuditEvent, AuditLog
-from aurorasoc.core.database import Database
+from aurorasoc.core.audit.log import AuditEvent, AuditLog
+from aurorasoc.core.database.engine import Database
+from aurorasoc.core.database.tables import AuditKeyRow, CredentialRow
 from aurorasoc.core.keyring import Keyring
 from aurorasoc.core.secret_store import DatabaseSecretStore, Stamp
-from aurorasoc.core.tables import AuditKeyRow, CredentialRow
 from tests.world.databases import Stored
 
 ORIGINS: Final = {

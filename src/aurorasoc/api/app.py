@@ -23,7 +23,7 @@ from aurorasoc.api.routers import (
     llm_providers,
 )
 from aurorasoc.config.settings import Settings, load_settings
-from aurorasoc.core.audit import AuditSink
+from aurorasoc.core.audit.log import AuditSink
 from aurorasoc.core.logs import quieten_libraries
 from aurorasoc.runtime import open_runtime
 from aurorasoc.web.settings_page import include_settings_page
@@ -69,7 +69,7 @@ def include_routers(
     Args:
         app: Ours, or a host platform's. Its own lifespan runs around ours.
         principal: A FastAPI dependency that gives the caller as a
-            `aurorasoc.core.principal.Principal`; None reads our bearer tokens.
+            `aurorasoc.core.access.principal.Principal`; None reads our bearer tokens.
         audit: Where audit entries go; None is our own log.
         settings: What to run with; None reads the environment.
     """

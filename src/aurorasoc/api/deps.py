@@ -10,8 +10,8 @@ from typing import Annotated, Any
 from fastapi import Depends, Header, Query, Request
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
-from aurorasoc.core.permissions import Permission
-from aurorasoc.core.principal import Principal, decode_token
+from aurorasoc.core.access.permissions import Permission
+from aurorasoc.core.access.principal import Principal, decode_token
 from aurorasoc.errors import InvalidInput, PermissionDenied, Unauthenticated
 from aurorasoc.runtime import Runtime, current_runtime
 

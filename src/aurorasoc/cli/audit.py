@@ -14,7 +14,7 @@ from aurorasoc.config.settings import load_settings
 from aurorasoc.errors import InvalidInput
 
 if TYPE_CHECKING:
-    from aurorasoc.core.audit_verify import Verdict
+    from aurorasoc.core.audit.verify import Verdict
 
 app = typer.Typer(help="Verify and export the audit log.", no_args_is_help=True)
 
@@ -30,15 +30,15 @@ def verify(
     as_json: AsJson = False,
 ) -> None:
     """Walk the chain. Exits with 1 and names the entry where it is wrong."""
-    from aurorasoc.core import audit_archive  # noqa: PLC0415 - SQLAlchemy costs time
+    from aurorasoc.core.audit import archive  # noqa: PLC0415 - SQLAlchemy costs time
 
     anchors = _anchors(anchor or [])
     if file is not None:
-        verdict = audit_archive.verify_export(file, anchors, load_settings().security.seeds)
+        verdict = archive.verify_export(file, anchors, load_settings().security.seeds)
     else:
         settings = load_settings()
         verdict = asyncio.run(
-            audit_archive.verify_database(settings.database_url, anchors, settings.security.seeds)
+            archive.verify_database(settings.database_url, anchors, settings.security.seeds)
         )
     _report(verdict, as_json=as_json)
 
@@ -46,9 +46,9 @@ def verify(
 @app.command()
 def export() -> None:
     """Write every entry to standard output, one JSON line each, oldest first."""
-    from aurorasoc.core import audit_archive  # noqa: PLC0415 - SQLAlchemy costs time
+    from aurorasoc.core.audit import archive  # noqa: PLC0415 - SQLAlchemy costs time
 
-    asyncio.run(audit_archive.export(load_settings().database_url, sys.stdout))
+    asyncio.run(archive.export(load_settings().database_url, sys.stdout))
 
 
 def _report(verdict: Verdict, *, as_json: bool) -> None:

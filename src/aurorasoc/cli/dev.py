@@ -26,7 +26,7 @@ from aurorasoc.config.settings import (
     load_settings,
 )
 from aurorasoc.config.settings.children import child_environment, is_set, stored_secrets
-from aurorasoc.core.principal import create_token
+from aurorasoc.core.access.principal import create_token
 
 _MODEL: Final = (sys.executable, "-m", "aurorasoc.local_model")
 
@@ -43,7 +43,7 @@ def dev(
     """Start everything that a first run needs, and print what to try."""
     _make_secrets(load_settings().server.state_dir)
     settings = load_settings()
-    from aurorasoc.core.migrations import migrate  # noqa: PLC0415 - beside its use
+    from aurorasoc.core.database.migrations import migrate  # noqa: PLC0415 - beside its use
 
     say("==> migrating the database")
     migrate(settings.database_url)

@@ -87,7 +87,7 @@ def _dismissing(servers_own: Any) -> Callable[[int, FrameType | None], None]:  #
 
 def migrate() -> None:
     """Bring the database to the newest migration."""
-    from aurorasoc.core.migrations import migrate as run  # noqa: PLC0415 - beside its use
+    from aurorasoc.core.database.migrations import migrate as run  # noqa: PLC0415 - beside its use
 
     run(load_settings().database_url)
     say("The database is at the newest migration.")
@@ -95,7 +95,7 @@ def migrate() -> None:
 
 async def _check(settings: Settings) -> None:
     """Refuse before any worker is started."""
-    from aurorasoc.core.database import Database  # noqa: PLC0415 - 137 ms
+    from aurorasoc.core.database.engine import Database  # noqa: PLC0415 - 137 ms
     from aurorasoc.core.keyring import Keyring  # noqa: PLC0415 - with it
     from aurorasoc.core.store_factory import open_secret_store  # noqa: PLC0415 - with it
     from aurorasoc.llm.adoption.compose import check_boot_defaults  # noqa: PLC0415 - with it

@@ -18,8 +18,8 @@ from aurorasoc.config.settings import Settings
 from aurorasoc.config.settings.llm import ProviderSettings
 from aurorasoc.config.snapshot import Credential, Problem, SecretStoreStatus
 from aurorasoc.config.vocabulary import ServingBackend
+from aurorasoc.core.database.tables import CredentialRow
 from aurorasoc.core.keyring import Keyring, SeedChanged
-from aurorasoc.core.tables import CredentialRow
 
 MIN_LENGTH_FOR_LAST4 = 12
 """Shorter keys show nothing: four characters of eleven would be too many."""

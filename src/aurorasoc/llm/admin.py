@@ -12,8 +12,8 @@ from aurorasoc.config.settings import Settings
 from aurorasoc.config.settings.ambient import proxies
 from aurorasoc.config.snapshot import Snapshot
 from aurorasoc.config.vocabulary import AUTO, Role, ServingBackend
-from aurorasoc.core.audit import AuditEvent, AuditSink
-from aurorasoc.core.database import Database
+from aurorasoc.core.audit.log import AuditEvent, AuditSink
+from aurorasoc.core.database.engine import Database
 from aurorasoc.core.redaction import REDACTOR
 from aurorasoc.errors import DatabaseUnavailable
 from aurorasoc.granite.allowed_addresses import require_allowed

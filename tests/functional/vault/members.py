@@ -15,9 +15,9 @@ from aurorasoc.config.settings import Settings
 from aurorasoc.config.settings.vault import VaultSettings
 from aurorasoc.config.snapshot import Credential, Snapshot
 from aurorasoc.config.vocabulary import ServingBackend
-from aurorasoc.core.audit import AuditLog
-from aurorasoc.core.audit_archive import verify_database
-from aurorasoc.core.database import Database
+from aurorasoc.core.audit.archive import verify_database
+from aurorasoc.core.audit.log import AuditLog
+from aurorasoc.core.database.engine import Database
 from aurorasoc.core.keyring import Keyring
 from aurorasoc.core.store_factory import open_secret_store
 from aurorasoc.core.vault.store import VaultSecretStore

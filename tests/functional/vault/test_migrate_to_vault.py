@@ -6,7 +6,7 @@ import subprocess
 
 import pytest
 
-from aurorasoc.core.database import Database
+from aurorasoc.core.database.engine import Database
 from aurorasoc.errors import OutcomeUnknown
 from aurorasoc.llm.keys.migration import move_to_vault, stranded_keys
 from tests.functional.vault.members import House, member

@@ -9,8 +9,8 @@ import pytest
 
 from aurorasoc.api.events import STILL_HERE
 from aurorasoc.api.routers import investigations
+from aurorasoc.core.access.principal import Principal
 from aurorasoc.core.clock import now_us
-from aurorasoc.core.principal import Principal
 from aurorasoc.runtime import Runtime
 from aurorasoc.workflows.investigation import store
 from aurorasoc.workflows.investigation.alert import parse_alert

@@ -5,7 +5,7 @@ import time
 import jwt
 import pytest
 
-from aurorasoc.core.permissions import ROLE_PERMISSIONS
+from aurorasoc.core.access.permissions import ROLE_PERMISSIONS
 from tests.unit.cli.conftest import Shell
 from tests.unit.examples import JWT_SECRET
 

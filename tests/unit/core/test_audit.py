@@ -8,11 +8,11 @@ from dataclasses import fields
 import pytest
 from sqlalchemy import delete, select, text
 
-from aurorasoc.core.audit import AuditEvent, AuditLog
-from aurorasoc.core.audit_verify import Link, verify
-from aurorasoc.core.database import Database
+from aurorasoc.core.audit.log import AuditEvent, AuditLog
+from aurorasoc.core.audit.verify import Link, verify
+from aurorasoc.core.database.engine import Database
+from aurorasoc.core.database.tables import AuditKeyRow, AuditRow
 from aurorasoc.core.keyring import Keyring
-from aurorasoc.core.tables import AuditKeyRow, AuditRow
 from aurorasoc.errors import AuditUnavailable, ConfigurationError
 from tests.unit.examples import OTHER_SEED, SEED, keyring
 from tests.world.databases import ON_BOTH

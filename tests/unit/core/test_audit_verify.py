@@ -11,9 +11,9 @@ from hypothesis import given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
-from aurorasoc.core import audit
-from aurorasoc.core.audit import GENESIS, AuditEvent, hash_of, mac_of
-from aurorasoc.core.audit_verify import Link, verify
+from aurorasoc.core.audit import log as audit
+from aurorasoc.core.audit.log import GENESIS, AuditEvent, hash_of, mac_of
+from aurorasoc.core.audit.verify import Link, verify
 from aurorasoc.core.canonical import canonical
 
 KEY: Final = bytes(range(32))

@@ -14,8 +14,8 @@ import pytest
 from sqlalchemy import select, text
 from sqlalchemy.exc import SQLAlchemyError
 
-from aurorasoc.core.database import SCHEMA_HEAD, Database, after_commit
-from aurorasoc.core.tables import RuntimeConfigRow
+from aurorasoc.core.database.engine import SCHEMA_HEAD, Database, after_commit
+from aurorasoc.core.database.tables import RuntimeConfigRow
 from aurorasoc.errors import DatabaseUnavailable
 from tests.unit.examples import API_KEY
 from tests.world.databases import ON_BOTH, Stored
@@ -26,8 +26,8 @@ pytestmark = ON_BOTH
 
 COUNTING_PROCESS: Final = """
 import asyncio, sys
-from aurorasoc.core.database import Database
-from aurorasoc.core.tables import RuntimeConfigRow
+from aurorasoc.core.database.engine import Database
+from aurorasoc.core.database.tables import RuntimeConfigRow
 
 async def count() -> None:
     database = Database(sys.argv[1])

@@ -10,9 +10,9 @@ from alembic import command
 from alembic.config import Config
 from alembic.script import ScriptDirectory
 
-from aurorasoc.core.database import SCHEMA_HEAD, Database
-from aurorasoc.core.migrations import VERSION_TABLE, migrate, scripts
-from aurorasoc.core.tables import Base
+from aurorasoc.core.database.engine import SCHEMA_HEAD, Database
+from aurorasoc.core.database.migrations import VERSION_TABLE, migrate, scripts
+from aurorasoc.core.database.tables import Base
 from aurorasoc.errors import ConfigurationError
 from tests.world.databases import DATABASES, ON_BOTH, Stored, shared_postgresql
 

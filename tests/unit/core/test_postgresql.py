@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 from sqlalchemy import text
 
-from aurorasoc.core.database import Database, engine_options
-from aurorasoc.core.tables import RuntimeConfigRow
+from aurorasoc.core.database.engine import Database, engine_options
+from aurorasoc.core.database.tables import RuntimeConfigRow
 from aurorasoc.errors import DatabaseUnavailable
 from tests.world.databases import DATABASES, POSTGRESQL, Stored, shared_postgresql
 from tests.world.postgresql import PostgreSQL
@@ -41,7 +41,7 @@ async def test_writer_that_hangs_elsewhere_is_not_waited_for_without_end(
     monkeypatch: pytest.MonkeyPatch, stored: Stored
 ) -> None:
     """It is given up as with SQLite, and nothing was written."""
-    monkeypatch.setattr("aurorasoc.core.database._LOCK_TIMEOUT", "50ms")
+    monkeypatch.setattr("aurorasoc.core.database.engine._LOCK_TIMEOUT", "50ms")
     database = Database(stored.url)
     with stored.held_up(), pytest.raises(DatabaseUnavailable):
         await _write(database)

@@ -13,8 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from aurorasoc.config.settings.security import SecuritySettings
-from aurorasoc.core.permissions import ROLE_PERMISSIONS, Permission
-from aurorasoc.core.principal import Principal, create_token, decode_token
+from aurorasoc.core.access.permissions import ROLE_PERMISSIONS, Permission
+from aurorasoc.core.access.principal import Principal, create_token, decode_token
 from aurorasoc.errors import ConfigurationError, Unauthenticated
 from tests.unit.examples import JWT_SECRET, SEED, settings
 

@@ -11,11 +11,11 @@ from pydantic import SecretStr
 from sqlalchemy import delete, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from aurorasoc.core.audit import AuditEvent, AuditLog
-from aurorasoc.core.audit_archive import verify_database
-from aurorasoc.core.database import Database
+from aurorasoc.core.audit.archive import verify_database
+from aurorasoc.core.audit.log import AuditEvent, AuditLog
+from aurorasoc.core.database.engine import Database
+from aurorasoc.core.database.tables import AuditRow, CredentialRow
 from aurorasoc.core.keyring import Keyring
-from aurorasoc.core.tables import AuditRow, CredentialRow
 from aurorasoc.errors import AuditUnavailable
 from aurorasoc.llm.keys.rotation import RESEALED, REWRAPPED, Rotation, SealedItem, survey
 from tests.unit.examples import JWT_SECRET, OTHER_SEED, SEED

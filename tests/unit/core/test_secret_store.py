@@ -12,6 +12,7 @@ from pydantic import SecretStr
 from aurorasoc.config.settings import Settings
 from aurorasoc.config.snapshot import Credential, Problem
 from aurorasoc.config.vocabulary import ServingBackend
+from aurorasoc.core.database.tables import CredentialRow
 from aurorasoc.core.keyring import Keyring
 from aurorasoc.core.secret_store import (
     DatabaseSecretStore,
@@ -20,7 +21,6 @@ from aurorasoc.core.secret_store import (
     last4_of,
 )
 from aurorasoc.core.store_factory import open_secret_store
-from aurorasoc.core.tables import CredentialRow
 from aurorasoc.errors import ConfigurationError
 from tests.unit.examples import (
     API_KEY,

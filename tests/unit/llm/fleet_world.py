@@ -1,7 +1,7 @@
 """A fleet without a process: rows as processes would have written them, and this one's view."""
 
-from aurorasoc.core.database import Database
-from aurorasoc.core.tables import InstanceRow, RevisionRow, RuntimeConfigRow
+from aurorasoc.core.database.engine import Database
+from aurorasoc.core.database.tables import InstanceRow, RevisionRow, RuntimeConfigRow
 from aurorasoc.llm.adoption.adopt import Adoption
 
 

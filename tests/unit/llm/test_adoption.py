@@ -12,10 +12,10 @@ import pytest
 from beeai_framework.backend.message import UserMessage
 
 from aurorasoc import get_chat_model
-from aurorasoc.core.database import Database
+from aurorasoc.core.database.engine import Database
+from aurorasoc.core.database.tables import CredentialRow
 from aurorasoc.core.secret_store import DatabaseSecretStore
 from aurorasoc.core.store_factory import open_secret_store
-from aurorasoc.core.tables import CredentialRow
 from aurorasoc.errors import DatabaseUnavailable
 from aurorasoc.llm.adoption.adopt import SPREAD_SECONDS, Adoption
 from aurorasoc.runtime import Runtime

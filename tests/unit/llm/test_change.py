@@ -12,8 +12,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from aurorasoc import open_runtime
 from aurorasoc.config.settings import Settings
-from aurorasoc.core.audit import AuditEvent
-from aurorasoc.core.tables import AuditRow, CredentialRow, RevisionRow
+from aurorasoc.core.audit.log import AuditEvent
+from aurorasoc.core.database.tables import AuditRow, CredentialRow, RevisionRow
 from aurorasoc.errors import (
     AuditUnavailable,
     AuroraError,

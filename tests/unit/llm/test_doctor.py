@@ -7,8 +7,8 @@ from typing import Final
 import pytest
 from sqlalchemy import update
 
-from aurorasoc.core.database import Database
-from aurorasoc.core.tables import CredentialRow
+from aurorasoc.core.database.engine import Database
+from aurorasoc.core.database.tables import CredentialRow
 from aurorasoc.llm.keys.doctor import Finding, examine
 from aurorasoc.runtime import open_runtime
 from tests.unit.examples import JWT_SECRET, OTHER_SEED, SEED, settings

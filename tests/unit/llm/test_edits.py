@@ -20,8 +20,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from aurorasoc.config.settings import Settings
 from aurorasoc.config.snapshot import ProviderConfig, Snapshot
 from aurorasoc.config.vocabulary import ServingBackend
-from aurorasoc.core.audit import AuditEvent, AuditSink
-from aurorasoc.core.tables import AuditRow, Base, CredentialRow, RevisionRow
+from aurorasoc.core.audit.log import AuditEvent, AuditSink
+from aurorasoc.core.database.tables import AuditRow, Base, CredentialRow, RevisionRow
 from aurorasoc.errors import (
     AuditUnavailable,
     AuroraError,

@@ -9,14 +9,14 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from aurorasoc.core.database import FEED_CHANNEL, Database
+from aurorasoc.core.database.engine import FEED_CHANNEL, Database
 from aurorasoc.core.store_factory import open_secret_store
+from aurorasoc.llm.adoption import adopt
 from aurorasoc.llm.adoption.adopt import Adoption
-from aurorasoc.llm.adoption.adopt import adopt as adoption
 from aurorasoc.llm.adoption.stored import RuntimeConfig, save_runtime_config
+from aurorasoc.llm.fleet import postgresql
 from aurorasoc.llm.fleet.feed import Feed
 from aurorasoc.llm.fleet.postgresql import Listener
-from aurorasoc.llm.fleet.registry import postgresql as listener
 from aurorasoc.llm.fleet.sources import source_of
 from aurorasoc.llm.fleet.sqlite import DataVersion
 from tests.unit.examples import keyring, settings
@@ -42,8 +42,8 @@ def relay() -> Iterator[Relay]:
 @pytest.fixture
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     """Have the connection checked often, so that a test needn't wait for it."""
-    monkeypatch.setattr(listener, "CHECK_SECONDS", 0.2)
-    monkeypatch.setattr(listener, "ANSWER_SECONDS", 0.3)
+    monkeypatch.setattr(postgresql, "CHECK_SECONDS", 0.2)
+    monkeypatch.setattr(postgresql, "ANSWER_SECONDS", 0.3)
 
 
 class Heard:
@@ -240,7 +240,7 @@ async def test_database_that_is_silent_is_shown_as_stale_meanwhile(
     monkeypatch: pytest.MonkeyPatch, stored: Stored, relay: Relay, tmp_path: Path
 ) -> None:
     """It doesn't refuse; what is in force stays in force, and it is over when it answers again."""
-    monkeypatch.setattr(adoption, "LATE_SECONDS", 0.2)
+    monkeypatch.setattr(adopt, "LATE_SECONDS", 0.2)
     boot = settings(tmp_path)
     database = Database(relay.leading_to(stored.url))
     here = Adoption(boot, database, open_secret_store(boot, keyring()), keyring())

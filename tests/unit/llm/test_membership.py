@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 from sqlalchemy import String, select
 
-from aurorasoc.core.database import Database
+from aurorasoc.core.database.engine import Database
+from aurorasoc.core.database.tables import InstanceRow
 from aurorasoc.core.store_factory import open_secret_store
-from aurorasoc.core.tables import InstanceRow
 from aurorasoc.llm.adoption.adopt import Adoption
 from aurorasoc.llm.fleet.membership import REMEMBERED_US, Membership, this_process
 from tests.unit.examples import OTHER_SEED, SEED, keyring, settings

@@ -10,7 +10,7 @@ from fastapi import APIRouter, Query
 from aurorasoc.api.deps import AuditReader, OpenRuntime
 from aurorasoc.api.problems import ProblemRoute, documented
 from aurorasoc.api.schemas import AuditPage
-from aurorasoc.core.audit_query import AuditFilter, find_entries
+from aurorasoc.core.audit.query import AuditFilter, find_entries
 from aurorasoc.core.clock import iso
 
 router = APIRouter(tags=["audit"], route_class=ProblemRoute)

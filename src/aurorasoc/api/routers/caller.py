@@ -7,7 +7,7 @@ from pydantic import BaseModel
 
 from aurorasoc.api.deps import AgentsReader
 from aurorasoc.api.problems import ProblemRoute, documented
-from aurorasoc.core.permissions import Permission
+from aurorasoc.core.access.permissions import Permission
 
 router = APIRouter(prefix="/system/llm", tags=["llm"], route_class=ProblemRoute)
 

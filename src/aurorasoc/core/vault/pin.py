@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from aurorasoc.core.tables import CredentialRow
+from aurorasoc.core.database.tables import CredentialRow
 
 
 class Pin(NamedTuple):

@@ -18,9 +18,9 @@ from aurorasoc.config.headers import fits_a_header
 from aurorasoc.config.snapshot import Credential, Problem, SecretStoreStatus, StoreProblem
 from aurorasoc.config.vocabulary import ServingBackend
 from aurorasoc.core.clock import Clock, iso, now_us
+from aurorasoc.core.database.tables import CredentialRow
 from aurorasoc.core.keyring import Keyring
 from aurorasoc.core.secret_store import Stamp, StoredKey, StoreReading, last4_of
-from aurorasoc.core.tables import CredentialRow
 from aurorasoc.core.vault.answers import VaultProblem, VaultTrouble
 from aurorasoc.core.vault.client import VaultClient, VaultSecret
 from aurorasoc.core.vault.pin import Pin, pin_of_row

@@ -16,12 +16,12 @@ from aurorasoc.config.settings import Settings
 from aurorasoc.config.settings.ambient import ambient_overrides
 from aurorasoc.config.snapshot import Credential, Snapshot
 from aurorasoc.core.clock import iso, now_us
-from aurorasoc.core.database import Database
+from aurorasoc.core.database.engine import Database
+from aurorasoc.core.database.tables import CredentialRow, RuntimeConfigRow
 from aurorasoc.core.keyring import Keyring
 from aurorasoc.core.logs import get_logger
 from aurorasoc.core.redaction import REDACTOR
 from aurorasoc.core.secret_store import SecretStore, StoreReading, last4_of
-from aurorasoc.core.tables import CredentialRow, RuntimeConfigRow
 from aurorasoc.errors import DatabaseUnavailable
 from aurorasoc.llm.adoption.compose import compose
 from aurorasoc.llm.adoption.latencies import Latencies

@@ -10,8 +10,13 @@ from sqlalchemy import delete, literal, select, true
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from aurorasoc.config.vocabulary import ServingBackend
-from aurorasoc.core.database import announce
-from aurorasoc.core.tables import CredentialRow, ProviderConfigRow, RevisionRow, RuntimeConfigRow
+from aurorasoc.core.database.engine import announce
+from aurorasoc.core.database.tables import (
+    CredentialRow,
+    ProviderConfigRow,
+    RevisionRow,
+    RuntimeConfigRow,
+)
 
 SINGLETON = 1
 

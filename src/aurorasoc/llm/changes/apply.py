@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from aurorasoc.config.snapshot import Snapshot
-from aurorasoc.core.database import Database
+from aurorasoc.core.database.engine import Database
+from aurorasoc.core.database.tables import CredentialRow
 from aurorasoc.core.secret_store import SecretStore, Stamp, StoredKey, last4_of
-from aurorasoc.core.tables import CredentialRow
 from aurorasoc.llm.adoption.adopt import Adoption
 from aurorasoc.llm.changes.journal import Deed, Journal
 from aurorasoc.llm.changes.plan import Change, KeyEdit, Plan, SetKey, plan, require_revision

@@ -14,7 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from aurorasoc.config.snapshot import Snapshot
 from aurorasoc.config.vocabulary import AUTO, ServingBackend
 from aurorasoc.core.clock import iso
-from aurorasoc.core.tables import RevisionRow
+from aurorasoc.core.database.tables import RevisionRow
 from aurorasoc.errors import NotFound
 from aurorasoc.granite.backend_resolution import require_ready
 from aurorasoc.llm.adoption.adopt import Stored

@@ -17,9 +17,9 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from aurorasoc.config.snapshot import Snapshot
 from aurorasoc.config.vocabulary import ServingBackend
-from aurorasoc.core.database import Database
+from aurorasoc.core.database.engine import Database
+from aurorasoc.core.database.tables import CredentialRow, KeyIntentRow
 from aurorasoc.core.secret_store import Stamp, last4_of
-from aurorasoc.core.tables import CredentialRow, KeyIntentRow
 from aurorasoc.core.vault.answers import VaultConflict, VaultProblem, VaultUndecided
 from aurorasoc.core.vault.pin import Pin, pin_of_row
 from aurorasoc.core.vault.store import VaultSecretStore

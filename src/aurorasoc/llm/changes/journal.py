@@ -8,10 +8,10 @@ from typing import Any
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from aurorasoc.core.audit import AuditEvent, AuditSink
+from aurorasoc.core.audit.log import AuditEvent, AuditSink
 from aurorasoc.core.canonical import canonical
 from aurorasoc.core.clock import Clock, now_us
-from aurorasoc.core.tables import RevisionRow
+from aurorasoc.core.database.tables import RevisionRow
 from aurorasoc.llm.adoption.stored import RuntimeConfig, save_runtime_config
 
 

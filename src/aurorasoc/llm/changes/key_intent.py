@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any, Final
 
 from aurorasoc.config.vocabulary import ServingBackend
-from aurorasoc.core.tables import CredentialRow, KeyIntentRow
+from aurorasoc.core.database.tables import CredentialRow, KeyIntentRow
 from aurorasoc.core.vault.pin import Pin
 from aurorasoc.llm.adoption.stored import ProviderChoice, RuntimeConfig
 from aurorasoc.llm.changes.journal import Deed

@@ -21,10 +21,10 @@ from sqlalchemy import delete
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from aurorasoc.config.snapshot import Snapshot
-from aurorasoc.core.database import Database
+from aurorasoc.core.database.engine import Database
+from aurorasoc.core.database.tables import InstanceRow
 from aurorasoc.core.keyring import Keyring
 from aurorasoc.core.logs import get_logger
-from aurorasoc.core.tables import InstanceRow
 from aurorasoc.errors import BackendUnavailable, DatabaseUnavailable
 from aurorasoc.granite.backend_resolution import active_backend
 from aurorasoc.llm.adoption.adopt import Adoption

@@ -21,9 +21,9 @@ from psycopg.abc import QueryNoTemplate
 from sqlalchemy import make_url
 from tenacity import AsyncRetrying, retry_if_exception_type, wait_random_exponential
 
-from aurorasoc.core.database import FEED_CHANNEL, LIBPQ
+from aurorasoc.core.database.engine import FEED_CHANNEL, LIBPQ
+from aurorasoc.core.database.migrations import sync_url
 from aurorasoc.core.logs import get_logger
-from aurorasoc.core.migrations import sync_url
 from aurorasoc.llm.fleet.feed import Ears
 
 CHECK_SECONDS: Final = 5.0

@@ -17,9 +17,9 @@ from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from aurorasoc.core.clock import iso
-from aurorasoc.core.database import Database
+from aurorasoc.core.database.engine import Database
+from aurorasoc.core.database.tables import InstanceRow, RuntimeConfigRow
 from aurorasoc.core.keyring import Keyring
-from aurorasoc.core.tables import InstanceRow, RuntimeConfigRow
 from aurorasoc.errors import Conflict, DatabaseUnavailable
 from aurorasoc.llm.adoption.adopt import Adoption
 from aurorasoc.llm.adoption.stored import SINGLETON

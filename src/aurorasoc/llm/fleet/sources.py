@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from aurorasoc.core.database import sqlite_file
+from aurorasoc.core.database.engine import sqlite_file
 from aurorasoc.llm.fleet.feed import Source
 from aurorasoc.llm.fleet.sqlite import DataVersion
 

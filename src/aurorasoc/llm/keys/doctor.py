@@ -9,9 +9,9 @@ from sqlalchemy import select
 
 from aurorasoc.config.snapshot import ProviderConfig
 from aurorasoc.core.clock import iso
-from aurorasoc.core.database import Database
+from aurorasoc.core.database.engine import Database
+from aurorasoc.core.database.tables import KeyIntentRow
 from aurorasoc.core.keyring import Keyring
-from aurorasoc.core.tables import KeyIntentRow
 from aurorasoc.llm.adoption.adopt import Adoption
 from aurorasoc.llm.keys.rotation import SealedItem, Standing, survey
 

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from sqlalchemy import select
 
 from aurorasoc.config.vocabulary import ServingBackend
+from aurorasoc.core.database.tables import CredentialRow
 from aurorasoc.core.keyring import Keyring
 from aurorasoc.core.secret_store import DatabaseSecretStore
-from aurorasoc.core.tables import CredentialRow
 from aurorasoc.llm.adoption.adopt import Stored
 from aurorasoc.llm.changes.apply import Changer
 from aurorasoc.llm.changes.plan import Change, Edited, SetKey

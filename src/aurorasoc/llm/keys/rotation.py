@@ -13,11 +13,11 @@ from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from aurorasoc.config.vocabulary import ServingBackend
-from aurorasoc.core.audit import AuditEvent, AuditSink
-from aurorasoc.core.database import Database
+from aurorasoc.core.audit.log import AuditEvent, AuditSink
+from aurorasoc.core.database.engine import Database
+from aurorasoc.core.database.tables import AuditKeyRow, CredentialRow
 from aurorasoc.core.keyring import Keyring, SeedChanged
 from aurorasoc.core.secret_store import DatabaseSecretStore, Stamp
-from aurorasoc.core.tables import AuditKeyRow, CredentialRow
 
 Standing = Literal["current", "older seed", "unreadable"]
 

@@ -16,9 +16,9 @@ from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from aurorasoc.config.vocabulary import ServingBackend
+from aurorasoc.core.database.tables import CredentialRow, KeyIntentRow, RevisionRow
 from aurorasoc.core.logs import get_logger
 from aurorasoc.core.secret_store import last4_of
-from aurorasoc.core.tables import CredentialRow, KeyIntentRow, RevisionRow
 from aurorasoc.core.vault.client import VaultSecret
 from aurorasoc.core.vault.pin import Pin, pin_of_row
 from aurorasoc.core.vault.store import VaultSecretStore

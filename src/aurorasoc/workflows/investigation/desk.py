@@ -14,7 +14,7 @@ from uuid import uuid4
 
 from aurorasoc.config.settings.ambient import proxies
 from aurorasoc.config.vocabulary import Role
-from aurorasoc.core.audit import AuditEvent
+from aurorasoc.core.audit.log import AuditEvent
 from aurorasoc.core.logs import get_logger
 from aurorasoc.errors import AuroraError, DatabaseUnavailable, RateLimited, TlpRefused
 from aurorasoc.granite.sensitivity import require_local

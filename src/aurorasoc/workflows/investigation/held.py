@@ -12,8 +12,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from aurorasoc.core.canonical import canonical
 from aurorasoc.core.clock import Clock, now_us
-from aurorasoc.core.database import Database
-from aurorasoc.core.tables import InvestigationRow, InvestigationStepRow
+from aurorasoc.core.database.engine import Database
+from aurorasoc.core.database.tables import InvestigationRow, InvestigationStepRow
 from aurorasoc.errors import AuroraError
 from aurorasoc.workflows.investigation.store import Lease, steps_of
 from aurorasoc.workflows.investigation.vocabulary import StepKind

@@ -14,10 +14,10 @@ from sqlalchemy import ColumnElement, func, or_, select, true, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from aurorasoc.config.vocabulary import Tlp
+from aurorasoc.core.access.permissions import Permission
+from aurorasoc.core.access.principal import Principal
 from aurorasoc.core.canonical import canonical
-from aurorasoc.core.permissions import Permission
-from aurorasoc.core.principal import Principal
-from aurorasoc.core.tables import InvestigationRow, InvestigationStepRow
+from aurorasoc.core.database.tables import InvestigationRow, InvestigationStepRow
 from aurorasoc.errors import Conflict, NotFound
 from aurorasoc.workflows.investigation.alert import Alert
 from aurorasoc.workflows.investigation.vocabulary import State

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from aurorasoc.core.clock import iso
-from aurorasoc.core.database import Database
-from aurorasoc.core.tables import InvestigationRow, InvestigationStepRow
+from aurorasoc.core.database.engine import Database
+from aurorasoc.core.database.tables import InvestigationRow, InvestigationStepRow
 from aurorasoc.workflows.investigation.store import Viewer, find, state_of, steps_of
 from aurorasoc.workflows.investigation.vocabulary import State
 

@@ -16,11 +16,11 @@ from sqlalchemy import update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from aurorasoc.config.vocabulary import ServingBackend
-from aurorasoc.core.audit_query import AuditFilter, find_entries
+from aurorasoc.core.access.principal import Principal
+from aurorasoc.core.audit.query import AuditFilter, find_entries
 from aurorasoc.core.clock import now_us
-from aurorasoc.core.database import Database
-from aurorasoc.core.principal import Principal
-from aurorasoc.core.tables import InvestigationRow
+from aurorasoc.core.database.engine import Database
+from aurorasoc.core.database.tables import InvestigationRow
 from aurorasoc.errors import (
     Conflict,
     InvalidInput,

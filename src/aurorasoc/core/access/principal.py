@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from aurorasoc.config.settings.security import SecuritySettings
-from aurorasoc.core.permissions import ROLE_PERMISSIONS, Permission
+from aurorasoc.core.access.permissions import ROLE_PERMISSIONS, Permission
 from aurorasoc.errors import ConfigurationError, Unauthenticated
 
 _ALGORITHM = "HS256"

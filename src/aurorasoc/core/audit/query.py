@@ -9,8 +9,8 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from aurorasoc.core.audit import ACTION_LENGTH, ACTOR_LENGTH, column_form
-from aurorasoc.core.tables import AuditRow
+from aurorasoc.core.audit.log import ACTION_LENGTH, ACTOR_LENGTH, column_form
+from aurorasoc.core.database.tables import AuditRow
 
 
 class AuditFilter(BaseModel):

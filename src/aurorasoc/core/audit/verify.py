@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, Final
 
-from aurorasoc.core.audit import (
+from aurorasoc.core.audit.log import (
     ACTION_LENGTH,
     ACTOR_LENGTH,
     GENESIS,

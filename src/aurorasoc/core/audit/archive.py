@@ -16,10 +16,10 @@ from pydantic import SecretStr, TypeAdapter
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from aurorasoc.core.audit_verify import Link, Verdict, verify
-from aurorasoc.core.database import Database
+from aurorasoc.core.audit.verify import Link, Verdict, verify
+from aurorasoc.core.database.engine import Database
+from aurorasoc.core.database.tables import AuditKeyRow, AuditRow
 from aurorasoc.core.keyring import Keyring, SeedChanged
-from aurorasoc.core.tables import AuditKeyRow, AuditRow
 from aurorasoc.errors import InvalidInput
 
 _COLUMNS = tuple(field.name for field in fields(Link))

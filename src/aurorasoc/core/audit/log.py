@@ -23,10 +23,10 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from aurorasoc.core.canonical import canonical
 from aurorasoc.core.clock import Clock, now_us
-from aurorasoc.core.database import after_commit
+from aurorasoc.core.database.engine import after_commit
+from aurorasoc.core.database.tables import AuditKeyRow, AuditRow
 from aurorasoc.core.keyring import Keyring, SeedChanged
 from aurorasoc.core.logs import get_logger
-from aurorasoc.core.tables import AuditKeyRow, AuditRow
 from aurorasoc.errors import AuditUnavailable, AuroraError
 
 GENESIS: Final = "0" * 64

@@ -6,9 +6,9 @@ from collections import OrderedDict
 from dataclasses import dataclass, replace
 from typing import Final
 
-from aurorasoc.core.audit import AuditEvent, AuditSink
+from aurorasoc.core.audit.log import AuditEvent, AuditSink
 from aurorasoc.core.clock import Clock, now_us
-from aurorasoc.core.database import Database
+from aurorasoc.core.database.engine import Database
 from aurorasoc.core.logs import get_logger
 from aurorasoc.errors import AuroraError
 

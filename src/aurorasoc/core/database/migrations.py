@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from aurorasoc.core.database import create_sqlite_file
+from aurorasoc.core.database.engine import create_sqlite_file
 from aurorasoc.errors import ConfigurationError
 
 if TYPE_CHECKING:
@@ -48,7 +48,7 @@ def migrate(database_url: str) -> None:
 
 def scripts() -> Path:
     """Where the migrations are: in the wheel beside this package, else in the repository."""
-    package = Path(__file__).resolve().parent.parent
+    package = Path(__file__).resolve().parents[2]
     installed = package / "migrations"
     return installed if installed.is_dir() else package.parent.parent / "alembic"
 

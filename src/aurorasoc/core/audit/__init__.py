@@ -1,0 +1,1 @@
+"""The verifiable record of who did what."""
