@@ -11,7 +11,6 @@ from aurorasoc.cli import (
     agent,
     audit,
     demo,
-    dev,
     investigate,
     keys,
     local_model,
@@ -19,6 +18,7 @@ from aurorasoc.cli import (
     serve,
     token,
 )
+from aurorasoc.cli.dev import command
 from aurorasoc.errors import AuroraError, ModelCallError
 
 app = typer.Typer(
@@ -30,7 +30,7 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 app.command("demo")(demo.demo)
-app.command("dev")(dev.dev)
+app.command("dev")(command.dev)
 app.command("investigate")(investigate.investigate)
 app.command("serve")(serve.serve)
 app.command("migrate")(serve.migrate)

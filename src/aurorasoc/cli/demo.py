@@ -18,8 +18,8 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
-from aurorasoc.cli.children import Children
 from aurorasoc.cli.demo_stage import Backend, DemoFailed, Stage, require_simulator
+from aurorasoc.cli.dev.children import Children
 from aurorasoc.cli.output import say
 
 if TYPE_CHECKING:

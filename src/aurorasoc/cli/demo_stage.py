@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from aurorasoc import local_model
-from aurorasoc.cli.children import LOG_LINES, Child, Children, free_port
+from aurorasoc.cli.dev.children import LOG_LINES, Child, Children, free_port
 from aurorasoc.cli.output import say
 from aurorasoc.config.settings.children import bare_environment
 from aurorasoc.errors import ConfigurationError

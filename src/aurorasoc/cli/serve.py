@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
+from aurorasoc.cli.dev.parent import end_with_parent
 from aurorasoc.cli.output import say
-from aurorasoc.cli.parent import end_with_parent
 from aurorasoc.config.settings import Settings, load_settings
 from aurorasoc.core.collector import collector_off
 from aurorasoc.core.logs import configure_logging

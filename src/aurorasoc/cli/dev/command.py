@@ -16,8 +16,8 @@ from typing import Annotated, Final
 import typer
 
 from aurorasoc import local_model
-from aurorasoc.cli.children import Children, free_port
-from aurorasoc.cli.first_run import FirstRun, instructions
+from aurorasoc.cli.dev.children import Children, free_port
+from aurorasoc.cli.dev.first_run import FirstRun, instructions
 from aurorasoc.cli.output import say
 from aurorasoc.config.settings import (
     LOCAL_MODEL_FILE,
