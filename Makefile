@@ -7,7 +7,7 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
 LOCKS  := requirements/bootstrap.lock requirements/dev.lock requirements/local-model.lock
-TYPED  := $(wildcard src tests benchmarks)
+TYPED  := $(wildcard src tests benchmarks demo)
 
 # One worker a core, at most four: each has servers of its own. A file's tests stay together, and
 # the functional ones begin, since they take longest. ARGS=-n0 runs all in one process.
@@ -31,7 +31,7 @@ dev: $(READY) ## Start everything for a first run, a small local model included
 	@$(BIN)/aurorasoc dev $(ARGS)
 
 demo: $(READY) ## Play the main job in a minute, without any key
-	@$(BIN)/aurorasoc demo $(ARGS)
+	@$(BIN)/python -m demo $(ARGS)
 
 # With CI set, the tests on a real Vault and in a real browser may not be left out.
 test: lint $(if $(CI),$(if $(AURORASOC_TEST_VAULT_BIN),,vault) chromium) ## Lint, then run all tests with coverage (ARGS='-k name' runs some)
@@ -87,7 +87,7 @@ screenshots: $(READY) ## Make the documents' pictures anew, from the tests of th
 clean: ## Remove what make and the tools made
 	@rm -rf $(VENV) build dist htmlcov .coverage .coverage.* \
 	  .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache .schemathesis
-	@find src tests benchmarks alembic -name __pycache__ -prune -exec rm -rf {} + 2>/dev/null || true
+	@find src tests benchmarks demo alembic -name __pycache__ -prune -exec rm -rf {} + 2>/dev/null || true
 
 # uv is quick and removes what the lock no longer names. Where it finds no packages (it does not
 # read pip's configuration, which may name a site's mirror), pip itself installs the same locks.

@@ -1,4 +1,4 @@
-"""`aurorasoc demo`, played for real: what it proves, what it never prints, what it leaves behind.
+"""`make demo`, played for real: what it proves, what it never prints, what it leaves behind.
 
 The hosted provider is llm-katan, a third party's simulator that checks its key.
 """
@@ -18,6 +18,7 @@ import pytest
 from aurorasoc.local_model import MODEL_NAME, unavailable_reason
 from tests.world.processes import bare_env
 
+ROOT: Final = Path(__file__).resolve().parents[2]
 ALL_PARTS: Final = 4  # the demo, the local backend, the simulator, the service
 SURROUNDINGS: Final = {
     # What an operator's shell may hold: none of it is the demo's.
@@ -44,8 +45,13 @@ class Demo:
         self.folder.mkdir()
         self.lines: list[str] = []
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "aurorasoc.cli", "demo", *options],
-            env=bare_env(TMPDIR=str(self.folder), PYTHONUNBUFFERED="1", **SURROUNDINGS),
+            [sys.executable, "-m", "demo", *options],
+            env=bare_env(
+                TMPDIR=str(self.folder),
+                PYTHONUNBUFFERED="1",
+                PYTHONPATH=str(ROOT),
+                **SURROUNDINGS,
+            ),
             cwd=folder,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
@@ -211,10 +217,10 @@ def test_a_step_that_fails_ends_the_demo(play: Callable[..., Demo]) -> None:
 
 def test_without_the_simulator_it_says_how_to_get_it(tmp_path: Path) -> None:
     """llm-katan is a development dependency; a plain installation answers in one line."""
-    hidden = "import sys; sys.modules['llm_katan'] = None; sys.argv = ['aurorasoc', 'demo']"
+    hidden = "import runpy, sys; sys.modules['llm_katan'] = None; sys.argv = ['demo']"
     done = subprocess.run(
-        [sys.executable, "-c", f"{hidden}; from aurorasoc.cli import main; main()"],
-        env=bare_env(TMPDIR=str(tmp_path)),
+        [sys.executable, "-c", f"{hidden}; runpy.run_module('demo', run_name='__main__')"],
+        env=bare_env(TMPDIR=str(tmp_path), PYTHONPATH=str(ROOT)),
         capture_output=True,
         text=True,
         check=False,

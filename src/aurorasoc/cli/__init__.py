@@ -10,7 +10,6 @@ from typer.exceptions import TyperException
 from aurorasoc.cli import (
     agent,
     audit,
-    demo,
     investigate,
     keys,
     local_model,
@@ -29,7 +28,6 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-app.command("demo")(demo.demo)
 app.command("dev")(command.dev)
 app.command("investigate")(investigate.investigate)
 app.command("serve")(serve.serve)

@@ -1,4 +1,4 @@
-"""The environment of a child process that `aurorasoc dev` or `aurorasoc demo` starts."""
+"""The environment of a child process of `aurorasoc dev` or of the demo."""
 
 from __future__ import annotations
 

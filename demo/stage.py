@@ -1,4 +1,4 @@
-"""What `aurorasoc demo` plays on: three processes on loopback, one folder, one admin.
+"""What `make demo` plays on: three processes on loopback, one folder, one admin.
 
 The hosted provider is played by llm-katan, a third party's simulator of the vendors' APIs
 (Apache-2.0, a development dependency). It answers with what it was asked, and checks its key.
@@ -175,7 +175,7 @@ class Stage:
         Raises:
             DemoFailed: It ended with another exit code than 0.
         """
-        done = subprocess.run(  # noqa: S603 - our own words
+        done = subprocess.run(
             [*_COMMAND, *arguments],
             env=self._environment(),
             stdin=subprocess.DEVNULL,

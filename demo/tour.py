@@ -1,4 +1,4 @@
-"""`aurorasoc demo`: the main job, played for a reader who has no key.
+"""`make demo`: the main job, played for a reader who has no key.
 
 Ask a model about an alert, be told the truth about a wrong key, store the right one, switch,
 ask again, restart, ask once more, and check the audit log. Each step prints its proof, and the
@@ -18,9 +18,9 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
-from aurorasoc.cli.demo_stage import Backend, DemoFailed, Stage, require_simulator
 from aurorasoc.cli.dev.children import Children
 from aurorasoc.cli.output import say
+from demo.stage import Backend, DemoFailed, Stage, require_simulator
 
 if TYPE_CHECKING:
     import httpx
