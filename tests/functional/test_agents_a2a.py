@@ -30,7 +30,7 @@ from a2a.types import (
 )
 
 from aurorasoc.agents.registry import AGENTS, definition_of
-from tests.unit.live import until
+from tests.component.live import until
 from tests.world.canaries import canaries, found
 from tests.world.loopback import LOOPBACK
 from tests.world.processes import ChildProcess, free_port

@@ -29,8 +29,8 @@ from aurorasoc.workflows import chat
 from aurorasoc.workflows.investigation import store
 from aurorasoc.workflows.investigation.alert import parse_alert
 from aurorasoc.workflows.investigation.desk import open_desk
-from tests.unit.examples import settings
-from tests.unit.live import libraries, until
+from tests.component.live import libraries, until
+from tests.examples import settings
 from tests.world.connect_proxy import ConnectProxy
 from tests.world.fixtures import VENDOR_KEYS
 from tests.world.investigation import Script, playing

@@ -22,7 +22,7 @@ from aurorasoc.config.settings.server import ServerSettings
 from aurorasoc.config.settings.vault import VaultSettings
 from aurorasoc.core.database.tables import Base
 from aurorasoc.granite.catalog import CATALOG
-from tests.unit.examples import settings
+from tests.examples import settings
 
 ROOT: Final = Path(__file__).resolve().parents[2]
 DOCS: Final = ROOT / "docs"

@@ -9,17 +9,15 @@ from tests.functional.vault.members import house
 from tests.world.fixtures import ca
 from tests.world.vault import (
     VaultServer,
-    pytest_collection_modifyitems,
     shared_vault,
     vault,
     vault_program,
 )
 from tests.world.vault_faults import VaultFaultProxy
 
-__all__ = [  # pytest finds the fixtures and the hook here
+__all__ = [  # pytest finds the fixtures here
     "ca",
     "house",
-    "pytest_collection_modifyitems",
     "shared_vault",
     "vault",
     "vault_program",

@@ -27,7 +27,7 @@ from aurorasoc.llm.changes.apply import Changer
 from aurorasoc.llm.changes.intents import KeyIntents
 from aurorasoc.llm.changes.journal import Journal
 from aurorasoc.llm.keys.vault_watch import VaultWatch
-from tests.unit.examples import settings
+from tests.examples import settings
 from tests.world.databases import DATABASES, Stored
 from tests.world.service import SEED, SESSION_SECRET
 from tests.world.vault import VaultServer

@@ -12,6 +12,7 @@ from aurorasoc.core.vault.answers import VaultProblem
 from aurorasoc.errors import ChangeInProgress, OutcomeUnknown
 from aurorasoc.llm.changes import edits
 from aurorasoc.llm.keys.doctor import examine
+from tests.component.live import until
 from tests.functional.vault.members import (
     DEEPSEEK,
     KEY,
@@ -21,7 +22,6 @@ from tests.functional.vault.members import (
     build_house,
     member,
 )
-from tests.unit.live import until
 from tests.world.canaries import found
 from tests.world.vault import VaultServer
 from tests.world.vault_faults import Gate, VaultFault, VaultFaultProxy, error

@@ -15,8 +15,8 @@ from typing import Final
 import pytest
 
 from aurorasoc.llm.keys.vault_watch import VaultWatch
+from tests.component.live import until
 from tests.functional.vault.members import KEY, OTHER_KEY, House, Member, build_house, member
-from tests.unit.live import until
 from tests.world.canaries import SOAK
 from tests.world.service import AURORASOC, service_env
 from tests.world.vault import VaultServer

@@ -10,8 +10,8 @@ from aurorasoc.core.vault.answers import VaultProblem
 from aurorasoc.errors import OutcomeUnknown
 from aurorasoc.llm.keys.vault_watch import LAG_US
 from aurorasoc.runtime import Runtime, open_runtime
+from tests.component.live import until
 from tests.functional.vault.members import DEEPSEEK, KEY, OTHER_KEY, House, member
-from tests.unit.live import until
 from tests.world.vault_faults import NEVER_EXISTED, VaultFault, VaultFaultProxy
 
 CHANGED = "llm.key.changed_in_vault"

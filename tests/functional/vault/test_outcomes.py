@@ -15,8 +15,8 @@ import pytest
 
 from aurorasoc.core.vault.answers import VaultConflict, VaultProblem, VaultUndecided
 from aurorasoc.core.vault.client import VaultClient
+from tests.component.live import until
 from tests.functional.vault.members import KEY, OTHER_KEY, House, member, vault_settings
-from tests.unit.live import until
 from tests.world.certificates import CertificateAuthority
 from tests.world.kubernetes import KubernetesApi
 from tests.world.vault import VaultServer

@@ -11,8 +11,8 @@ import pytest
 
 from aurorasoc.core.vault.answers import VaultProblem
 from aurorasoc.core.vault.client import VaultClient
+from tests.component.live import until
 from tests.functional.vault.members import DEEPSEEK, KEY, House, Member, member, vault_settings
-from tests.unit.live import until
 from tests.world.kubernetes import KubernetesApi
 from tests.world.vault_faults import VaultFault, VaultFaultProxy, error
 

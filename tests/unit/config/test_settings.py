@@ -18,7 +18,7 @@ from aurorasoc.config.settings.server import ServerSettings
 from aurorasoc.config.settings.vault import VaultSettings
 from aurorasoc.config.vocabulary import ServingBackend, Tlp
 from aurorasoc.errors import ConfigurationError
-from tests.unit.examples import JWT_SECRET, OTHER_SEED, SEED, settings
+from tests.examples import JWT_SECRET, OTHER_SEED, SEED, settings
 
 CANARY: Final = "CANARY-9d41f7"
 

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from aurorasoc.core.keyring import Keyring, Purpose, SeedChanged
 from aurorasoc.errors import ConfigurationError
-from tests.unit.examples import JWT_SECRET, OTHER_SEED, SEED, keyring
+from tests.examples import JWT_SECRET, OTHER_SEED, SEED, keyring
 
 PURPOSES: Final[tuple[Purpose, ...]] = get_args(Purpose)
 PAYLOAD: Final = b'{"api_key": "sk-CANARY-5e0c"}'

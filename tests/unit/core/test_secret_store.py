@@ -22,7 +22,7 @@ from aurorasoc.core.secret_store import (
 )
 from aurorasoc.core.store_factory import open_secret_store
 from aurorasoc.errors import ConfigurationError
-from tests.unit.examples import (
+from tests.examples import (
     API_KEY,
     OTHER_API_KEY,
     OTHER_SEED,

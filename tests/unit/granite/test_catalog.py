@@ -19,7 +19,7 @@ from aurorasoc.granite import ModelReference, ServingBackend
 from aurorasoc.granite.backend_resolution import model_reference, require_ready
 from aurorasoc.granite.base_url import normalise_base_url, origin_of
 from aurorasoc.granite.catalog import CATALOG, spec_of
-from tests.unit.examples import API_KEY, settings, snapshot
+from tests.examples import API_KEY, settings, snapshot
 
 REFERENCES: Final = {
     ServingBackend.ANTHROPIC: "anthropic:claude-sonnet-4-6",

@@ -14,7 +14,7 @@ from aurorasoc.errors import BackendUnavailable, TlpRefused
 from aurorasoc.granite.backend_resolution import refresh_resolution
 from aurorasoc.granite.sensitivity import Route, require_local, route, why_not_local
 from aurorasoc.llm.adoption.stored import RuntimeConfig
-from tests.unit.examples import settings, snapshot
+from tests.examples import settings, snapshot
 
 LOCAL: Final = {ServingBackend.OLLAMA, ServingBackend.VLLM}
 LABELS: Final = [None, *(label for label in Tlp if label is not Tlp.NONE)]

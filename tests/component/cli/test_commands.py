@@ -1,0 +1,111 @@
+"""What is true of every command: help, exit codes, one line for an error, JSON that parses."""
+
+from collections.abc import Iterator
+
+import pytest
+import typer
+
+from aurorasoc.cli import app
+from tests.component.cli.conftest import Shell
+from tests.examples import API_KEY
+
+GROUP = typer.main.get_command(app)
+
+
+def _commands(command: object, *path: str) -> Iterator[tuple[str, ...]]:
+    yield path
+    for name, inner in getattr(command, "commands", {}).items():  # a group has some
+        yield from _commands(inner, *path, name)
+
+
+COMMANDS = sorted(_commands(GROUP))
+LEAVES = [path for path in COMMANDS if not any(o[: len(path)] == path != o for o in COMMANDS)]
+
+
+@pytest.mark.parametrize("path", COMMANDS, ids=" ".join)
+def test_every_command_explains_itself(shell: Shell, path: tuple[str, ...]) -> None:
+    """In a sentence, before its options."""
+    found = shell(*path, "--help")
+    assert found.code == 0
+    assert found.out.startswith("Usage: ")
+    assert len(found.out.split("\n\n")[1].strip()) > 10
+
+
+@pytest.mark.parametrize("path", LEAVES, ids=" ".join)
+def test_an_unknown_option_is_wrong_usage(shell: Shell, path: tuple[str, ...]) -> None:
+    """Exit code 2, and nothing is done."""
+    found = shell(*path, "--no-such-option")
+    assert (found.code, found.out) == (2, "")
+    assert "Traceback" not in found.err
+
+
+def test_an_unknown_command_is_wrong_usage(shell: Shell) -> None:
+    """As with options."""
+    assert shell("no-such-command").code == 2
+
+
+@pytest.mark.parametrize("path", [("providers",), ("key",), ("keys",), ("audit",), ("token",)])
+def test_a_group_alone_shows_what_it_has(shell: Shell, path: tuple[str, ...]) -> None:
+    """Instead of doing anything."""
+    found = shell(*path)
+    assert found.code == 2
+    assert "Commands:" in found.out + found.err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "keys"),
+    [
+        (("providers", "list", "--json"), {"revision", "active", "policy", "providers"}),
+        (("providers", "use", "ollama", "--json"), {"revision", "active", "provider"}),
+        (("key", "set", "deepseek", "--json"), {"revision", "active", "provider"}),
+        (("key", "delete", "deepseek", "--json"), {"revision", "active", "provider"}),
+        (("audit", "verify", "--json"), {"ok", "entries", "head", "fault", "authenticity"}),
+        (("keys", "rotate", "--json"), {"checked_only", "items", "unreadable"}),
+    ],
+    ids=lambda value: " ".join(value[:2]) if isinstance(value, tuple) else "",
+)
+def test_json_is_all_that_is_printed(
+    shell: Shell, arguments: tuple[str, ...], keys: set[str]
+) -> None:
+    """A script reads standard output whole."""
+    found = shell(*arguments, stdin=API_KEY)
+    assert found.code == 0
+    assert keys <= found.json.keys()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "variables"),
+    [
+        (("providers", "list"), {"LLM_BACKEND": "nonesuch"}),
+        (("providers", "list"), {"AURORA_DATABASE_URL": "mysql://nowhere"}),
+        (("providers", "list"), {"AURORA_SECRET_KEY": "too-short"}),
+        (("audit", "verify"), {"AURORA_DATABASE_URL": "sqlite:////proc/nonesuch/a.db"}),
+        (("audit", "verify", "--file", "/nonesuch"), {}),
+        (("audit", "verify", "--anchor", "nonsense"), {}),
+        (("migrate",), {"AURORA_DATABASE_URL": "sqlite:////proc/nonesuch/a.db"}),
+        (("token", "create"), {"JWT_SECRET_KEY": ""}),
+        (("token", "create", "--role", "nobody"), {}),
+        (("key", "set", "nonesuch"), {}),
+        (("key", "set", "ollama"), {}),
+        (("key", "delete", "nonesuch"), {}),
+        (("keys", "migrate", "--to", "vault"), {}),
+        (("providers", "use", "nonesuch"), {}),
+        (("providers", "use", "openai"), {}),
+        (("providers", "use", "auto", "--model", "m"), {}),
+        (("providers", "use", "gemini", "--base-url", "http://h"), {}),
+        (("providers", "test", "nonesuch"), {}),
+        (("providers", "test", "openai"), {}),
+        (("providers", "test", "ollama", "--role", "nobody"), {}),
+    ],
+    ids=" ".join,
+)
+def test_an_error_is_one_line_and_exit_code_2(
+    shell: Shell, arguments: tuple[str, ...], variables: dict[str, str]
+) -> None:
+    """Never a traceback; the line says what to do."""
+    for name, value in variables.items():
+        shell.patch.setenv(name, value)
+    found = shell(*arguments, stdin=API_KEY)
+    assert (found.code, found.out) == (2, "")
+    assert found.error.startswith("aurorasoc: ")
+    assert found.error.endswith(".")

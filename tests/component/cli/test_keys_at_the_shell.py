@@ -1,0 +1,85 @@
+"""`aurorasoc key …`: keys come from standard input, and go nowhere else."""
+
+import pytest
+
+from tests.component.cli.conftest import Shell
+from tests.examples import API_KEY
+
+
+def _row(shell: Shell, provider: str) -> dict[str, object]:
+    rows = shell("providers", "list", "--json").json["providers"]
+    (row,) = (row for row in rows if row["provider"] == provider)
+    return dict(row)
+
+
+@pytest.mark.parametrize("ending", ["", "\n", "\r\n"])
+def test_a_key_is_read_from_standard_input(shell: Shell, ending: str) -> None:
+    """With or without the line end that `echo` adds."""
+    assert shell("key", "set", "deepseek", stdin=API_KEY + ending).code == 0
+    row = _row(shell, "deepseek")
+    assert (row["key_last4"], row["key_source"], row["ready"]) == (
+        API_KEY[-4:],
+        "database",
+        True,
+    )
+
+
+def test_a_key_is_not_read_from_the_command_line(shell: Shell) -> None:
+    """It would stand in the process list and in the shell's history."""
+    assert shell("key", "set", "deepseek", API_KEY).code == 2
+    assert _row(shell, "deepseek")["key_state"] == "absent"
+
+
+def test_a_key_on_the_command_line_is_not_repeated(shell: Shell) -> None:
+    """A CI job's log would keep it."""
+    found = shell("key", "set", "deepseek", API_KEY)
+    assert API_KEY not in found.out + found.err
+
+
+@pytest.mark.parametrize("text", ["", "   ", "\n", "two words", "tab\tbed", "k€y", "a" * 4097])
+def test_what_is_no_key_is_refused_and_not_repeated(shell: Shell, text: str) -> None:
+    """The same rules as over REST."""
+    found = shell("key", "set", "deepseek", stdin=text)
+    assert (found.code, found.out) == (2, "")
+    assert found.error.startswith("aurorasoc: api_key: ")
+    assert not text.strip() or text.strip() not in found.err
+
+
+def test_a_stored_key_is_never_printed(shell: Shell) -> None:
+    """By no command that could."""
+    outputs = [shell("key", "set", "deepseek", stdin=API_KEY)]
+    outputs += [shell(*c) for c in (("providers", "list"), ("providers", "list", "--json"))]
+    outputs += [shell("audit", "export"), shell("keys", "doctor"), shell("keys", "rotate")]
+    assert not any(API_KEY in found.out + found.err for found in outputs)
+
+
+def test_deleting_a_key_removes_it(shell: Shell) -> None:
+    """And deleting what isn't there is no error."""
+    shell("key", "set", "deepseek", stdin=API_KEY)
+    assert shell("key", "delete", "deepseek").code == 0
+    assert _row(shell, "deepseek")["key_state"] == "absent"
+    assert shell("key", "delete", "deepseek").code == 0
+
+
+def test_changes_at_the_shell_name_the_operator(shell: Shell) -> None:
+    """As `cli:` and the system's user name."""
+    shell("key", "set", "deepseek", stdin=API_KEY)
+    assert '\\"actor\\":\\"cli:' in shell("audit", "export").out
+
+
+def test_the_doctor_has_nothing_to_do_for_a_good_key(shell: Shell) -> None:
+    """Exit code 0."""
+    shell("key", "set", "deepseek", stdin=API_KEY)
+    found = shell("keys", "doctor", "--json")
+    assert found.code == 0
+    assert {item["name"] for item in found.json} >= {"deepseek"}
+
+
+def test_the_doctor_names_a_key_that_no_seed_opens(shell: Shell) -> None:
+    """Exit code 1: there is something to do."""
+    shell("key", "set", "deepseek", stdin=API_KEY)
+    shell.patch.setenv("AURORA_SECRET_KEY", "another-seed-0123456789-abcdefghijklmnop")
+    shell.patch.setenv("JWT_SECRET_KEY", "another-secret-0123456789-abcdefghijklm")
+    found = shell("keys", "doctor")
+    assert found.code == 1
+    assert "deepseek" in found.out

@@ -1,0 +1,284 @@
+"""Backend resolution: an explicit choice is never probed, `auto` probes local backends only."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Final
+
+import pytest
+
+from aurorasoc.config.snapshot import Snapshot
+from aurorasoc.errors import BackendUnavailable
+from aurorasoc.granite import ServingBackend
+from aurorasoc.granite.backend_resolution import (
+    CACHE_SECONDS,
+    active_backend,
+    local_backend,
+    refresh_resolution,
+    reset_resolution_cache,
+)
+from aurorasoc.llm.adoption.stored import RuntimeConfig
+from tests.examples import settings, snapshot
+from tests.world.loopback import LoopbackServer
+
+VLLM_URL: Final = "http://localhost:8000/health"
+OLLAMA_URL: Final = "http://localhost:11434/api/tags"
+
+Talk = Callable[[asyncio.StreamWriter], Awaitable[None]]
+
+
+class Probe:
+    """Answers as it is told, and remembers what it was asked."""
+
+    def __init__(self, *answering: str) -> None:
+        """Let these URLs answer."""
+        self.answering = set(answering)
+        self.asked: list[str] = []
+
+    async def __call__(self, url: str) -> bool:
+        """Answer for one URL."""
+        self.asked.append(url)
+        return url in self.answering
+
+
+class HandClock:
+    """Time that passes when it is told to."""
+
+    def __init__(self) -> None:
+        """Begin somewhere."""
+        self.now = 1000.0
+
+    def __call__(self) -> float:
+        """Tell the time."""
+        return self.now
+
+
+async def _must_not_probe(url: str) -> bool:
+    pytest.fail(f"{url} was probed")
+
+
+def _auto(folder: Path, **variables: str) -> Snapshot:
+    return snapshot(settings(folder, LLM_BACKEND="auto", **variables))
+
+
+@pytest.mark.parametrize("backend", list(ServingBackend))
+def test_explicit_choice_needs_no_probe(backend: ServingBackend, tmp_path: Path) -> None:
+    """It is in force though nothing was ever asked."""
+    assert active_backend(snapshot(settings(tmp_path, LLM_BACKEND=backend.value))) is backend
+
+
+@pytest.mark.parametrize("backend", list(ServingBackend))
+async def test_explicit_choice_is_never_replaced(backend: ServingBackend, tmp_path: Path) -> None:
+    """Not even when another backend was found and this one wasn't."""
+    found = ServingBackend.OLLAMA if backend != "ollama" else ServingBackend.VLLM
+    explicit = snapshot(settings(tmp_path, LLM_BACKEND=backend.value))
+    await refresh_resolution(explicit, Probe(OLLAMA_URL if found == "ollama" else VLLM_URL))
+    assert local_backend(explicit) is found
+    assert active_backend(explicit) is backend
+
+
+async def test_auto_prefers_vllm(tmp_path: Path) -> None:
+    """Where both answer, vLLM serves, and Ollama isn't even asked."""
+    boot, probe = _auto(tmp_path), Probe(VLLM_URL, OLLAMA_URL)
+    await refresh_resolution(boot, probe)
+    assert active_backend(boot) is ServingBackend.VLLM
+    assert probe.asked == [VLLM_URL]
+
+
+async def test_auto_falls_back_to_ollama(tmp_path: Path) -> None:
+    """Where vLLM doesn't answer, Ollama serves."""
+    boot, probe = _auto(tmp_path), Probe(OLLAMA_URL)
+    await refresh_resolution(boot, probe)
+    assert active_backend(boot) is ServingBackend.OLLAMA
+    assert probe.asked == [VLLM_URL, OLLAMA_URL]
+
+
+async def test_auto_without_answer_names_both_addresses(tmp_path: Path) -> None:
+    """Hosted providers are never a fallback, whatever keys there are."""
+    boot = _auto(
+        tmp_path,
+        LLM_VLLM_BASE_URL="http://gpu.lan:9000/v1",
+        LLM_OLLAMA_BASE_URL="http://box.lan:1234",
+        LLM_DEEPSEEK_API_KEY="sk-0123456789abcdef",
+    )
+    await refresh_resolution(boot, Probe())
+    with pytest.raises(BackendUnavailable) as refusal:
+        active_backend(boot)
+    assert "http://gpu.lan:9000/health" in refusal.value.detail
+    assert "http://box.lan:1234/api/tags" in refusal.value.detail
+
+
+def test_auto_before_any_probe_is_unavailable(tmp_path: Path) -> None:
+    """Nothing is assumed."""
+    with pytest.raises(BackendUnavailable):
+        active_backend(_auto(tmp_path))
+
+
+async def test_backend_without_address_is_not_probed(tmp_path: Path) -> None:
+    """A base URL set empty takes the backend out of `auto`."""
+    boot, probe = _auto(tmp_path, LLM_VLLM_BASE_URL=""), Probe(OLLAMA_URL)
+    await refresh_resolution(boot, probe)
+    assert active_backend(boot) is ServingBackend.OLLAMA
+    assert probe.asked == [OLLAMA_URL]
+
+
+async def test_health_is_asked_at_the_origin(tmp_path: Path) -> None:
+    """`/health` stands beside `/v1`, not below it."""
+    probe = Probe("http://gpu.lan:9000/health")
+    boot = _auto(tmp_path, LLM_VLLM_BASE_URL="http://gpu.lan:9000/gateway/v1")
+    await refresh_resolution(boot, probe)
+    assert active_backend(boot) is ServingBackend.VLLM
+
+
+@pytest.mark.parametrize("answering", [(VLLM_URL,), ()])
+async def test_finding_is_kept_for_sixty_seconds(
+    answering: tuple[str, ...], tmp_path: Path
+) -> None:
+    """Found or not found, it is not asked again before."""
+    boot, clock = _auto(tmp_path), HandClock()
+    await refresh_resolution(boot, Probe(*answering), clock)
+    clock.now += CACHE_SECONDS - 0.001
+    await refresh_resolution(boot, _must_not_probe, clock)
+    assert CACHE_SECONDS == 60
+
+
+async def test_finding_is_renewed_after_sixty_seconds(tmp_path: Path) -> None:
+    """A backend that went away is noticed."""
+    boot, clock = _auto(tmp_path), HandClock()
+    await refresh_resolution(boot, Probe(VLLM_URL), clock)
+    clock.now += CACHE_SECONDS
+    await refresh_resolution(boot, Probe(OLLAMA_URL), clock)
+    assert active_backend(boot) is ServingBackend.OLLAMA
+
+
+async def test_reset_forgets_what_was_found(tmp_path: Path) -> None:
+    """The next use probes anew."""
+    boot, probe = _auto(tmp_path), Probe(VLLM_URL)
+    await refresh_resolution(boot, probe)
+    reset_resolution_cache()
+    with pytest.raises(BackendUnavailable):
+        active_backend(boot)
+    await refresh_resolution(boot, probe)
+    assert probe.asked == [VLLM_URL, VLLM_URL]
+
+
+async def test_other_addresses_are_probed_anew(tmp_path: Path) -> None:
+    """A finding belongs to the addresses it was made at."""
+    await refresh_resolution(_auto(tmp_path), Probe(VLLM_URL))
+    moved = _auto(tmp_path, LLM_VLLM_BASE_URL="http://gpu.lan:9000/v1")
+    with pytest.raises(BackendUnavailable):
+        active_backend(moved)
+    await refresh_resolution(moved, probe := Probe())
+    assert probe.asked[0] == "http://gpu.lan:9000/health"
+
+
+async def test_runtime_choice_of_auto_counts(tmp_path: Path) -> None:
+    """`auto` may be chosen while the process runs."""
+    chosen = snapshot(
+        settings(tmp_path, LLM_BACKEND="deepseek"), RuntimeConfig(revision=1, backend="auto")
+    )
+    await refresh_resolution(chosen, Probe(OLLAMA_URL))
+    assert active_backend(chosen) is ServingBackend.OLLAMA
+
+
+class Backend(LoopbackServer):
+    """A server on loopback that talks as it is told."""
+
+    def __init__(self, talk: Talk) -> None:
+        """Talk so in every conversation."""
+        super().__init__()
+        self._talk = talk
+        self.url = ""
+
+    async def _open(self) -> None:
+        self.url = f"http://127.0.0.1:{await self._listen(self._converse)}"
+
+    async def _converse(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        await self._talk(writer)
+
+
+def _saying(answer: bytes) -> Talk:
+    async def talk(writer: asyncio.StreamWriter) -> None:
+        writer.write(answer)
+        await writer.drain()
+
+    return talk
+
+
+async def _hang(_writer: asyncio.StreamWriter) -> None:
+    await asyncio.sleep(30)
+
+
+async def _drip(writer: asyncio.StreamWriter) -> None:
+    """Begin well, then send a byte of a header now and then, for ever."""
+    writer.write(b"HTTP/1.1 200 OK\r\nX-Drip: ")
+    while True:
+        writer.write(b".")
+        await writer.drain()
+        await asyncio.sleep(0.1)
+
+
+async def _endless_body(writer: asyncio.StreamWriter) -> None:
+    writer.write(b"HTTP/1.1 200 OK\r\n\r\n")
+    while True:
+        writer.write(b".")
+        await writer.drain()
+        await asyncio.sleep(0.1)
+
+
+async def _is_found(talk: Talk, folder: Path) -> bool:
+    """Say whether the real probe finds a server that talks so."""
+    with Backend(talk) as server:
+        boot = _auto(folder, LLM_VLLM_BASE_URL=server.url, LLM_OLLAMA_BASE_URL="")
+        async with asyncio.timeout(20):
+            await refresh_resolution(boot)
+    try:
+        return active_backend(boot) is ServingBackend.VLLM
+    except BackendUnavailable:
+        return False
+
+
+ANSWERS: Final = {
+    "ok": (b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n", True),
+    "no content": (b"HTTP/1.1 204 No Content\r\n\r\n", False),
+    "redirect": (b"HTTP/1.1 302 Found\r\nLocation: /v1\r\nContent-Length: 0\r\n\r\n", False),
+    "not found": (b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n", False),
+    "server error": (b"HTTP/1.1 500 Oops\r\nContent-Length: 0\r\n\r\n", False),
+    "not http": (b"SSH-2.0-OpenSSH_9.6\r\n", False),
+    "closed": (b"", False),
+}
+
+
+@pytest.mark.parametrize(("answer", "found"), ANSWERS.values(), ids=ANSWERS)
+async def test_only_200_counts_as_an_answer(answer: bytes, found: bool, tmp_path: Path) -> None:  # noqa: FBT001 - a column
+    """A redirect isn't followed, and an error isn't health."""
+    assert await _is_found(_saying(answer), tmp_path) is found
+
+
+@pytest.mark.parametrize("talk", [_hang, _drip])
+async def test_server_that_never_finishes_is_not_found(talk: Talk, tmp_path: Path) -> None:
+    """The probe has a deadline of its own, which bytes that trickle in don't move."""
+    assert not await _is_found(talk, tmp_path)
+
+
+async def test_endless_body_is_not_read(tmp_path: Path) -> None:
+    """The status answers the question."""
+    assert await _is_found(_endless_body, tmp_path)
+
+
+async def test_nobody_listening_is_not_found(tmp_path: Path) -> None:
+    """A refused connection is an answer too."""
+    with Backend(_hang) as server:
+        pass
+    boot = _auto(tmp_path, LLM_VLLM_BASE_URL=server.url, LLM_OLLAMA_BASE_URL="")
+    await refresh_resolution(boot)
+    with pytest.raises(BackendUnavailable):
+        active_backend(boot)
+
+
+async def test_probe_goes_past_proxies(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A local backend is asked directly, whatever proxy the environment names."""
+    for name in ("HTTP_PROXY", "http_proxy", "ALL_PROXY"):
+        monkeypatch.setenv(name, "http://127.0.0.1:1")
+    assert await _is_found(_saying(ANSWERS["ok"][0]), tmp_path)

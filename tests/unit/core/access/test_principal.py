@@ -1,0 +1,196 @@
+"""Principals: a token that isn't ours, whole and in time, is nobody's."""
+
+import base64
+import json
+import time
+from datetime import timedelta
+from pathlib import Path
+from typing import Any, Final
+
+import jwt
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from aurorasoc.config.settings.security import SecuritySettings
+from aurorasoc.core.access.permissions import ROLE_PERMISSIONS, Permission
+from aurorasoc.core.access.principal import Principal, create_token, decode_token
+from aurorasoc.errors import ConfigurationError, Unauthenticated
+from tests.examples import JWT_SECRET, SEED, settings
+
+TABLE: Final = {
+    "admin": {"agents:read", "alerts:investigate", "audit:read", "users:manage"},
+    "operator": {"agents:read", "alerts:investigate"},
+    "analyst": {"agents:read", "alerts:investigate"},
+    "viewer": {"agents:read"},
+    "api_service": {"alerts:investigate"},
+}
+LATER: Final = 4_000_000_000
+
+
+@pytest.fixture
+def security(tmp_path: Path) -> SecuritySettings:
+    """Hold the session secret."""
+    return settings(tmp_path).security
+
+
+def _token(secret: str = JWT_SECRET, algorithm: str = "HS256", **claims: Any) -> str:
+    present = {"sub": "alice", "exp": LATER, **claims}
+    wanted = {name: value for name, value in present.items() if value is not ...}
+    return jwt.encode(wanted, secret, algorithm=algorithm)
+
+
+def _unsigned(claims: dict[str, Any], header: dict[str, Any]) -> str:
+    parts = [json.dumps(part).encode() for part in (header, claims)] + [b""]
+    return ".".join(base64.urlsafe_b64encode(part).rstrip(b"=").decode() for part in parts)
+
+
+@pytest.mark.parametrize(("role", "permissions"), TABLE.items())
+def test_role_grants_what_the_design_says(role: str, permissions: set[str]) -> None:
+    """Exactly that, no more and no less."""
+    assert Principal.of("a", roles=[role]).permissions == permissions
+
+
+def test_there_are_no_other_roles_or_permissions() -> None:
+    """The whole table."""
+    assert ROLE_PERMISSIONS.keys() == TABLE.keys()
+    assert set(Permission) == TABLE["admin"]
+
+
+def test_roles_and_permissions_add_up() -> None:
+    """A token may carry both."""
+    found = Principal.of("a", roles=["viewer", "api_service"], permissions=["audit:read"])
+    assert found.permissions == {"agents:read", "alerts:investigate", "audit:read"}
+    assert found.may(Permission.AUDIT_READ)
+    assert not found.may(Permission.USERS_MANAGE)
+
+
+@given(
+    st.lists(st.text().filter(lambda name: name not in TABLE)),
+    st.lists(st.text().filter(lambda name: name not in set(Permission))),
+)
+def test_unknown_names_grant_nothing(roles: list[str], permissions: list[str]) -> None:
+    """A platform's other roles are none of ours."""
+    assert Principal.of("a", roles=roles, permissions=permissions).permissions == frozenset()
+
+
+def test_created_token_comes_back_as_its_principal(security: SecuritySettings) -> None:
+    """Subject and roles."""
+    token = create_token(
+        "alice", roles=["viewer"], lifetime=timedelta(minutes=5), settings=security
+    )
+    assert decode_token(token, security) == Principal.of("alice", roles=["viewer"])
+
+
+def test_token_may_name_permissions(security: SecuritySettings) -> None:
+    """Beside roles, or without any."""
+    found = decode_token(_token(permissions=["audit:read"]), security)
+    assert found.permissions == {Permission.AUDIT_READ}
+
+
+REFUSED: Final = {
+    "wrong secret": _token(SEED),
+    "longer hash": _token(algorithm="HS512"),
+    "none": _unsigned({"sub": "alice", "exp": LATER}, {"alg": "none", "typ": "JWT"}),
+    "None": _unsigned({"sub": "alice", "exp": LATER}, {"alg": "None"}),
+    "no algorithm": _unsigned({"sub": "alice", "exp": LATER}, {}),
+    "signature cut off": _token().rsplit(".", 1)[0] + ".",
+    "expired": _token(exp=int(time.time()) - 1),
+    "expired long ago": _token(exp=0),
+    "not yet": _token(nbf=LATER),
+    "no exp": _token(exp=...),
+    "no sub": _token(sub=...),
+    "exp no number": _token(exp="soon"),
+    "exp null": _token(exp=None),
+    "exp infinite": _token(exp=float("inf")),
+    "sub no text": _token(sub=7),
+    "sub null": _token(sub=None),
+    "sub empty": _token(sub=""),
+    "sub too long": _token(sub="a" * 256),
+    "sub with a line break": _token(sub="alice\nadmin"),
+    "sub with NUL": _token(sub="alice\0"),
+    "sub with direction mark": _token(sub="\u202eecila"),
+    "roles a text": _token(roles="admin"),
+    "roles a number": _token(roles=1),
+    "roles null": _token(roles=None),
+    "roles an object": _token(roles={"admin": True}),
+    "role no text": _token(roles=[["admin"]]),
+    "permissions a text": _token(permissions="users:manage"),
+    "permission no text": _token(permissions=[None]),
+    "empty": "",
+    "no token": "alice",
+    "dots": "..",
+    "not ASCII": "é.é.é",
+    "surrogate": "\ud800",
+}
+
+
+@pytest.mark.parametrize("token", REFUSED.values(), ids=REFUSED)
+def test_token_is_refused_without_saying_why(token: str, security: SecuritySettings) -> None:
+    """One sentence for all, and nothing of the token in it."""
+    with pytest.raises(Unauthenticated) as refusal:
+        decode_token(token, security)
+    assert refusal.value.detail == (
+        "The bearer token is not valid here, or has expired. Sign in again."
+    )
+    assert refusal.value.__context__ is None
+
+
+@pytest.mark.parametrize("position", ["header", "claims", "signature"])
+def test_altered_token_is_refused(position: str, security: SecuritySettings) -> None:
+    """Whichever part was touched."""
+    parts = dict(zip(("header", "claims", "signature"), _token().split("."), strict=True))
+    text = parts[position]
+    parts[position] = ("A" if text[0] != "A" else "B") + text[1:]
+    with pytest.raises(Unauthenticated):
+        decode_token(".".join(parts.values()), security)
+
+
+@pytest.mark.parametrize("claim", ["aud", "iss"])
+@pytest.mark.parametrize("given_", ["soc", "other", ...])
+def test_audience_and_issuer_are_held_where_configured(
+    claim: str,
+    given_: Any,  # noqa: ANN401 - a claim
+    tmp_path: Path,
+) -> None:
+    """Configured means required."""
+    variable = {"aud": "JWT_AUDIENCE", "iss": "JWT_ISSUER"}[claim]
+    security = settings(tmp_path, **{variable: "soc"}).security
+    token = _token(**{claim: given_})
+    if given_ == "soc":
+        assert decode_token(token, security).subject == "alice"
+        return
+    with pytest.raises(Unauthenticated):
+        decode_token(token, security)
+
+
+def test_audience_and_issuer_are_not_asked_for_where_unset(security: SecuritySettings) -> None:
+    """A platform's tokens carry them for others."""
+    assert decode_token(_token(aud="other", iss="idp"), security).subject == "alice"
+
+
+def test_created_token_carries_the_configured_audience_and_issuer(tmp_path: Path) -> None:
+    """So that it is accepted by who made it."""
+    security = settings(tmp_path, JWT_AUDIENCE="soc", JWT_ISSUER="idp").security
+    token = create_token("alice", roles=[], lifetime=timedelta(minutes=5), settings=security)
+    assert decode_token(token, security).subject == "alice"
+
+
+def test_token_of_the_past_is_refused(security: SecuritySettings) -> None:
+    """A lifetime that has ended."""
+    token = create_token("alice", roles=[], lifetime=timedelta(seconds=-5), settings=security)
+    with pytest.raises(Unauthenticated):
+        decode_token(token, security)
+
+
+def test_missing_secret_is_named() -> None:
+    """Without it no token can be judged."""
+    with pytest.raises(ConfigurationError, match="JWT_SECRET_KEY"):
+        decode_token(_token(), SecuritySettings())
+
+
+@pytest.mark.parametrize("subject", ["", "a" * 256, "alice\nadmin", "alice\0", "\ud800"], ids=ascii)
+def test_a_host_can_give_no_caller_that_the_audit_log_does_not_hold(subject: str) -> None:
+    """A database that refuses the name would look like one that doesn't answer."""
+    with pytest.raises(Unauthenticated, match="1 to 255 printable characters"):
+        Principal.of(subject, roles=["admin"])
