@@ -7,7 +7,7 @@ import pytest
 
 from aurorasoc.granite.backend_resolution import reset_resolution_cache
 from tests.examples import AMBIENT_PREFIXES
-from tests.world.vault import pytest_collection_modifyitems
+from tests.world.vault.server import pytest_collection_modifyitems
 
 __all__ = ["pytest_collection_modifyitems"]  # for pytest
 

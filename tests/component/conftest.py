@@ -10,7 +10,7 @@ from tests.component.live import boot, libraries, runtime, servers, world
 from tests.world import databases
 from tests.world.databases import DATABASES, SQLITE, Stored
 from tests.world.fixtures import ca, capture, database_kind
-from tests.world.vault import vault_program
+from tests.world.vault.server import vault_program
 
 __all__ = [  # pytest finds the fixtures here
     "boot",

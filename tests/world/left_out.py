@@ -3,7 +3,7 @@
 import sys
 
 from tests.world.chromium import CHROMIUM
-from tests.world.vault import VAULT
+from tests.world.vault.server import VAULT
 
 for program in (VAULT, CHROMIUM):
     if program.find() is None:

@@ -7,13 +7,13 @@ import pytest
 
 from tests.functional.vault.members import house
 from tests.world.fixtures import ca
-from tests.world.vault import (
+from tests.world.vault.faults import VaultFaultProxy
+from tests.world.vault.server import (
     VaultServer,
     shared_vault,
     vault,
     vault_program,
 )
-from tests.world.vault_faults import VaultFaultProxy
 
 __all__ = [  # pytest finds the fixtures here
     "ca",

@@ -30,7 +30,7 @@ from aurorasoc.llm.keys.vault_watch import VaultWatch
 from tests.examples import settings
 from tests.world.databases import DATABASES, Stored
 from tests.world.service import SEED, SESSION_SECRET
-from tests.world.vault import VaultServer
+from tests.world.vault.server import VaultServer
 
 POLICY: Final = Path(__file__).parents[3] / "src/aurorasoc/core/vault/policy.hcl"
 DEEPSEEK: Final = ServingBackend.DEEPSEEK

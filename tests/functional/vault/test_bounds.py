@@ -13,7 +13,7 @@ from aurorasoc.core.vault.answers import VaultProblem
 from aurorasoc.core.vault.client import VaultClient
 from tests.functional.vault.members import KEY, House, vault_settings
 from tests.world.service import PROVIDERS, Service
-from tests.world.vault_faults import VaultFault, VaultFaultProxy
+from tests.world.vault.faults import VaultFault, VaultFaultProxy
 from tests.world.vendor.http1 import Answer
 
 NAME: Final = "deepseek"

@@ -23,8 +23,8 @@ from tests.functional.vault.members import (
     member,
 )
 from tests.world.canaries import found
-from tests.world.vault import VaultServer
-from tests.world.vault_faults import Gate, VaultFault, VaultFaultProxy, error
+from tests.world.vault.faults import Gate, VaultFault, VaultFaultProxy, error
+from tests.world.vault.server import VaultServer
 
 LOST = VaultFault(method="POST", where="/data/", lose="reset")
 NOT_TAKEN = VaultFault(method="POST", where="/data/", answer=error(504, "gateway time-out"))

@@ -19,8 +19,8 @@ from tests.component.live import until
 from tests.functional.vault.members import KEY, OTHER_KEY, House, Member, build_house, member
 from tests.world.canaries import SOAK
 from tests.world.service import AURORASOC, service_env
-from tests.world.vault import VaultServer
-from tests.world.vault_faults import Gate, VaultFault, VaultFaultProxy, error
+from tests.world.vault.faults import Gate, VaultFault, VaultFaultProxy, error
+from tests.world.vault.server import VaultServer
 
 TIMES: Final = 20 if SOAK else 1
 PATIENCE: Final = 60.0

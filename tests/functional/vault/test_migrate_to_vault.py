@@ -13,7 +13,7 @@ from tests.functional.vault.members import House, member
 from tests.world.canaries import found
 from tests.world.sealed import install, opened
 from tests.world.service import SEED, run_command, service_env
-from tests.world.vault_faults import VaultFault, VaultFaultProxy
+from tests.world.vault.faults import VaultFault, VaultFaultProxy
 
 PROVIDERS = ("deepseek", "openai")
 

@@ -20,8 +20,8 @@ from aurorasoc.errors import SecretStoreUnavailable
 from aurorasoc.runtime import Runtime, open_runtime
 from tests.functional.vault.members import KEY, OTHER_KEY, House, build_house, member
 from tests.world.service import CONFIG, PROVIDERS, Service, asked
-from tests.world.vault import VaultServer
-from tests.world.vault_faults import VaultFault, VaultFaultProxy
+from tests.world.vault.faults import VaultFault, VaultFaultProxy
+from tests.world.vault.server import VaultServer
 from tests.world.vendor import VendorServer
 
 PATIENCE: Final = 30.0

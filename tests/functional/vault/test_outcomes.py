@@ -18,9 +18,7 @@ from aurorasoc.core.vault.client import VaultClient
 from tests.component.live import until
 from tests.functional.vault.members import KEY, OTHER_KEY, House, member, vault_settings
 from tests.world.certificates import CertificateAuthority
-from tests.world.kubernetes import KubernetesApi
-from tests.world.vault import VaultServer
-from tests.world.vault_faults import (
+from tests.world.vault.faults import (
     NOT_INITIALISED,
     NOT_YET_HERE,
     QUOTA_EXCEEDED,
@@ -31,6 +29,8 @@ from tests.world.vault_faults import (
     VaultFaultProxy,
     error,
 )
+from tests.world.vault.kubernetes import KubernetesApi
+from tests.world.vault.server import VaultServer
 from tests.world.vendor.faults import HTML
 from tests.world.vendor.http1 import Answer
 

@@ -5,7 +5,7 @@ from typing import Final
 
 from tests.functional.vault.members import KEY, House
 from tests.world.service import run_command, service_env
-from tests.world.vault_faults import VaultFaultProxy
+from tests.world.vault.faults import VaultFaultProxy
 
 STRAY: Final = "hvs.stray-token-of-the-home-folder"
 NOWHERE: Final = "http://127.0.0.1:1"

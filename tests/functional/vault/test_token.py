@@ -13,8 +13,8 @@ from aurorasoc.core.vault.answers import VaultProblem
 from aurorasoc.core.vault.client import VaultClient
 from tests.component.live import until
 from tests.functional.vault.members import DEEPSEEK, KEY, House, Member, member, vault_settings
-from tests.world.kubernetes import KubernetesApi
-from tests.world.vault_faults import VaultFault, VaultFaultProxy, error
+from tests.world.vault.faults import VaultFault, VaultFaultProxy, error
+from tests.world.vault.kubernetes import KubernetesApi
 
 NAME: Final = "deepseek"
 DATA: Final = "/data/aurorasoc/llm-providers/"

@@ -8,8 +8,7 @@ import httpx
 import pytest
 
 from tests.world.certificates import CertificateAuthority
-from tests.world.vault import VaultServer
-from tests.world.vault_faults import (
+from tests.world.vault.faults import (
     HEALTH,
     NOT_INITIALISED,
     NOT_YET_HERE,
@@ -23,6 +22,7 @@ from tests.world.vault_faults import (
     error,
     health,
 )
+from tests.world.vault.server import VaultServer
 from tests.world.vendor.http1 import Answer
 
 SECRET = "/secret/data/faults/key"

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.world.processes import bare_env
-from tests.world.vault import VAULT, program_kind, vault_binary
+from tests.world.vault.server import VAULT, program_kind, vault_binary
 
 ROOT = Path(__file__).parents[3]
 NAMED = "AURORASOC_TEST_VAULT_BIN"

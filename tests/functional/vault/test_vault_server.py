@@ -7,8 +7,8 @@ import httpx
 import pytest
 
 from tests.world.certificates import CertificateAuthority
-from tests.world.kubernetes import KubernetesApi
-from tests.world.vault import VaultServer
+from tests.world.vault.kubernetes import KubernetesApi
+from tests.world.vault.server import VaultServer
 
 READ_ONLY = 'path "secret/data/tests/*" { capabilities = ["read"] }'
 

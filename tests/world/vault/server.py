@@ -20,13 +20,13 @@ import hvac
 import pytest
 
 from tests.world.certificates import CertificateAuthority, ServerCertificate
-from tests.world.kubernetes import KubernetesApi
 from tests.world.loopback import LOOPBACK
 from tests.world.processes import ChildProcess, bare_env, free_port
 from tests.world.programs import Program
+from tests.world.vault.kubernetes import KubernetesApi
 
 _NAMED: Final = "AURORASOC_TEST_VAULT_BIN"
-_BUILD: Final = Path(__file__).parents[2] / "tools" / "vault" / "build.sh"
+_BUILD: Final = Path(__file__).parents[3] / "tools" / "vault" / "build.sh"
 # Up means that it answers, in whatever state.
 _HEALTH: Final = "/v1/sys/health"
 _ANY_STATE: Final = {"uninitcode": "200", "sealedcode": "200", "standbycode": "200"}
