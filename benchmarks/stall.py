@@ -25,8 +25,8 @@ from benchmarks.stage import upstream_variables
 from benchmarks.upstream import one_token_upstream
 from tests.world.loopback import LOOPBACK
 from tests.world.service import API, PROVIDERS, Service, asked, bearer, token
-from tests.world.vault.server import VAULT, VaultServer
 from tests.world.vault.faults import VaultFault, VaultFaultProxy
+from tests.world.vault.server import VAULT, VaultServer
 
 _BAR: Final = Bar(0.1, on="ours")
 _PEER: Final = "the same while Vault answers"

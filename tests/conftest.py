@@ -1,15 +1,32 @@
-"""What all tests begin with: an environment without surprises, and nothing probed."""
+"""What all tests begin with: an environment without surprises, and nothing probed.
+
+pytest-randomly shuffles files, and tests within a file. The tiers keep their order: functional
+files take longest, so they begin.
+"""
 
 import os
 from collections.abc import Iterator
+from typing import Final
 
 import pytest
 
 from aurorasoc.granite.backend_resolution import reset_resolution_cache
 from tests.examples import AMBIENT_PREFIXES
-from tests.world.vault.server import pytest_collection_modifyitems
+from tests.world.vault.server import VAULT
 
-__all__ = ["pytest_collection_modifyitems"]  # for pytest
+TIERS: Final = ("functional", "component", "unit")
+
+
+@pytest.hookimpl(trylast=True)  # after pytest-randomly
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Leave out what needs a Vault where there is none, and begin with the slowest tier."""
+    VAULT.leave_out(items)
+    items.sort(key=_tier)
+
+
+def _tier(item: pytest.Item) -> int:
+    tier = item.path.relative_to(item.config.rootpath / "tests").parts[0]
+    return TIERS.index(tier)
 
 
 @pytest.fixture(autouse=True)

@@ -35,20 +35,16 @@ class Program:
             pytest.fail(self.missing)
         return found
 
-    def leaving_out(self) -> Callable[[list[pytest.Item]], None]:
-        """Make the hook that leaves its tests out; a conftest has it under the hook's name.
+    def leave_out(self, items: list[pytest.Item]) -> None:
+        """Skip the tests that need it where there is none; CI has them all.
 
         A mark, and not a skip in the fixture: pytest then gives the reason once a file.
         """
-
-        def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-            needing = [item for item in items if self.fixture in getattr(item, "fixturenames", ())]
-            try:
-                missing = bool(needing) and self.find() is None
-            except FileNotFoundError as wrong:
-                raise pytest.UsageError(*wrong.args) from None
-            if missing and not os.environ.get(IN_CI):
-                for item in needing:
-                    item.add_marker(pytest.mark.skip(self.missing))
-
-        return pytest_collection_modifyitems
+        needing = [item for item in items if self.fixture in getattr(item, "fixturenames", ())]
+        try:
+            missing = bool(needing) and self.find() is None
+        except FileNotFoundError as wrong:
+            raise pytest.UsageError(*wrong.args) from None
+        if missing and not os.environ.get(IN_CI):
+            for item in needing:
+                item.add_marker(pytest.mark.skip(self.missing))

@@ -11,12 +11,10 @@ from tests.world.service import Service
 
 __all__ = ["browser", "chromium_program"]  # pytest finds the fixtures here
 
-leave_out = CHROMIUM.leaving_out()
-
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Leave out what needs a browser where there is none, and give the rest time."""
-    leave_out(items)
+    CHROMIUM.leave_out(items)
     for item in items:
         if CHROMIUM.fixture in getattr(item, "fixturenames", ()):
             item.add_marker(pytest.mark.timeout(400))  # a busy machine draws slowly

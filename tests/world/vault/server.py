@@ -292,7 +292,6 @@ VAULT: Final = Program(
     fixture="vault_program",
     find=vault_binary,
 )
-pytest_collection_modifyitems = VAULT.leaving_out()
 
 
 @pytest.fixture(scope="session")
