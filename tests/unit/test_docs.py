@@ -27,7 +27,7 @@ from tests.examples import settings
 ROOT: Final = Path(__file__).resolve().parents[2]
 DOCS: Final = ROOT / "docs"
 PAGES: Final = sorted([*ROOT.glob("*.md"), *DOCS.rglob("*.md")])
-RECORDS: Final = sorted((DOCS / "decisions").glob("*.md"))
+RECORDS: Final = sorted((DOCS / "decisions").glob("[0-9]*.md"))
 SETTINGS: Final[tuple[type[BaseSettings], ...]] = (
     LLMSettings,
     *provider_settings_classes().values(),
@@ -240,6 +240,14 @@ def test_record_is_one_page_in_the_common_form(record: Path) -> None:
     ]
     assert text.startswith(f"# {record.name[:3]}: ")
     assert len(text.splitlines()) <= 60
+
+
+def test_index_of_decisions_lists_each_record() -> None:
+    """With its number, its file and its title."""
+    index = _page("docs/decisions/README.md")
+    for record in RECORDS:
+        number, _, title = record.read_text("utf-8").splitlines()[0][2:].partition(": ")
+        assert f"| [{number}]({record.name}) | {title} |" in index
 
 
 def test_every_record_that_the_code_names_exists() -> None:
