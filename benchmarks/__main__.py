@@ -13,9 +13,9 @@ from dataclasses import asdict
 from importlib import import_module
 from typing import Final
 
-from benchmarks import machine
-from benchmarks.counts import FULL, QUICK, SMOKE, Counts
-from benchmarks.rows import Row
+from benchmarks.rig import machine
+from benchmarks.rig.counts import FULL, QUICK, SMOKE, Counts
+from benchmarks.rig.rows import Row
 
 NAMES: Final = ("ready", "pool", "handle", "chat", "append", "verify", "writers", "fleet", "stall")
 

@@ -17,11 +17,11 @@ from aurorasoc.config.settings import Settings
 from aurorasoc.core.audit.log import AuditLog
 from aurorasoc.core.database.engine import Database
 from aurorasoc.core.keyring import Keyring
-from benchmarks.chain import event, fill
-from benchmarks.counts import Counts
-from benchmarks.pairs import alternate, seconds
-from benchmarks.rows import Bar, Row, row
-from benchmarks.stage import databases, migrated_settings
+from benchmarks.rig.chain import event, fill
+from benchmarks.rig.counts import Counts
+from benchmarks.rig.pairs import alternate, seconds
+from benchmarks.rig.rows import Bar, Row, row
+from benchmarks.rig.stage import databases, migrated_settings
 
 _FLAT: Final = Bar(1.2)
 

@@ -19,11 +19,11 @@ from typing import Final
 from beeai_framework.backend.message import UserMessage
 
 from aurorasoc import get_chat_model
-from benchmarks.counts import Counts
-from benchmarks.pairs import Clock, Pairs, alternate, seconds
-from benchmarks.rows import Bar, Row, row
-from benchmarks.stage import upstream_variables, warm_runtime
-from benchmarks.upstream import one_token_upstream
+from benchmarks.rig.counts import Counts
+from benchmarks.rig.pairs import Clock, Pairs, alternate, seconds
+from benchmarks.rig.rows import Bar, Row, row
+from benchmarks.rig.stage import upstream_variables, warm_runtime
+from benchmarks.rig.upstream import one_token_upstream
 from tests.world.loopback import LOOPBACK
 from tests.world.service import API, Service, asked, bearer, token
 

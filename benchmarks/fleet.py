@@ -29,10 +29,10 @@ from aurorasoc.config.settings import Settings
 from aurorasoc.core.database.engine import FEED_CHANNEL
 from aurorasoc.llm.changes.edits import Configuration
 from aurorasoc.runtime import open_runtime
-from benchmarks.counts import Counts
-from benchmarks.listener import BARE, CHANNEL, READER
-from benchmarks.rows import Bar, Row, row
-from benchmarks.stage import migrated_settings
+from benchmarks.rig.counts import Counts
+from benchmarks.rig.listener import BARE, CHANNEL, READER
+from benchmarks.rig.rows import Bar, Row, row
+from benchmarks.rig.stage import migrated_settings
 from tests.world.databases import Stored
 from tests.world.postgresql import PostgreSQL
 from tests.world.service import service_env
@@ -190,7 +190,7 @@ async def _notifying(settings: Settings) -> AsyncIterator[Change]:
 
 @dataclass(frozen=True, slots=True)
 class Listeners:
-    """Processes of `benchmarks.listener` that are asked when they heard."""
+    """Processes of `benchmarks.rig.listener` that are asked when they heard."""
 
     processes: list[asyncio.subprocess.Process]
 
@@ -212,7 +212,7 @@ async def _listeners(
         processes = []
         for what, number in wanted:
             process = await asyncio.create_subprocess_exec(
-                *(sys.executable, "-m", "benchmarks.listener", what, str(number), url, channel),
+                *(sys.executable, "-m", "benchmarks.rig.listener", what, str(number), url, channel),
                 env=env,
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,

@@ -19,11 +19,11 @@ from beeai_framework.backend.message import UserMessage
 
 from aurorasoc import get_chat_model
 from aurorasoc.llm.changes.edits import Configuration
-from benchmarks.counts import Counts
-from benchmarks.pairs import Clock, Pairs, alternate, seconds
-from benchmarks.rows import Bar, Row, row
-from benchmarks.stage import warm_runtime
-from benchmarks.upstream import MODEL, one_token_upstream
+from benchmarks.rig.counts import Counts
+from benchmarks.rig.pairs import Clock, Pairs, alternate, seconds
+from benchmarks.rig.rows import Bar, Row, row
+from benchmarks.rig.stage import warm_runtime
+from benchmarks.rig.upstream import MODEL, one_token_upstream
 
 _BAR: Final = Bar(1.02)
 _PEER: Final = "the same BeeAI call"

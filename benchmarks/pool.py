@@ -15,11 +15,11 @@ from typing import Final
 from beeai_framework.backend.chat import ChatModel
 
 from aurorasoc import get_chat_model
-from benchmarks.counts import Counts
-from benchmarks.pairs import Pairs, alternate
-from benchmarks.rows import Bar, Row, row
-from benchmarks.stage import warm_runtime
-from benchmarks.upstream import MODEL
+from benchmarks.rig.counts import Counts
+from benchmarks.rig.pairs import Pairs, alternate
+from benchmarks.rig.rows import Bar, Row, row
+from benchmarks.rig.stage import warm_runtime
+from benchmarks.rig.upstream import MODEL
 
 _BAR: Final = Bar(1e-6, on="ours")
 _LOOK_UPS: Final = 100

@@ -15,9 +15,9 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Final
 
-from benchmarks.counts import Counts
-from benchmarks.rows import Bar, Row, row
-from benchmarks.stage import migrated_settings
+from benchmarks.rig.counts import Counts
+from benchmarks.rig.rows import Bar, Row, row
+from benchmarks.rig.stage import migrated_settings
 from tests.world.loopback import LOOPBACK
 from tests.world.processes import ChildProcess, bare_env, free_port
 from tests.world.service import service_env
@@ -30,7 +30,7 @@ _PATIENCE_SECONDS: Final = 30.0
 _HEAVY: Final = ("litellm", "beeai_framework")
 
 _SERVICE: Final = ("-m", "aurorasoc.cli", "serve", "--port")
-_EMPTY: Final = ("-m", "uvicorn", "benchmarks.empty_app:app", "--no-access-log", "--port")
+_EMPTY: Final = ("-m", "uvicorn", "benchmarks.rig.empty_app:app", "--no-access-log", "--port")
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,10 +19,10 @@ from statistics import quantiles
 from tempfile import TemporaryDirectory
 from typing import Any, Final
 
-from benchmarks.counts import Counts
-from benchmarks.rows import Bar, Row, row
-from benchmarks.stage import upstream_variables
-from benchmarks.upstream import one_token_upstream
+from benchmarks.rig.counts import Counts
+from benchmarks.rig.rows import Bar, Row, row
+from benchmarks.rig.stage import upstream_variables
+from benchmarks.rig.upstream import one_token_upstream
 from tests.world.loopback import LOOPBACK
 from tests.world.service import API, PROVIDERS, Service, asked, bearer, token
 from tests.world.vault.faults import VaultFault, VaultFaultProxy

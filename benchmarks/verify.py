@@ -19,11 +19,11 @@ from typing import Final
 from aurorasoc.core.audit.archive import verify_database
 from aurorasoc.core.audit.verify import verify
 from aurorasoc.core.database.tables import AuditRow
-from benchmarks.chain import KEY_ID, fill, honest_chain, sqlite_file
-from benchmarks.counts import Counts
-from benchmarks.pairs import Pairs, Sample, alternate
-from benchmarks.rows import Bar, Row, row
-from benchmarks.stage import migrated_settings
+from benchmarks.rig.chain import KEY_ID, fill, honest_chain, sqlite_file
+from benchmarks.rig.counts import Counts
+from benchmarks.rig.pairs import Pairs, Sample, alternate
+from benchmarks.rig.rows import Bar, Row, row
+from benchmarks.rig.stage import migrated_settings
 
 _BAR: Final = Bar(150_000, on="ours", at_least=True)
 _UNIT: Final = "entries/s"

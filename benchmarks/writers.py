@@ -14,10 +14,10 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Final
 
-from benchmarks.counts import Counts
-from benchmarks.pairs import Pairs, Sample, alternate
-from benchmarks.rows import Row, row
-from benchmarks.stage import databases, migrated_settings
+from benchmarks.rig.counts import Counts
+from benchmarks.rig.pairs import Pairs, Sample, alternate
+from benchmarks.rig.rows import Row, row
+from benchmarks.rig.stage import databases, migrated_settings
 from tests.world.databases import Stored
 from tests.world.processes import run_together
 from tests.world.service import service_env
@@ -63,7 +63,7 @@ async def _measure(kind: str, variables: dict[str, str], number: int, counts: Co
 
 def _write(work: str, number: int, mutations: int, env: dict[str, str]) -> float:
     """Start the writers, let them go together, and give their changes a second."""
-    argv = [sys.executable, "-m", "benchmarks.writer", work, str(mutations)]
+    argv = [sys.executable, "-m", "benchmarks.rig.writer", work, str(mutations)]
     told = run_together([argv] * number, env, deadline=300)
     spans: list[tuple[float, float]] = [json.loads(text) for text in told]
     began, ended = min(span[0] for span in spans), max(span[1] for span in spans)

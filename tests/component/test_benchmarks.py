@@ -11,7 +11,7 @@ from typing import Any, Final
 import pytest
 
 from benchmarks.__main__ import NAMES
-from benchmarks.rows import Bar, Row, row, shown
+from benchmarks.rig.rows import Bar, Row, row, shown
 from tests.world.processes import bare_env
 
 REPOSITORY: Final = Path(__file__).parents[2]

@@ -61,7 +61,7 @@ def instructions(run: FirstRun) -> str:
             '  curl -s -H "Authorization: Bearer $AURORA_TOKEN" \\',
             f"    $AURORA_URL/api/v1/investigations --json '{_ALERT}'",
             "",
-            "The README goes on: store a key, switch, ask again. Ctrl-C stops everything.",
+            "docs/first-run.md goes on: store a key, switch, ask again. Ctrl-C stops everything.",
         ]
     )
 

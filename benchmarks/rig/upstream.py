@@ -86,7 +86,7 @@ def one_token_upstream(folder: Path) -> Iterator[str]:
     """Run the server, and give its origin."""
     port = free_port()
     origin = f"http://{LOOPBACK}:{port}"
-    argv = [sys.executable, "-m", "benchmarks.upstream", str(port)]
+    argv = [sys.executable, "-m", "benchmarks.rig.upstream", str(port)]
     with ChildProcess(argv, env=bare_env(), ready=origin, log=folder / "upstream.log"):
         yield origin
 

@@ -1,4 +1,4 @@
-"""A process that hears of changes: `python -m benchmarks.listener KIND NUMBER URL CHANNEL`.
+"""A process that hears of changes: `python -m benchmarks.rig.listener KIND NUMBER URL CHANNEL`.
 
 Says `ready`. For each line with a time it waits until all of its listeners have heard something
 since, and tells when each of them did. The monotonic clock is one for all processes of a machine.
@@ -99,7 +99,7 @@ async def _listening(stack: AsyncExitStack, kind: str, url: str, channel: str, n
     if kind in _BARE:
         await _BARE[kind](stack, url, channel, note)
         return
-    adopters = import_module("benchmarks.adopters")  # the service: bare listeners don't load it
+    adopters = import_module("benchmarks.rig.adopters")  # the service: bare listeners don't load it
     await getattr(adopters, kind)(stack, note)
 
 

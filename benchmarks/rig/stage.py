@@ -10,7 +10,7 @@ from pathlib import Path
 from aurorasoc.config.settings import Settings, load_settings
 from aurorasoc.core.database.migrations import migrate
 from aurorasoc.runtime import Runtime, open_runtime
-from benchmarks.upstream import MODEL
+from benchmarks.rig.upstream import MODEL
 from tests.world.postgresql import PostgreSQL
 from tests.world.service import service_env
 

@@ -1,0 +1,1 @@
+"""What the measurements stand on: a stage, pairs of runs, rows of results."""
