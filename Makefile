@@ -26,7 +26,7 @@ LOCK   := $(UV) pip compile --universal --python-version 3.11 --generate-hashes 
 
 .DEFAULT_GOAL := help
 .PHONY: help dev demo test test-unit test-component test-functional test-repeat test-postgresql \
-        coverage lint fmt bench soak lock vault chromium screenshots clean
+        coverage lint fmt bench soak lock litellm-proxy vault chromium screenshots clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z -]+:.*## / {printf "  make %-15s %s\n", $$1, $$2}' Makefile
@@ -87,7 +87,13 @@ lock: $(READY) ## Pin again what pyproject.toml and requirements/*.in ask for (A
 	@$(LOCK) $(ARGS) pyproject.toml -c requirements/dev.lock -o requirements/runtime.lock
 	@$(LOCK) $(ARGS) requirements/bootstrap.in -c requirements/dev.lock -o requirements/bootstrap.lock
 	@$(LOCK) $(ARGS) requirements/local-model.in --no-deps -o requirements/local-model.lock
+	@$(LOCK) $(ARGS) requirements/litellm-proxy.in -o requirements/litellm-proxy.lock
 	@$(LOCK) $(ARGS) requirements/go.in --no-deps -o requirements/go.lock
+
+litellm-proxy: $(READY) ## Install the LiteLLM proxy that `make bench` compares with, on its own
+	@$(PYTHON) -m venv .venv-litellm-proxy
+	@$(UV) pip sync --python .venv-litellm-proxy/bin/python --require-hashes --no-build \
+	  --compile-bytecode requirements/litellm-proxy.lock
 
 vault: ## Build the Vault that tests run against, once (about 4 minutes)
 	@PYTHON='$(PYTHON)' tools/vault/build.sh
@@ -100,7 +106,7 @@ screenshots: $(READY) ## Make the documents' pictures anew, from the tests of th
 	@if command -v pngquant >/dev/null; then pngquant --force --ext .png docs/images/settings-*.png; fi
 
 clean: ## Remove what make and the tools made
-	@rm -rf $(VENV) build dist htmlcov .coverage .coverage.* \
+	@rm -rf $(VENV) .venv-litellm-proxy build dist htmlcov .coverage .coverage.* \
 	  .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache .schemathesis
 	@find src tests benchmarks demo tools alembic -name __pycache__ -prune -exec rm -rf {} + 2>/dev/null || true
 

@@ -17,7 +17,18 @@ from benchmarks.rig import machine
 from benchmarks.rig.counts import FULL, QUICK, SMOKE, Counts
 from benchmarks.rig.rows import Row
 
-NAMES: Final = ("ready", "pool", "handle", "chat", "append", "verify", "writers", "fleet", "stall")
+NAMES: Final = (
+    "ready",
+    "pool",
+    "handle",
+    "chat",
+    "proxy",
+    "append",
+    "verify",
+    "writers",
+    "fleet",
+    "stall",
+)
 
 _HEADINGS: Final = ("measured", "against", "ratio (lowest–highest)", "medians", "bar", "met")
 

@@ -1,0 +1,149 @@
+"""How does `POST /chat` carry load, beside a LiteLLM proxy?
+
+One worker each, the same one-token upstream, 32 calls at once. The proxy runs from packages in an
+environment of its own (`make litellm-proxy`); without it nothing is measured, and that is said.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import median
+from tempfile import TemporaryDirectory
+from typing import Final
+
+from benchmarks.rig.counts import Counts
+from benchmarks.rig.rows import Bar, Row, row
+from benchmarks.rig.stage import upstream_variables
+from benchmarks.rig.upstream import MODEL, one_token_upstream
+from tests.world.loopback import LOOPBACK
+from tests.world.processes import ChildProcess, bare_env, free_port
+from tests.world.service import API, Service, asked, bearer, token
+
+CONCURRENCY: Final = 32
+PROXY: Final = Path(__file__).resolve().parents[1] / ".venv-litellm-proxy" / "bin" / "litellm"
+_KEY: Final = "sk-of-the-benchmark-0123456789"
+_RATE: Final = Bar(3.0, at_least=True)
+_LATENCY: Final = Bar(0.4)
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """Where calls go, and the bytes of one call."""
+
+    port: int
+    request: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Load:
+    """What one round of load showed: calls a second, and the median of a call's seconds."""
+
+    rate: float
+    latency: float
+
+
+def measure(counts: Counts) -> list[Row]:
+    """Load both in turn, round by round."""
+    if not PROXY.exists():
+        sys.stderr.write("proxy: left out, run `make litellm-proxy` once\n")
+        return []
+    with TemporaryDirectory(prefix="aurorasoc-bench-") as name:
+        folder = Path(name)
+        with (
+            one_token_upstream(folder) as origin,
+            Service(folder, upstream_variables(origin)) as service,
+            _proxy(folder, origin) as theirs,
+        ):
+            ours = Target(service.port, _request(f"{API}/chat", asked(), token("analyst")))
+            rounds = asyncio.run(_rounds(ours, theirs, counts))
+    return [_rates(rounds), _latencies(rounds)]
+
+
+def _rates(rounds: list[tuple[Load, Load]]) -> Row:
+    ours, theirs = ([load.rate for load in side] for side in zip(*rounds, strict=True))
+    name = f"proxy: `POST /chat`, {CONCURRENCY} at once"
+    return row(name, ours, theirs, peer="a LiteLLM proxy", unit="calls/s", bar=_RATE)
+
+
+def _latencies(rounds: list[tuple[Load, Load]]) -> Row:
+    ours, theirs = ([load.latency for load in side] for side in zip(*rounds, strict=True))
+    name = f"proxy: `POST /chat`, {CONCURRENCY} at once, p50"
+    return row(name, ours, theirs, peer="a LiteLLM proxy", bar=_LATENCY)
+
+
+async def _rounds(ours: Target, theirs: Target, counts: Counts) -> list[tuple[Load, Load]]:
+    calls = counts.calls * 4
+    await _load(ours, calls)
+    await _load(theirs, calls)
+    return [(await _load(ours, calls), await _load(theirs, calls)) for _ in range(counts.rounds)]
+
+
+async def _load(target: Target, calls: int) -> Load:
+    """Make calls on kept connections, as many at once as there are."""
+    waiting = iter(range(calls))
+    took: list[float] = []
+
+    async def caller() -> None:
+        reader, writer = await asyncio.open_connection(LOOPBACK, target.port)
+        for _ in waiting:
+            began = time.perf_counter()
+            writer.write(target.request)
+            await _answer(reader)
+            took.append(time.perf_counter() - began)
+        writer.close()
+
+    began = time.perf_counter()
+    await asyncio.gather(*(caller() for _ in range(min(CONCURRENCY, calls))))
+    return Load(calls / (time.perf_counter() - began), median(took))
+
+
+async def _answer(reader: asyncio.StreamReader) -> None:
+    head = (await reader.readuntil(b"\r\n\r\n")).lower()
+    assert head.startswith(b"http/1.1 200"), head
+    if b"transfer-encoding: chunked" in head:
+        while size := int(await reader.readline(), 16):
+            await reader.readexactly(size + 2)
+        await reader.readline()
+    else:
+        length = head.partition(b"content-length:")[2].split(b"\r\n")[0]
+        await reader.readexactly(int(length))
+
+
+def _request(path: str, body: object, secret: str) -> bytes:
+    content = json.dumps(body).encode()
+    lines = [
+        f"POST {path} HTTP/1.1",
+        f"Host: {LOOPBACK}",
+        f"Authorization: {bearer(secret)['Authorization']}",
+        "Content-Type: application/json",
+        f"Content-Length: {len(content)}",
+    ]
+    return "\r\n".join([*lines, "", ""]).encode() + content
+
+
+@contextmanager
+def _proxy(folder: Path, origin: str) -> Iterator[Target]:
+    """Run a proxy with one worker, one model and one key."""
+    port = free_port()
+    parameters = {"model": f"openai/{MODEL}", "api_base": f"{origin}/v1", "api_key": "none"}
+    settings = {
+        "model_list": [{"model_name": MODEL, "litellm_params": parameters}],
+        "general_settings": {"master_key": _KEY},
+        "litellm_settings": {"telemetry": False},
+    }
+    file = folder / "proxy.json"  # JSON is YAML
+    file.write_text(json.dumps(settings), "utf-8")
+    argv: list[str | Path] = [PROXY, "--config", file, "--host", LOOPBACK, "--port", str(port)]
+    env = bare_env(LITELLM_LOCAL_MODEL_COST_MAP="True", LITELLM_LOG="ERROR")
+    url = f"http://{LOOPBACK}:{port}/health/liveliness"
+    log = folder / "proxy.log"
+    body = {"model": MODEL, **asked()}
+    with ChildProcess(argv, env=env, ready=url, log=log, cwd=folder, deadline=120):
+        yield Target(port, _request("/v1/chat/completions", body, _KEY))
