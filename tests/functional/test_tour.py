@@ -12,8 +12,8 @@ from typing import Any, Final
 import pytest
 
 from aurorasoc.local_model import unavailable_reason
-from tests.world.processes import ChildProcess, bare_env
-from tests.world.service import AURORASOC, free_port
+from tests.world.processes import ChildProcess, bare_env, free_port
+from tests.world.service import AURORASOC
 
 PAGE: Final = Path(__file__).resolve().parents[2] / "docs" / "first-run.md"
 STEP: Final = re.compile(r"^## (\d+)\. .*?(?=^## |\Z)", re.MULTILINE | re.DOTALL)
@@ -65,11 +65,12 @@ def dev(home: Path) -> Iterator[ChildProcess]:
     reason = unavailable_reason()
     if reason:
         pytest.skip(reason)
+    log = home / "dev.log"
     run = ChildProcess(
         [*AURORASOC, "dev", "--port", str(free_port())],
         env=bare_env(HOME=str(home), PYTHONUNBUFFERED="1", LLM_TIMEOUT="300"),
-        ready=lambda: "Ctrl-C stops everything." in run.output,
-        log=home / "dev.log",
+        ready=lambda: "Ctrl-C stops everything." in log.read_text("utf-8"),
+        log=log,
         cwd=home,
         deadline=120,
     )
@@ -123,8 +124,8 @@ def _second_process(
         env=env,
         cwd=home,
         log=log,
-        ready=lambda: "Uvicorn running" in log.read_text(),
-        deadline=60,
+        ready=lambda: '"event": "serving"' in log.read_text("utf-8"),
+        deadline=120,
     ):
         changed = shell.paste(change)
         assert '"adoption":{"adopted":true,"pending":[]}' in changed
