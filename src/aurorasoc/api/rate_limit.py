@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import math
 import time
-from functools import cache
-from typing import TYPE_CHECKING, Final
+from collections import deque
+from typing import Final
 
 from aurorasoc.api.deps import UserManager
 from aurorasoc.errors import RateLimited
 
-if TYPE_CHECKING:
-    from limits import RateLimitItem
-    from limits.aio.strategies import MovingWindowRateLimiter
-
 TESTS_PER_MINUTE: Final = 20
+WINDOW_SECONDS: Final = 60.0
+
+_tests: Final[deque[tuple[float, str]]] = deque()
+"""When this process let whom test, within the last minute."""
 
 
 async def limit_tests(caller: UserManager) -> None:
@@ -23,20 +23,13 @@ async def limit_tests(caller: UserManager) -> None:
     Raises:
         RateLimited: That is used up; the answer says when to come back.
     """
-    limiter, limit = _limiter()
-    if await limiter.hit(limit, "test", caller.subject):
+    now = time.monotonic()
+    while _tests and _tests[0][0] <= now - WINDOW_SECONDS:
+        _tests.popleft()
+    tested_at = [at for at, subject in _tests if subject == caller.subject]
+    if len(tested_at) < TESTS_PER_MINUTE:
+        _tests.append((now, caller.subject))
         return
-    window = await limiter.get_window_stats(limit, "test", caller.subject)
-    wait = max(1, math.ceil(window.reset_time - time.time()))
+    wait = math.ceil(tested_at[0] + WINDOW_SECONDS - now)
     detail = f"{TESTS_PER_MINUTE} tests a minute are enough. Try again in {wait} s."
     raise RateLimited(detail, retry_after=wait)
-
-
-@cache
-def _limiter() -> tuple[MovingWindowRateLimiter, RateLimitItem]:
-    """Give this process's one count of tests, made with the first test."""
-    from limits import RateLimitItemPerMinute  # noqa: PLC0415 - 15 ms that being ready need not cost
-    from limits.aio.storage import MemoryStorage  # noqa: PLC0415 - with it
-    from limits.aio.strategies import MovingWindowRateLimiter  # noqa: PLC0415 - with it
-
-    return MovingWindowRateLimiter(MemoryStorage()), RateLimitItemPerMinute(TESTS_PER_MINUTE)

@@ -19,7 +19,6 @@ import psycopg
 from psycopg import AsyncConnection
 from psycopg.abc import QueryNoTemplate
 from sqlalchemy import make_url
-from tenacity import AsyncRetrying, retry_if_exception_type, wait_random_exponential
 
 from aurorasoc.core.database.engine import FEED_CHANNEL, LIBPQ
 from aurorasoc.core.database.migrations import sync_url
@@ -29,6 +28,7 @@ from aurorasoc.llm.fleet.feed import Ears
 CHECK_SECONDS: Final = 5.0
 ANSWER_SECONDS: Final = 2.0
 CONNECT_SECONDS: Final = 3
+FIRST_PAUSE_SECONDS: Final = 0.1
 BACK_OFF_SECONDS: Final = 2.0
 SPREAD_SECONDS: Final = 0.2
 """Hundreds of processes that lose one server don't come back in one moment."""
@@ -82,12 +82,13 @@ class Listener:
             await asyncio.sleep(random.uniform(0, SPREAD_SECONDS))  # noqa: S311 - not in step with others
 
     async def _connect(self) -> AsyncConnection[Any]:
-        """Try until it works."""
-        retrying = AsyncRetrying(
-            retry=retry_if_exception_type(_FAILURES),
-            wait=wait_random_exponential(multiplier=0.1, max=BACK_OFF_SECONDS),
-        )
-        return await retrying(AsyncConnection.connect, **self._arguments)
+        """Try until it works; the pauses grow and are random, so processes don't retry together."""
+        longest = FIRST_PAUSE_SECONDS
+        while True:
+            with suppress(*_FAILURES):
+                return await AsyncConnection.connect(**self._arguments)
+            await asyncio.sleep(random.uniform(0, longest))  # noqa: S311 - not in step with others
+            longest = min(2 * longest, BACK_OFF_SECONDS)
 
 
 async def _listen(connection: AsyncConnection[Any], ears: Ears) -> None:
