@@ -26,8 +26,9 @@ import psycopg
 from sqlalchemy import event
 
 from aurorasoc.config.settings import Settings
+from aurorasoc.config.vocabulary import ServingBackend
 from aurorasoc.core.database.engine import FEED_CHANNEL
-from aurorasoc.llm.changes.edits import Configuration
+from aurorasoc.llm.changes.requests import ConfigRequest
 from aurorasoc.runtime import open_runtime
 from benchmarks.rig.counts import Counts
 from benchmarks.rig.listener import BARE, CHANNEL, READER
@@ -156,7 +157,7 @@ async def _changing(settings: Settings) -> AsyncIterator[Change]:
 
         async def change() -> float:
             commits.clear()
-            wanted = Configuration("vllm", model=secrets.token_hex(8))
+            wanted = ConfigRequest(provider=ServingBackend.VLLM, model=secrets.token_hex(8))
             await runtime.admin.switch(wanted, actor="benchmark")
             return commits[0]
 

@@ -18,7 +18,8 @@ from beeai_framework.backend.chat import ChatModel
 from beeai_framework.backend.message import UserMessage
 
 from aurorasoc import get_chat_model
-from aurorasoc.llm.changes.edits import Configuration
+from aurorasoc.config.vocabulary import ServingBackend
+from aurorasoc.llm.changes.requests import ConfigRequest
 from benchmarks.rig.counts import Counts
 from benchmarks.rig.pairs import Clock, Pairs, alternate, seconds
 from benchmarks.rig.rows import Bar, Row, row
@@ -58,7 +59,9 @@ async def _measure(folder: Path, origin: str, counts: Counts) -> list[Row]:
             _row("a streamed call", await pairs(wall, stream=True)),
             _row("a streamed call, processor time", await pairs(processor, stream=True)),
         ]
-        await runtime.admin.switch(Configuration("vllm", base_url=base_url), actor="benchmark")
+        await runtime.admin.switch(
+            ConfigRequest(provider=ServingBackend.VLLM, base_url=base_url), actor="benchmark"
+        )
         judged = _row(
             "a chat call to an address set at runtime, processor time",
             await pairs(processor),

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import pytest
 from pydantic import SecretStr
@@ -13,7 +13,8 @@ from aurorasoc.config.vocabulary import ServingBackend
 from aurorasoc.core.keyring import Keyring
 from aurorasoc.core.secret_store import StoreReading
 from aurorasoc.llm.adoption.compose import compose
-from aurorasoc.llm.adoption.stored import RuntimeConfig
+from aurorasoc.llm.adoption.stored import StoredConfig
+from aurorasoc.llm.changes.requests import ConfigRequest, PolicyRequest
 
 JWT_SECRET: Final = "jwt-secret-6b1f0c9d2e8a4735-of-the-unit-tests-long-enough-for-hs512-too"
 SEED: Final = "seed-one-93ac51e7b2d84f06-of-the-unit-tests"
@@ -69,7 +70,7 @@ def stored_key(key: str = API_KEY, *, origin: str) -> Credential:
 
 def snapshot(
     boot: Settings,
-    runtime: RuntimeConfig | None = None,
+    stored: StoredConfig | None = None,
     credentials: Mapping[ServingBackend, Credential] | None = None,
     overrides: Mapping[ServingBackend, tuple[str, ...]] | None = None,
 ) -> Snapshot:
@@ -77,8 +78,18 @@ def snapshot(
     ambient = overrides or {}
     return compose(
         boot,
-        runtime or RuntimeConfig(),
+        stored or StoredConfig(),
         reading(credentials),
         digest=keyring().digest,
         ambient=lambda provider: ambient.get(provider, ()),
     )
+
+
+def config_request(provider: str, /, **fields: Any) -> ConfigRequest:
+    """Make the body of `PUT /config`, by the rules of REST."""
+    return ConfigRequest.model_validate({"provider": provider, **fields})
+
+
+def policy_request(**fields: Any) -> PolicyRequest:
+    """Make the body of `PUT /policy`, by the rules of REST."""
+    return PolicyRequest.model_validate(fields)

@@ -13,6 +13,7 @@ from typing import Final
 import psycopg
 
 from aurorasoc.config.settings import Settings
+from aurorasoc.core.audit.actions import Action
 from aurorasoc.core.audit.log import GENESIS, AuditEvent, hash_of, mac_of
 from aurorasoc.core.audit.verify import Link
 from aurorasoc.core.canonical import canonical
@@ -24,7 +25,7 @@ KEY_ID: Final = "0123456789abcdef"
 
 _FIRST_US: Final = 1_800_000_000_000_000
 _ACTORS: Final = tuple(f"analyst-{n}@soc.example" for n in range(40))
-_ACTIONS: Final = ("llm.config.changed", "llm.key.set", "llm.test.finished")
+_ACTIONS: Final = (Action.CONFIG_CHANGED, Action.KEY_SET, Action.TEST_FINISHED)
 
 
 def event(number: int) -> AuditEvent:

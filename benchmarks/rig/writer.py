@@ -16,8 +16,9 @@ from typing import Any, Final
 import psycopg
 
 from aurorasoc.config.settings import load_settings
+from aurorasoc.config.vocabulary import ServingBackend
 from aurorasoc.core.database.engine import WRITER_LOCK
-from aurorasoc.llm.changes.edits import Configuration
+from aurorasoc.llm.changes.requests import ConfigRequest
 from aurorasoc.runtime import open_runtime
 
 _ROWS: Final = 4
@@ -30,7 +31,7 @@ async def change(number: int) -> None:
         await _go()
         began = time.monotonic()
         for _ in range(number):
-            wanted = Configuration("vllm", model=secrets.token_hex(8))
+            wanted = ConfigRequest(provider=ServingBackend.VLLM, model=secrets.token_hex(8))
             await runtime.admin.switch(wanted, actor="benchmark")
         _tell(began)
 

@@ -20,7 +20,7 @@ from aurorasoc.core.database.engine import SCHEMA_HEAD, Database
 from aurorasoc.core.keyring import Keyring
 from aurorasoc.core.logs import get_logger
 from aurorasoc.core.redaction import REDACTOR
-from aurorasoc.core.store_factory import open_secret_store
+from aurorasoc.core.secret_store import open_secret_store
 from aurorasoc.errors import (
     ConfigurationError,
     DatabaseUnavailable,

@@ -11,13 +11,12 @@ import pytest
 
 from aurorasoc.config.settings import Settings
 from aurorasoc.config.vocabulary import ServingBackend
-from aurorasoc.llm.changes.edits import Configuration
 from aurorasoc.llm.models.handle import LiveChatModel
 from aurorasoc.llm.models.pool import ModelPool
 from aurorasoc.llm.models.traffic import TrafficLedger
 from aurorasoc.llm.wire import adapter
 from aurorasoc.runtime import Runtime, open_runtime
-from tests.examples import settings, snapshot
+from tests.examples import config_request, settings, snapshot
 from tests.world.certificates import CertificateAuthority
 from tests.world.connect_proxy import ConnectProxy
 from tests.world.fixtures import VENDOR_KEYS
@@ -156,7 +155,7 @@ def handle_on(
 
 async def use(provider: str, runtime: Runtime) -> None:
     """Switch as an admin does."""
-    await runtime.admin.switch(Configuration(provider), actor="test")
+    await runtime.admin.switch(config_request(provider), actor="test")
 
 
 def asked(server: VendorServer) -> list[str]:

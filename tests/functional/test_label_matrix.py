@@ -22,7 +22,7 @@ from aurorasoc.agents.factory import AgentFactory
 from aurorasoc.core.database.migrations import migrate
 from aurorasoc.errors import TlpRefused
 from aurorasoc.granite.backend_resolution import reset_resolution_cache
-from aurorasoc.llm.changes.edits import Configuration, PolicyChange
+from aurorasoc.llm.changes import edits
 from aurorasoc.llm.wire import adapter
 from aurorasoc.runtime import Runtime
 from aurorasoc.workflows import chat
@@ -30,7 +30,7 @@ from aurorasoc.workflows.investigation import store
 from aurorasoc.workflows.investigation.alert import parse_alert
 from aurorasoc.workflows.investigation.desk import open_desk
 from tests.component.live import libraries, until
-from tests.examples import settings
+from tests.examples import config_request, policy_request, settings
 from tests.world.connect_proxy import ConnectProxy
 from tests.world.fixtures import VENDOR_KEYS
 from tests.world.investigation import Script, playing
@@ -79,7 +79,7 @@ class Stage:
 
     async def use(self, backend: str) -> None:
         """Switch as an admin does."""
-        await self.runtime.admin.switch(Configuration(backend), actor="test")
+        await self.runtime.admin.switch(config_request(backend), actor="test")
 
     async def switched_in_mid_run(
         self, work: Callable[[str], Awaitable[object]], before: str, after: str
@@ -251,10 +251,10 @@ async def test_a_policy_that_is_tightened_in_mid_run_sends_nothing_more(
     running = asyncio.ensure_future(USES[use](stage, "GREEN")(mark))
     await until(lambda: stage.sent_to(stage.hosted, mark))
     admin = stage.runtime.admin
-    await admin.set_policy(PolicyChange(hosted_max_tlp="NONE"), actor="test")
+    await admin.change(edits.set_policy(policy_request(hosted_max_tlp="NONE")), actor="test")
     sent = len(stage.hosted.requests)
     gate.set()
     with suppress(TlpRefused):
         await running
     assert len(stage.hosted.requests) == sent
-    await admin.set_policy(PolicyChange(hosted_max_tlp=None), actor="test")
+    await admin.change(edits.set_policy(policy_request(hosted_max_tlp=None)), actor="test")

@@ -5,7 +5,8 @@ import json
 import sys
 
 from aurorasoc import open_runtime
-from aurorasoc.llm.changes.edits import Configuration
+from aurorasoc.config.vocabulary import ServingBackend
+from aurorasoc.llm.changes.requests import ConfigRequest
 
 
 async def main(name: str, count: int) -> None:
@@ -16,9 +17,9 @@ async def main(name: str, count: int) -> None:
         sys.stdout.flush()
         await asyncio.to_thread(sys.stdin.readline)
         for number in range(count):
-            wanted = Configuration("ollama", model=f"{name}-{number}")
+            wanted = ConfigRequest(provider=ServingBackend.OLLAMA, model=f"{name}-{number}")
             answer = await runtime.admin.switch(wanted, actor=name)
-            acknowledged[answer["revision"]] = f"{name}-{number}"
+            acknowledged[answer.revision] = f"{name}-{number}"
     sys.stdout.write(json.dumps(acknowledged) + "\n")
 
 

@@ -8,6 +8,7 @@ from typing import Any, Final
 from pydantic import SecretStr
 
 from aurorasoc.config.vocabulary import ServingBackend
+from aurorasoc.core.audit.actions import Action
 from aurorasoc.core.audit.log import AuditEvent, AuditLog
 from aurorasoc.core.database.engine import Database
 from aurorasoc.core.database.tables import AuditKeyRow, CredentialRow
@@ -65,7 +66,7 @@ async def install(
                     set_us=stamp.set_us,
                 )
             )
-            await log.append(session, AuditEvent(stamp.set_by, "llm.key.set", provider))
+            await log.append(session, AuditEvent(stamp.set_by, Action.KEY_SET, provider))
     async with database.transaction() as session:
         for number in range(audit_keys):  # older than the one in use
             token = keyring.seal("audit-key", secrets.token_bytes(32)).token

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
-from typing import Annotated, Any
+from dataclasses import dataclass, replace
+from typing import Annotated
 
 from fastapi import Depends, Header, Query, Request
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
@@ -13,6 +13,7 @@ from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from aurorasoc.core.access.permissions import Permission
 from aurorasoc.core.access.principal import Principal, decode_token
 from aurorasoc.errors import InvalidInput, PermissionDenied, Unauthenticated
+from aurorasoc.llm.admin import MutationAnswer
 from aurorasoc.runtime import Runtime, current_runtime
 
 _bearer = HTTPBearer(auto_error=False, description="A JWT with sub, exp and roles.")
@@ -20,7 +21,7 @@ _ETAG = re.compile(r'\s*"?(\d{1,18})"?\s*')
 
 
 async def open_runtime_of_process() -> Runtime:
-    """Give the runtime that this process has open."""
+    """Return the runtime that this process has open."""
     return current_runtime()
 
 
@@ -29,17 +30,17 @@ OpenRuntime = Annotated[Runtime, Depends(open_runtime_of_process)]
 
 async def authenticated(
     runtime: OpenRuntime,
-    credentials: Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)],
+    bearer: Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)],
 ) -> Principal:
-    """Give the caller that the bearer token names. A host platform may bring its own.
+    """Return the caller that the bearer token names. A host platform may bring its own.
 
     Raises:
         Unauthenticated: There is no token, or it doesn't hold.
     """
-    if credentials is None:
+    if bearer is None:
         detail = "Send a bearer token: Authorization: Bearer <token>."
         raise Unauthenticated(detail)
-    return decode_token(credentials.credentials, runtime.settings.security)
+    return decode_token(bearer.credentials, runtime.settings.security)
 
 
 Caller = Annotated[Principal, Depends(authenticated)]
@@ -91,12 +92,12 @@ class ChangeTerms:
     if_match: int | None
     wait: float | None
 
-    async def answer(self, runtime: Runtime, changed: dict[str, Any]) -> dict[str, Any]:
+    async def answer(self, runtime: Runtime, changed: MutationAnswer) -> MutationAnswer:
         """Add to a change's answer who has adopted it, if that was asked for."""
         if self.wait is None:
             return changed
-        adoption = await runtime.fleet.adoption_of(changed["revision"], self.wait, runtime.instance)
-        return {**changed, "adoption": adoption}
+        adoption = await runtime.fleet.adoption_of(changed.revision, self.wait, runtime.instance)
+        return replace(changed, adoption=adoption)
 
 
 async def change_terms(

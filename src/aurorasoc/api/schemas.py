@@ -2,100 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, StringConstraints, field_validator
+from pydantic import BaseModel, ConfigDict, Field
 
-from aurorasoc.config.headers import fits_a_header
 from aurorasoc.config.snapshot import KeySource, KeyState, Source, StoreProblem
-from aurorasoc.config.vocabulary import BackendChoice, LocalChoice, Role, ServingBackend, Tlp
-from aurorasoc.llm.changes.edits import UNCHANGED, Configuration, PolicyChange
-
-MAX_KEY_LENGTH = 4096
-
-Name = Annotated[
-    str,
-    StringConstraints(
-        min_length=1, max_length=255, strip_whitespace=True, pattern=r"^[^\x00-\x1f\x7f]+$"
-    ),
-]
-Address = Annotated[str, StringConstraints(min_length=1, max_length=2048)]
-
-
-def _clean_key(key: SecretStr) -> SecretStr:
-    """Strip a key at the door, and refuse what can't stand in a header."""
-    text = key.get_secret_value().strip()
-    if not text:
-        msg = "must not be empty; to remove a key, delete it"
-        raise ValueError(msg)
-    if len(text) > MAX_KEY_LENGTH or not fits_a_header(text):
-        msg = f"must be printable ASCII without spaces, {MAX_KEY_LENGTH} characters at most"
-        raise ValueError(msg)
-    return SecretStr(text)
-
-
-class KeyBody(BaseModel):
-    """A key to store. It is never shown again."""
-
-    model_config = ConfigDict(extra="forbid", hide_input_in_errors=True)
-
-    api_key: SecretStr = Field(json_schema_extra={"writeOnly": True})
-
-    _clean = field_validator("api_key")(_clean_key)
-
-
-class ConfigBody(BaseModel):
-    """A switch. A field left out is unchanged; null is back to the boot default."""
-
-    model_config = ConfigDict(
-        extra="forbid",
-        hide_input_in_errors=True,
-        json_schema_extra={"examples": [{"provider": "deepseek", "model": "deepseek-v4-flash"}]},
-    )
-
-    provider: BackendChoice
-    model: Name | None = None
-    orchestrator_model: Name | None = None
-    base_url: Address | None = None
-    api_key: SecretStr | None = Field(None, json_schema_extra={"writeOnly": True})
-
-    @field_validator("api_key")
-    @classmethod
-    def _clean(cls, key: SecretStr | None) -> SecretStr | None:
-        return None if key is None else _clean_key(key)
-
-    def configuration(self) -> Configuration:
-        """Tell what was left out from what was sent as null."""
-        sent = self.model_fields_set
-        return Configuration(
-            provider=str(self.provider),
-            model=self.model if "model" in sent else UNCHANGED,
-            orchestrator_model=(
-                self.orchestrator_model if "orchestrator_model" in sent else UNCHANGED
-            ),
-            base_url=self.base_url if "base_url" in sent else UNCHANGED,
-            api_key=self.api_key if "api_key" in sent else UNCHANGED,
-        )
-
-
-class PolicyBody(BaseModel):
-    """A change of policy. A field left out is unchanged; null is back to the boot default."""
-
-    model_config = ConfigDict(extra="forbid")
-
-    hosted_max_tlp: Tlp | None = None
-    local_backend: LocalChoice | None = None
-    require_tlp: bool | None = None
-
-    def change(self) -> PolicyChange:
-        """Tell what was left out from what was sent as null."""
-        sent = self.model_fields_set
-        tlp = None if self.hosted_max_tlp is None else self.hosted_max_tlp.value
-        return PolicyChange(
-            hosted_max_tlp=tlp if "hosted_max_tlp" in sent else UNCHANGED,
-            local_backend=self.local_backend if "local_backend" in sent else UNCHANGED,
-            require_tlp=self.require_tlp if "require_tlp" in sent else UNCHANGED,
-        )
+from aurorasoc.config.vocabulary import Role, ServingBackend
+from aurorasoc.llm.inventory import Active, PolicyView
 
 
 class TestBody(BaseModel):
@@ -112,27 +25,6 @@ class ProblemItem(BaseModel):
 
     code: str
     detail: str
-
-
-class Active(BaseModel):
-    """The backend in force."""
-
-    backend: ServingBackend | None
-    requested: BackendChoice
-    source: Source
-    model: str | None
-    orchestrator_model: str | None
-    base_url: str | None
-    ready: bool
-    problems: list[ProblemItem]
-
-
-class PolicyView(BaseModel):
-    """Where labelled data may go."""
-
-    hosted_max_tlp: Tlp
-    local_backend: LocalChoice
-    require_tlp: bool
 
 
 class SecretStoreView(BaseModel):
@@ -205,6 +97,8 @@ class AdoptionView(BaseModel):
 
 class MutationAnswer(BaseModel):
     """What is in force after a change; `adoption` with `?wait` only."""
+
+    model_config = ConfigDict(from_attributes=True)
 
     revision: int
     active: Active

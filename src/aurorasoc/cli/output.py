@@ -5,6 +5,7 @@ from __future__ import annotations
 import getpass
 import json
 import sys
+from dataclasses import asdict
 from typing import Annotated, Any
 
 import typer
@@ -20,7 +21,7 @@ def say(text: str) -> None:
 
 def say_json(data: Any) -> None:  # noqa: ANN401 - whatever JSON can hold
     """Print JSON, indented."""
-    say(json.dumps(data, indent=2, ensure_ascii=False))
+    say(json.dumps(data, indent=2, ensure_ascii=False, default=asdict))
 
 
 def operator() -> str:

@@ -9,7 +9,7 @@ import asyncio
 import sys
 from collections.abc import Awaitable, Callable
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Annotated, Any, TypeVar
+from typing import TYPE_CHECKING, Annotated, TypeVar
 
 import typer
 from pydantic import SecretStr, ValidationError
@@ -18,7 +18,7 @@ from aurorasoc.cli.output import AsJson, operator, say, say_json
 from aurorasoc.errors import InvalidInput
 
 if TYPE_CHECKING:
-    from aurorasoc.llm.admin import Admin
+    from aurorasoc.llm.admin import Admin, MutationAnswer
 
 T = TypeVar("T")
 
@@ -35,7 +35,7 @@ def list_(as_json: AsJson = False) -> None:
     if as_json:
         say_json(found)
         return
-    say(f"revision {found['revision']}, active: {found['active']['backend']}")
+    say(f"revision {found['revision']}, active: {found['active'].backend}")
     for row in found["providers"]:
         mark = "*" if row["active"] else " "
         state = "ready" if row["ready"] else row["problems"][0]["code"]
@@ -51,13 +51,12 @@ def use(
     as_json: AsJson = False,
 ) -> None:
     """Make a provider active. The key must be stored already, or stand in the environment."""
-    from aurorasoc.api.schemas import ConfigBody  # noqa: PLC0415 - the same rules as over REST
+    from aurorasoc.llm.changes.requests import ConfigRequest  # noqa: PLC0415 - the same rules as over REST
 
     given = {"model": model, "orchestrator_model": orchestrator_model, "base_url": base_url}
     sent = {name: value for name, value in given.items() if value is not None}
-    body = _checked(lambda: ConfigBody.model_validate({"provider": provider, **sent}))
-    wanted = body.configuration()
-    answer = _run(lambda admin: admin.switch(wanted, actor=operator()))
+    requested = _checked(lambda: ConfigRequest.model_validate({"provider": provider, **sent}))
+    answer = _run(lambda admin: admin.switch(requested, actor=operator()))
     _say_mutation(answer, as_json=as_json)
 
 
@@ -83,18 +82,23 @@ def probe(
 @keys.command("set")
 def set_key(provider: Provider, as_json: AsJson = False) -> None:
     """Store a key, read from standard input: an argument would stand in the process list."""
-    from aurorasoc.api.schemas import KeyBody  # noqa: PLC0415 - the same rules as over REST
+    from aurorasoc.llm.changes import edits  # noqa: PLC0415 - SQLAlchemy costs time
+    from aurorasoc.llm.changes.requests import KeyRequest  # noqa: PLC0415 - the same rules as over REST
 
     text = typer.prompt("Key", hide_input=True) if sys.stdin.isatty() else sys.stdin.read()
-    body = _checked(lambda: KeyBody(api_key=SecretStr(text)))
-    answer = _run(lambda admin: admin.set_key(provider, body.api_key, actor=operator()))
+    api_key = _checked(lambda: KeyRequest(api_key=SecretStr(text))).api_key
+    change = edits.set_key(provider, api_key)
+    answer = _run(lambda admin: admin.change(change, actor=operator()))
     _say_mutation(answer, as_json=as_json)
 
 
 @keys.command("delete")
 def delete_key(provider: Provider, as_json: AsJson = False) -> None:
     """Remove a stored key."""
-    answer = _run(lambda admin: admin.delete_key(provider, actor=operator()))
+    from aurorasoc.llm.changes import edits  # noqa: PLC0415 - SQLAlchemy costs time
+
+    change = edits.delete_key(provider)
+    answer = _run(lambda admin: admin.change(change, actor=operator()))
     _say_mutation(answer, as_json=as_json)
 
 
@@ -121,11 +125,12 @@ def _checked(build: Callable[[], T]) -> T:
     raise InvalidInput(detail)
 
 
-def _say_mutation(answer: dict[str, Any], *, as_json: bool) -> None:
+def _say_mutation(answer: MutationAnswer, *, as_json: bool) -> None:
     if as_json:
-        say_json(answer)
+        shown = asdict(answer)
+        del shown["adoption"]  # no one at a shell waits for the others
+        say_json(shown)
         return
-    active = answer["active"]
-    say(f"revision {answer['revision']}, active: {active['backend']} {active['model']}")
-    for problem in (answer["provider"] or active)["problems"]:
+    say(f"revision {answer.revision}, active: {answer.active.backend} {answer.active.model}")
+    for problem in (answer.provider or asdict(answer.active))["problems"]:
         say(f"  {problem['code']}: {problem['detail']}")

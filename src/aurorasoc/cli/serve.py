@@ -97,7 +97,7 @@ async def _check(settings: Settings) -> None:
     """Refuse before any worker is started."""
     from aurorasoc.core.database.engine import Database  # noqa: PLC0415 - 137 ms
     from aurorasoc.core.keyring import Keyring  # noqa: PLC0415 - with it
-    from aurorasoc.core.store_factory import open_secret_store  # noqa: PLC0415 - with it
+    from aurorasoc.core.secret_store import open_secret_store  # noqa: PLC0415 - with it
     from aurorasoc.llm.adoption.compose import check_boot_defaults  # noqa: PLC0415 - with it
     from aurorasoc.runtime import require_migrated  # noqa: PLC0415 - with it
 

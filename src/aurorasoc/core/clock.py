@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from typing import overload
 
 Clock = Callable[[], int]
 
@@ -16,6 +17,10 @@ def now_us() -> int:
     return time.time_ns() // 1000
 
 
+@overload
+def iso(at_us: int) -> str: ...
+@overload
+def iso(at_us: None) -> None: ...
 def iso(at_us: int | None) -> str | None:
     """Write microseconds as RFC 3339 UTC, e.g. `2026-11-23T09:00:00.000000Z`."""
     if at_us is None:

@@ -15,11 +15,11 @@ from typing import Literal, Protocol
 from pydantic import SecretStr
 
 from aurorasoc.config.settings import Settings
-from aurorasoc.config.settings.llm import ProviderSettings
 from aurorasoc.config.snapshot import Credential, Problem, SecretStoreStatus
 from aurorasoc.config.vocabulary import ServingBackend
 from aurorasoc.core.database.tables import CredentialRow
 from aurorasoc.core.keyring import Keyring, SeedChanged
+from aurorasoc.errors import ConfigurationError
 
 MIN_LENGTH_FOR_LAST4 = 12
 """Shorter keys show nothing: four characters of eleven would be too many."""
@@ -95,7 +95,7 @@ class SecretStore(Protocol):
         """
 
     def close(self) -> None:
-        """Give back what the store holds open."""
+        """Close what the store holds open."""
 
 
 class DatabaseSecretStore:
@@ -163,32 +163,49 @@ class DatabaseSecretStore:
 
 
 def last4_of(key: SecretStr) -> str | None:
-    """Give a key's last four characters; None for one under 12."""
+    """Return a key's last four characters; None for one under 12."""
     text = key.get_secret_value()
     return text[-4:] if len(text) >= MIN_LENGTH_FOR_LAST4 else None
 
 
-def apply_stored_keys_to_settings(settings: Settings, credentials: Credentials) -> Settings:
-    """Lay stored keys over the environment's. Pure; runs at boot and on each adoption.
+def open_secret_store(settings: Settings, keyring: Keyring) -> SecretStore:
+    """Open the store that the configuration names: Vault, if `VAULT_ADDR` is set.
 
-    A provider with a stored key has that key, or, where it can't be used, none: a stored key
-    never uncovers the environment's.
+    Raises:
+        ConfigurationError: Vault is named, and no way to log in.
+    """
+    vault = settings.vault
+    if vault.addr is None:
+        return DatabaseSecretStore(keyring)
+    if not (vault.token or vault.role_id or vault.k8s_role):
+        detail = (
+            "VAULT_ADDR is set without a login; expected: VAULT_TOKEN, or VAULT_ROLE_ID with "
+            "VAULT_SECRET_ID, or VAULT_K8S_ROLE."
+        )
+        raise ConfigurationError(detail)
+    from aurorasoc.core.vault.client import VaultClient  # noqa: PLC0415 - hvac costs 66 ms
+    from aurorasoc.core.vault.store import VaultSecretStore  # noqa: PLC0415 - with it
+
+    return VaultSecretStore(VaultClient(vault), keyring, vault.max_stale)
+
+
+def apply_stored_keys_to_settings(settings: Settings, credentials: Credentials) -> Settings:
+    """Return the settings as they stand once stored keys are applied. Pure.
+
+    The one place where a stored key covers the environment's, or, where it can't be used,
+    doesn't uncover it: that provider has no key then. Snapshots are composed from the result.
 
     Args:
         settings: As the environment gave them.
         credentials: What the secret store holds, readable or not.
     """
     providers = {
-        provider: _with_key(own, credentials.get(provider))
+        provider: own.model_copy(update={"api_key": credentials[provider].api_key})
+        if provider in credentials
+        else own
         for provider, own in settings.providers.items()
     }
     return replace(settings, providers=providers)
-
-
-def _with_key(own: ProviderSettings, stored: Credential | None) -> ProviderSettings:
-    if stored is None:
-        return own
-    return own.model_copy(update={"api_key": stored.api_key})
 
 
 def _unreadable(row: CredentialRow, detail: str) -> Credential:

@@ -12,6 +12,7 @@ from aurorasoc.config.settings import Settings
 from aurorasoc.config.settings.ambient import proxies
 from aurorasoc.config.snapshot import Snapshot
 from aurorasoc.config.vocabulary import AUTO, Role, ServingBackend
+from aurorasoc.core.audit.actions import Action
 from aurorasoc.core.audit.log import AuditEvent, AuditSink
 from aurorasoc.core.database.engine import Database
 from aurorasoc.core.redaction import REDACTOR
@@ -24,9 +25,10 @@ from aurorasoc.granite.sensitivity import resolve_for, why_not_local
 from aurorasoc.llm.adoption.adopt import Adoption
 from aurorasoc.llm.changes import edits
 from aurorasoc.llm.changes.apply import Changer
-from aurorasoc.llm.changes.history import configuration_at, rollback
+from aurorasoc.llm.changes.history import config_at
 from aurorasoc.llm.changes.plan import Change
-from aurorasoc.llm.inventory import Seen, active_of, inventory_of, provider_row
+from aurorasoc.llm.changes.requests import ConfigRequest
+from aurorasoc.llm.inventory import Active, Seen, active_of, inventory_of, provider_row
 from aurorasoc.llm.models.binding import Binding
 from aurorasoc.llm.models.model_lists import ModelList, ModelLists
 from aurorasoc.llm.models.pool import ModelPool
@@ -35,8 +37,18 @@ from aurorasoc.llm.models.traffic import TrafficLedger
 
 
 @dataclass(frozen=True, slots=True)
+class MutationAnswer:
+    """What is in force after a change; `adoption` where that was asked for."""
+
+    revision: int
+    active: Active
+    provider: dict[str, Any] | None
+    adoption: dict[str, Any] | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Admin:
-    """What can be asked of the configuration. Every call names who asks."""
+    """The use cases, on what this process has open. Every call names who asks."""
 
     settings: Settings
     database: Database
@@ -48,7 +60,7 @@ class Admin:
     lists: ModelLists = field(default_factory=ModelLists)
 
     async def inventory(self) -> dict[str, Any]:
-        """Give all providers, the active choice and the policy, from memory."""
+        """Return all providers, the active choice and the policy, from memory."""
         snapshot = self.adoption.snapshot
         await resolve_for(snapshot)
         seen = {provider: await self._seen(snapshot, provider) for provider in CATALOG}
@@ -56,16 +68,16 @@ class Admin:
 
     async def switch(
         self,
-        wanted: edits.Configuration,
+        requested: ConfigRequest,
         *,
         actor: str,
         if_match: int | None = None,
         verify: bool = False,
-    ) -> dict[str, Any]:
+    ) -> MutationAnswer:
         """Make a provider active, and configure it.
 
         Args:
-            wanted: What to switch to.
+            requested: What to switch to.
             actor: Who asks.
             if_match: The revision this is based on.
             verify: Test the new configuration first, and change nothing when that fails.
@@ -74,40 +86,14 @@ class Admin:
             UnknownProvider, Conflict, RevisionMismatch, InvalidInput, Unavailable: Refused.
             ModelCallError: `verify` was asked for, and the provider failed.
         """
-        if wanted.provider != AUTO:
-            await self._require_reachable(wanted)
-        change = edits.switch(self.settings, wanted)
-        if verify and wanted.provider != AUTO:
+        change = edits.switch(self.settings, await self._with_judged_base_url(requested))
+        if verify and requested.provider != AUTO:
             if_match = await self._verify(change, actor, if_match)
-        return await self._apply(change, actor, if_match)
-
-    async def reset(self, *, actor: str, if_match: int | None = None) -> dict[str, Any]:
-        """Go back to the boot defaults; keys and policy stay."""
-        return await self._apply(edits.reset(), actor, if_match)
-
-    async def set_key(
-        self, name: str, api_key: SecretStr, *, actor: str, if_match: int | None = None
-    ) -> dict[str, Any]:
-        """Store a key for the provider's effective origin."""
-        provider = spec_of(name).provider
-        return await self._apply(edits.set_key(provider, api_key), actor, if_match)
-
-    async def delete_key(
-        self, name: str, *, actor: str, if_match: int | None = None
-    ) -> dict[str, Any]:
-        """Remove a stored key."""
-        provider = spec_of(name).provider
-        return await self._apply(edits.delete_key(provider), actor, if_match)
-
-    async def set_policy(
-        self, wanted: edits.PolicyChange, *, actor: str, if_match: int | None = None
-    ) -> dict[str, Any]:
-        """Change which data may go where."""
-        return await self._apply(edits.set_policy(wanted), actor, if_match)
+        return await self.change(change, actor=actor, if_match=if_match)
 
     async def rollback(
         self, revision: int, *, actor: str, if_match: int | None = None
-    ) -> dict[str, Any]:
+    ) -> MutationAnswer:
         """Make an earlier configuration the new one; keys are not rolled back.
 
         Raises:
@@ -115,11 +101,31 @@ class Admin:
             ProviderNotReady: It needs a key that is gone; nothing was changed.
         """
         async with self.database.reading() as session:
-            earlier = await configuration_at(session, revision)
-        return await self._apply(rollback(earlier), actor, if_match)
+            earlier = await config_at(session, revision)
+        return await self.change(edits.roll_back(earlier), actor=actor, if_match=if_match)
+
+    async def change(
+        self, change: Change, *, actor: str, if_match: int | None = None
+    ) -> MutationAnswer:
+        """Make a change in one transaction; it is adopted in this process before the answer.
+
+        Raises:
+            Conflict, RevisionMismatch, InvalidInput, Unavailable: Refused; see `Changer.apply`.
+        """
+        try:
+            snapshot = await self.changer.apply(change, actor=actor, if_match=if_match)
+        except DatabaseUnavailable:
+            self.adoption.mark_stale()
+            raise
+        await resolve_for(snapshot)
+        row = None
+        if change.target in CATALOG:
+            provider = ServingBackend(change.target)
+            row = provider_row(snapshot, provider, await self._seen(snapshot, provider))
+        return MutationAnswer(snapshot.revision, active_of(snapshot), row)
 
     async def models(self, name: str) -> ModelList:
-        """Give the models that a provider itself lists.
+        """List the models that a provider itself lists.
 
         Raises:
             UnknownProvider: There is no such provider.
@@ -149,17 +155,17 @@ class Admin:
 
     async def _test(self, binding: Binding, snapshot: Snapshot, actor: str) -> ProbeResult:
         provider, reference = binding.reference.provider, binding.reference
-        asked = {"role": binding.role, "model": reference.model, "origin": reference.origin}
-        await self.record(AuditEvent(actor, "llm.test.started", provider.value, asked))
+        details = {"role": binding.role, "model": reference.model, "origin": reference.origin}
+        await self._record(AuditEvent(actor, Action.TEST_STARTED, provider.value, details))
         result = await probe(binding, self._wrong_key(binding, snapshot))
         outcome = {key: value for key, value in asdict(result).items() if key != "provider"}
-        await self.record(AuditEvent(actor, "llm.test.finished", provider.value, outcome))
+        await self._record(AuditEvent(actor, Action.TEST_FINISHED, provider.value, outcome))
         return result
 
     async def _verify(self, change: Change, actor: str, if_match: int | None) -> int:
-        """Test what a change would lead to. Give the revision that this holds for.
+        """Test what a change would lead to, and return the revision that the test holds for.
 
-        How it ends says nothing of what is in force, and isn't told there.
+        Not recorded in the ledger: the candidate is not active.
         """
         planned = await self.changer.preview(change, if_match=if_match)
         candidate = planned.candidate
@@ -184,7 +190,7 @@ class Admin:
         wrong = replace(reference, api_key=SecretStr(f"wrong-{secrets.token_hex(12)}"))
         return self.pool.of_reference(wrong, snapshot)
 
-    async def record(self, event: AuditEvent) -> None:
+    async def _record(self, event: AuditEvent) -> None:
         """Write an entry that belongs to no change.
 
         Raises:
@@ -193,32 +199,14 @@ class Admin:
         async with self.database.transaction() as session:
             await self.audit.append(session, event)
 
-    async def _apply(self, change: Change, actor: str, if_match: int | None) -> dict[str, Any]:
-        try:
-            snapshot = await self.changer.apply(change, actor=actor, if_match=if_match)
-        except DatabaseUnavailable:
-            self.adoption.mark_stale()
-            raise
-        await resolve_for(snapshot)
-        return await self._outcome(snapshot, change.target)
-
-    async def _outcome(self, snapshot: Snapshot, target: str) -> dict[str, Any]:
-        row = None
-        if target in CATALOG:
-            provider = ServingBackend(target)
-            row = provider_row(snapshot, provider, await self._seen(snapshot, provider))
-        return {
-            "revision": snapshot.revision,
-            "active": active_of(snapshot),
-            "provider": row,
-        }
-
-    async def _require_reachable(self, wanted: edits.Configuration) -> None:
-        """Judge where a new base URL leads before it is stored; connections judge it again."""
-        spec = spec_of(wanted.provider)
-        if isinstance(wanted.base_url, str):
-            base_url = normalise_base_url(spec, wanted.base_url)
-            await require_allowed(spec.provider, base_url, self.settings.server.allowed_hosts)
+    async def _with_judged_base_url(self, requested: ConfigRequest) -> ConfigRequest:
+        """Normalise a new base URL, and judge where it leads; connections judge that again."""
+        if requested.base_url is None:
+            return requested
+        spec = spec_of(requested.provider)
+        base_url = normalise_base_url(spec, requested.base_url)
+        await require_allowed(spec.provider, base_url, self.settings.server.allowed_hosts)
+        return requested.model_copy(update={"base_url": base_url})
 
     async def _seen(self, snapshot: Snapshot, provider: ServingBackend) -> Seen:
         origin = snapshot.providers[provider].origin or ""

@@ -6,12 +6,35 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from aurorasoc.config.snapshot import Problem, ProviderConfig, Snapshot
-from aurorasoc.config.vocabulary import ServingBackend
+from aurorasoc.config.snapshot import Problem, ProviderConfig, Snapshot, Source
+from aurorasoc.config.vocabulary import BackendChoice, LocalChoice, ServingBackend, Tlp
 from aurorasoc.errors import BackendUnavailable
 from aurorasoc.granite.backend_resolution import active_backend
 from aurorasoc.granite.catalog import CATALOG
 from aurorasoc.llm.models.traffic import LastCalls
+
+
+@dataclass(frozen=True, slots=True)
+class Active:
+    """The backend in force; none while `auto` has found none."""
+
+    backend: ServingBackend | None
+    requested: BackendChoice
+    source: Source
+    model: str | None = None
+    orchestrator_model: str | None = None
+    base_url: str | None = None
+    ready: bool = False
+    problems: tuple[Problem, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class PolicyView:
+    """Where labelled data may go."""
+
+    hosted_max_tlp: Tlp
+    local_backend: LocalChoice
+    require_tlp: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,35 +65,35 @@ def inventory_of(
     }
 
 
-def active_of(snapshot: Snapshot) -> dict[str, Any]:
-    """The active choice. `backend` is null while `auto` has found none."""
+def active_of(snapshot: Snapshot) -> Active:
+    """Return the active choice."""
     requested = snapshot.requested
-    common = {"requested": str(requested.value), "source": requested.source}
     try:
         backend = active_backend(snapshot)
     except BackendUnavailable as error:
         problem = Problem(error.code, error.detail)
-        return {"backend": None, **common, **_no_model(), "ready": False, **_problems((problem,))}
+        return Active(None, requested.value, requested.source, problems=(problem,))
     config = snapshot.providers[backend]
-    return {
-        "backend": backend.value,
-        **common,
-        "model": config.model.value,
-        "orchestrator_model": config.orchestrator_model.value,
-        "base_url": config.base_url.value,
-        "ready": config.ready,
-        **_problems(config.problems),
-    }
+    return Active(
+        backend=backend,
+        requested=requested.value,
+        source=requested.source,
+        model=config.model.value,
+        orchestrator_model=config.orchestrator_model.value,
+        base_url=config.base_url.value,
+        ready=config.ready,
+        problems=config.problems,
+    )
 
 
-def policy_of(snapshot: Snapshot) -> dict[str, Any]:
-    """The sensitivity policy in force."""
+def policy_of(snapshot: Snapshot) -> PolicyView:
+    """Return the sensitivity policy in force."""
     policy = snapshot.policy
-    return {
-        "hosted_max_tlp": policy.hosted_max_tlp.value.value,
-        "local_backend": policy.local_backend.value,
-        "require_tlp": policy.require_tlp.value,
-    }
+    return PolicyView(
+        hosted_max_tlp=policy.hosted_max_tlp.value,
+        local_backend=policy.local_backend.value,
+        require_tlp=policy.require_tlp.value,
+    )
 
 
 def provider_row(snapshot: Snapshot, provider: ServingBackend, seen: Seen) -> dict[str, Any]:
@@ -115,10 +138,6 @@ def _is_active(snapshot: Snapshot, provider: ServingBackend) -> bool:
         return active_backend(snapshot) == provider
     except BackendUnavailable:
         return False
-
-
-def _no_model() -> dict[str, Any]:
-    return {"model": None, "orchestrator_model": None, "base_url": None}
 
 
 def _problems(problems: tuple[Problem, ...]) -> dict[str, Any]:

@@ -12,9 +12,10 @@ from a2a.types import Task, TaskState, TaskStatus
 
 from aurorasoc.a2a.server import KEPT, RecentTasks, create_app, serve
 from aurorasoc.errors import ConfigurationError, NotFound
-from aurorasoc.llm.changes.edits import PolicyChange
+from aurorasoc.llm.changes import edits
 from aurorasoc.runtime import Runtime
 from tests.component.live import World, asked, use
+from tests.examples import policy_request
 from tests.world.loopback import LOOPBACK
 
 URL = "http://agent.example"
@@ -45,7 +46,7 @@ async def ask(http: httpx.AsyncClient) -> Task:
 
 async def require_labels(runtime: Runtime) -> None:
     """Leave unlabelled agents without a model to ask."""
-    await runtime.admin.set_policy(PolicyChange(require_tlp=True), actor="test")
+    await runtime.admin.change(edits.set_policy(policy_request(require_tlp=True)), actor="test")
 
 
 async def test_health_names_the_model_that_answers(runtime: Runtime) -> None:

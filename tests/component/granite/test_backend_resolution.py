@@ -17,7 +17,7 @@ from aurorasoc.granite.backend_resolution import (
     refresh_resolution,
     reset_resolution_cache,
 )
-from aurorasoc.llm.adoption.stored import RuntimeConfig
+from aurorasoc.llm.adoption.stored import StoredConfig
 from tests.examples import settings, snapshot
 from tests.world.loopback import LoopbackServer
 
@@ -175,7 +175,7 @@ async def test_other_addresses_are_probed_anew(tmp_path: Path) -> None:
 async def test_runtime_choice_of_auto_counts(tmp_path: Path) -> None:
     """`auto` may be chosen while the process runs."""
     chosen = snapshot(
-        settings(tmp_path, LLM_BACKEND="deepseek"), RuntimeConfig(revision=1, backend="auto")
+        settings(tmp_path, LLM_BACKEND="deepseek"), StoredConfig(revision=1, backend="auto")
     )
     await refresh_resolution(chosen, Probe(OLLAMA_URL))
     assert active_backend(chosen) is ServingBackend.OLLAMA

@@ -1,6 +1,7 @@
 """The inventory: what is shown of a snapshot, and what can't be."""
 
 import json
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ from aurorasoc.config.snapshot import Credential, KeyState, Problem
 from aurorasoc.config.vocabulary import ServingBackend
 from aurorasoc.errors import AuthFailed
 from aurorasoc.granite.backend_resolution import refresh_resolution
-from aurorasoc.llm.adoption.stored import RuntimeConfig
+from aurorasoc.llm.adoption.stored import StoredConfig
 from aurorasoc.llm.inventory import Seen, active_of, inventory_of, provider_row
 from aurorasoc.llm.models.traffic import LastCalls
 from aurorasoc.runtime import Runtime
@@ -90,7 +91,9 @@ def test_no_key_is_in_an_inventory(tmp_path: Path) -> None:
         settings(tmp_path, LLM_GEMINI_API_KEY="AIza-unit-0123456789"),
         credentials={DEEPSEEK: stored_key(origin=ORIGIN)},
     )
-    text = json.dumps(inventory_of(found, dict.fromkeys(ServingBackend, UNSEEN), None))
+    text = json.dumps(
+        inventory_of(found, dict.fromkeys(ServingBackend, UNSEEN), None), default=asdict
+    )
     assert API_KEY not in text
     assert "AIza-unit-0123456789" not in text
 
@@ -107,8 +110,8 @@ def test_the_active_choice_says_where_it_came_from(tmp_path: Path) -> None:
     """Runtime, environment or default."""
     by_default = snapshot(settings(tmp_path))
     by_env = snapshot(settings(tmp_path, LLM_BACKEND="ollama"))
-    by_admin = snapshot(settings(tmp_path), RuntimeConfig(revision=1, backend="openai"))
-    found = [(a["backend"], a["source"]) for a in map(active_of, (by_default, by_env, by_admin))]
+    by_admin = snapshot(settings(tmp_path), StoredConfig(revision=1, backend="openai"))
+    found = [(a.backend, a.source) for a in map(active_of, (by_default, by_env, by_admin))]
     assert found == [("vllm", "default"), ("ollama", "env"), ("openai", "runtime")]
 
 
@@ -121,8 +124,8 @@ async def test_auto_that_found_nothing_is_active_without_a_backend(tmp_path: Pat
     found = snapshot(settings(tmp_path, LLM_BACKEND="auto"))
     await refresh_resolution(found, silent)
     active = active_of(found)
-    assert (active["backend"], active["requested"], active["ready"]) == (None, "auto", False)
-    assert active["problems"][0]["code"] == "backend_unavailable"
+    assert (active.backend, active.requested, active.ready) == (None, "auto", False)
+    assert active.problems[0].code == "backend_unavailable"
 
 
 async def test_auto_shows_what_it_found(tmp_path: Path) -> None:
@@ -133,7 +136,7 @@ async def test_auto_shows_what_it_found(tmp_path: Path) -> None:
 
     found = snapshot(settings(tmp_path, LLM_BACKEND="auto"))
     await refresh_resolution(found, answers)
-    assert (active_of(found)["backend"], active_of(found)["requested"]) == ("ollama", "auto")
+    assert (active_of(found).backend, active_of(found).requested) == ("ollama", "auto")
 
 
 async def test_production_calls_show_in_their_row(world: World, runtime: Runtime) -> None:

@@ -9,12 +9,13 @@ from pydantic import BaseModel, Field, SecretStr
 
 from aurorasoc import get_chat_model
 from aurorasoc.errors import AuthFailed
-from aurorasoc.llm.changes.edits import Configuration
+from aurorasoc.llm.changes import edits
 from aurorasoc.local_model import MODEL_NAME
 from aurorasoc.runtime import Runtime
 from tests.component.live import use
 from tests.component.wire.conftest import Wire
 from tests.component.wire.table import TABLE
+from tests.examples import config_request
 from tests.world.certificates import CertificateAuthority
 from tests.world.connect_proxy import ConnectProxy
 from tests.world.fixtures import VENDOR_KEYS
@@ -62,7 +63,7 @@ def katan(wire: Wire, katan_proxy: ConnectProxy, monkeypatch: pytest.MonkeyPatch
 async def use_real(provider: str, runtime: Runtime, url: str) -> None:
     """Point a provider at the local model, as an admin does."""
     key = SecretStr("any-key-will-do-1234")
-    wanted = Configuration(provider, model=MODEL_NAME, base_url=f"{url}/v1", api_key=key)
+    wanted = config_request(provider, model=MODEL_NAME, base_url=f"{url}/v1", api_key=key)
     await runtime.admin.switch(wanted, actor="test")
 
 
@@ -91,7 +92,7 @@ async def test_llm_katan_refuses_a_wrong_key(
     stream: bool,  # noqa: FBT001 - a row of the table
 ) -> None:
     """Its refusal is read as one, so that its answers above prove the key."""
-    await runtime.admin.set_key(provider, SecretStr("wrong-0123456789"), actor="test")
+    await runtime.admin.change(edits.set_key(provider, SecretStr("wrong-0123456789")), actor="test")
     await use(provider, runtime)
     with pytest.raises(AuthFailed):
         await get_chat_model().run(QUESTION, stream=stream)

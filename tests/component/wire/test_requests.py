@@ -10,11 +10,11 @@ from beeai_framework.tools import StringToolOutput, tool
 from pydantic import BaseModel, Field
 
 from aurorasoc import get_chat_model
-from aurorasoc.llm.changes.edits import Configuration
 from aurorasoc.runtime import Runtime
 from tests.component.live import use
 from tests.component.wire.conftest import Wire
 from tests.component.wire.table import EVERY, KEYS, NOT_NEEDED, PLAIN_HEADERS, TABLE, at, places
+from tests.examples import config_request
 from tests.world.canaries import found
 from tests.world.vendor import Exchange
 
@@ -269,7 +269,7 @@ async def test_thinking_model_is_spared_what_it_refuses(
     """OpenAI's refuse `max_tokens` and a temperature, Anthropic's newest a temperature."""
     wire.hosted.models[provider].append(model)
     try:
-        await runtime.admin.switch(Configuration(provider, model=model), actor="test")
+        await runtime.admin.switch(config_request(provider, model=model), actor="test")
         await get_chat_model().run(PING, max_tokens=17)
     finally:
         wire.hosted.models[provider].remove(model)

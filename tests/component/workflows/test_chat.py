@@ -7,11 +7,11 @@ import pytest
 
 from aurorasoc import open_runtime
 from aurorasoc.errors import AuthFailed, ProviderUnreachable, RuntimeNotOpen, TlpRefused
-from aurorasoc.llm.changes.edits import PolicyChange
+from aurorasoc.llm.changes import edits
 from aurorasoc.runtime import Runtime
 from aurorasoc.workflows.chat import Answer, Message, begin
 from tests.component.live import World, asked, use
-from tests.examples import settings
+from tests.examples import policy_request, settings
 from tests.world.vendor import Fault, Refusal
 
 ASKED = [Message("system", "Be brief."), Message("user", "ping"), Message("assistant", "pong?")]
@@ -78,7 +78,9 @@ async def test_a_policy_that_is_tightened_after_the_beginning_stops_it(
 ) -> None:
     """Nothing more is sent."""
     conversation = await begin([Message("user", "ping")], tlp="GREEN")
-    await runtime.admin.set_policy(PolicyChange(hosted_max_tlp="NONE"), actor="test")
+    await runtime.admin.change(
+        edits.set_policy(policy_request(hosted_max_tlp="NONE")), actor="test"
+    )
     with pytest.raises(TlpRefused):
         await conversation.answer()
     assert world.keyed.requests == []

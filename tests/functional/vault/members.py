@@ -19,7 +19,7 @@ from aurorasoc.core.audit.archive import verify_database
 from aurorasoc.core.audit.log import AuditLog
 from aurorasoc.core.database.engine import Database
 from aurorasoc.core.keyring import Keyring
-from aurorasoc.core.store_factory import open_secret_store
+from aurorasoc.core.secret_store import open_secret_store
 from aurorasoc.core.vault.store import VaultSecretStore
 from aurorasoc.llm.adoption.adopt import Adoption
 from aurorasoc.llm.changes import edits
@@ -27,7 +27,7 @@ from aurorasoc.llm.changes.apply import Changer
 from aurorasoc.llm.changes.intents import KeyIntents
 from aurorasoc.llm.changes.journal import Journal
 from aurorasoc.llm.keys.vault_watch import VaultWatch
-from tests.examples import settings
+from tests.examples import config_request, settings
 from tests.world.databases import DATABASES, Stored
 from tests.world.service import SEED, SESSION_SECRET
 from tests.world.vault.server import VaultServer
@@ -75,7 +75,7 @@ class Member:
 
     async def configure(self, model: str, key: str = KEY) -> Snapshot:
         """Switch to DeepSeek with a model and a key, as `PUT /config` does."""
-        wanted = edits.Configuration("deepseek", model=model, api_key=SecretStr(key))
+        wanted = config_request("deepseek", model=model, api_key=SecretStr(key))
         change = edits.switch(self.settings, wanted)
         return await self.changer.apply(change, actor=ACTOR, if_match=None)
 

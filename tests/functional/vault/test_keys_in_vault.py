@@ -13,6 +13,7 @@ from aurorasoc.errors import ChangeInProgress, OutcomeUnknown
 from aurorasoc.llm.changes import edits
 from aurorasoc.llm.keys.doctor import examine
 from tests.component.live import until
+from tests.examples import config_request
 from tests.functional.vault.members import (
     DEEPSEEK,
     KEY,
@@ -118,7 +119,7 @@ async def test_a_configuration_is_activated_with_its_key(house: House) -> None:
 async def test_a_preview_writes_nothing(house: House, proxy: VaultFaultProxy) -> None:
     """What `verify=true` tests first reaches neither Vault nor the database."""
     async with member(house.boot(proxy.url)) as own:
-        wanted = edits.Configuration("deepseek", model="m", api_key=SecretStr(KEY))
+        wanted = config_request("deepseek", model="m", api_key=SecretStr(KEY))
         planned = await own.changer.preview(edits.switch(own.settings, wanted), if_match=None)
         assert planned.candidate.providers[DEEPSEEK].credential.state == "usable"
     assert (proxy.seen(method="POST"), house.actions(), house.intents()) == ([], [], [])

@@ -17,6 +17,7 @@ import pytest
 from pydantic import SecretStr
 
 from aurorasoc.errors import SecretStoreUnavailable
+from aurorasoc.llm.changes import edits
 from aurorasoc.runtime import Runtime, open_runtime
 from tests.functional.vault.members import KEY, OTHER_KEY, House, build_house, member
 from tests.world.service import CONFIG, PROVIDERS, Service, asked
@@ -64,7 +65,7 @@ def own_house(vault: VaultServer, tmp_path: Path) -> House:
 async def running(house: House, **own: str) -> AsyncIterator[Runtime]:
     """Run a process that has DeepSeek's key in force."""
     async with open_runtime(house.boot(**own)) as runtime:
-        await runtime.admin.set_key("deepseek", SecretStr(KEY), actor="test")
+        await runtime.admin.change(edits.set_key("deepseek", SecretStr(KEY)), actor="test")
         yield runtime
 
 
@@ -99,7 +100,9 @@ async def test_a_write_while_vault_is_away_changes_nothing(own_house: House) -> 
         revision = own_house.revision()
         own_house.vault.stop()
         with pytest.raises(SecretStoreUnavailable):
-            await runtime.admin.set_key("deepseek", SecretStr(OTHER_KEY), actor="test")
+            await runtime.admin.change(
+                edits.set_key("deepseek", SecretStr(OTHER_KEY)), actor="test"
+            )
         assert (await shown_as(runtime, "stale", "usable")).problem == "unreachable"
     assert (own_house.revision(), own_house.intents()) == (revision, [])
     assert OTHER_KEY.encode() not in own_house.stored.stored_bytes()

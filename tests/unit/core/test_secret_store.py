@@ -19,8 +19,8 @@ from aurorasoc.core.secret_store import (
     Stamp,
     apply_stored_keys_to_settings,
     last4_of,
+    open_secret_store,
 )
-from aurorasoc.core.store_factory import open_secret_store
 from aurorasoc.errors import ConfigurationError
 from tests.examples import (
     API_KEY,

@@ -13,7 +13,7 @@ from aurorasoc.config.vocabulary import AUTO, ServingBackend, Tlp
 from aurorasoc.errors import BackendUnavailable, TlpRefused
 from aurorasoc.granite.backend_resolution import refresh_resolution
 from aurorasoc.granite.sensitivity import Route, require_local, route, why_not_local
-from aurorasoc.llm.adoption.stored import RuntimeConfig
+from aurorasoc.llm.adoption.stored import StoredConfig
 from tests.examples import settings, snapshot
 
 LOCAL: Final = {ServingBackend.OLLAMA, ServingBackend.VLLM}
@@ -97,7 +97,7 @@ def test_none_lets_no_labelled_request_leave(tmp_path: Path) -> None:
 def test_limit_set_at_runtime_counts(tmp_path: Path) -> None:
     """An admin tightens the policy without a restart."""
     boot = settings(tmp_path, LLM_BACKEND="openai", LLM_HOSTED_MAX_TLP="RED")
-    tightened = RuntimeConfig(revision=1, hosted_max_tlp="CLEAR", local_backend="vllm")
+    tightened = StoredConfig(revision=1, hosted_max_tlp="CLEAR", local_backend="vllm")
     assert route(snapshot(boot), Tlp.GREEN) == Route(ServingBackend.OPENAI, restricted=False)
     assert route(snapshot(boot, tightened), Tlp.GREEN) == Route(VLLM, restricted=True)
 

@@ -6,21 +6,19 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Query, Response
 
-from aurorasoc.api.deps import AgentsReader, OpenRuntime, Terms, UserManager
+from aurorasoc.api import schemas
+from aurorasoc.api.deps import AgentsReader, ChangeTerms, OpenRuntime, Terms, UserManager
 from aurorasoc.api.problems import ProblemRoute, documented
 from aurorasoc.api.rate_limit import limit_tests
-from aurorasoc.api.schemas import (
-    ConfigBody,
-    Inventory,
-    KeyBody,
-    ModelsAnswer,
-    MutationAnswer,
-    PolicyBody,
-    TestAnswer,
-    TestBody,
-)
+from aurorasoc.api.schemas import Inventory, ModelsAnswer, TestAnswer, TestBody
+from aurorasoc.core.access.principal import Principal
+from aurorasoc.llm.admin import MutationAnswer
+from aurorasoc.llm.changes import edits
+from aurorasoc.llm.changes.plan import Change
+from aurorasoc.llm.changes.requests import ConfigRequest, KeyRequest, PolicyRequest
 from aurorasoc.llm.models.model_lists import ModelList
 from aurorasoc.llm.models.test_call import ProbeResult
+from aurorasoc.runtime import Runtime
 
 router = APIRouter(prefix="/system/llm", tags=["llm"], route_class=ProblemRoute)
 
@@ -43,14 +41,14 @@ async def read_inventory(
     return found
 
 
-@router.put("/config", response_model=MutationAnswer, responses=_VERIFIED)
+@router.put("/config", response_model=schemas.MutationAnswer, responses=_VERIFIED)
 async def switch(
-    body: ConfigBody,
+    body: ConfigRequest,
     caller: UserManager,
     runtime: OpenRuntime,
     terms: Terms,
     verify: Verify = False,
-) -> dict[str, Any]:
+) -> MutationAnswer:
     """Make a provider active, and configure it on the way.
 
     A field left out is unchanged, null is back to the boot default. A provider that wouldn't be
@@ -59,38 +57,33 @@ async def switch(
     if verify:
         await limit_tests(caller)
     changed = await runtime.admin.switch(
-        body.configuration(), actor=caller.subject, if_match=terms.if_match, verify=verify
+        body, actor=caller.subject, if_match=terms.if_match, verify=verify
     )
     return await terms.answer(runtime, changed)
 
 
-@router.delete("/config", response_model=MutationAnswer, responses=_CHANGE)
-async def reset(caller: UserManager, runtime: OpenRuntime, terms: Terms) -> dict[str, Any]:
+@router.delete("/config", response_model=schemas.MutationAnswer, responses=_CHANGE)
+async def reset(caller: UserManager, runtime: OpenRuntime, terms: Terms) -> MutationAnswer:
     """Go back to the boot defaults. Keys and policy stay."""
-    changed = await runtime.admin.reset(actor=caller.subject, if_match=terms.if_match)
-    return await terms.answer(runtime, changed)
+    return await _change(edits.reset(), caller, runtime, terms)
 
 
-@router.put("/providers/{provider}/key", response_model=MutationAnswer, responses=_CHANGE)
+@router.put("/providers/{provider}/key", response_model=schemas.MutationAnswer, responses=_CHANGE)
 async def set_key(
-    provider: str, body: KeyBody, caller: UserManager, runtime: OpenRuntime, terms: Terms
-) -> dict[str, Any]:
+    provider: str, body: KeyRequest, caller: UserManager, runtime: OpenRuntime, terms: Terms
+) -> MutationAnswer:
     """Store a key. It belongs to the origin that the provider's base URL leads to now."""
-    changed = await runtime.admin.set_key(
-        provider, body.api_key, actor=caller.subject, if_match=terms.if_match
-    )
-    return await terms.answer(runtime, changed)
+    return await _change(edits.set_key(provider, body.api_key), caller, runtime, terms)
 
 
-@router.delete("/providers/{provider}/key", response_model=MutationAnswer, responses=_CHANGE)
+@router.delete(
+    "/providers/{provider}/key", response_model=schemas.MutationAnswer, responses=_CHANGE
+)
 async def delete_key(
     provider: str, caller: UserManager, runtime: OpenRuntime, terms: Terms
-) -> dict[str, Any]:
+) -> MutationAnswer:
     """Remove the stored key. One from the environment, if there is one, is in force again."""
-    changed = await runtime.admin.delete_key(
-        provider, actor=caller.subject, if_match=terms.if_match
-    )
-    return await terms.answer(runtime, changed)
+    return await _change(edits.delete_key(provider), caller, runtime, terms)
 
 
 @router.get("/providers/{provider}/models", response_model=ModelsAnswer, responses=_LIST)
@@ -99,15 +92,12 @@ async def list_models(provider: str, _caller: AgentsReader, runtime: OpenRuntime
     return await runtime.admin.models(provider)
 
 
-@router.put("/policy", response_model=MutationAnswer, responses=_CHANGE)
+@router.put("/policy", response_model=schemas.MutationAnswer, responses=_CHANGE)
 async def set_policy(
-    body: PolicyBody, caller: UserManager, runtime: OpenRuntime, terms: Terms
-) -> dict[str, Any]:
+    body: PolicyRequest, caller: UserManager, runtime: OpenRuntime, terms: Terms
+) -> MutationAnswer:
     """Change which labels may go to hosted providers, and which local backend serves the rest."""
-    changed = await runtime.admin.set_policy(
-        body.change(), actor=caller.subject, if_match=terms.if_match
-    )
-    return await terms.answer(runtime, changed)
+    return await _change(edits.set_policy(body), caller, runtime, terms)
 
 
 @router.post(
@@ -122,3 +112,10 @@ async def probe_provider(
     """Ask the provider's model for a word, on the very path that production uses."""
     role = (body or TestBody()).role
     return await runtime.admin.test(provider, role=role, actor=caller.subject)
+
+
+async def _change(
+    change: Change, caller: Principal, runtime: Runtime, terms: ChangeTerms
+) -> MutationAnswer:
+    changed = await runtime.admin.change(change, actor=caller.subject, if_match=terms.if_match)
+    return await terms.answer(runtime, changed)

@@ -6,6 +6,7 @@ from collections import OrderedDict
 from dataclasses import dataclass, replace
 from typing import Final
 
+from aurorasoc.core.audit.actions import Action
 from aurorasoc.core.audit.log import AuditEvent, AuditSink
 from aurorasoc.core.clock import Clock, now_us
 from aurorasoc.core.database.engine import Database
@@ -35,11 +36,12 @@ class Denials:
 
     async def record(self, actor: str, target: str, permission: str) -> None:
         """Note that a permission was lacking. It stays refused, written down or not."""
-        await self._note(AuditEvent(actor, "access.denied", target, {"permission": permission}))
+        details = {"permission": permission}
+        await self._note(AuditEvent(actor, Action.ACCESS_DENIED, target, details))
 
     async def record_label(self, actor: str, target: str, tlp: str | None) -> None:
         """Note that a label kept data from every backend at hand."""
-        await self._note(AuditEvent(actor, "tlp.refused", target, {"tlp": tlp}))
+        await self._note(AuditEvent(actor, Action.TLP_REFUSED, target, {"tlp": tlp}))
 
     async def _note(self, event: AuditEvent) -> None:
         now, key = self._clock(), (event.actor, event.action, event.target)

@@ -21,6 +21,7 @@ from sqlalchemy import select
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from aurorasoc.core.audit.actions import Action
 from aurorasoc.core.canonical import canonical
 from aurorasoc.core.clock import Clock, now_us
 from aurorasoc.core.database.engine import after_commit
@@ -44,13 +45,13 @@ class AuditEvent:
 
     Attributes:
         actor: The principal's subject.
-        action: A dotted verb, e.g. `llm.config.changed`.
+        action: What was done.
         target: What it was done to: a provider, a path.
         details: Plain JSON values; never a key.
     """
 
     actor: str
-    action: str
+    action: Action
     target: str
     details: Mapping[str, Any] = field(default_factory=dict)
 
@@ -118,7 +119,7 @@ class AuditLog:
             row = None
         if row is None:
             raise AuditUnavailable(_CANT_WRITE)
-        after_commit(session, lambda: _announce(row))
+        after_commit(session, lambda: _log_anchor(row))
 
     async def _append(self, session: AsyncSession, event: AuditEvent) -> AuditRow:
         key_id, key = await self._audit_key(session)
@@ -203,6 +204,6 @@ def _as_read_back(fields: Mapping[str, Any]) -> dict[str, Any]:
     return parsed
 
 
-def _announce(row: AuditRow) -> None:
-    """One log line an entry: an anchor outside the database (`audit verify --anchor SEQ:HASH`)."""
+def _log_anchor(row: AuditRow) -> None:
+    """Write one log line an entry, an anchor outside the database (`audit verify --anchor`)."""
     log.info("audit", seq=row.seq, hash=row.hash, mac=row.mac, entry=json.loads(row.entry))

@@ -180,14 +180,14 @@ def after_commit(session: AsyncSession, callback: Callable[[], None]) -> None:
     session.info.setdefault(_AFTER_COMMIT, []).append(callback)
 
 
-async def announce(session: AsyncSession, revision: int) -> None:
+async def notify_revision(session: AsyncSession, revision: int) -> None:
     """Tell PostgreSQL's listeners of a revision once the session's transaction is committed.
 
     A SQLite file is watched instead.
     """
     if session.get_bind().dialect.name == "postgresql":
-        told = {"channel": FEED_CHANNEL, "revision": str(revision)}
-        await session.execute(text("SELECT pg_notify(:channel, :revision)"), told)
+        values = {"channel": FEED_CHANNEL, "revision": str(revision)}
+        await session.execute(text("SELECT pg_notify(:channel, :revision)"), values)
 
 
 _WRITING: Final[dict[str, dict[str, Any]]] = {

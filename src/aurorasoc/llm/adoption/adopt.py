@@ -25,7 +25,7 @@ from aurorasoc.core.secret_store import SecretStore, StoreReading, last4_of
 from aurorasoc.errors import DatabaseUnavailable
 from aurorasoc.llm.adoption.compose import compose
 from aurorasoc.llm.adoption.latencies import Latencies
-from aurorasoc.llm.adoption.stored import SINGLETON, RuntimeConfig, load_stored
+from aurorasoc.llm.adoption.stored import SINGLETON, StoredConfig, load_stored
 
 PATIENCE_SECONDS: Final = 1.0
 """How long a change of configuration waits for keys that a store has yet to give."""
@@ -41,10 +41,16 @@ log = get_logger("aurorasoc.adoption")
 
 @dataclass(frozen=True, slots=True)
 class Stored:
-    """All that is stored, what the store made of it, and the snapshot that it composes to."""
+    """All that is stored, what the store made of it, and the snapshot that it composes to.
 
-    runtime: RuntimeConfig
-    rows: dict[str, CredentialRow]
+    Attributes:
+        config: What an admin chose, but for keys.
+        key_rows: The stored keys' rows, by provider.
+        written_us: When the revision was written; None for 0, the boot defaults.
+    """
+
+    config: StoredConfig
+    key_rows: dict[str, CredentialRow]
     reading: StoreReading
     snapshot: Snapshot
     written_us: int | None
@@ -55,7 +61,7 @@ class Adoption:
 
     Args:
         settings: The boot defaults.
-        database: Where the runtime configuration stands.
+        database: Where the stored configuration is.
         store: Where the keys are.
         keyring: Tags keys for the fingerprint.
     """
@@ -119,13 +125,13 @@ class Adoption:
 
     async def _fetch(self, stored: Stored, spread: float) -> None:
         """Fetch keys; when that takes long, put the rest of the configuration in force first."""
-        rows = list(stored.rows.values())
+        rows = list(stored.key_rows.values())
         fetching = asyncio.ensure_future(self._store.refresh(rows, spread=spread))
         done, _ = await asyncio.wait({fetching}, timeout=PATIENCE_SECONDS)
         if not done:
             self.swap(stored.snapshot, stored.written_us)
         await fetching
-        self.swap(self.compose(stored.runtime, self._store.peek(rows)), stored.written_us)
+        self.swap(self.compose(stored.config, self._store.peek(rows)), stored.written_us)
 
     async def follow(self, heard: int | None = None) -> None:
         """Adopt if another process committed a newer revision.
@@ -167,16 +173,15 @@ class Adoption:
 
     async def read(self, session: AsyncSession) -> Stored:
         """Compose what the session sees; in a transaction, what it is about to commit."""
-        stored = await load_stored(session)
-        reading = self._store.peek(list(stored.credentials.values()))
-        snapshot = self.compose(stored.runtime, reading)
-        return Stored(stored.runtime, stored.credentials, reading, snapshot, stored.written_us)
+        config, key_rows, written_us = await load_stored(session)
+        reading = self._store.peek(list(key_rows.values()))
+        return Stored(config, key_rows, reading, self.compose(config, reading), written_us)
 
-    def compose(self, runtime: RuntimeConfig, reading: StoreReading) -> Snapshot:
+    def compose(self, config: StoredConfig, reading: StoreReading) -> Snapshot:
         """Compose with this process's settings, seeds and environment."""
         return compose(
             self._settings,
-            runtime,
+            config,
             reading,
             digest=self._keyring.digest,
             ambient=ambient_overrides,

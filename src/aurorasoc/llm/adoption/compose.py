@@ -1,7 +1,7 @@
-"""Settings, runtime configuration and credentials become one frozen Snapshot.
+"""Settings, stored configuration and stored keys become one frozen Snapshot.
 
-Pure: the same inputs give the same snapshot. Env is the boot default, what was set at runtime
-wins, and each field remembers which it was.
+Pure: the same inputs give the same snapshot. Env is the boot default, what an admin set wins,
+and each field remembers which it was.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from aurorasoc.errors import ConfigurationError, InvalidInput
 from aurorasoc.granite.base_url import normalise_base_url, origin_of, origin_of_key
 from aurorasoc.granite.catalog import CATALOG, ProviderSpec
 from aurorasoc.llm.adoption.fingerprint import fingerprint
-from aurorasoc.llm.adoption.stored import ProviderChoice, RuntimeConfig
+from aurorasoc.llm.adoption.stored import ProviderChoice, StoredConfig
 
 T = TypeVar("T")
 
@@ -47,7 +47,7 @@ class _Seams(NamedTuple):
 
 def compose(
     settings: Settings,
-    runtime: RuntimeConfig,
+    stored: StoredConfig,
     reading: StoreReading,
     *,
     digest: Digest,
@@ -57,7 +57,7 @@ def compose(
 
     Args:
         settings: The boot defaults.
-        runtime: What was set at runtime.
+        stored: What an admin chose.
         reading: The stored keys, and how the store answered.
         digest: Tells two keys apart without telling either (`Keyring.digest`).
         ambient: Names the variables that would alter a provider's calls.
@@ -67,18 +67,18 @@ def compose(
         provider: _provider(
             spec,
             applied.providers[provider],
-            runtime.choice(provider),
+            stored.choice(provider),
             reading.credentials.get(provider),
             _Seams(digest, ambient),
         )
         for provider, spec in CATALOG.items()
     }
-    requested, policy = _requested(settings, runtime), _policy(settings, runtime)
+    requested, policy = _requested(settings, stored), _policy(settings, stored)
     limits = CallLimits(
         settings.llm.timeout, settings.llm.max_retries, settings.llm.max_concurrency
     )
     return Snapshot(
-        revision=runtime.revision,
+        revision=stored.revision,
         fingerprint=fingerprint(requested.value, policy, providers),
         requested=requested,
         policy=policy,
@@ -109,7 +109,7 @@ def check_boot_defaults(settings: Settings) -> None:
 
 
 def boot_origin(spec: ProviderSpec, own: ProviderSettings) -> str | None:
-    """Where a provider leads when nothing is set at runtime; an environment key belongs there."""
+    """Where a provider leads when nothing is stored; an environment key belongs there."""
     if spec.base_url_support == "none":
         return origin_of(spec.default_base_url)
     base_url = _boot_base_url(spec, own)
@@ -145,7 +145,7 @@ def _provider(
 def _first(
     chosen: str | None, own: ProviderSettings, field: str, default: str | None
 ) -> Sourced[str | None]:
-    """Runtime, else environment (even when it says "none"), else the catalog."""
+    """Return the chosen value, else the environment's (even "none"), else the catalog's."""
     if chosen is not None:
         return Sourced(chosen, "runtime")
     if field in own.model_fields_set:
@@ -158,8 +158,8 @@ def _orchestrator(
 ) -> Sourced[str | None]:
     """The catalog's orchestrator goes with the catalog's model only; else the model serves."""
     default = spec.default_orchestrator_model if model.source == "default" else None
-    found = _first(choice.orchestrator_model, own, "orchestrator_model", default)
-    return found if found.value is not None else model
+    orchestrator = _first(choice.orchestrator_model, own, "orchestrator_model", default)
+    return orchestrator if orchestrator.value is not None else model
 
 
 def _base_url(
@@ -188,26 +188,27 @@ def _credential(
     origin: str | None,
     digest: Digest,
 ) -> Credential:
-    """The stored key where there is one, else the environment's; in force at its origin only."""
+    """The key of the applied settings, wherever it came from; in force at its origin only."""
     if spec.key == "none":
         return ABSENT
     if stored is None:
-        found = _env_credential(spec, own, digest)
+        credential = _env_credential(spec, own, digest)
     else:
-        found = replace(stored, origin=origin_of_key(spec, stored.origin))
-    if found.state != "usable" or found.origin == origin:
-        return found
+        bound_to = origin_of_key(spec, stored.origin)
+        credential = replace(stored, api_key=own.api_key, origin=bound_to)
+    if credential.state != "usable" or credential.origin == origin:
+        return credential
     detail = (
-        f"The key of {spec.provider} belongs to {found.origin}, and the base URL now "
+        f"The key of {spec.provider} belongs to {credential.origin}, and the base URL now "
         f"leads to {origin or 'nowhere'}. Enter the key for the new address, or set the old "
         "base URL."
     )
     return Credential(
         state="needs_reentry",
-        source=found.source,
-        origin=found.origin,
-        last4=found.last4,
-        tag=found.tag,
+        source=credential.source,
+        origin=credential.origin,
+        last4=credential.last4,
+        tag=credential.tag,
         problem=Problem("origin_changed", detail),
     )
 
@@ -256,34 +257,34 @@ def _problems(
     return problems
 
 
-def _requested(settings: Settings, runtime: RuntimeConfig) -> Sourced[BackendChoice]:
-    if runtime.backend is not None:
-        return Sourced(_known_backend(runtime.backend), "runtime")
+def _requested(settings: Settings, stored: StoredConfig) -> Sourced[BackendChoice]:
+    if stored.backend is not None:
+        return Sourced(_known_backend(stored.backend), "runtime")
     return Sourced(settings.llm.backend, _boot_source(settings, "backend"))
 
 
-def _known_backend(stored: str) -> BackendChoice:
-    if stored == AUTO:
+def _known_backend(name: str) -> BackendChoice:
+    if name == AUTO:
         return AUTO
-    if stored in set(ServingBackend):
-        return ServingBackend(stored)
+    if name in set(ServingBackend):
+        return ServingBackend(name)
     detail = "The stored configuration names a backend that this version doesn't know. Update it."
     raise ConfigurationError(detail)
 
 
-def _policy(settings: Settings, runtime: RuntimeConfig) -> Policy:
+def _policy(settings: Settings, stored: StoredConfig) -> Policy:
     def first(chosen: T | None, field: str, boot: T) -> Sourced[T]:
         if chosen is not None:
             return Sourced(chosen, "runtime")
         return Sourced(boot, _boot_source(settings, field))
 
     llm = settings.llm
-    max_tlp = None if runtime.hosted_max_tlp is None else Tlp(runtime.hosted_max_tlp)
-    local = cast("LocalChoice | None", runtime.local_backend)  # checked when it was set
+    max_tlp = None if stored.hosted_max_tlp is None else Tlp(stored.hosted_max_tlp)
+    local = cast("LocalChoice | None", stored.local_backend)  # checked when it was set
     return Policy(
         hosted_max_tlp=first(max_tlp, "hosted_max_tlp", llm.hosted_max_tlp),
         local_backend=first(local, "local_backend", llm.local_backend),
-        require_tlp=first(runtime.require_tlp, "require_tlp", llm.require_tlp),
+        require_tlp=first(stored.require_tlp, "require_tlp", llm.require_tlp),
     )
 
 

@@ -1,4 +1,4 @@
-"""What was set at runtime, as one value: read from the rows, written to them, compared."""
+"""The stored configuration as one value: read from the rows, written to them, compared."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from sqlalchemy import delete, literal, select, true
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from aurorasoc.config.vocabulary import ServingBackend
-from aurorasoc.core.database.engine import announce
+from aurorasoc.core.database.engine import notify_revision
 from aurorasoc.core.database.tables import (
     CredentialRow,
     ProviderConfigRow,
@@ -25,7 +25,7 @@ Row = TypeVar("Row", ProviderConfigRow, CredentialRow)
 
 @dataclass(frozen=True, slots=True)
 class ProviderChoice:
-    """One provider's runtime values. None means: the boot default."""
+    """What an admin chose for one provider. None means: the boot default."""
 
     model: str | None = None
     orchestrator_model: str | None = None
@@ -33,8 +33,8 @@ class ProviderChoice:
 
 
 @dataclass(frozen=True, slots=True)
-class RuntimeConfig:
-    """All runtime values but the keys. None means: the boot default."""
+class StoredConfig:
+    """All that an admin chose, but for keys. None means: the boot default."""
 
     revision: int = 0
     backend: str | None = None
@@ -44,34 +44,19 @@ class RuntimeConfig:
     providers: Mapping[ServingBackend, ProviderChoice] = field(default_factory=dict)
 
     def choice(self, provider: ServingBackend) -> ProviderChoice:
-        """What was set for a provider."""
+        """Return what was chosen for a provider."""
         return self.providers.get(provider, ProviderChoice())
 
-    def with_choice(self, provider: ServingBackend, choice: ProviderChoice) -> RuntimeConfig:
-        """Give the same configuration with one provider's values replaced."""
+    def with_choice(self, provider: ServingBackend, choice: ProviderChoice) -> StoredConfig:
+        """Return the same configuration with one provider's values replaced."""
         others = {p: c for p, c in self.providers.items() if p != provider}
         if choice != ProviderChoice():
             others[provider] = choice
         return replace(self, providers=others)
 
     def as_json(self) -> dict[str, Any]:
-        """Give plain values for the history; no keys are in it."""
+        """Return plain values for the history; no keys are in it."""
         return asdict(self)
-
-
-@dataclass(frozen=True, slots=True)
-class StoredRows:
-    """All that is stored of a configuration.
-
-    Attributes:
-        runtime: What was set at runtime, but for keys.
-        credentials: The stored keys' rows, by provider.
-        written_us: When the revision was written; None for 0, the boot defaults.
-    """
-
-    runtime: RuntimeConfig
-    credentials: dict[str, CredentialRow]
-    written_us: int | None
 
 
 _ONE: Final = select(literal(1).label("one")).subquery()
@@ -85,31 +70,38 @@ _EVERYTHING: Final = (
 )
 
 
-async def load_stored(session: AsyncSession) -> StoredRows:
-    """Read all of it in one statement: each further one costs every process of a fleet a trip."""
-    found = (await session.execute(_EVERYTHING)).all()
-    choices = _by_provider(choice for _, choice, _, _ in found)
-    credentials = _by_provider(credential for _, _, credential, _ in found)
-    runtime, *_, written_us = found[0]
-    return StoredRows(_runtime_config(runtime, choices.values()), credentials, written_us)
+async def load_stored(
+    session: AsyncSession,
+) -> tuple[StoredConfig, dict[str, CredentialRow], int | None]:
+    """Read all of it in one statement: each further one costs every process of a fleet a trip.
+
+    Returns:
+        The configuration, the keys' rows by provider, and when the revision was written; None
+        for revision 0, the boot defaults.
+    """
+    rows = (await session.execute(_EVERYTHING)).all()
+    choices = _by_provider(choice for _, choice, _, _ in rows)
+    key_rows = _by_provider(key_row for _, _, key_row, _ in rows)
+    config, *_, written_us = rows[0]
+    return _stored_config(config, choices.values()), key_rows, written_us
 
 
 def _by_provider(rows: Iterable[Row | None]) -> dict[str, Row]:
-    """Give each row once; an outer join leaves None where there is none."""
+    """Return each row once; an outer join leaves None where there is none."""
     return {row.provider: row for row in rows if row is not None}
 
 
-def _runtime_config(
+def _stored_config(
     row: RuntimeConfigRow | None, choices: Iterable[ProviderConfigRow]
-) -> RuntimeConfig:
+) -> StoredConfig:
     providers = {
         ServingBackend(c.provider): ProviderChoice(c.model, c.orchestrator_model, c.base_url)
         for c in choices
         if c.provider in set(ServingBackend)  # a newer version may know more of them
     }
     if row is None:
-        return RuntimeConfig(providers=providers)
-    return RuntimeConfig(
+        return StoredConfig(providers=providers)
+    return StoredConfig(
         revision=row.revision,
         backend=row.backend,
         hosted_max_tlp=row.hosted_max_tlp,
@@ -119,8 +111,8 @@ def _runtime_config(
     )
 
 
-async def save_runtime_config(session: AsyncSession, config: RuntimeConfig) -> None:
-    """Write the rows and announce their revision; the caller's transaction commits both."""
+async def save_config(session: AsyncSession, config: StoredConfig) -> None:
+    """Write the rows and notify of their revision; the caller's transaction commits both."""
     await session.merge(
         RuntimeConfigRow(
             id=SINGLETON,
@@ -142,4 +134,4 @@ async def save_runtime_config(session: AsyncSession, config: RuntimeConfig) -> N
         for provider, choice in config.providers.items()
     )
     await session.flush()
-    await announce(session, config.revision)
+    await notify_revision(session, config.revision)

@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from aurorasoc.config.snapshot import Snapshot
+from aurorasoc.core.audit.log import AuditEvent
 from aurorasoc.core.database.engine import Database
 from aurorasoc.core.database.tables import CredentialRow
 from aurorasoc.core.secret_store import SecretStore, Stamp, StoredKey, last4_of
 from aurorasoc.llm.adoption.adopt import Adoption
-from aurorasoc.llm.changes.journal import Deed, Journal
+from aurorasoc.llm.changes.journal import Journal
 from aurorasoc.llm.changes.plan import Change, KeyEdit, Plan, SetKey, plan, require_revision
 
 if TYPE_CHECKING:
@@ -48,23 +49,17 @@ class Changer:
             OutcomeUnknown: The store's answer was lost; it is settled when it is known.
             DatabaseUnavailable: Nothing was changed.
         """
-        deed = Deed(change.action, change.target, actor)
         async with self.database.transaction() as session:
             planned = await self._plan(session, change, if_match)
-            key, intent = planned.edited.key, None
+            edited, intent = planned.edited, None
+            event = AuditEvent(actor, change.action, change.target, edited.details)
             if self.intents is not None:
-                intent = await self.intents.begin(session, deed, planned)
+                intent = await self.intents.begin(session, event, planned)
             if intent is None:
-                await self._write_key(session, key, actor)
-                await self.journal.write(
-                    session,
-                    deed,
-                    planned.runtime,
-                    planned.edited.details,
-                    changed=planned.changed,
-                )
-        if self.intents is not None and intent is not None and key is not None:
-            return await self.intents.carry_out(intent, key)
+                await self._write_key(session, edited.key, actor)
+                await self.journal.write(session, event, edited.config, changed=planned.changed)
+        if self.intents is not None and intent is not None and edited.key is not None:
+            return await self.intents.carry_out(intent, edited.key)
         self.adoption.swap(planned.candidate)
         return planned.candidate
 
@@ -79,7 +74,7 @@ class Changer:
 
     async def _plan(self, session: AsyncSession, change: Change, if_match: int | None) -> Plan:
         before = await self.adoption.read(session)
-        require_revision(before.runtime.revision, if_match)
+        require_revision(before.config.revision, if_match)
         return plan(change, before, self.adoption)
 
     async def _write_key(self, session: AsyncSession, key: KeyEdit | None, actor: str) -> None:

@@ -2,70 +2,72 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
-from typing import Any, Final
+from dataclasses import replace
+from typing import Any
 
 from pydantic import SecretStr
 
 from aurorasoc.config.settings import Settings
 from aurorasoc.config.snapshot import Snapshot
 from aurorasoc.config.vocabulary import AUTO, ServingBackend
+from aurorasoc.core.audit.actions import Action
 from aurorasoc.errors import InvalidInput, KeyBoundToOrigin
 from aurorasoc.granite.backend_resolution import require_ready
-from aurorasoc.granite.base_url import normalise_base_url, origin_of
-from aurorasoc.granite.catalog import CATALOG, ProviderSpec
+from aurorasoc.granite.base_url import origin_of
+from aurorasoc.granite.catalog import ProviderSpec, spec_of
 from aurorasoc.llm.adoption.adopt import Stored
 from aurorasoc.llm.adoption.compose import boot_origin
-from aurorasoc.llm.adoption.stored import ProviderChoice
+from aurorasoc.llm.adoption.stored import ProviderChoice, StoredConfig
 from aurorasoc.llm.changes.plan import Change, DeleteKey, Edited, KeyEdit, SetKey
+from aurorasoc.llm.changes.requests import ConfigRequest, PolicyRequest
+
+_CHOICES = {"model", "orchestrator_model", "base_url"}
+"""What a request may set of a `ProviderChoice`, by the same names."""
 
 
-class Unchanged:
-    """Marks a field that the request left out. None is: back to the boot default."""
+def switch(settings: Settings, requested: ConfigRequest) -> Change:
+    """Make a provider active, and configure it on the way.
 
+    Args:
+        settings: The boot defaults.
+        requested: What to switch to; a base URL is normalised already.
 
-UNCHANGED: Final = Unchanged()
-
-Field = str | None | Unchanged
-
-
-@dataclass(frozen=True, slots=True)
-class Configuration:
-    """What `PUT /system/llm/config` asks for."""
-
-    provider: str
-    model: Field = UNCHANGED
-    orchestrator_model: Field = UNCHANGED
-    base_url: Field = UNCHANGED
-    api_key: SecretStr | Unchanged | None = UNCHANGED
-
-
-def switch(settings: Settings, wanted: Configuration) -> Change:
-    """Make a provider active, and configure it on the way."""
-    if wanted.provider == AUTO:
-        return _switch_to_auto(wanted)
-    provider = ServingBackend(wanted.provider)
-    spec = CATALOG[provider]
+    Raises:
+        UnknownProvider, InvalidInput: There is no such switch.
+    """
+    if requested.provider == AUTO:
+        return _switch_to_auto(requested)
+    spec = spec_of(requested.provider)
+    sent: dict[str, Any] = requested.model_dump(include=_CHOICES, exclude_unset=True)
 
     def edit(before: Stored) -> Edited:
-        choice = _new_choice(spec, before.runtime.choice(provider), wanted)
+        choice = replace(before.config.choice(spec.provider), **sent)
+        config = before.config.with_choice(spec.provider, choice)
+        config = replace(config, backend=spec.provider.value)
         origin = _effective_origin(settings, spec, choice)
-        key: KeyEdit | None = None
-        if isinstance(wanted.api_key, Unchanged):
+        if "api_key" not in requested.model_fields_set:
             _require_same_origin(before.snapshot, spec, origin)
-        elif wanted.api_key is None:
-            key = _remove_key(before, provider)
+            return Edited(config, details=sent)
+        if requested.api_key is None:
+            key: KeyEdit | None = _remove_key(before, spec.provider)
         else:
-            key = _store_key(before, spec, origin, wanted.api_key)
-        runtime = replace(before.runtime.with_choice(provider, choice), backend=provider.value)
-        return Edited(runtime, key, _told(wanted, key_changed=key is not None))
+            key = _store_key(before, spec, origin, requested.api_key)
+        return Edited(config, key, {**sent, "key_changed": key is not None})
 
     return Change(
-        "llm.config.changed",
-        provider.value,
+        Action.CONFIG_CHANGED,
+        spec.provider.value,
         edit,
-        check=lambda candidate: require_ready(candidate.providers[provider]),
+        check=lambda candidate: require_ready(candidate.providers[spec.provider]),
+    )
+
+
+def _switch_to_auto(requested: ConfigRequest) -> Change:
+    if requested.model_fields_set != {"provider"}:
+        detail = "auto takes no other field: it chooses between the local backends as they are."
+        raise InvalidInput(detail)
+    return Change(
+        Action.CONFIG_CHANGED, AUTO, lambda before: Edited(replace(before.config, backend=AUTO))
     )
 
 
@@ -73,83 +75,65 @@ def reset() -> Change:
     """Go back to the boot defaults; keys and policy stay."""
 
     def edit(before: Stored) -> Edited:
-        return Edited(replace(before.runtime, backend=None, providers={}))
+        return Edited(replace(before.config, backend=None, providers={}))
 
-    return Change("llm.config.reset", "llm", edit)
-
-
-def set_key(provider: ServingBackend, api_key: SecretStr) -> Change:
-    """Store a provider's key for the origin that is effective now."""
-
-    def edit(before: Stored) -> Edited:
-        origin = before.snapshot.providers[provider].origin
-        key = _store_key(before, CATALOG[provider], origin, api_key)
-        return Edited(before.runtime, key, {"origin": origin})
-
-    return Change("llm.key.set", provider.value, edit)
+    return Change(Action.CONFIG_RESET, "llm", edit)
 
 
-def delete_key(provider: ServingBackend) -> Change:
-    """Remove a provider's stored key; the environment's, if there is one, is in force again."""
-
-    def edit(before: Stored) -> Edited:
-        return Edited(before.runtime, _remove_key(before, provider))
-
-    return Change("llm.key.deleted", provider.value, edit)
-
-
-@dataclass(frozen=True, slots=True)
-class PolicyChange:
-    """What `PUT /system/llm/policy` asks for."""
-
-    hosted_max_tlp: Field = UNCHANGED
-    local_backend: Field = UNCHANGED
-    require_tlp: bool | Unchanged | None = UNCHANGED
-
-    def sent(self) -> dict[str, str | bool | None]:
-        """The fields that are not left out."""
-        values = {
-            "hosted_max_tlp": self.hosted_max_tlp,
-            "local_backend": self.local_backend,
-            "require_tlp": self.require_tlp,
-        }
-        return {k: v for k, v in values.items() if not isinstance(v, Unchanged)}
-
-
-def set_policy(wanted: PolicyChange) -> Change:
+def set_policy(requested: PolicyRequest) -> Change:
     """Change which data may go where."""
-    sent: dict[str, Any] = wanted.sent()
-
-    def edit(before: Stored) -> Edited:
-        return Edited(replace(before.runtime, **sent), details=sent)
-
-    return Change("llm.policy.changed", "llm", edit)
-
-
-def _switch_to_auto(wanted: Configuration) -> Change:
-    if wanted != Configuration(provider=AUTO):
-        detail = "auto takes no other field: it chooses between the local backends as they are."
-        raise InvalidInput(detail)
-
-    def edit(before: Stored) -> Edited:
-        return Edited(replace(before.runtime, backend=AUTO))
-
-    return Change("llm.config.changed", AUTO, edit)
-
-
-def _new_choice(spec: ProviderSpec, old: ProviderChoice, wanted: Configuration) -> ProviderChoice:
-    base_url = wanted.base_url
-    if isinstance(base_url, str):
-        base_url = normalise_base_url(spec, base_url)
-    return ProviderChoice(
-        model=_or_old(wanted.model, old.model),
-        orchestrator_model=_or_old(wanted.orchestrator_model, old.orchestrator_model),
-        base_url=_or_old(base_url, old.base_url),
+    sent: dict[str, Any] = requested.model_dump(mode="json", exclude_unset=True)
+    return Change(
+        Action.POLICY_CHANGED,
+        "llm",
+        lambda before: Edited(replace(before.config, **sent), details=sent),
     )
 
 
-def _or_old(new: Field, old: str | None) -> str | None:
-    return old if isinstance(new, Unchanged) else new
+def roll_back(earlier: StoredConfig) -> Change:
+    """Make an earlier configuration the new one. Keys are not rolled back."""
+
+    def edit(before: Stored) -> Edited:
+        config = replace(earlier, revision=before.config.revision)
+        return Edited(config, details={"to_revision": earlier.revision})
+
+    return Change(Action.CONFIG_ROLLED_BACK, "llm", edit, check=_require_active_ready)
+
+
+def _require_active_ready(candidate: Snapshot) -> None:
+    requested = candidate.requested.value
+    if requested != AUTO:
+        require_ready(candidate.providers[ServingBackend(requested)])
+
+
+def set_key(name: str, api_key: SecretStr) -> Change:
+    """Store a provider's key for the origin that is effective now.
+
+    Raises:
+        UnknownProvider: There is no such provider.
+    """
+    spec = spec_of(name)
+
+    def edit(before: Stored) -> Edited:
+        origin = before.snapshot.providers[spec.provider].origin
+        key = _store_key(before, spec, origin, api_key)
+        return Edited(before.config, key, {"origin": origin})
+
+    return Change(Action.KEY_SET, spec.provider.value, edit)
+
+
+def delete_key(name: str) -> Change:
+    """Remove a provider's stored key; the environment's, if there is one, is in force again.
+
+    Raises:
+        UnknownProvider: There is no such provider.
+    """
+    provider = spec_of(name).provider
+    return Change(
+        Action.KEY_DELETED,
+        provider.value,
+        lambda before: Edited(before.config, _remove_key(before, provider)),
+    )
 
 
 def _effective_origin(settings: Settings, spec: ProviderSpec, choice: ProviderChoice) -> str | None:
@@ -186,15 +170,4 @@ def _store_key(
 
 
 def _remove_key(before: Stored, provider: ServingBackend) -> DeleteKey | None:
-    return DeleteKey(provider) if provider.value in before.rows else None
-
-
-def _told(wanted: Configuration, *, key_changed: bool) -> Mapping[str, Any]:
-    """What the audit entry says: every field that was sent, of the key only that it was."""
-    fields = ("model", "orchestrator_model", "base_url")
-    told: dict[str, Any] = {
-        name: value for name in fields if not isinstance(value := getattr(wanted, name), Unchanged)
-    }
-    if not isinstance(wanted.api_key, Unchanged):
-        told["key_changed"] = key_changed
-    return told
+    return DeleteKey(provider) if provider.value in before.key_rows else None

@@ -1,78 +1,90 @@
-"""What each revision was, how two differ, and the way back as a new revision."""
+"""What each revision was, and how two differ."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
-from typing import Any
+from dataclasses import asdict, dataclass
+from typing import Annotated, Any
 
-from pydantic import TypeAdapter
+from pydantic import Field, TypeAdapter
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from aurorasoc.config.snapshot import Snapshot
-from aurorasoc.config.vocabulary import AUTO, ServingBackend
 from aurorasoc.core.clock import iso
 from aurorasoc.core.database.tables import RevisionRow
 from aurorasoc.errors import NotFound
-from aurorasoc.granite.backend_resolution import require_ready
-from aurorasoc.llm.adoption.adopt import Stored
-from aurorasoc.llm.adoption.stored import RuntimeConfig
-from aurorasoc.llm.changes.plan import Change, Edited
+from aurorasoc.llm.adoption.stored import StoredConfig
 
-_CONFIG = TypeAdapter(RuntimeConfig)
+_CONFIG = TypeAdapter(StoredConfig)
+
+
+@dataclass(frozen=True, slots=True)
+class Revision:
+    """Who made a revision, and when."""
+
+    revision: int
+    at: str
+    actor: str
+    action: str
+    target: str
+
+
+@dataclass(frozen=True, slots=True)
+class HistoryPage:
+    """Revisions, newest first. `next_before` gives the page that follows; null is the end."""
+
+    revisions: list[Revision]
+    next_before: int | None
 
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """One field that a revision changed, e.g. `providers.deepseek.model`."""
+    """One field that was changed. Null is the boot default."""
 
-    field: str
-    before: Any
-    after: Any
+    field: Annotated[str, Field(examples=["providers.deepseek.model"])]
+    before: str | bool | None
+    after: str | bool | None
 
 
-async def list_revisions(
-    session: AsyncSession, *, before: int | None, limit: int
-) -> list[dict[str, Any]]:
-    """Give revisions, newest first."""
+@dataclass(frozen=True, slots=True)
+class RevisionDetail(Revision):
+    """A revision and what it changed, against the one before it. A key change shows no field."""
+
+    changes: list[Difference]
+
+
+async def list_revisions(session: AsyncSession, *, before: int | None, limit: int) -> HistoryPage:
+    """List revisions, newest first."""
     query = select(RevisionRow).order_by(RevisionRow.revision.desc()).limit(limit)
     if before is not None:
         query = query.where(RevisionRow.revision < before)
-    return [_header(row) for row in await session.scalars(query)]
+    revisions = [_revision(row) for row in await session.scalars(query)]
+    more = len(revisions) == limit
+    return HistoryPage(revisions, revisions[-1].revision if more else None)
 
 
-async def read_revision(session: AsyncSession, revision: int) -> dict[str, Any]:
-    """Give one revision with what it changed.
+async def read_revision(session: AsyncSession, revision: int) -> RevisionDetail:
+    """Return one revision with what it changed.
 
     Raises:
         NotFound: There is no such revision.
     """
     row = await _row(session, revision)
     previous = await session.get(RevisionRow, revision - 1)
-    earlier = json.loads(previous.config) if previous else RuntimeConfig().as_json()
-    return {**_header(row), "changes": list(differences(earlier, json.loads(row.config)))}
+    earlier = json.loads(previous.config) if previous else StoredConfig().as_json()
+    changes = list(differences(earlier, json.loads(row.config)))
+    return RevisionDetail(**asdict(_revision(row)), changes=changes)
 
 
-async def configuration_at(session: AsyncSession, revision: int) -> RuntimeConfig:
-    """Give the runtime configuration that a revision was.
+async def config_at(session: AsyncSession, revision: int) -> StoredConfig:
+    """Return the stored configuration that a revision was.
 
     Raises:
         NotFound: There is no such revision.
     """
     row = await _row(session, revision)
     return _CONFIG.validate_python(json.loads(row.config))
-
-
-def rollback(earlier: RuntimeConfig) -> Change:
-    """Make an earlier configuration the new one. Keys are not rolled back."""
-
-    def edit(before: Stored) -> Edited:
-        runtime = replace(earlier, revision=before.runtime.revision)
-        return Edited(runtime, details={"to_revision": earlier.revision})
-
-    return Change("llm.config.rolled_back", "llm", edit, check=_require_active_ready)
 
 
 def differences(
@@ -87,12 +99,6 @@ def differences(
             yield Difference(place, old, new)
 
 
-def _require_active_ready(candidate: Snapshot) -> None:
-    requested = candidate.requested.value
-    if requested != AUTO:
-        require_ready(candidate.providers[ServingBackend(requested)])
-
-
 async def _row(session: AsyncSession, revision: int) -> RevisionRow:
     row = await session.get(RevisionRow, revision)
     if row is None:
@@ -101,11 +107,5 @@ async def _row(session: AsyncSession, revision: int) -> RevisionRow:
     return row
 
 
-def _header(row: RevisionRow) -> dict[str, Any]:
-    return {
-        "revision": row.revision,
-        "at": iso(row.at_us),
-        "actor": row.actor,
-        "action": row.action,
-        "target": row.target,
-    }
+def _revision(row: RevisionRow) -> Revision:
+    return Revision(row.revision, iso(row.at_us), row.actor, row.action, row.target)

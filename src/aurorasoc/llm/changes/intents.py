@@ -17,6 +17,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from aurorasoc.config.snapshot import Snapshot
 from aurorasoc.config.vocabulary import ServingBackend
+from aurorasoc.core.audit.actions import Action
+from aurorasoc.core.audit.log import AuditEvent
 from aurorasoc.core.database.engine import Database
 from aurorasoc.core.database.tables import CredentialRow, KeyIntentRow
 from aurorasoc.core.secret_store import Stamp, last4_of
@@ -32,13 +34,11 @@ from aurorasoc.errors import (
 from aurorasoc.granite.base_url import origin_of_key
 from aurorasoc.granite.catalog import CATALOG
 from aurorasoc.llm.adoption.adopt import Adoption, Stored
-from aurorasoc.llm.changes.journal import Deed, Journal
+from aurorasoc.llm.changes.journal import Journal
 from aurorasoc.llm.changes.key_intent import DELETE, SET, Intent, waiting
 from aurorasoc.llm.changes.plan import KeyEdit, Plan, SetKey
 
 CAS_TRIES: Final = 3
-INTENDED: Final = "llm.key.intended"
-ABANDONED: Final = "llm.key.abandoned"
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +50,7 @@ class KeyIntents:
     store: VaultSecretStore
     journal: Journal
 
-    async def begin(self, session: AsyncSession, deed: Deed, planned: Plan) -> Intent | None:
+    async def begin(self, session: AsyncSession, event: AuditEvent, planned: Plan) -> Intent | None:
         """Write and audit the intent of a change that touches a key; None for any other.
 
         Repeating the same key, or the same removal, takes up the intent that is open, and settles
@@ -60,15 +60,15 @@ class KeyIntents:
             ChangeInProgress: Another change of the provider's key isn't settled yet.
         """
         key = planned.edited.key
-        wanted = self._new(deed, planned, key) if key else None
-        found = await session.get(KeyIntentRow, wanted.provider.value if wanted else deed.target)
-        if found is not None:
-            return _taken_up(Intent.of_row(found), wanted)
-        if wanted is not None:
-            session.add(wanted.as_row())
-            told = {name: getattr(wanted, name) for name in ("operation_id", "kind", "origin")}
-            await self.journal.record(session, replace(deed, action=INTENDED), told)
-        return wanted
+        new = self._new(event, planned, key) if key else None
+        row = await session.get(KeyIntentRow, new.provider.value if new else event.target)
+        if row is not None:
+            return _taken_up(Intent.of_row(row), new)
+        if new is not None:
+            session.add(new.as_row())
+            intended = new.event(Action.KEY_INTENDED, kind=new.kind, origin=new.origin)
+            await self.journal.audit.append(session, intended)
+        return new
 
     async def carry_out(self, intent: Intent, key: KeyEdit) -> Snapshot:
         """Write to the store, then activate.
@@ -130,10 +130,9 @@ class KeyIntents:
             if row is None or row.operation_id != intent.operation_id:
                 return
             await session.delete(row)
-            told = {"operation_id": intent.operation_id, "why": why}
-            await self.journal.record(session, replace(intent.deed, action=ABANDONED), told)
+            await self.journal.audit.append(session, intent.event(Action.KEY_ABANDONED, why=why))
 
-    def _new(self, deed: Deed, planned: Plan, key: KeyEdit) -> Intent:
+    def _new(self, event: AuditEvent, planned: Plan, key: KeyEdit) -> Intent:
         sets = key if isinstance(key, SetKey) else None
         return Intent(
             provider=key.provider,
@@ -143,20 +142,20 @@ class KeyIntents:
             last4=last4_of(sets.api_key) if sets else None,
             tag=self.adoption.tag_of(sets.api_key) if sets else "",
             activation=waiting(key.provider, planned),
-            action=deed.action,
-            actor=deed.actor,
+            action=event.action,
+            actor=event.actor,
             begun_us=self.journal.clock(),
         )
 
     async def _do(self, intent: Intent, key: KeyEdit) -> Pin | None:
-        """Bring the store to what is intended; give what to pin then."""
+        """Bring the store to what is intended; return what to pin then."""
         if not isinstance(key, SetKey):
             await self.store.remove(intent.provider)
             return None
         return await self._pinned_already(intent, key) or await self._write(intent, key)
 
     async def _pinned_already(self, intent: Intent, key: SetKey) -> Pin | None:
-        """Give the pin if it holds this very key: set elsewhere, and not yet adopted here."""
+        """Return the pin if it holds this very key: set elsewhere, and not yet adopted here."""
         row = await self._row(intent.provider)
         if row is None or row.last4 != intent.last4:
             return None
@@ -189,24 +188,23 @@ class KeyIntents:
             settled = await self.activate(intent, pin)
         except (DatabaseUnavailable, AuditUnavailable):
             raise _unknown(intent) from None
-        row = settled.rows.get(intent.provider.value)
+        row = settled.key_rows.get(intent.provider.value)
         if _moves(row, pin):
             raise _unknown(intent)
         return settled.snapshot
 
     async def _activate(self, session: AsyncSession, intent: Intent, pin: Pin | None) -> Stored:
         before = await self.adoption.read(session)
-        row = before.rows.get(intent.provider.value)
-        runtime, moves = intent.activated(before.runtime), _moves(row, pin)
-        changed = moves or runtime != before.runtime
-        runtime = replace(runtime, revision=before.runtime.revision + changed)
+        row = before.key_rows.get(intent.provider.value)
+        config, moves = intent.activated(before.config), _moves(row, pin)
+        changed = moves or config != before.config
+        config = replace(config, revision=before.config.revision + changed)
         if pin is None and row is not None:
             await session.delete(row)
         elif pin is not None and moves:
             await session.merge(intent.credential(pin, self.journal.clock()))
-        version = pin.version if pin else None
-        told = {"operation_id": intent.operation_id, "vault_version": version}
-        await self.journal.write(session, intent.deed, runtime, told, changed=changed)
+        event = intent.event(intent.action, vault_version=pin.version if pin else None)
+        await self.journal.write(session, event, config, changed=changed)
         await session.flush()
         return await self.adoption.read(session)
 
@@ -220,13 +218,13 @@ async def open_intents(session: AsyncSession) -> list[Intent]:
     return [Intent.of_row(row) for row in await session.scalars(select(KeyIntentRow))]
 
 
-def _taken_up(open_one: Intent, wanted: Intent | None) -> Intent:
+def _taken_up(open_one: Intent, new: Intent | None) -> Intent:
     """Go on with an intent that is open.
 
     Raises:
-        ChangeInProgress: Something else is wanted.
+        ChangeInProgress: Something else is asked for.
     """
-    if wanted is not None and open_one.is_repeated_by(wanted):
+    if new is not None and open_one.is_repeated_by(new):
         return replace(open_one, taken_up=True)
     detail = (
         f"A change of {open_one.provider}'s key isn't settled yet. Repeat it as it was, or wait a "

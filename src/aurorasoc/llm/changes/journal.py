@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, replace
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -12,16 +10,7 @@ from aurorasoc.core.audit.log import AuditEvent, AuditSink
 from aurorasoc.core.canonical import canonical
 from aurorasoc.core.clock import Clock, now_us
 from aurorasoc.core.database.tables import RevisionRow
-from aurorasoc.llm.adoption.stored import RuntimeConfig, save_runtime_config
-
-
-@dataclass(frozen=True, slots=True)
-class Deed:
-    """What was done, to what, by whom."""
-
-    action: str
-    target: str
-    actor: str
+from aurorasoc.llm.adoption.stored import StoredConfig, save_config
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,13 +21,7 @@ class Journal:
     clock: Clock = now_us
 
     async def write(
-        self,
-        session: AsyncSession,
-        deed: Deed,
-        runtime: RuntimeConfig,
-        details: Mapping[str, Any],
-        *,
-        changed: bool,
+        self, session: AsyncSession, event: AuditEvent, config: StoredConfig, *, changed: bool
     ) -> None:
         """Write configuration and history if they changed, and the audit entry in any case.
 
@@ -46,24 +29,16 @@ class Journal:
             AuditUnavailable: The entry can't be written; nothing must be.
         """
         if changed:
-            await save_runtime_config(session, runtime)
+            await save_config(session, config)
             session.add(
                 RevisionRow(
-                    revision=runtime.revision,
+                    revision=config.revision,
                     at_us=self.clock(),
-                    actor=deed.actor,
-                    action=deed.action,
-                    target=deed.target,
-                    config=canonical(runtime.as_json()),
+                    actor=event.actor,
+                    action=event.action.value,
+                    target=event.target,
+                    config=canonical(config.as_json()),
                 )
             )
-        told = {**details, "changed": changed, "revision": runtime.revision}
-        await self.record(session, deed, told)
-
-    async def record(self, session: AsyncSession, deed: Deed, details: Mapping[str, Any]) -> None:
-        """Write an audit entry.
-
-        Raises:
-            AuditUnavailable: It can't be written.
-        """
-        await self.audit.append(session, AuditEvent(deed.actor, deed.action, deed.target, details))
+        details = {**event.details, "changed": changed, "revision": config.revision}
+        await self.audit.append(session, replace(event, details=details))

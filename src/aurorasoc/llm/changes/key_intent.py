@@ -7,10 +7,11 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any, Final
 
 from aurorasoc.config.vocabulary import ServingBackend
+from aurorasoc.core.audit.actions import Action
+from aurorasoc.core.audit.log import AuditEvent
 from aurorasoc.core.database.tables import CredentialRow, KeyIntentRow
 from aurorasoc.core.vault.pin import Pin
-from aurorasoc.llm.adoption.stored import ProviderChoice, RuntimeConfig
-from aurorasoc.llm.changes.journal import Deed
+from aurorasoc.llm.adoption.stored import ProviderChoice, StoredConfig
 from aurorasoc.llm.changes.plan import Plan
 
 SET: Final = "set"
@@ -36,7 +37,7 @@ class Intent:
     last4: str | None
     tag: str
     activation: str | None
-    action: str
+    action: Action
     actor: str
     begun_us: int
     taken_up: bool = False
@@ -45,39 +46,40 @@ class Intent:
     def of_row(cls, row: KeyIntentRow) -> Intent:
         """Read it."""
         values: dict[str, Any] = {c.name: getattr(row, c.name) for c in row.__table__.columns}
-        return cls(**{**values, "provider": ServingBackend(row.provider)})
+        provider, action = ServingBackend(row.provider), Action(row.action)
+        return cls(**{**values, "provider": provider, "action": action})
 
     def as_row(self) -> KeyIntentRow:
         """Write it."""
-        values = {**asdict(self), "provider": self.provider.value}
+        values = {**asdict(self), "provider": self.provider.value, "action": self.action.value}
         del values["taken_up"]
         return KeyIntentRow(**values)
 
-    @property
-    def deed(self) -> Deed:
-        """What the audit log will say was done."""
-        return Deed(self.action, self.provider.value, self.actor)
+    def event(self, action: Action, **details: Any) -> AuditEvent:
+        """Return what the audit log says of a step of this change."""
+        details["operation_id"] = self.operation_id
+        return AuditEvent(self.actor, action, self.provider.value, details)
 
     def is_repeated_by(self, other: Intent) -> bool:
-        """Whether the other wants the same: same key or removal, and nothing else that waits."""
+        """Whether the other asks for the same: same key or removal, and nothing else waits."""
         waits = other.activation in {None, self.activation}
-        wanted = (other.kind, other.origin, other.tag)
-        return waits and (self.kind, self.origin, self.tag) == wanted
+        requested = (other.kind, other.origin, other.tag)
+        return waits and (self.kind, self.origin, self.tag) == requested
 
     def made(self, pin: Pin | None) -> bool:
         """Whether a version is this very write."""
         return pin is not None and pin.operation_id == self.operation_id
 
-    def activated(self, runtime: RuntimeConfig) -> RuntimeConfig:
+    def activated(self, config: StoredConfig) -> StoredConfig:
         """Lay what waited over what is in force now; other providers' changes meanwhile stay."""
         if self.activation is None:
-            return runtime
+            return config
         waits = json.loads(self.activation)
         choice = ProviderChoice(**waits["choice"])
-        return replace(runtime.with_choice(self.provider, choice), backend=waits["backend"])
+        return replace(config.with_choice(self.provider, choice), backend=waits["backend"])
 
     def credential(self, pin: Pin, at_us: int) -> CredentialRow:
-        """Give the row that pins what was written."""
+        """Return the row that pins what was written."""
         return CredentialRow(
             provider=self.provider.value,
             origin=self.origin,
@@ -95,5 +97,5 @@ def waiting(provider: ServingBackend, planned: Plan) -> str | None:
     """Write down what a change will activate together with the key; None: nothing."""
     if not planned.reconfigures:
         return None
-    choice = asdict(planned.runtime.choice(provider))
-    return json.dumps({"backend": planned.runtime.backend, "choice": choice})
+    config = planned.edited.config
+    return json.dumps({"backend": config.backend, "choice": asdict(config.choice(provider))})

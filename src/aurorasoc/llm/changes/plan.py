@@ -14,9 +14,10 @@ from pydantic import SecretStr
 
 from aurorasoc.config.snapshot import Snapshot
 from aurorasoc.config.vocabulary import ServingBackend
+from aurorasoc.core.audit.actions import Action
 from aurorasoc.errors import RevisionMismatch
 from aurorasoc.llm.adoption.adopt import Adoption, Stored
-from aurorasoc.llm.adoption.stored import RuntimeConfig
+from aurorasoc.llm.adoption.stored import StoredConfig
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,12 +44,12 @@ class Edited:
     """What an edit makes of what is stored.
 
     Attributes:
-        runtime: The configuration to write.
+        config: The configuration to write.
         key: What happens to a key; None: nothing.
         details: What the audit entry says of it; never a key.
     """
 
-    runtime: RuntimeConfig
+    config: StoredConfig
     key: KeyEdit | None = None
     details: Mapping[str, Any] = field(default_factory=dict)
 
@@ -58,13 +59,13 @@ class Change:
     """A change that someone asks for.
 
     Attributes:
-        action: The audit entry's action, e.g. `llm.config.changed`.
+        action: The audit entry's action.
         target: What it is done to.
-        edit: Gives the new state; may refuse.
+        edit: Returns the new state; may refuse.
         check: Refuses a candidate that can't work.
     """
 
-    action: str
+    action: Action
     target: str
     edit: Callable[[Stored], Edited]
     check: Callable[[Snapshot], None] = lambda _candidate: None
@@ -76,18 +77,20 @@ class Plan:
 
     Attributes:
         based_on: The revision it was thought through against.
-        runtime: The configuration to write, with its revision.
+        edited: What to write; its configuration has the new revision.
         candidate: The snapshot that will be in force.
-        changed: Whether it differs at all from what is stored.
         reconfigures: Whether more than a key changes.
     """
 
-    edited: Edited
     based_on: int
-    runtime: RuntimeConfig
+    edited: Edited
     candidate: Snapshot
-    changed: bool
     reconfigures: bool
+
+    @property
+    def changed(self) -> bool:
+        """Whether it differs at all from what is stored."""
+        return self.candidate.revision != self.based_on
 
 
 def plan(change: Change, before: Stored, adoption: Adoption) -> Plan:
@@ -96,21 +99,19 @@ def plan(change: Change, before: Stored, adoption: Adoption) -> Plan:
     Raises:
         Conflict, InvalidInput, NotFound: It is refused.
     """
-    edited = change.edit(before)
-    reconfigures = edited.runtime != before.runtime
-    changed = reconfigures or edited.key is not None
-    revision = before.runtime.revision + changed
-    runtime = replace(edited.runtime, revision=revision)
+    edited, based_on = change.edit(before), before.config.revision
+    reconfigures = edited.config != before.config
+    revision = based_on + (reconfigures or edited.key is not None)
+    config = replace(edited.config, revision=revision)
     credentials = dict(before.reading.credentials)
     if isinstance(edited.key, SetKey):
-        credentials[edited.key.provider] = adoption.credential_of(
-            edited.key.origin, edited.key.api_key
-        )
+        key = edited.key
+        credentials[key.provider] = adoption.credential_of(key.origin, key.api_key)
     elif edited.key is not None:
         credentials.pop(edited.key.provider, None)
-    candidate = adoption.compose(runtime, replace(before.reading, credentials=credentials))
+    candidate = adoption.compose(config, replace(before.reading, credentials=credentials))
     change.check(candidate)
-    return Plan(edited, before.runtime.revision, runtime, candidate, changed, reconfigures)
+    return Plan(based_on, replace(edited, config=config), candidate, reconfigures)
 
 
 def require_revision(current: int, if_match: int | None) -> None:

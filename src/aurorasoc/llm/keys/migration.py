@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from sqlalchemy import select
 
 from aurorasoc.config.vocabulary import ServingBackend
+from aurorasoc.core.audit.actions import Action
 from aurorasoc.core.database.tables import CredentialRow
 from aurorasoc.core.keyring import Keyring
 from aurorasoc.core.secret_store import DatabaseSecretStore
@@ -59,7 +60,7 @@ async def move_to_vault(changer: Changer, stranded: Stranded, *, actor: str) -> 
         return
 
     def edit(before: Stored) -> Edited:
-        return Edited(before.runtime, key, {"origin": key.origin})
+        return Edited(before.config, key, {"origin": key.origin})
 
-    change = Change("llm.key.moved_to_vault", key.provider.value, edit)
+    change = Change(Action.KEY_MOVED_TO_VAULT, key.provider.value, edit)
     await changer.apply(change, actor=actor, if_match=None)

@@ -7,12 +7,13 @@ or the other, and the next run goes on with the rest.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Final, Literal
+from typing import Literal
 
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from aurorasoc.config.vocabulary import ServingBackend
+from aurorasoc.core.audit.actions import Action
 from aurorasoc.core.audit.log import AuditEvent, AuditSink
 from aurorasoc.core.database.engine import Database
 from aurorasoc.core.database.tables import AuditKeyRow, CredentialRow
@@ -20,9 +21,6 @@ from aurorasoc.core.keyring import Keyring, SeedChanged
 from aurorasoc.core.secret_store import DatabaseSecretStore, Stamp
 
 Standing = Literal["current", "older seed", "unreadable"]
-
-RESEALED: Final = "llm.key.resealed"
-REWRAPPED: Final = "audit.key.rewrapped"
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,9 +79,9 @@ class Rotation:
         """Seal one row anew; False where it was deleted or replaced since the survey."""
         async with self._database.transaction() as session:
             if item.kind == "credential":
-                done, action = await self._reseal(session, item.name), RESEALED
+                done, action = await self._reseal(session, item.name), Action.KEY_RESEALED
             else:
-                done, action = await self._rewrap(session, item.name), REWRAPPED
+                done, action = await self._rewrap(session, item.name), Action.AUDIT_KEY_REWRAPPED
             if done:
                 details = {"key_id": self._keyring.key_ids[0]}
                 event = AuditEvent(self._actor, action, item.name, details)

@@ -16,6 +16,8 @@ from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from aurorasoc.config.vocabulary import ServingBackend
+from aurorasoc.core.audit.actions import Action
+from aurorasoc.core.audit.log import AuditEvent
 from aurorasoc.core.database.tables import CredentialRow, KeyIntentRow, RevisionRow
 from aurorasoc.core.logs import get_logger
 from aurorasoc.core.secret_store import last4_of
@@ -26,7 +28,6 @@ from aurorasoc.errors import AuroraError
 from aurorasoc.granite.base_url import origin_of_key
 from aurorasoc.granite.catalog import CATALOG
 from aurorasoc.llm.changes.intents import KeyIntents, open_intents
-from aurorasoc.llm.changes.journal import Deed
 
 GRACE_US: Final = 15_000_000
 """How long whoever began an intent may take for it; later it is settled by anyone."""
@@ -39,7 +40,6 @@ LONGEST_PAUSE: Final = 15.0
 """Seconds between looks at a Vault that doesn't answer; each doubles the pause up to it."""
 
 JITTER: Final = 0.2
-CHANGED_IN_VAULT: Final = "llm.key.changed_in_vault"
 OPERATOR: Final = "vault"
 
 log = get_logger("aurorasoc.vault")
@@ -150,16 +150,16 @@ class VaultWatch:
         self, session: AsyncSession, provider: ServingBackend, secret: VaultSecret | None
     ) -> None:
         before = await self.intents.adoption.read(session)
-        runtime = replace(before.runtime, revision=before.runtime.revision + 1)
+        config = replace(before.config, revision=before.config.revision + 1)
         if secret is None:
             row = await session.get(CredentialRow, provider.value)
             await session.delete(row)
             self.store.forget(provider)
         else:
             await session.merge(_credential(provider, secret))
-        told = {"deleted": secret is None, "vault_version": secret.version if secret else None}
-        deed = Deed(CHANGED_IN_VAULT, provider.value, OPERATOR)
-        await self.intents.journal.write(session, deed, runtime, told, changed=True)
+        details = {"deleted": secret is None, "vault_version": secret.version if secret else None}
+        event = AuditEvent(OPERATOR, Action.KEY_CHANGED_IN_VAULT, provider.value, details)
+        await self.intents.journal.write(session, event, config, changed=True)
 
 
 async def _changed_us(session: AsyncSession, provider: ServingBackend) -> int:

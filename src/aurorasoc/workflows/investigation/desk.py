@@ -14,6 +14,7 @@ from uuid import uuid4
 
 from aurorasoc.config.settings.ambient import proxies
 from aurorasoc.config.vocabulary import Role
+from aurorasoc.core.audit.actions import Action
 from aurorasoc.core.audit.log import AuditEvent
 from aurorasoc.core.logs import get_logger
 from aurorasoc.errors import AuroraError, DatabaseUnavailable, RateLimited, TlpRefused
@@ -65,7 +66,9 @@ class Desk:
                 now = await self._runtime.database.clock(session)
                 await store.insert(session, new, lease, now)
                 details = {"format": new.alert.format, "tlp": new.tlp}
-                event = AuditEvent(new.actor, "investigation.created", lease.investigation, details)
+                event = AuditEvent(
+                    new.actor, Action.INVESTIGATION_CREATED, lease.investigation, details
+                )
                 await self._runtime.audit.append(session, event)
             self._start(lease)
         return lease.investigation
@@ -87,7 +90,9 @@ class Desk:
                 row = await store.find(session, id_, viewer)
                 now = await self._runtime.database.clock(session)
                 await store.take(session, row, lease, now)
-                event = AuditEvent(viewer.subject, "investigation.resumed", id_, {"tlp": row.tlp})
+                event = AuditEvent(
+                    viewer.subject, Action.INVESTIGATION_RESUMED, id_, {"tlp": row.tlp}
+                )
                 await self._runtime.audit.append(session, event)
             self._start(lease)
 

@@ -4,10 +4,12 @@ import json
 import logging
 from collections.abc import Sequence
 from dataclasses import fields
+from typing import cast
 
 import pytest
 from sqlalchemy import delete, select, text
 
+from aurorasoc.core.audit.actions import Action
 from aurorasoc.core.audit.log import AuditEvent, AuditLog
 from aurorasoc.core.audit.verify import Link, verify
 from aurorasoc.core.database.engine import Database
@@ -17,8 +19,13 @@ from aurorasoc.errors import AuditUnavailable, ConfigurationError
 from tests.examples import OTHER_SEED, SEED, keyring
 from tests.world.databases import ON_BOTH
 
-EVENT = AuditEvent("alice", "llm.key.set", "deepseek", {"revision": 1})
-ODD = AuditEvent("\ud83d\ude00\0é" * 100, "x" * 300, "\ud800\u202e", {"\ud83d\ude00": float("inf")})
+EVENT = AuditEvent("alice", Action.KEY_SET, "deepseek", {"revision": 1})
+ODD = AuditEvent(
+    "\ud83d\ude00\0é" * 100,
+    cast("Action", "x" * 300),
+    "\ud800\u202e",
+    {"\ud83d\ude00": float("inf")},
+)
 
 pytestmark = ON_BOTH
 

@@ -14,8 +14,7 @@ from beeai_framework.backend.message import UserMessage
 from aurorasoc import get_chat_model
 from aurorasoc.core.database.engine import Database
 from aurorasoc.core.database.tables import CredentialRow
-from aurorasoc.core.secret_store import DatabaseSecretStore
-from aurorasoc.core.store_factory import open_secret_store
+from aurorasoc.core.secret_store import DatabaseSecretStore, open_secret_store
 from aurorasoc.errors import DatabaseUnavailable
 from aurorasoc.llm.adoption.adopt import SPREAD_SECONDS, Adoption
 from aurorasoc.runtime import Runtime

@@ -23,9 +23,10 @@ from aurorasoc.errors import (
     ProviderNotReady,
     RevisionMismatch,
 )
-from aurorasoc.llm.changes.edits import Configuration, PolicyChange
+from aurorasoc.llm.changes import edits
 from aurorasoc.runtime import Runtime
 from tests.component.live import KEYS, World, use
+from tests.examples import config_request, policy_request
 
 ELSEWHERE: Final = "https://gateway.example/v1"
 NEW_KEY: Final = SecretStr("sk-new-0123456789abcdef")
@@ -49,7 +50,7 @@ async def _entries(runtime: Runtime) -> Sequence[AuditRow]:
 
 async def test_a_change_is_one_revision_and_one_entry(runtime: Runtime) -> None:
     """Both name who asked."""
-    await runtime.admin.switch(Configuration("openai"), actor="ada")
+    await runtime.admin.switch(config_request("openai"), actor="ada")
     assert await _counts(runtime) == (1, 0, 1)
     (entry,) = await _entries(runtime)
     assert (entry.actor, entry.action, entry.target) == ("ada", "llm.config.changed", "openai")
@@ -58,22 +59,22 @@ async def test_a_change_is_one_revision_and_one_entry(runtime: Runtime) -> None:
 async def test_a_change_that_changes_nothing_is_audited_all_the_same(runtime: Runtime) -> None:
     """It keeps the revision."""
     await use("openai", runtime)
-    answer = await runtime.admin.switch(Configuration("openai"), actor="test")
-    assert answer["revision"] == 1
+    answer = await runtime.admin.switch(config_request("openai"), actor="test")
+    assert answer.revision == 1
     assert await _counts(runtime) == (1, 0, 2)
 
 
 async def test_storing_the_same_key_again_changes_nothing(runtime: Runtime) -> None:
     """The row stays as it was sealed."""
-    await runtime.admin.set_key("anthropic", NEW_KEY, actor="test")
-    answer = await runtime.admin.set_key("anthropic", NEW_KEY, actor="test")
-    assert answer["revision"] == 1
+    await runtime.admin.change(edits.set_key("anthropic", NEW_KEY), actor="test")
+    answer = await runtime.admin.change(edits.set_key("anthropic", NEW_KEY), actor="test")
+    assert answer.revision == 1
     assert await _counts(runtime) == (1, 1, 2)
 
 
 async def test_no_key_is_in_history_or_log(runtime: Runtime) -> None:
     """Only that it was changed."""
-    await runtime.admin.switch(Configuration("anthropic", api_key=NEW_KEY), actor="test")
+    await runtime.admin.switch(config_request("anthropic", api_key=NEW_KEY), actor="test")
     async with runtime.database.reading() as session:
         revisions = (await session.scalars(select(RevisionRow))).all()
     texts = [row.config for row in revisions] + [row.entry for row in await _entries(runtime)]
@@ -84,23 +85,23 @@ async def test_no_key_is_in_history_or_log(runtime: Runtime) -> None:
 REFUSED: Final[dict[str, tuple[type[AuroraError], Mutation]]] = {
     "not ready": (
         ProviderNotReady,
-        lambda r: r.admin.switch(Configuration("anthropic"), actor="test"),
+        lambda r: r.admin.switch(config_request("anthropic"), actor="test"),
     ),
     "another origin": (
         KeyBoundToOrigin,
-        lambda r: r.admin.switch(Configuration("openai", base_url=ELSEWHERE), actor="test"),
+        lambda r: r.admin.switch(config_request("openai", base_url=ELSEWHERE), actor="test"),
     ),
     "a base URL that Gemini doesn't take": (
         InvalidInput,
-        lambda r: r.admin.switch(Configuration("gemini", base_url=ELSEWHERE), actor="test"),
+        lambda r: r.admin.switch(config_request("gemini", base_url=ELSEWHERE), actor="test"),
     ),
     "a key that Ollama doesn't take": (
         InvalidInput,
-        lambda r: r.admin.set_key("ollama", NEW_KEY, actor="test"),
+        lambda r: r.admin.change(edits.set_key("ollama", NEW_KEY), actor="test"),
     ),
     "an old revision": (
         RevisionMismatch,
-        lambda r: r.admin.switch(Configuration("openai"), actor="test", if_match=7),
+        lambda r: r.admin.switch(config_request("openai"), actor="test", if_match=7),
     ),
 }
 
@@ -127,14 +128,16 @@ class _Broken:
 
 
 MUTATIONS: Final[dict[str, Mutation]] = {
-    "switch": lambda r: r.admin.switch(Configuration("openai"), actor="test"),
+    "switch": lambda r: r.admin.switch(config_request("openai"), actor="test"),
     "switch with key": lambda r: r.admin.switch(
-        Configuration("anthropic", api_key=NEW_KEY), actor="test"
+        config_request("anthropic", api_key=NEW_KEY), actor="test"
     ),
-    "set key": lambda r: r.admin.set_key("anthropic", NEW_KEY, actor="test"),
-    "delete key": lambda r: r.admin.delete_key("anthropic", actor="test"),
-    "policy": lambda r: r.admin.set_policy(PolicyChange(hosted_max_tlp="RED"), actor="test"),
-    "reset": lambda r: r.admin.reset(actor="test"),
+    "set key": lambda r: r.admin.change(edits.set_key("anthropic", NEW_KEY), actor="test"),
+    "delete key": lambda r: r.admin.change(edits.delete_key("anthropic"), actor="test"),
+    "policy": lambda r: r.admin.change(
+        edits.set_policy(policy_request(hosted_max_tlp="RED")), actor="test"
+    ),
+    "reset": lambda r: r.admin.change(edits.reset(), actor="test"),
 }
 
 
@@ -165,7 +168,7 @@ async def test_of_racing_changes_against_one_revision_one_wins(runtime: Runtime)
     """With `If-Match` the others are told."""
 
     async def change(name: str) -> object:
-        return await runtime.admin.switch(Configuration(name), actor="test", if_match=0)
+        return await runtime.admin.switch(config_request(name), actor="test", if_match=0)
 
     done = await asyncio.gather(
         *(change(name) for name in ("openai", "ollama", "gemini")), return_exceptions=True
@@ -179,47 +182,49 @@ async def test_what_was_set_survives_the_process(
 ) -> None:
     """After a restart the runtime choice stands, its key included."""
     del database_file
-    wanted = Configuration("anthropic", model="claude-x", api_key=SecretStr(KEYS["anthropic"]))
+    wanted = config_request("anthropic", model="claude-x", api_key=SecretStr(KEYS["anthropic"]))
     async with open_runtime(boot) as runtime:
         await runtime.admin.switch(wanted, actor="test")
         fingerprint = runtime.adoption.snapshot.fingerprint
     async with open_runtime(boot) as runtime:
         assert runtime.adoption.snapshot.fingerprint == fingerprint
-        assert (await runtime.admin.inventory())["active"]["model"] == "claude-x"
+        assert (await runtime.admin.inventory())["active"].model == "claude-x"
     assert world.keyed.requests == []
 
 
 async def test_a_reset_goes_back_to_the_boot_defaults_and_keeps_keys(runtime: Runtime) -> None:
     """And the policy."""
-    await runtime.admin.set_policy(PolicyChange(hosted_max_tlp="CLEAR"), actor="test")
-    await runtime.admin.switch(
-        Configuration("anthropic", model="claude-x", api_key=NEW_KEY), actor="test"
+    await runtime.admin.change(
+        edits.set_policy(policy_request(hosted_max_tlp="CLEAR")), actor="test"
     )
-    answer = await runtime.admin.reset(actor="test")
+    await runtime.admin.switch(
+        config_request("anthropic", model="claude-x", api_key=NEW_KEY), actor="test"
+    )
+    answer = await runtime.admin.change(edits.reset(), actor="test")
     inventory = await runtime.admin.inventory()
     rows = {row["provider"]: row for row in inventory["providers"]}
-    assert (answer["active"]["backend"], answer["active"]["source"]) == ("deepseek", "env")
+    assert (answer.active.backend, answer.active.source) == ("deepseek", "env")
     assert rows["anthropic"]["model"] == "claude-sonnet-4-6"
     assert rows["anthropic"]["key_source"] == "database"
-    assert inventory["policy"]["hosted_max_tlp"] == "CLEAR"
+    assert inventory["policy"].hosted_max_tlp == "CLEAR"
 
 
 async def test_deleting_the_active_providers_key_is_allowed(runtime: Runtime) -> None:
     """It shows as not ready."""
-    await runtime.admin.switch(Configuration("anthropic", api_key=NEW_KEY), actor="test")
-    answer = await runtime.admin.delete_key("anthropic", actor="test")
-    assert (answer["active"]["backend"], answer["active"]["ready"]) == ("anthropic", False)
+    await runtime.admin.switch(config_request("anthropic", api_key=NEW_KEY), actor="test")
+    answer = await runtime.admin.change(edits.delete_key("anthropic"), actor="test")
+    assert (answer.active.backend, answer.active.ready) == ("anthropic", False)
 
 
 async def test_a_key_that_moves_with_its_base_url_is_bound_to_the_new_one(
     runtime: Runtime,
 ) -> None:
     """And to no other."""
-    moved = Configuration("openai", base_url=ELSEWHERE, api_key=NEW_KEY)
+    moved = config_request("openai", base_url=ELSEWHERE, api_key=NEW_KEY)
     await runtime.admin.switch(moved, actor="test")
     async with runtime.database.reading() as session:
         row = await session.get(CredentialRow, "openai")
     assert row is not None
     assert row.origin == "https://gateway.example:443"
     with pytest.raises(Conflict):
-        await runtime.admin.switch(Configuration("openai", base_url=None), actor="test")
+        await runtime.admin.switch(config_request("openai", base_url=None), actor="test")

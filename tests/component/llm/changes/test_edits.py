@@ -7,7 +7,7 @@ import tempfile
 from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, cast
 
 import pytest
 from hypothesis import Phase, given
@@ -32,9 +32,11 @@ from aurorasoc.errors import (
     RevisionMismatch,
     UnknownProvider,
 )
-from aurorasoc.llm.changes.edits import Configuration
+from aurorasoc.llm.admin import MutationAnswer
+from aurorasoc.llm.changes import edits
+from aurorasoc.llm.changes.requests import ConfigRequest
 from aurorasoc.runtime import Runtime, open_runtime
-from tests.examples import API_KEY, OTHER_API_KEY, OTHER_SEED, SEED, settings
+from tests.examples import API_KEY, OTHER_API_KEY, OTHER_SEED, SEED, config_request, settings
 
 DEEPSEEK: Final = ServingBackend.DEEPSEEK
 HOME: Final = "https://api.deepseek.com:443"
@@ -100,13 +102,13 @@ def _key(runtime: Runtime, provider: ServingBackend = DEEPSEEK) -> str | None:
 
 
 async def _set_key(runtime: Runtime, key: str = API_KEY, provider: str = "deepseek") -> None:
-    await runtime.admin.set_key(provider, SecretStr(key), actor="alice")
+    await runtime.admin.change(edits.set_key(provider, SecretStr(key)), actor="alice")
 
 
-async def _switch(runtime: Runtime, provider: str = "deepseek", **fields: Any) -> dict[str, Any]:
+async def _switch(runtime: Runtime, provider: str = "deepseek", **fields: Any) -> MutationAnswer:
     if isinstance(fields.get("api_key"), str):
         fields["api_key"] = SecretStr(fields["api_key"])
-    return await runtime.admin.switch(Configuration(provider, **fields), actor="alice")
+    return await runtime.admin.switch(config_request(provider, **fields), actor="alice")
 
 
 async def _audited(runtime: Runtime) -> list[dict[str, Any]]:
@@ -173,7 +175,7 @@ async def test_base_url_may_change_its_path(runtime: Runtime) -> None:
 async def test_base_url_may_move_once_the_key_is_deleted(runtime: Runtime) -> None:
     """As the refusal says; the provider then waits for a key."""
     await _set_key(runtime)
-    await runtime.admin.delete_key("deepseek", actor="alice")
+    await runtime.admin.change(edits.delete_key("deepseek"), actor="alice")
     await _switch(runtime, base_url=ONE, api_key=OTHER_API_KEY)
     assert _key(runtime) == OTHER_API_KEY
 
@@ -203,7 +205,7 @@ async def test_change_that_changes_nothing_is_audited_and_keeps_the_revision(
     await _switch(runtime, "vllm", model="m")
     before = await _rows(runtime, without_audit=True)
     answer = await _switch(runtime, "vllm", model="m")
-    assert answer["revision"] == 1
+    assert answer.revision == 1
     assert await _rows(runtime, without_audit=True) == before
     assert [e["details"]["changed"] for e in await _audited(runtime)] == [True, False]
 
@@ -236,7 +238,7 @@ async def test_key_equal_to_the_environments_is_stored_all_the_same(database_fil
 
 async def test_deleting_no_key_changes_nothing(runtime: Runtime) -> None:
     """It is audited, and no error."""
-    await runtime.admin.delete_key("deepseek", actor="alice")
+    await runtime.admin.change(edits.delete_key("deepseek"), actor="alice")
     assert runtime.adoption.snapshot.revision == 0
     assert [e["details"]["changed"] for e in await _audited(runtime)] == [False]
 
@@ -245,15 +247,15 @@ async def test_deleted_key_uncovers_the_environments(database_file: Path) -> Non
     """Deleted is not unreadable: the boot default is in force again."""
     async with _running(database_file, LLM_DEEPSEEK_API_KEY=API_KEY) as runtime:
         await _set_key(runtime, OTHER_API_KEY)
-        await runtime.admin.delete_key("deepseek", actor="alice")
+        await runtime.admin.change(edits.delete_key("deepseek"), actor="alice")
         assert (_key(runtime), _config(runtime).credential.source) == (API_KEY, "env")
 
 
 async def test_key_of_the_active_provider_may_be_deleted(runtime: Runtime) -> None:
     """The answer shows that it isn't ready."""
     await _switch(runtime, api_key=API_KEY)
-    answer = await runtime.admin.delete_key("deepseek", actor="alice")
-    assert (answer["active"]["ready"], answer["provider"]["key_state"]) == (False, "absent")
+    answer = await runtime.admin.change(edits.delete_key("deepseek"), actor="alice")
+    assert (answer.active.ready, (answer.provider or {})["key_state"]) == (False, "absent")
 
 
 async def test_omitted_field_stays_and_null_is_the_boot_default(database_file: Path) -> None:
@@ -293,9 +295,9 @@ async def test_reset_goes_back_to_the_boot_defaults_and_keeps_keys_and_policy(
             )
         )
     await _switch(runtime, model="m", base_url=ONE, api_key=API_KEY)
-    answer = await runtime.admin.reset(actor="alice")
+    answer = await runtime.admin.change(edits.reset(), actor="alice")
     config = _config(runtime)
-    assert answer["active"]["source"] == "default"
+    assert answer.active.source == "default"
     assert (config.model.source, config.base_url.source) == ("default", "default")
     assert (config.credential.state, _key(runtime)) == ("needs_reentry", None)
     assert runtime.adoption.snapshot.policy.hosted_max_tlp.value == "RED"
@@ -335,14 +337,18 @@ async def test_unreadable_key_is_kept_and_returns_with_its_seed(database_file: P
 
 
 REFUSALS: Final = [
-    ("openai without a key", ProviderNotReady, Configuration("openai")),
-    ("auto with a model", InvalidInput, Configuration("auto", model="m")),
-    ("auto with a key", InvalidInput, Configuration("auto", api_key=SecretStr("k"))),
-    ("gemini with a base URL", InvalidInput, Configuration("gemini", base_url="https://h")),
-    ("ollama with a key", InvalidInput, Configuration("ollama", api_key=SecretStr("k" * 20))),
-    ("no such provider", UnknownProvider, Configuration("azure")),
-    ("two readings", InvalidInput, Configuration("vllm", base_url="http://a@b/")),
-    ("private address", InvalidInput, Configuration("openai", base_url="http://10.0.0.1/v1")),
+    ("openai without a key", ProviderNotReady, config_request("openai")),
+    ("auto with a model", InvalidInput, config_request("auto", model="m")),
+    ("auto with a key", InvalidInput, config_request("auto", api_key=SecretStr("k"))),
+    ("gemini with a base URL", InvalidInput, config_request("gemini", base_url="https://h")),
+    ("ollama with a key", InvalidInput, config_request("ollama", api_key=SecretStr("k" * 20))),
+    (
+        "no such provider",
+        UnknownProvider,
+        ConfigRequest.model_construct(provider=cast("ServingBackend", "azure")),
+    ),
+    ("two readings", InvalidInput, config_request("vllm", base_url="http://a@b/")),
+    ("private address", InvalidInput, config_request("openai", base_url="http://10.0.0.1/v1")),
 ]
 
 
@@ -350,7 +356,7 @@ REFUSALS: Final = [
     ("error", "wanted"), [row[1:] for row in REFUSALS], ids=[row[0] for row in REFUSALS]
 )
 async def test_refused_switch_changes_nothing(
-    error: type[AuroraError], wanted: Configuration, runtime: Runtime
+    error: type[AuroraError], wanted: ConfigRequest, runtime: Runtime
 ) -> None:
     """Not ready, not allowed, not known."""
     await _refused(runtime, error, lambda r: r.admin.switch(wanted, actor="alice"))
@@ -378,7 +384,7 @@ async def test_key_without_an_address_is_refused(database_file: Path) -> None:
 async def test_stale_if_match_is_refused(revision: int, runtime: Runtime) -> None:
     """Who decided on another revision decides again."""
     await _switch(runtime, "vllm", model="m")
-    wanted = Configuration("vllm", model="n")
+    wanted = config_request("vllm", model="n")
     error = await _refused(
         runtime,
         RevisionMismatch,
@@ -391,7 +397,7 @@ async def test_of_racing_writers_with_the_same_revision_one_wins(runtime: Runtim
     """The others are told; none is lost silently."""
 
     async def change(n: int) -> object:
-        wanted = Configuration("vllm", model=f"m{n}")
+        wanted = config_request("vllm", model=f"m{n}")
         return await runtime.admin.switch(wanted, actor=f"admin{n}", if_match=0)
 
     outcomes = await asyncio.gather(*map(change, range(8)), return_exceptions=True)
@@ -425,8 +431,8 @@ CHANGES: Final[dict[str, Call]] = {
     "switch": lambda r: _switch(r, "vllm", model="n"),
     "switch with a key": lambda r: _switch(r, api_key=OTHER_API_KEY),
     "set key": lambda r: _set_key(r, OTHER_API_KEY),
-    "delete key": lambda r: r.admin.delete_key("deepseek", actor="alice"),
-    "reset": lambda r: r.admin.reset(actor="alice"),
+    "delete key": lambda r: r.admin.change(edits.delete_key("deepseek"), actor="alice"),
+    "reset": lambda r: r.admin.change(edits.reset(), actor="alice"),
 }
 
 
@@ -497,7 +503,7 @@ async def _step(runtime: Runtime, name: str, *arguments: Any) -> None:
         case "set_key", (provider, key):
             await _set_key(runtime, key, provider)
         case "delete_key", (provider,):
-            await runtime.admin.delete_key(provider, actor="alice")
+            await runtime.admin.change(edits.delete_key(provider), actor="alice")
         case "base_url", (provider, base_url):
             await _switch(runtime, provider, base_url=base_url)
         case "base_url_and_key", (provider, base_url, key):
@@ -505,7 +511,7 @@ async def _step(runtime: Runtime, name: str, *arguments: Any) -> None:
         case "rollback", (revision,):
             await runtime.admin.rollback(revision, actor="alice")
         case _:
-            await runtime.admin.reset(actor="alice")
+            await runtime.admin.change(edits.reset(), actor="alice")
 
 
 def _environment(base_url: str | None, with_key: bool, seed: str) -> dict[str, str]:  # noqa: FBT001 - drawn

@@ -9,7 +9,7 @@ from sqlalchemy import String, select
 
 from aurorasoc.core.database.engine import Database
 from aurorasoc.core.database.tables import InstanceRow
-from aurorasoc.core.store_factory import open_secret_store
+from aurorasoc.core.secret_store import open_secret_store
 from aurorasoc.llm.adoption.adopt import Adoption
 from aurorasoc.llm.fleet.membership import REMEMBERED_US, Membership, this_process
 from tests.component.llm.fleet.fleet_world import report, write_revision

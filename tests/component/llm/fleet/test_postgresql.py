@@ -10,10 +10,10 @@ import psycopg
 import pytest
 
 from aurorasoc.core.database.engine import FEED_CHANNEL, Database
-from aurorasoc.core.store_factory import open_secret_store
+from aurorasoc.core.secret_store import open_secret_store
 from aurorasoc.llm.adoption import adopt
 from aurorasoc.llm.adoption.adopt import Adoption
-from aurorasoc.llm.adoption.stored import RuntimeConfig, save_runtime_config
+from aurorasoc.llm.adoption.stored import StoredConfig, save_config
 from aurorasoc.llm.fleet import postgresql
 from aurorasoc.llm.fleet.feed import Feed
 from aurorasoc.llm.fleet.postgresql import Listener
@@ -72,7 +72,7 @@ async def _listening(url: str, heard: Heard) -> AsyncIterator[Feed]:
 
 async def _commit(database: Database, revision: int) -> None:
     async with database.transaction() as session:
-        await save_runtime_config(session, RuntimeConfig(revision=revision))
+        await save_config(session, StoredConfig(revision=revision))
 
 
 async def _notify(stored: Stored, *payloads: str) -> None:
@@ -97,7 +97,7 @@ async def test_what_is_rolled_back_is_not_heard(database: Database, stored: Stor
     heard = Heard()
     async with _listening(stored.url, heard):
         async with database.transaction() as session:
-            await save_runtime_config(session, RuntimeConfig(revision=7))
+            await save_config(session, StoredConfig(revision=7))
             await session.rollback()
         await _commit(database, 8)
         await until(lambda: 8 in heard.calls)

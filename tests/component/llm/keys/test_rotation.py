@@ -11,13 +11,14 @@ from pydantic import SecretStr
 from sqlalchemy import delete, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from aurorasoc.core.audit.actions import Action
 from aurorasoc.core.audit.archive import verify_database
 from aurorasoc.core.audit.log import AuditEvent, AuditLog
 from aurorasoc.core.database.engine import Database
 from aurorasoc.core.database.tables import AuditRow, CredentialRow
 from aurorasoc.core.keyring import Keyring
 from aurorasoc.errors import AuditUnavailable
-from aurorasoc.llm.keys.rotation import RESEALED, REWRAPPED, Rotation, SealedItem, survey
+from aurorasoc.llm.keys.rotation import Rotation, SealedItem, survey
 from tests.examples import JWT_SECRET, OTHER_SEED, SEED
 from tests.world.databases import ON_BOTH, Stored
 from tests.world.sealed import (
@@ -123,7 +124,7 @@ async def test_each_row_has_its_entry(database: Database) -> None:
     before = await _entries(database)
     done = await rotation(database, NEW, OLD).rotate()
     added = (await _entries(database))[len(before) :]
-    actions = {"credential": RESEALED, "audit key": REWRAPPED}
+    actions = {"credential": Action.KEY_RESEALED, "audit key": Action.AUDIT_KEY_REWRAPPED}
     assert [(e["actor"], e["action"], e["target"]) for e in added] == [
         ("alice", actions[item.kind], item.name) for item in done
     ]
@@ -219,7 +220,7 @@ async def test_key_that_is_deleted_meanwhile_is_passed_over(
     assert "openai" not in {item.name for item in done}
     assert opened(stored, NEW) == {p: k for p, k in keys.items() if p != "openai"}
     assert "openai" not in {
-        e["target"] for e in await _entries(database) if e["action"] == RESEALED
+        e["target"] for e in await _entries(database) if e["action"] == Action.KEY_RESEALED
     }
 
 

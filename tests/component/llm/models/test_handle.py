@@ -20,10 +20,12 @@ from pydantic import SecretStr
 
 from aurorasoc import get_chat_model
 from aurorasoc.errors import BadResponse, ProviderNotReady, TlpRefused
-from aurorasoc.llm.changes.edits import PolicyChange
+from aurorasoc.llm.changes import edits
+from aurorasoc.llm.changes.requests import PolicyRequest
 from aurorasoc.llm.models.handle import LiveChatModel
 from aurorasoc.runtime import Runtime
 from tests.component.live import KEYS, World, asked, until, use
+from tests.examples import policy_request
 from tests.world.vendor import Fault
 
 PING: Final[list[Any]] = [UserMessage("ping")]
@@ -299,7 +301,9 @@ async def test_a_clone_of_a_clone_stays_there_too(runtime: Runtime) -> None:
 @pytest.fixture
 async def anthropic(runtime: Runtime) -> LiveChatModel:
     """Pin a handle on Anthropic, whose key is stored, and switch away."""
-    await runtime.admin.set_key("anthropic", SecretStr(KEYS["anthropic"]), actor="test")
+    await runtime.admin.change(
+        edits.set_key("anthropic", SecretStr(KEYS["anthropic"])), actor="test"
+    )
     await use("anthropic", runtime)
     clone = await get_chat_model().clone()
     await use("openai", runtime)
@@ -310,7 +314,7 @@ async def test_a_deleted_key_breaks_a_pin(
     world: World, runtime: Runtime, anthropic: LiveChatModel
 ) -> None:
     """The way to stop what runs: not one more request carries that key."""
-    await runtime.admin.delete_key("anthropic", actor="test")
+    await runtime.admin.change(edits.delete_key("anthropic"), actor="test")
     world.clear()
     with pytest.raises(ProviderNotReady, match="removed while this ran"):
         await anthropic.run(PING)
@@ -321,10 +325,12 @@ async def test_a_deleted_key_breaks_a_pin_though_the_environment_has_another(
     runtime: Runtime,
 ) -> None:
     """The environment's is in force again, and the pinned run has the deleted one."""
-    await runtime.admin.set_key("openai", SecretStr("sk-stored-0123456789"), actor="test")
+    await runtime.admin.change(
+        edits.set_key("openai", SecretStr("sk-stored-0123456789")), actor="test"
+    )
     await use("openai", runtime)
     clone = await get_chat_model().clone()
-    await runtime.admin.delete_key("openai", actor="test")
+    await runtime.admin.change(edits.delete_key("openai"), actor="test")
     with pytest.raises(ProviderNotReady):
         _ = clone.binding
 
@@ -338,21 +344,23 @@ async def test_a_replaced_key_does_not_break_a_pin(
     runtime: Runtime, anthropic: LiveChatModel
 ) -> None:
     """Keys are rotated while agents work; the vendor says when the old one ends."""
-    await runtime.admin.set_key("anthropic", SecretStr("sk-ant-new-0123456789"), actor="test")
+    await runtime.admin.change(
+        edits.set_key("anthropic", SecretStr("sk-ant-new-0123456789")), actor="test"
+    )
     assert (await anthropic.run(PING)).get_text_content() == "claude-sonnet-4-6 says: pong"
 
 
 @pytest.mark.parametrize(
     ("label", "tightened"),
-    [("GREEN", PolicyChange(hosted_max_tlp="CLEAR")), (None, PolicyChange(require_tlp=True))],
+    [("GREEN", policy_request(hosted_max_tlp="CLEAR")), (None, policy_request(require_tlp=True))],
 )
 async def test_a_tightened_policy_breaks_a_pin(
-    world: World, runtime: Runtime, label: str | None, tightened: PolicyChange
+    world: World, runtime: Runtime, label: str | None, tightened: PolicyRequest
 ) -> None:
     """What may no longer be sent isn't sent, begun or not."""
     clone = await get_chat_model(tlp=label).clone()
     await clone.run(PING)
-    await runtime.admin.set_policy(tightened, actor="test")
+    await runtime.admin.change(edits.set_policy(tightened), actor="test")
     world.clear()
     with pytest.raises(TlpRefused, match="Start again"):
         await clone.run(PING)
@@ -363,7 +371,9 @@ async def test_a_tightened_policy_lets_a_local_run_go_on(world: World, runtime: 
     """It goes on at the same model, which proves from then on that it is local."""
     await use("ollama", runtime)
     clone = await get_chat_model(tlp="GREEN").clone()
-    await runtime.admin.set_policy(PolicyChange(hosted_max_tlp="NONE"), actor="test")
+    await runtime.admin.change(
+        edits.set_policy(policy_request(hosted_max_tlp="NONE")), actor="test"
+    )
     assert (await clone.run(PING)).get_text_content() == "granite4:8b says: pong"
     assert clone.binding.restricted
     assert asked(world.ollama) == ["granite4:8b"]
@@ -423,13 +433,15 @@ async def test_the_run_after_it_follows(world: World, runtime: Runtime) -> None:
 
 async def test_a_deleted_key_stops_an_agents_run(world: World, runtime: Runtime) -> None:
     """Between two of its calls."""
-    await runtime.admin.set_key("anthropic", SecretStr(KEYS["anthropic"]), actor="test")
+    await runtime.admin.change(
+        edits.set_key("anthropic", SecretStr(KEYS["anthropic"])), actor="test"
+    )
     await use("anthropic", runtime)
 
     @tool
     async def forget(minutes: int) -> StringToolOutput:
         """Wait."""
-        await runtime.admin.delete_key("anthropic", actor="test")
+        await runtime.admin.change(edits.delete_key("anthropic"), actor="test")
         return StringToolOutput(f"waited {minutes}")
 
     with pytest.raises(FrameworkError) as caught:

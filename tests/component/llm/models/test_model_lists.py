@@ -26,11 +26,11 @@ from aurorasoc.errors import (
     UnknownProvider,
 )
 from aurorasoc.granite.backend_resolution import listing_reference, model_reference
-from aurorasoc.llm.changes.edits import Configuration
+from aurorasoc.llm.changes import edits
 from aurorasoc.llm.models.model_lists import MAX_BYTES, MAX_MODELS, MAX_NAME, ModelLists
 from aurorasoc.runtime import Runtime
 from tests.component.live import KEYS, MODELS, PROVIDERS, World, variable
-from tests.examples import settings, snapshot
+from tests.examples import config_request, settings, snapshot
 from tests.world.canaries import found
 from tests.world.loopback import LoopbackServer
 from tests.world.processes import free_port
@@ -123,7 +123,7 @@ async def test_list_is_asked_for_again_when_its_minute_is_over(
 async def test_other_key_is_not_answered_from_memory(world: World, runtime: Runtime) -> None:
     """What one key may see, another may not."""
     await runtime.admin.models("openai")
-    await runtime.admin.set_key("openai", SecretStr("sk-other-0123456789"), actor="a")
+    await runtime.admin.change(edits.set_key("openai", SecretStr("sk-other-0123456789")), actor="a")
     with pytest.raises(AuthFailed):
         await runtime.admin.models("openai")
     assert len(world.keyed.requests) == 2
@@ -135,7 +135,7 @@ async def test_other_path_of_the_same_origin_is_not_answered_from_memory(
     """A gateway has a list for each path."""
     await runtime.admin.models("vllm")
     base_url = f"{world.keyed.url}/team-a/v1"
-    await runtime.admin.switch(Configuration("vllm", base_url=base_url), actor="a")
+    await runtime.admin.switch(config_request("vllm", base_url=base_url), actor="a")
     await runtime.admin.models("vllm")
     paths = [request.path for request in world.keyed.requests]
     assert paths == ["/v1/models", "/team-a/v1/models"]

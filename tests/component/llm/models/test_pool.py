@@ -17,10 +17,10 @@ from aurorasoc.errors import (
     RuntimeNotOpen,
     TlpRefused,
 )
-from aurorasoc.llm.changes.edits import Configuration, PolicyChange
+from aurorasoc.llm.changes import edits
 from aurorasoc.runtime import Runtime
 from tests.component.live import World, asked, use
-from tests.examples import settings
+from tests.examples import config_request, policy_request, settings
 from tests.world.processes import free_port
 
 PING: Final[list[Any]] = [UserMessage("ping")]
@@ -109,7 +109,9 @@ async def test_built_models_are_thrown_away_with_their_snapshot(runtime: Runtime
     """Even those that a change left as they were: nothing of an old configuration stays."""
     handle = get_chat_model()
     model = handle.binding.model
-    await runtime.admin.set_policy(PolicyChange(hosted_max_tlp="CLEAR"), actor="test")
+    await runtime.admin.change(
+        edits.set_policy(policy_request(hosted_max_tlp="CLEAR")), actor="test"
+    )
     assert handle.binding.model is not model
     assert handle.binding.revision == runtime.adoption.snapshot.revision
 
@@ -244,7 +246,7 @@ async def test_unlabelled_data_is_refused_where_labels_are_required(
     world: World, runtime: Runtime
 ) -> None:
     """`LLM_REQUIRE_TLP`."""
-    await runtime.admin.set_policy(PolicyChange(require_tlp=True), actor="test")
+    await runtime.admin.change(edits.set_policy(policy_request(require_tlp=True)), actor="test")
     with pytest.raises(TlpRefused, match="label the request with tlp"):
         get_chat_model().run(PING)
     assert world.keyed.requests == []
@@ -255,7 +257,7 @@ async def test_a_loosened_policy_lets_data_leave(
     world: World, runtime: Runtime, bound: str, label: str
 ) -> None:
     """The bound is the site's to choose."""
-    await runtime.admin.set_policy(PolicyChange(hosted_max_tlp=bound), actor="test")
+    await runtime.admin.change(edits.set_policy(policy_request(hosted_max_tlp=bound)), actor="test")
     await get_chat_model(tlp=label).run(PING)
     assert asked(world.keyed) == ["deepseek-v4-flash"]
 
@@ -276,7 +278,7 @@ async def test_a_base_url_that_an_admin_sets_is_judged_at_each_connection(
     """A host that was allowed when it was stored may not be allowed where it is used."""
     del database_file
     monkeypatch.delenv("HTTPS_PROXY")
-    wanted = Configuration("openai", base_url=f"{world.keyed.url}/v1")
+    wanted = config_request("openai", base_url=f"{world.keyed.url}/v1")
     async with open_runtime(settings(tmp_path, **world.variables())) as runtime:
         await runtime.admin.switch(wanted, actor="test")
         await get_chat_model().run(PING)

@@ -28,10 +28,9 @@ from aurorasoc.errors import (
     RequestRefused,
     TlsError,
 )
-from aurorasoc.llm.changes.edits import Configuration
 from aurorasoc.runtime import Runtime
 from tests.component.live import KEYS, PROVIDERS, World, handle_on, until, variable
-from tests.examples import settings
+from tests.examples import config_request, settings
 from tests.world.canaries import found as found_in
 from tests.world.connect_proxy import ConnectProxy
 from tests.world.processes import free_port
@@ -232,7 +231,7 @@ async def test_a_connection_to_a_judged_address_fails_with_the_same_errors(
         "cut politely": (world.keyed.url, ProviderUnreachable),
     }[name]
     key = SecretStr(KEYS["openai"])
-    await runtime.admin.switch(Configuration("openai", base_url=url, api_key=key), actor="a")
+    await runtime.admin.switch(config_request("openai", base_url=url, api_key=key), actor="a")
     _set(world, {"reset": Fault(reset=True)}.get(name, BROKEN_STREAMS["cut politely"][0]))
     with pytest.raises(ModelCallError) as caught:
         await get_chat_model().run(PING, stream=True)
@@ -246,7 +245,7 @@ async def test_a_connection_that_breaks_does_not_end_others(
     monkeypatch.delenv("HTTPS_PROXY")
     key, gate = SecretStr(KEYS["deepseek"]), threading.Event()
     await runtime.admin.switch(
-        Configuration("deepseek", base_url=world.keyed.url, api_key=key), actor="a"
+        config_request("deepseek", base_url=world.keyed.url, api_key=key), actor="a"
     )
     world.keyed.faults.set(Fault(gate=gate))
     waiting = asyncio.create_task(_answer())

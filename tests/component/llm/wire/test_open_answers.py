@@ -11,12 +11,12 @@ import pytest
 from beeai_framework.backend.message import UserMessage
 from pydantic import SecretStr
 
-from aurorasoc.llm.changes.edits import Configuration
 from aurorasoc.llm.models.handle import LiveChatModel
 from aurorasoc.llm.models.pool import get_chat_model
 from aurorasoc.llm.wire import open_answers
 from aurorasoc.runtime import Runtime
 from tests.component.live import until
+from tests.examples import config_request
 from tests.world.endless import EndlessUpstream, endless
 
 __all__ = ["endless"]  # pytest finds it here
@@ -28,7 +28,7 @@ WITHIN: Final = 5.0
 @pytest.fixture
 async def handle(runtime: Runtime, endless: EndlessUpstream) -> LiveChatModel:
     """Give a handle on a backend whose answer never ends, at an admin's address."""
-    wanted = Configuration("vllm", base_url=endless.url, api_key=SecretStr("any-0123456789"))
+    wanted = config_request("vllm", base_url=endless.url, api_key=SecretStr("any-0123456789"))
     await runtime.admin.switch(wanted, actor="test")
     return get_chat_model()
 

@@ -29,7 +29,7 @@ from aurorasoc.errors import (
     RateLimited,
     TlpRefused,
 )
-from aurorasoc.llm.changes.edits import Configuration, PolicyChange
+from aurorasoc.llm.changes import edits
 from aurorasoc.runtime import Runtime
 from aurorasoc.workflows.investigation import desk as desks
 from aurorasoc.workflows.investigation import store
@@ -37,6 +37,7 @@ from aurorasoc.workflows.investigation.alert import parse_alert
 from aurorasoc.workflows.investigation.desk import Desk
 from aurorasoc.workflows.investigation.view import detail_of, look
 from tests.component.live import KEYS, World, asked, until, use
+from tests.examples import config_request, policy_request
 from tests.world.investigation import EVE, Script, playing
 from tests.world.vendor import Fault, Question, Refusal
 
@@ -312,7 +313,7 @@ async def test_a_refused_label_is_refused_at_once_and_written_down(
     site: Site, world: World
 ) -> None:
     """Nothing is stored, nothing is sent."""
-    away = Configuration("ollama", base_url="http://192.0.2.1:9")
+    away = config_request("ollama", base_url="http://192.0.2.1:9")
     await site.runtime.admin.switch(away, actor="test")
     world.clear()
     with pytest.raises(TlpRefused):
@@ -327,14 +328,18 @@ async def test_a_policy_that_is_tightened_in_mid_run_stops_what_is_hosted(
     site: Site, world: World
 ) -> None:
     """The steps to come fail with that code where there is no local way, and it is audited."""
-    await site.runtime.admin.set_policy(PolicyChange(local_backend="ollama"), actor="test")
-    away = Configuration("ollama", base_url="http://192.0.2.1:9")
+    await site.runtime.admin.change(
+        edits.set_policy(policy_request(local_backend="ollama")), actor="test"
+    )
+    away = config_request("ollama", base_url="http://192.0.2.1:9")
     await site.runtime.admin.switch(away, actor="test")
     await use("openai", site.runtime)
     gate = hold_specialists(site.script, world)
     id_ = await site.open("GREEN")
     await until(lambda: len(world.keyed.requests) == 3)
-    await site.runtime.admin.set_policy(PolicyChange(hosted_max_tlp="CLEAR"), actor="test")
+    await site.runtime.admin.change(
+        edits.set_policy(policy_request(hosted_max_tlp="CLEAR")), actor="test"
+    )
     sent = len(world.keyed.requests)
     gate.set()
     found = await site.over(id_)
@@ -348,9 +353,9 @@ async def test_a_policy_that_is_tightened_in_mid_run_stops_what_is_hosted(
 async def test_without_a_model_nothing_is_stored(site: Site) -> None:
     """The caller hears of it at once."""
     provider, key = ServingBackend.ANTHROPIC, SecretStr(KEYS["anthropic"])
-    await site.runtime.admin.set_key(provider, key, actor="test")
+    await site.runtime.admin.change(edits.set_key(provider, key), actor="test")
     await use("anthropic", site.runtime)
-    await site.runtime.admin.delete_key(provider, actor="test")
+    await site.runtime.admin.change(edits.delete_key(provider), actor="test")
     with pytest.raises(ProviderNotReady):
         await site.open()
     assert await site.entries("investigation.created") == []

@@ -4,7 +4,7 @@ import json
 import random
 from collections.abc import Callable, Sequence
 from dataclasses import fields, replace
-from typing import Any, Final
+from typing import Any, Final, cast
 
 import pytest
 from hypothesis import given
@@ -12,6 +12,7 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 from aurorasoc.core.audit import log as audit
+from aurorasoc.core.audit.actions import Action
 from aurorasoc.core.audit.log import GENESIS, AuditEvent, hash_of, mac_of
 from aurorasoc.core.audit.verify import Link, verify
 from aurorasoc.core.canonical import canonical
@@ -38,7 +39,7 @@ def _chain(
 
 def _honest(length: int = LENGTH) -> list[Link]:
     return _chain(
-        [AuditEvent("alice", "llm.key.set", f"p{n}", {"revision": n}) for n in range(length)]
+        [AuditEvent("alice", Action.KEY_SET, f"p{n}", {"revision": n}) for n in range(length)]
     )
 
 
@@ -291,7 +292,12 @@ def test_ten_thousand_honest_entries_raise_no_false_alarm() -> None:
         return "".join(dice.choices(alphabet, k=dice.randrange(longest)))
 
     events = [
-        AuditEvent(text(300), text(80), text(300), {text(9): text(40), text(9): dice.random()})
+        AuditEvent(
+            text(300),
+            cast("Action", text(80)),
+            text(300),
+            {text(9): text(40), text(9): dice.random()},
+        )
         for _ in range(10_000)
     ]
     links = _chain(events, lambda _: dice.choice(EXTREME_TIMES))
@@ -302,4 +308,4 @@ def test_ten_thousand_honest_entries_raise_no_false_alarm() -> None:
 def test_details_with_keys_that_are_no_text_are_no_fault() -> None:
     """JSON makes texts of them, and sorts them as texts."""
     details: dict[Any, Any] = {"x": {9: "a", 10: "b"}}
-    assert verify(_chain([AuditEvent("a", "b", "c", details)]), keys=KEYS).fault is None
+    assert verify(_chain([AuditEvent("a", Action.KEY_SET, "c", details)]), keys=KEYS).fault is None

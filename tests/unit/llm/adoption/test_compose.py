@@ -16,7 +16,7 @@ from aurorasoc.config.vocabulary import ServingBackend
 from aurorasoc.errors import ConfigurationError
 from aurorasoc.granite.catalog import CATALOG
 from aurorasoc.llm.adoption.compose import boot_origin, check_boot_defaults
-from aurorasoc.llm.adoption.stored import ProviderChoice, RuntimeConfig
+from aurorasoc.llm.adoption.stored import ProviderChoice, StoredConfig
 from tests.examples import (
     API_KEY,
     OTHER_API_KEY,
@@ -48,13 +48,13 @@ UNREADABLE: Final = Credential(
 Stored = Mapping[ServingBackend, Credential] | None
 
 
-def _chosen(provider: ServingBackend = DEEPSEEK, /, **fields: str) -> RuntimeConfig:
-    return RuntimeConfig(revision=1, providers={provider: ProviderChoice(**fields)})
+def _chosen(provider: ServingBackend = DEEPSEEK, /, **fields: str) -> StoredConfig:
+    return StoredConfig(revision=1, providers={provider: ProviderChoice(**fields)})
 
 
 def _config(
     folder: Path,
-    runtime: RuntimeConfig | None = None,
+    runtime: StoredConfig | None = None,
     stored: Stored = None,
     provider: ServingBackend = DEEPSEEK,
     /,
@@ -120,7 +120,7 @@ def test_active_choice_has_the_same_precedence(
     variables: dict[str, str], chosen: str | None, expected: tuple[str, str], tmp_path: Path
 ) -> None:
     """After a restart the runtime choice stands, and is visible as such."""
-    found = snapshot(settings(tmp_path, **variables), RuntimeConfig(backend=chosen)).requested
+    found = snapshot(settings(tmp_path, **variables), StoredConfig(backend=chosen)).requested
     assert (str(found.value), found.source) == expected
 
 
@@ -142,7 +142,7 @@ def test_policy_has_the_same_precedence(
     unset = snapshot(settings(tmp_path)).policy
     assert getattr(unset, field) == Sourced(default, "default")
     assert getattr(snapshot(boot).policy, field) == Sourced(from_env, "env")
-    found = snapshot(boot, RuntimeConfig(**runtime)).policy
+    found = snapshot(boot, StoredConfig(**runtime)).policy
     assert getattr(found, field) == Sourced(chosen, "runtime")
 
 
@@ -347,20 +347,20 @@ def test_all_problems_are_listed_at_once(tmp_path: Path) -> None:
 # --- the fingerprint -------------------------------------------------------------------------
 
 
-def _print(folder: Path, runtime: RuntimeConfig | None = None, /, **variables: str) -> str:
+def _print(folder: Path, runtime: StoredConfig | None = None, /, **variables: str) -> str:
     return snapshot(settings(folder, **variables), runtime).fingerprint
 
 
 def test_equal_configurations_have_equal_fingerprints(tmp_path: Path) -> None:
     """Two processes that run the same agree, at whatever revision and from whatever source."""
     key = {"LLM_DEEPSEEK_API_KEY": API_KEY}
-    assert _print(tmp_path, **key) == _print(tmp_path, RuntimeConfig(revision=9), **key)
+    assert _print(tmp_path, **key) == _print(tmp_path, StoredConfig(revision=9), **key)
     by_env = _print(tmp_path, LLM_DEEPSEEK_MODEL="m", LLM_DEEPSEEK_ORCHESTRATOR_MODEL="o")
     by_choice = _print(tmp_path, _chosen(model="m", orchestrator_model="o"))
     assert by_env == by_choice
 
 
-DIFFERENT: Final[list[tuple[RuntimeConfig | None, dict[str, str]]]] = [
+DIFFERENT: Final[list[tuple[StoredConfig | None, dict[str, str]]]] = [
     (None, {}),
     (None, {"LLM_DEEPSEEK_API_KEY": API_KEY}),
     (None, {"LLM_DEEPSEEK_API_KEY": OTHER_API_KEY}),

@@ -1,0 +1,29 @@
+"""What the audit log can say was done. Others match on these strings: they never change."""
+
+from __future__ import annotations
+
+from enum import StrEnum, unique
+
+
+@unique
+class Action(StrEnum):
+    """An audit entry's action, in alphabetical order; docs/api.md says when each is written."""
+
+    ACCESS_DENIED = "access.denied"
+    AUDIT_KEY_REWRAPPED = "audit.key.rewrapped"
+    CONFIG_CHANGED = "llm.config.changed"
+    CONFIG_RESET = "llm.config.reset"
+    CONFIG_ROLLED_BACK = "llm.config.rolled_back"
+    INVESTIGATION_CREATED = "investigation.created"
+    INVESTIGATION_RESUMED = "investigation.resumed"
+    KEY_ABANDONED = "llm.key.abandoned"
+    KEY_CHANGED_IN_VAULT = "llm.key.changed_in_vault"
+    KEY_DELETED = "llm.key.deleted"
+    KEY_INTENDED = "llm.key.intended"
+    KEY_MOVED_TO_VAULT = "llm.key.moved_to_vault"
+    KEY_RESEALED = "llm.key.resealed"
+    KEY_SET = "llm.key.set"
+    POLICY_CHANGED = "llm.policy.changed"
+    TEST_FINISHED = "llm.test.finished"
+    TEST_STARTED = "llm.test.started"
+    TLP_REFUSED = "tlp.refused"
