@@ -68,7 +68,7 @@ class RuntimeAlreadyOpen(AuroraError):
 
 
 class Unauthenticated(AuroraError):
-    """RFC 9110 §15.5.2: no credentials, or none that hold."""
+    """RFC 9110 §15.5.2: no token, or none that holds."""
 
     status_code = 401
     code = "unauthenticated"

@@ -34,7 +34,7 @@ class RuntimeCollector:
     def collect(self) -> Iterator[Metric]:
         """Give the revision in force, its age of staleness, and how model calls ended."""
         runtime = current_runtime()
-        yield from _configuration(runtime)
+        yield from _in_force(runtime)
         yield _latencies(runtime)
         yield from _feed(runtime.feed)
         if self._fleet is not None:
@@ -52,7 +52,7 @@ async def render() -> bytes:
     return generate_latest(registry)
 
 
-def _configuration(runtime: Runtime) -> Iterator[Metric]:
+def _in_force(runtime: Runtime) -> Iterator[Metric]:
     adoption = runtime.adoption
     if adoption.ready:
         snapshot = adoption.snapshot

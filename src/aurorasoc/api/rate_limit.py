@@ -13,8 +13,10 @@ from aurorasoc.errors import RateLimited
 TESTS_PER_MINUTE: Final = 20
 WINDOW_SECONDS: Final = 60.0
 
-_tests: Final[deque[tuple[float, str]]] = deque()
-"""When this process let whom test, within the last minute."""
+Tests = deque[tuple[float, str]]
+
+_tests: Final[Tests] = deque()
+"""Who tested when, within the last minute, in this process."""
 
 
 async def limit_tests(caller: UserManager) -> None:
@@ -23,13 +25,18 @@ async def limit_tests(caller: UserManager) -> None:
     Raises:
         RateLimited: That is used up; the answer says when to come back.
     """
-    now = time.monotonic()
-    while _tests and _tests[0][0] <= now - WINDOW_SECONDS:
-        _tests.popleft()
-    tested_at = [at for at, subject in _tests if subject == caller.subject]
-    if len(tested_at) < TESTS_PER_MINUTE:
-        _tests.append((now, caller.subject))
-        return
-    wait = math.ceil(tested_at[0] + WINDOW_SECONDS - now)
-    detail = f"{TESTS_PER_MINUTE} tests a minute are enough. Try again in {wait} s."
-    raise RateLimited(detail, retry_after=wait)
+    wait = note_test(_tests, caller.subject, time.monotonic())
+    if wait:
+        detail = f"{TESTS_PER_MINUTE} tests a minute are enough. Try again in {wait} s."
+        raise RateLimited(detail, retry_after=wait)
+
+
+def note_test(tests: Tests, subject: str, now: float) -> int:
+    """Add a test, and return 0; or, where none is left, the seconds until one is again."""
+    while tests and tests[0][0] <= now - WINDOW_SECONDS:
+        tests.popleft()
+    times = [at for at, tester in tests if tester == subject]
+    if len(times) >= TESTS_PER_MINUTE:
+        return math.ceil(times[0] + WINDOW_SECONDS - now)
+    tests.append((now, subject))
+    return 0

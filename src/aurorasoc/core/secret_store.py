@@ -200,10 +200,10 @@ def apply_stored_keys_to_settings(settings: Settings, credentials: Credentials) 
         credentials: What the secret store holds, readable or not.
     """
     providers = {
-        provider: own.model_copy(update={"api_key": credentials[provider].api_key})
+        provider: boot.model_copy(update={"api_key": credentials[provider].api_key})
         if provider in credentials
-        else own
-        for provider, own in settings.providers.items()
+        else boot
+        for provider, boot in settings.providers.items()
     }
     return replace(settings, providers=providers)
 

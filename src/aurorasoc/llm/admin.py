@@ -201,7 +201,7 @@ class Admin:
 
     async def _with_judged_base_url(self, requested: ConfigRequest) -> ConfigRequest:
         """Normalise a new base URL, and judge where it leads; connections judge that again."""
-        if requested.base_url is None:
+        if requested.base_url is None or requested.provider == AUTO:
             return requested
         spec = spec_of(requested.provider)
         base_url = normalise_base_url(spec, requested.base_url)

@@ -21,11 +21,11 @@ class Active:
     backend: ServingBackend | None
     requested: BackendChoice
     source: Source
-    model: str | None = None
-    orchestrator_model: str | None = None
-    base_url: str | None = None
-    ready: bool = False
-    problems: tuple[Problem, ...] = ()
+    model: str | None
+    orchestrator_model: str | None
+    base_url: str | None
+    ready: bool
+    problems: tuple[Problem, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +72,16 @@ def active_of(snapshot: Snapshot) -> Active:
         backend = active_backend(snapshot)
     except BackendUnavailable as error:
         problem = Problem(error.code, error.detail)
-        return Active(None, requested.value, requested.source, problems=(problem,))
+        return Active(
+            backend=None,
+            requested=requested.value,
+            source=requested.source,
+            model=None,
+            orchestrator_model=None,
+            base_url=None,
+            ready=False,
+            problems=(problem,),
+        )
     config = snapshot.providers[backend]
     return Active(
         backend=backend,

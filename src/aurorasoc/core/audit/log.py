@@ -100,7 +100,7 @@ class AuditLog:
 
     Args:
         keyring: Wraps the audit key.
-        clock: Gives the time of an entry.
+        clock: The time of an entry.
     """
 
     def __init__(self, keyring: Keyring, clock: Clock = now_us) -> None:
@@ -162,7 +162,7 @@ def mac_of(key: bytes, entry: str) -> str:
 
 
 def column_form(text: str, length: int) -> str:
-    """Give what a filter column holds of a text: no NUL, no lone surrogate, bounded."""
+    """Return what a filter column holds of a text: no NUL, no lone surrogate, bounded."""
     plain = (
         text.encode("utf-8", "replace").decode("utf-8").replace("\0", "\N{REPLACEMENT CHARACTER}")
     )
@@ -199,7 +199,7 @@ def _row(seq: int, at_us: int, prev: str, event: AuditEvent) -> AuditRow:
 
 
 def _as_read_back(fields: Mapping[str, Any]) -> dict[str, Any]:
-    """Give what a verifier will parse: JSON joins surrogate pairs and makes texts of all keys."""
+    """Return what a verifier will parse: JSON joins surrogate pairs and makes texts of all keys."""
     parsed: dict[str, Any] = json.loads(json.dumps(fields))
     return parsed
 

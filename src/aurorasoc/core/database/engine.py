@@ -180,8 +180,8 @@ def after_commit(session: AsyncSession, callback: Callable[[], None]) -> None:
     session.info.setdefault(_AFTER_COMMIT, []).append(callback)
 
 
-async def notify_revision(session: AsyncSession, revision: int) -> None:
-    """Tell PostgreSQL's listeners of a revision once the session's transaction is committed.
+async def announce_revision(session: AsyncSession, revision: int) -> None:
+    """Announce a revision to PostgreSQL's listeners once the session's transaction is committed.
 
     A SQLite file is watched instead.
     """

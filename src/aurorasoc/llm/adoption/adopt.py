@@ -188,7 +188,7 @@ class Adoption:
         )
 
     def credential_of(self, origin: str, api_key: SecretStr) -> Credential:
-        """Give the credential that a key will be once it is stored."""
+        """Return the credential that a key will be once it is stored."""
         return Credential(
             state="usable",
             source=self._store.kind,

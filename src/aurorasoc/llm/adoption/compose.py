@@ -94,11 +94,11 @@ def check_boot_defaults(settings: Settings) -> None:
     Raises:
         ConfigurationError: One sentence that names the variable.
     """
-    for provider, own in settings.providers.items():
-        if own.base_url is None:
+    for provider, boot in settings.providers.items():
+        if boot.base_url is None:
             continue
         try:
-            normalise_base_url(CATALOG[provider], own.base_url)
+            normalise_base_url(CATALOG[provider], boot.base_url)
         except InvalidInput as error:
             wrong = error.detail.removeprefix("base_url ")
         else:
@@ -108,31 +108,31 @@ def check_boot_defaults(settings: Settings) -> None:
         raise ConfigurationError(detail)
 
 
-def boot_origin(spec: ProviderSpec, own: ProviderSettings) -> str | None:
+def boot_origin(spec: ProviderSpec, boot: ProviderSettings) -> str | None:
     """Where a provider leads when nothing is stored; an environment key belongs there."""
     if spec.base_url_support == "none":
         return origin_of(spec.default_base_url)
-    base_url = _boot_base_url(spec, own)
+    base_url = _boot_base_url(spec, boot)
     return origin_of(base_url) if base_url else None
 
 
 def _provider(
     spec: ProviderSpec,
-    own: ProviderSettings,
+    applied: ProviderSettings,
     choice: ProviderChoice,
     stored: Credential | None,
     seams: _Seams,
 ) -> ProviderConfig:
-    model = _first(choice.model, own, "model", spec.default_model)
-    base_url = _base_url(spec, own, choice)
+    model = _first(choice.model, applied, "model", spec.default_model)
+    base_url = _base_url(spec, applied, choice)
     origin = origin_of(base_url.value) if base_url.value else None
     if spec.base_url_support == "none":
-        origin = boot_origin(spec, own)
-    credential = _credential(spec, own, stored, origin, seams.digest)
+        origin = boot_origin(spec, applied)
+    credential = _credential(spec, applied, stored, origin, seams.digest)
     return ProviderConfig(
         provider=spec.provider,
         model=model,
-        orchestrator_model=_orchestrator(spec, own, choice, model),
+        orchestrator_model=_orchestrator(spec, applied, choice, model),
         base_url=base_url,
         origin=origin,
         credential=credential,
@@ -143,47 +143,47 @@ def _provider(
 
 
 def _first(
-    chosen: str | None, own: ProviderSettings, field: str, default: str | None
+    chosen: str | None, boot: ProviderSettings, field: str, default: str | None
 ) -> Sourced[str | None]:
     """Return the chosen value, else the environment's (even "none"), else the catalog's."""
     if chosen is not None:
         return Sourced(chosen, "runtime")
-    if field in own.model_fields_set:
-        return Sourced(getattr(own, field), "env")
+    if field in boot.model_fields_set:
+        return Sourced(getattr(boot, field), "env")
     return Sourced(default, "default")
 
 
 def _orchestrator(
-    spec: ProviderSpec, own: ProviderSettings, choice: ProviderChoice, model: Sourced[str | None]
+    spec: ProviderSpec, boot: ProviderSettings, choice: ProviderChoice, model: Sourced[str | None]
 ) -> Sourced[str | None]:
     """The catalog's orchestrator goes with the catalog's model only; else the model serves."""
     default = spec.default_orchestrator_model if model.source == "default" else None
-    orchestrator = _first(choice.orchestrator_model, own, "orchestrator_model", default)
+    orchestrator = _first(choice.orchestrator_model, boot, "orchestrator_model", default)
     return orchestrator if orchestrator.value is not None else model
 
 
 def _base_url(
-    spec: ProviderSpec, own: ProviderSettings, choice: ProviderChoice
+    spec: ProviderSpec, boot: ProviderSettings, choice: ProviderChoice
 ) -> Sourced[str | None]:
     if spec.base_url_support == "none":
         return Sourced(None, "default")
     if choice.base_url is not None:
         return Sourced(choice.base_url, "runtime")
-    source: Source = "env" if "base_url" in own.model_fields_set else "default"
-    return Sourced(_boot_base_url(spec, own), source)
+    source: Source = "env" if "base_url" in boot.model_fields_set else "default"
+    return Sourced(_boot_base_url(spec, boot), source)
 
 
-def _boot_base_url(spec: ProviderSpec, own: ProviderSettings) -> str | None:
+def _boot_base_url(spec: ProviderSpec, boot: ProviderSettings) -> str | None:
     """Set empty: no address for a backend that needs one, the vendor's own for the others."""
-    text = own.base_url
-    if text is None and "base_url" in own.model_fields_set and spec.base_url_support == "required":
+    text = boot.base_url
+    if text is None and "base_url" in boot.model_fields_set and spec.base_url_support == "required":
         return None
     return normalise_base_url(spec, text or spec.default_base_url)
 
 
 def _credential(
     spec: ProviderSpec,
-    own: ProviderSettings,
+    applied: ProviderSettings,
     stored: Credential | None,
     origin: str | None,
     digest: Digest,
@@ -192,10 +192,10 @@ def _credential(
     if spec.key == "none":
         return ABSENT
     if stored is None:
-        credential = _env_credential(spec, own, digest)
+        credential = _env_credential(spec, applied, digest)
     else:
         bound_to = origin_of_key(spec, stored.origin)
-        credential = replace(stored, api_key=own.api_key, origin=bound_to)
+        credential = replace(stored, api_key=applied.api_key, origin=bound_to)
     if credential.state != "usable" or credential.origin == origin:
         return credential
     detail = (
@@ -213,16 +213,16 @@ def _credential(
     )
 
 
-def _env_credential(spec: ProviderSpec, own: ProviderSettings, digest: Digest) -> Credential:
-    if own.api_key is None:
+def _env_credential(spec: ProviderSpec, boot: ProviderSettings, digest: Digest) -> Credential:
+    if boot.api_key is None:
         return ABSENT
     return Credential(
         state="usable",
         source="env",
-        origin=boot_origin(spec, own),
-        api_key=own.api_key,
-        last4=last4_of(own.api_key),
-        tag=digest(own.api_key.get_secret_value().encode()),
+        origin=boot_origin(spec, boot),
+        api_key=boot.api_key,
+        last4=last4_of(boot.api_key),
+        tag=digest(boot.api_key.get_secret_value().encode()),
     )
 
 

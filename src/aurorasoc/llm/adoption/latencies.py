@@ -24,6 +24,6 @@ class Latencies:
         self.total += seconds
 
     def buckets(self) -> list[tuple[str, float]]:
-        """Give each bound and how many were not above it, as Prometheus wants them."""
+        """Return each bound and how many were not above it, as Prometheus wants them."""
         labels = [*map(str, BOUNDS), "+Inf"]
         return list(zip(labels, map(float, accumulate(self._counts)), strict=True))

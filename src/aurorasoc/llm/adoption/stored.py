@@ -10,7 +10,7 @@ from sqlalchemy import delete, literal, select, true
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from aurorasoc.config.vocabulary import ServingBackend
-from aurorasoc.core.database.engine import notify_revision
+from aurorasoc.core.database.engine import announce_revision
 from aurorasoc.core.database.tables import (
     CredentialRow,
     ProviderConfigRow,
@@ -112,7 +112,7 @@ def _stored_config(
 
 
 async def save_config(session: AsyncSession, config: StoredConfig) -> None:
-    """Write the rows and notify of their revision; the caller's transaction commits both."""
+    """Write the rows and announce their revision; the caller's transaction commits both."""
     await session.merge(
         RuntimeConfigRow(
             id=SINGLETON,
@@ -134,4 +134,4 @@ async def save_config(session: AsyncSession, config: StoredConfig) -> None:
         for provider, choice in config.providers.items()
     )
     await session.flush()
-    await notify_revision(session, config.revision)
+    await announce_revision(session, config.revision)

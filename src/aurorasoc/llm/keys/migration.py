@@ -37,7 +37,7 @@ async def stranded_keys(changer: Changer, keyring: Keyring) -> list[Stranded]:
     sealed = DatabaseSecretStore(keyring)
     async with changer.database.reading() as session:
         rows = await session.scalars(select(CredentialRow).where(CredentialRow.token.is_not(None)))
-        found = [(row, sealed.open_row(row)) for row in rows]
+        opened = [(row, sealed.open_row(row)) for row in rows]
     return [
         Stranded(
             ServingBackend(row.provider),
@@ -45,7 +45,7 @@ async def stranded_keys(changer: Changer, keyring: Keyring) -> list[Stranded]:
             if credential.api_key is not None
             else None,
         )
-        for row, credential in found
+        for row, credential in opened
     ]
 
 

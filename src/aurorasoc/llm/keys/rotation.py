@@ -44,10 +44,10 @@ async def survey(database: Database, keyring: Keyring) -> list[SealedItem]:
         DatabaseUnavailable: The rows can't be read.
     """
     async with database.reading() as session:
-        credentials = (await session.scalars(select(CredentialRow))).all()
+        key_rows = (await session.scalars(select(CredentialRow))).all()
         audit_keys = (await session.scalars(select(AuditKeyRow))).all()
     return [
-        *(_credential(row, keyring) for row in credentials if _is_ours(row)),
+        *(_credential(row, keyring) for row in key_rows if _is_ours(row)),
         *(_audit_key(row, keyring) for row in audit_keys),
     ]
 
@@ -70,9 +70,9 @@ class Rotation:
         self._actor = actor
 
     async def rotate(self) -> list[SealedItem]:
-        """Seal under the first seed what an older one sealed. Give what was done."""
-        found = await survey(self._database, self._keyring)
-        todo = [item for item in found if item.standing == "older seed"]
+        """Seal under the first seed what an older one sealed. Return what was done."""
+        items = await survey(self._database, self._keyring)
+        todo = [item for item in items if item.standing == "older seed"]
         return [item for item in todo if await self._rotate(item)]
 
     async def _rotate(self, item: SealedItem) -> bool:

@@ -115,8 +115,8 @@ class VaultWatch:
         async with self.intents.database.reading() as session:
             row = await session.get(CredentialRow, provider.value)
             seen, changed_us = pin_of_row(row), await _changed_us(session, provider)
-        found = secret.pin if secret else None
-        if seen == found or (row is not None and seen is None):
+        newest = secret.pin if secret else None
+        if seen == newest or (row is not None and seen is None):
             return
         if self._may_lag(row, secret, changed_us):
             return
@@ -163,7 +163,7 @@ class VaultWatch:
 
 
 async def _changed_us(session: AsyncSession, provider: ServingBackend) -> int:
-    """Give when a provider was last changed here; 0: never."""
+    """Return when a provider was last changed here; 0: never."""
     last = select(func.max(RevisionRow.at_us)).where(RevisionRow.target == provider.value)
     return await session.scalar(last) or 0
 
