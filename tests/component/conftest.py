@@ -10,7 +10,6 @@ from tests.component.live import boot, libraries, runtime, servers, world
 from tests.world import databases
 from tests.world.databases import DATABASES, SQLITE, Stored
 from tests.world.fixtures import ca, capture, database_kind
-from tests.world.vault.server import vault_program
 
 __all__ = [  # pytest finds the fixtures here
     "boot",
@@ -20,7 +19,6 @@ __all__ = [  # pytest finds the fixtures here
     "libraries",
     "runtime",
     "servers",
-    "vault_program",
     "world",
 ]
 

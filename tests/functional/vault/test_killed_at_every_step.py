@@ -16,10 +16,10 @@ import pytest
 
 from aurorasoc.llm.keys.vault_watch import VaultWatch
 from tests.component.live import until
-from tests.functional.vault.members import KEY, OTHER_KEY, House, Member, build_house, member
 from tests.world.canaries import SOAK
 from tests.world.service import AURORASOC, service_env
 from tests.world.vault.faults import Gate, VaultFault, VaultFaultProxy, error
+from tests.world.vault.members import KEY, OTHER_KEY, House, Member, build_house, member
 from tests.world.vault.server import VaultServer
 
 TIMES: Final = 20 if SOAK else 1

@@ -3,9 +3,9 @@
 from pathlib import Path
 from typing import Final
 
-from tests.functional.vault.members import KEY, House
 from tests.world.service import run_command, service_env
 from tests.world.vault.faults import VaultFaultProxy
+from tests.world.vault.members import KEY, House
 
 STRAY: Final = "hvs.stray-token-of-the-home-folder"
 NOWHERE: Final = "http://127.0.0.1:1"

@@ -8,9 +8,9 @@ from playwright.sync_api import BrowserContext
 
 from tests.functional.page.conftest import context
 from tests.functional.page.visit import Visit
-from tests.functional.vault.members import House
 from tests.world.chromium import browser, chromium_program
 from tests.world.service import Service
+from tests.world.vault.members import House
 
 __all__ = ["browser", "chromium_program", "context"]  # pytest finds the fixtures here
 

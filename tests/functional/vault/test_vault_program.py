@@ -38,9 +38,9 @@ def _no_vault(monkeypatch: pytest.MonkeyPatch, bare_path: Path, tmp_path: Path) 
 def run_one_test(**variables: str) -> subprocess.CompletedProcess[str]:
     """Run one test that needs a Vault, in the environment of this test and `variables`."""
     seen = {name: os.environ[name] for name in ("PATH", "XDG_CACHE_HOME")}
-    folder = "tests/functional/vault"
+    folder = "tests/component/vault"
     argv = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider"]
-    argv += ["--confcutdir", folder, "-k", "begin_at_one", f"{folder}/test_vault_server.py"]
+    argv += ["--confcutdir", "tests", "-k", "begin_at_one", f"{folder}/test_vault_server.py"]
     return subprocess.run(
         argv,
         env=bare_env(**seen, **variables),

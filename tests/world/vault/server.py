@@ -10,14 +10,12 @@ import os
 import shutil
 import subprocess
 import time
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, Literal, Self
 
 import httpx
 import hvac
-import pytest
 
 from tests.world.certificates import CertificateAuthority, ServerCertificate
 from tests.world.loopback import LOOPBACK
@@ -292,27 +290,3 @@ VAULT: Final = Program(
     fixture="vault_program",
     find=vault_binary,
 )
-
-
-@pytest.fixture(scope="session")
-def vault_program() -> Path:
-    """Find the Vault to test with."""
-    return VAULT.required()
-
-
-@pytest.fixture(scope="session")
-def shared_vault(
-    vault_program: Path, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[VaultServer]:
-    """Run one open Vault for all tests that keep to paths and names of their own."""
-    with VaultServer(tmp_path_factory.mktemp("vault"), binary=vault_program) as server:
-        yield server.open()
-
-
-@pytest.fixture
-def vault(vault_program: Path, tmp_path: Path) -> Iterator[VaultServer]:
-    """Run an open Vault of the test's own, to seal, stop and kill."""
-    folder = tmp_path / "vault"
-    folder.mkdir()
-    with VaultServer(folder, binary=vault_program) as server:
-        yield server.open()

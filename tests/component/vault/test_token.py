@@ -12,9 +12,9 @@ import pytest
 from aurorasoc.core.vault.answers import VaultProblem
 from aurorasoc.core.vault.client import VaultClient
 from tests.component.live import until
-from tests.functional.vault.members import DEEPSEEK, KEY, House, Member, member, vault_settings
 from tests.world.vault.faults import VaultFault, VaultFaultProxy, error
 from tests.world.vault.kubernetes import KubernetesApi
+from tests.world.vault.members import DEEPSEEK, KEY, House, Member, member, vault_settings
 
 NAME: Final = "deepseek"
 DATA: Final = "/data/aurorasoc/llm-providers/"

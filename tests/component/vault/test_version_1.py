@@ -4,8 +4,8 @@ import pytest
 
 from aurorasoc.core.vault.answers import VaultProblem, VaultUndecided
 from aurorasoc.errors import OutcomeUnknown
-from tests.functional.vault.members import KEY, OTHER_KEY, House, member
 from tests.world.vault.faults import VaultFault, VaultFaultProxy
+from tests.world.vault.members import KEY, OTHER_KEY, House, member
 from tests.world.vendor.http1 import Answer
 
 NAMED = "version 1.*Enable version 2"

@@ -9,11 +9,11 @@ import pytest
 from aurorasoc.core.database.engine import Database
 from aurorasoc.errors import OutcomeUnknown
 from aurorasoc.llm.keys.migration import move_to_vault, stranded_keys
-from tests.functional.vault.members import House, member
 from tests.world.canaries import found
 from tests.world.sealed import install, opened
 from tests.world.service import SEED, run_command, service_env
 from tests.world.vault.faults import VaultFault, VaultFaultProxy
+from tests.world.vault.members import House, member
 
 PROVIDERS = ("deepseek", "openai")
 

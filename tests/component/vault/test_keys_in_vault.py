@@ -14,7 +14,9 @@ from aurorasoc.llm.changes import edits
 from aurorasoc.llm.keys.doctor import examine
 from tests.component.live import until
 from tests.examples import config_request
-from tests.functional.vault.members import (
+from tests.world.canaries import found
+from tests.world.vault.faults import Gate, VaultFault, VaultFaultProxy, error
+from tests.world.vault.members import (
     DEEPSEEK,
     KEY,
     OTHER_KEY,
@@ -23,8 +25,6 @@ from tests.functional.vault.members import (
     build_house,
     member,
 )
-from tests.world.canaries import found
-from tests.world.vault.faults import Gate, VaultFault, VaultFaultProxy, error
 from tests.world.vault.server import VaultServer
 
 LOST = VaultFault(method="POST", where="/data/", lose="reset")

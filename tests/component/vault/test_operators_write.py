@@ -11,8 +11,8 @@ from aurorasoc.errors import OutcomeUnknown
 from aurorasoc.llm.keys.vault_watch import LAG_US
 from aurorasoc.runtime import Runtime, open_runtime
 from tests.component.live import until
-from tests.functional.vault.members import DEEPSEEK, KEY, OTHER_KEY, House, member
 from tests.world.vault.faults import NEVER_EXISTED, VaultFault, VaultFaultProxy
+from tests.world.vault.members import DEEPSEEK, KEY, OTHER_KEY, House, member
 
 CHANGED = "llm.key.changed_in_vault"
 VENDOR = "https://api.deepseek.com:443"

@@ -16,7 +16,6 @@ import pytest
 from aurorasoc.core.vault.answers import VaultConflict, VaultProblem, VaultUndecided
 from aurorasoc.core.vault.client import VaultClient
 from tests.component.live import until
-from tests.functional.vault.members import KEY, OTHER_KEY, House, member, vault_settings
 from tests.world.certificates import CertificateAuthority
 from tests.world.vault.faults import (
     NOT_INITIALISED,
@@ -30,6 +29,7 @@ from tests.world.vault.faults import (
     error,
 )
 from tests.world.vault.kubernetes import KubernetesApi
+from tests.world.vault.members import KEY, OTHER_KEY, House, member, vault_settings
 from tests.world.vault.server import VaultServer
 from tests.world.vendor.faults import HTML
 from tests.world.vendor.http1 import Answer

@@ -5,25 +5,20 @@ Configuration, not health, chooses the store: nothing is ever written to the dat
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
-import httpx
 import pytest
 from pydantic import SecretStr
 
 from aurorasoc.errors import SecretStoreUnavailable
 from aurorasoc.llm.changes import edits
 from aurorasoc.runtime import Runtime, open_runtime
-from tests.functional.vault.members import KEY, OTHER_KEY, House, build_house, member
-from tests.world.service import CONFIG, PROVIDERS, Service, asked
-from tests.world.vault.faults import VaultFault, VaultFaultProxy
+from tests.world.vault.members import KEY, OTHER_KEY, House, build_house, member
 from tests.world.vault.server import VaultServer
-from tests.world.vendor import VendorServer
 
 PATIENCE: Final = 30.0
 
@@ -151,74 +146,3 @@ async def test_an_unavailable_key_never_uncovers_the_environments(own_house: Hou
     own_house.vault.stop()
     async with member(own_house.boot(LLM_DEEPSEEK_API_KEY="sk-of-the-environment-01")) as own:
         assert (own.key, own.credential.state) == (None, "unavailable")
-
-
-# --- nothing else waits --------------------------------------------------------------------------
-
-
-@dataclass(frozen=True)
-class Stalled:
-    """What a service answered while its Vault hung, to Vault's business and to any other."""
-
-    others: dict[str, httpx.Response]
-    key: httpx.Response
-    asked_of_vault: int
-
-
-def unrelated(admin: httpx.Client, service: Service) -> dict[str, httpx.Response]:
-    """Do what has nothing to do with Vault: look, switch a keyless provider, chat on it."""
-    return {
-        "inventory": admin.get(PROVIDERS),
-        "switch": admin.put(CONFIG, json={"provider": "ollama", "model": "chosen"}),
-        "chat": admin.post("/chat", json=asked()),
-        "history": admin.get("/system/llm/history"),
-        "readyz": httpx.get(f"{service.url}/readyz", trust_env=False),
-    }
-
-
-@pytest.fixture(scope="module")
-def stalled(
-    shared_vault: VaultServer, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Stalled]:
-    """Hang Vault under a running service, and set a key and do other things meanwhile."""
-    folder = tmp_path_factory.mktemp("stalled")
-    house = build_house(folder / "state", shared_vault, "stalled")
-    with (
-        VaultFaultProxy(shared_vault.url) as proxy,
-        VendorServer(plays=["ollama"]) as ollama,
-        Service(folder, _variables(house, proxy, ollama)) as service,
-        ThreadPoolExecutor(1) as pool,
-    ):
-        admin = service.client()
-        admin.put(f"{PROVIDERS}/deepseek/key", json={"api_key": KEY})
-        with proxy.held(VaultFault(hang=True)):
-            other = service.client(subject="who-sets-the-key")
-            setting = pool.submit(
-                other.put, f"{PROVIDERS}/deepseek/key", json={"api_key": OTHER_KEY}
-            )
-            others = unrelated(admin, service)
-            unanswered = [seen for seen in proxy.seen() if seen.fault.hang]
-            key = setting.result(PATIENCE)
-        yield Stalled(others, key, len(unanswered))
-
-
-def _variables(house: House, proxy: VaultFaultProxy, ollama: VendorServer) -> dict[str, Any]:
-    own = {"LLM_OLLAMA_BASE_URL": ollama.url, "LLM_BACKEND": "ollama"}
-    return house.env(proxy.url) | own
-
-
-@pytest.mark.parametrize("call", ["inventory", "switch", "chat", "history", "readyz"])
-def test_unrelated_calls_go_on_while_vault_hangs(stalled: Stalled, call: str) -> None:
-    """Each is answered while Vault has yet to answer anything."""
-    assert stalled.others[call].status_code == 200, stalled.others[call].text
-
-
-def test_vault_was_asked_meanwhile(stalled: Stalled) -> None:
-    """It hung on something; otherwise the tests above would show nothing."""
-    assert stalled.asked_of_vault > 0
-
-
-def test_a_key_set_while_vault_hangs_is_a_503(stalled: Stalled) -> None:
-    """It wasn't written, and the answer says so."""
-    assert stalled.key.status_code == 503
-    assert stalled.key.json()["code"] == "secret_store_unavailable"

@@ -1,0 +1,54 @@
+"""Pytest fixtures: a real Vault, shared or to break, and a proxy in front of it.
+
+`tests/conftest.py` has the shared server, so that a worker starts one; a conftest further down
+imports the rest by name.
+"""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+
+from tests.world.vault.faults import VaultFaultProxy
+from tests.world.vault.server import VAULT, VaultServer
+
+
+@pytest.fixture(scope="session")
+def vault_program() -> Path:
+    """Find the Vault to test with."""
+    return VAULT.required()
+
+
+@pytest.fixture(scope="session")
+def shared_vault(
+    vault_program: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[VaultServer]:
+    """Run one open Vault for all tests that keep to paths and names of their own."""
+    with VaultServer(tmp_path_factory.mktemp("vault"), binary=vault_program) as server:
+        yield server.open()
+
+
+@pytest.fixture
+def vault(vault_program: Path, tmp_path: Path) -> Iterator[VaultServer]:
+    """Run an open Vault of the test's own, to seal, stop and kill."""
+    folder = tmp_path / "vault"
+    folder.mkdir()
+    with VaultServer(folder, binary=vault_program) as server:
+        yield server.open()
+
+
+@pytest.fixture
+def proxy(shared_vault: VaultServer) -> Iterator[VaultFaultProxy]:
+    """Stand in front of the shared Vault, without faults yet."""
+    with VaultFaultProxy(shared_vault.url) as running:
+        yield running
+
+
+@pytest.fixture
+def through(proxy: VaultFaultProxy, shared_vault: VaultServer) -> Iterator[httpx.Client]:
+    """Talk as root to the shared Vault by way of the proxy."""
+    token = {"X-Vault-Token": shared_vault.root_token}
+    url = f"{proxy.url}/v1"
+    with httpx.Client(base_url=url, headers=token, trust_env=False, timeout=10) as client:
+        yield client
