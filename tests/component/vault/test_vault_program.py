@@ -1,6 +1,6 @@
 """Which Vault the tests take, what happens where there is none, and what ours refuses."""
 
-import os
+import re
 import shutil
 import subprocess
 import sys
@@ -8,10 +8,11 @@ from pathlib import Path
 
 import pytest
 
+from tests.conftest import pytest_collection_modifyitems as leave_out
 from tests.world.processes import bare_env
+from tests.world.programs import IN_CI
 from tests.world.vault.server import VAULT, program_kind, vault_binary
 
-ROOT = Path(__file__).parents[3]
 NAMED = "AURORASOC_TEST_VAULT_BIN"
 TOOLS = ("bash", "cat", "dirname", "sha256sum", "shasum")
 
@@ -35,44 +36,41 @@ def _no_vault(monkeypatch: pytest.MonkeyPatch, bare_path: Path, tmp_path: Path) 
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
 
 
-def run_one_test(**variables: str) -> subprocess.CompletedProcess[str]:
-    """Run one test that needs a Vault, in the environment of this test and `variables`."""
-    seen = {name: os.environ[name] for name in ("PATH", "XDG_CACHE_HOME")}
-    folder = "tests/component/vault"
-    argv = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider"]
-    argv += ["--confcutdir", "tests", "-k", "begin_at_one", f"{folder}/test_vault_server.py"]
-    return subprocess.run(
-        argv,
-        env=bare_env(**seen, **variables),
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-
-
 @pytest.mark.usefixtures("_no_vault")
 def test_without_any_vault_there_is_none() -> None:
     """Nothing is made up, and nothing is built unasked."""
     assert vault_binary() is None
 
 
-@pytest.mark.usefixtures("_no_vault")
-def test_without_any_vault_its_tests_are_left_out_and_say_how_to_have_them() -> None:
-    """The reason names the command."""
-    done = run_one_test()
-    assert (done.returncode, "1 skipped" in done.stdout, VAULT.missing in done.stdout) == (
-        0,
-        True,
-        True,
-    )
+@pytest.mark.usefixtures("vault_program", "_no_vault")
+def test_without_any_vault_its_tests_are_left_out_and_say_how_to_have_them(
+    request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The hook that pytest calls marks a test that asks for the program: this one."""
+    monkeypatch.delenv(IN_CI, raising=False)
+    leave_out([request.node])
+    mark = request.node.get_closest_marker("skip")
+    assert mark is not None
+    assert mark.args == (VAULT.missing,)
 
 
 @pytest.mark.usefixtures("_no_vault")
-def test_without_any_vault_its_tests_fail_in_ci() -> None:
-    """With CI set, leaving them out is an error."""
-    done = run_one_test(CI="true")
-    assert (done.returncode, VAULT.missing in done.stdout) == (1, True)
+def test_a_test_that_needs_no_vault_is_not_left_out(request: pytest.FixtureRequest) -> None:
+    """It asks for another fixture."""
+    leave_out([request.node])
+    assert request.node.get_closest_marker("skip") is None
+
+
+@pytest.mark.usefixtures("vault_program", "_no_vault")
+def test_without_any_vault_its_tests_fail_in_ci(
+    request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With CI set, none is left out, and the fixture fails."""
+    monkeypatch.setenv(IN_CI, "true")
+    leave_out([request.node])
+    assert request.node.get_closest_marker("skip") is None
+    with pytest.raises(pytest.fail.Exception, match=re.escape(VAULT.missing)):
+        VAULT.required()
 
 
 @pytest.mark.usefixtures("_no_vault")
