@@ -43,6 +43,8 @@ class Lease:
     def of_lookup(cls, answer: Answer) -> Lease | None:
         """Read what is left of a token that was given to us."""
         left, whole = (field(answer, int, "data", name) for name in ("ttl", "creation_ttl"))
+        if left == 0:
+            return None  # Vault says nothing of renewal where nothing ends, as with a root token
         return cls._of(left, whole, renewable=field(answer, bool, "data", "renewable"))
 
     @classmethod
