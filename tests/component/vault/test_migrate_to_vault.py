@@ -1,8 +1,6 @@
 """`aurorasoc keys migrate --to vault`: from sealed rows to pinned secrets, and no key lost."""
 
 import asyncio
-import json
-import subprocess
 
 import pytest
 
@@ -11,7 +9,8 @@ from aurorasoc.errors import OutcomeUnknown
 from aurorasoc.llm.keys.migration import move_to_vault, stranded_keys
 from tests.world.canaries import found
 from tests.world.sealed import install, opened
-from tests.world.service import SEED, run_command, service_env
+from tests.world.service import SEED
+from tests.world.shell import Outcome, Shell
 from tests.world.vault.faults import VaultFault, VaultFaultProxy
 from tests.world.vault.members import House, member
 
@@ -26,12 +25,18 @@ async def seal_keys(house: House, seed: str = SEED) -> dict[str, str]:
     return keys
 
 
-def migrate_keys(house: House, *arguments: str, **own: str) -> subprocess.CompletedProcess[str]:
+@pytest.fixture
+def shell(
+    house: House, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Shell:
+    """Give an operator's shell, in the house's environment."""
+    variables = {"AURORA_STATE_DIR": str(house.folder), **house.env(house.vault.url)}
+    return Shell(monkeypatch, capsys).within(variables)
+
+
+def migrate_keys(shell: Shell, *arguments: str) -> Outcome:
     """Run the command as an operator does."""
-    variables = house.env(house.vault.url) | own
-    env = service_env(house.folder, {name: value for name, value in variables.items() if value})
-    command = ("keys", "migrate", "--to", "vault", *arguments)
-    return run_command(*command, env=env, cwd=house.folder)
+    return shell("keys", "migrate", "--to", "vault", *arguments)
 
 
 def key_in_vault(house: House, provider: str) -> str | None:
@@ -46,21 +51,22 @@ def tokens(house: House) -> list[str]:
     return [str(row[0]) for row in rows]
 
 
-def test_check_says_what_would_be_moved(house: House) -> None:
+def test_check_says_what_would_be_moved(house: House, shell: Shell) -> None:
     """And moves nothing."""
     keys = asyncio.run(seal_keys(house))
-    done = migrate_keys(house, "--check", "--json")
-    assert sorted(item["provider"] for item in json.loads(done.stdout)) == sorted(keys)
-    assert (done.returncode, house.secret(), opened(house.stored, SEED)) == (0, None, keys)
+    done = migrate_keys(shell, "--check", "--json")
+    assert sorted(item["provider"] for item in done.json) == sorted(keys)
+    assert (done.code, house.secret(), opened(house.stored, SEED)) == (0, None, keys)
 
 
-def test_every_key_is_moved(house: House) -> None:
+def test_every_key_is_moved(house: House, shell: Shell) -> None:
     """Vault holds it, the database's sealed copy is gone, and it is in force."""
     keys = asyncio.run(seal_keys(house))
-    done = migrate_keys(house)
-    assert done.returncode == 0, done.stderr
+    done = migrate_keys(shell)
+    assert done.code == 0, done.err
     assert {provider: key_in_vault(house, provider) for provider in keys} == keys
-    assert (tokens(house), found(keys.values(), {"output": done.stdout.encode()})) == ([], [])
+    assert tokens(house) == []
+    assert found(keys.values(), {"output": (done.out + done.err).encode()}) == []
 
 
 async def test_a_second_run_finds_nothing(house: House) -> None:
@@ -72,18 +78,19 @@ async def test_a_second_run_finds_nothing(house: House) -> None:
         assert await stranded_keys(own.changer, own.keyring) == []
 
 
-def test_a_key_that_no_seed_opens_is_left_and_told(house: House) -> None:
+def test_a_key_that_no_seed_opens_is_left_and_told(house: House, shell: Shell) -> None:
     """The exit code says that not all is done."""
     asyncio.run(seal_keys(house, "a seed that nobody has any more, 0123456789"))
-    done = migrate_keys(house, "--json")
-    assert {item["state"] for item in json.loads(done.stdout)} == {"unreadable"}
-    assert (done.returncode, len(tokens(house))) == (1, len(PROVIDERS))
+    done = migrate_keys(shell, "--json")
+    assert {item["state"] for item in done.json} == {"unreadable"}
+    assert (done.code, len(tokens(house))) == (1, len(PROVIDERS))
 
 
-def test_without_vault_it_is_refused(house: House) -> None:
+def test_without_vault_it_is_refused(shell: Shell) -> None:
     """There is nowhere to move keys to."""
-    done = migrate_keys(house, VAULT_ADDR="")
-    assert (done.returncode, "VAULT_ADDR" in done.stderr) == (2, True)
+    shell.patch.delenv("VAULT_ADDR")
+    done = migrate_keys(shell)
+    assert (done.code, "VAULT_ADDR" in done.err) == (2, True)
 
 
 async def test_the_origin_and_the_history_stay(house: House) -> None:
