@@ -12,10 +12,10 @@ import pytest
 
 from aurorasoc.granite.backend_resolution import reset_resolution_cache
 from tests.examples import AMBIENT_PREFIXES
-from tests.world.vault.fixtures import shared_vault, vault_program
+from tests.world.vault.fixtures import shared_vault, spare_vault, vault_program
 from tests.world.vault.server import VAULT
 
-__all__ = ["shared_vault", "vault_program"]  # for pytest
+__all__ = ["shared_vault", "spare_vault", "vault_program"]  # for pytest
 
 TIERS: Final = ("functional", "component", "unit")
 

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from pydantic import SecretStr
@@ -148,6 +149,8 @@ async def test_the_same_key_again_settles_it_with_one_version(
     await asyncio.to_thread(house.check_one_truth)
 
 
+@pytest.mark.soak
+@pytest.mark.usefixtures("impatient")
 async def test_the_same_key_again_after_a_silence_settles_it_with_one_version(
     house: House, proxy: VaultFaultProxy
 ) -> None:
@@ -271,10 +274,10 @@ async def test_no_key_is_in_the_database_at_any_time(house: House, proxy: VaultF
     async with member(house.boot(proxy.url)) as own:
         with proxy.held(gated):
             setting = asyncio.create_task(own.set_key())
-            await asyncio.to_thread(before.reached.wait, 20)
+            await before.occupied()
             seen["before"] = house.stored.stored_bytes()
             before.open()
-            await asyncio.to_thread(after.reached.wait, 20)
+            await after.occupied()
             seen["out"] = house.stored.stored_bytes()
             after.open()
             await setting
@@ -289,7 +292,7 @@ async def test_a_late_answer_is_not_taken_for_success(house: House, proxy: Vault
     async with member(house.boot(proxy.url)) as own, member(house.boot()) as peer:
         with proxy.held(late):
             setting = asyncio.create_task(own.set_key())
-            await asyncio.to_thread(gate.reached.wait, 20)
+            await gate.occupied()
             await peer.watch.settle()
             gate.open()
             with pytest.raises(OutcomeUnknown):
@@ -309,7 +312,7 @@ async def test_a_pin_that_the_database_refuses_is_an_unknown_outcome(
     async with member(house.boot(proxy.url)) as own:
         with proxy.held(held):
             setting = asyncio.create_task(own.set_key())
-            await asyncio.to_thread(gate.reached.wait, 20)
+            await gate.occupied()
             with without_audit_log(house):
                 gate.open()
                 with pytest.raises(OutcomeUnknown):
@@ -328,7 +331,7 @@ async def test_the_same_key_from_two_processes_at_once_is_one_version(
     async with member(house.boot(proxy.url)) as one, member(house.boot(proxy.url)) as two:
         with proxy.held(held):
             first = asyncio.create_task(one.set_key())
-            await asyncio.to_thread(gate.reached.wait, 20)
+            await gate.occupied()
             second = asyncio.create_task(two.set_key())
             await until(lambda: len(proxy.seen("/data/", "GET")) > 1)
             gate.open()
@@ -414,9 +417,9 @@ async def test_the_process_that_set_a_key_does_not_ask_for_it(
 
 
 @pytest.fixture
-def own_house(vault: VaultServer, tmp_path_factory: pytest.TempPathFactory) -> House:
+def own_house(vault: VaultServer, tmp_path: Path) -> House:
     """Build a house on a Vault that the test may seal."""
-    return build_house(tmp_path_factory.mktemp("own"), vault, "kv")
+    return build_house(tmp_path / "house", vault)
 
 
 async def test_sealed_before_a_write_nothing_changes(own_house: House) -> None:
@@ -450,7 +453,7 @@ async def test_sealed_during_a_write_it_is_refused_or_reconciled(own_house: Hous
         async with member(own_house.boot(proxy.url)) as own:
             with proxy.held(VaultFault(method="POST", where="/data/", gate_before=gate)):
                 setting = asyncio.create_task(own.set_key())
-                await asyncio.to_thread(gate.reached.wait, 20)
+                await gate.occupied()
                 own_house.vault.seal()
                 gate.open()
                 with pytest.raises(VaultProblem):
@@ -469,7 +472,7 @@ async def test_sealed_after_a_write_it_is_reconciled(own_house: House) -> None:
         async with member(own_house.boot(proxy.url)) as own:
             with proxy.held(lost):
                 setting = asyncio.create_task(own.set_key())
-                await asyncio.to_thread(gate.reached.wait, 20)
+                await gate.occupied()
                 own_house.vault.seal()
                 gate.open()
                 with pytest.raises(OutcomeUnknown):

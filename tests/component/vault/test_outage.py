@@ -20,7 +20,7 @@ from aurorasoc.runtime import Runtime, open_runtime
 from tests.world.vault.members import KEY, OTHER_KEY, House, build_house, member
 from tests.world.vault.server import VaultServer
 
-PATIENCE: Final = 30.0
+PATIENCE: Final = 60.0
 
 
 @dataclass(frozen=True)
@@ -53,7 +53,7 @@ async def shown_as(runtime: Runtime, state: str, key_state: str) -> Shown:
 @pytest.fixture
 def own_house(vault: VaultServer, tmp_path: Path) -> House:
     """Build a house on a Vault that the test may seal and stop."""
-    return build_house(tmp_path / "house", vault, "kv")
+    return build_house(tmp_path / "house", vault)
 
 
 @asynccontextmanager

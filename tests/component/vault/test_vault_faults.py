@@ -28,6 +28,8 @@ from tests.world.vendor.http1 import Answer
 SECRET = "/secret/data/faults/key"
 BODY = {"data": {"api_key": "made-up"}}
 PATIENCE = 1.0
+SHORT = httpx.Timeout(10, read=0.3)
+"""Patience for who gets no answer at all."""
 
 
 @pytest.fixture(autouse=True)
@@ -190,7 +192,7 @@ def test_a_lagging_standby_still_forwards_writes(
 def test_a_hang_never_answers(through: httpx.Client, proxy: VaultFaultProxy) -> None:
     """The client's own patience ends it."""
     with proxy.held(VaultFault(hang=True)), pytest.raises(httpx.ReadTimeout):
-        through.get(SECRET, timeout=PATIENCE)
+        through.get(SECRET, timeout=SHORT)
 
 
 def test_a_hang_does_not_reach_vault(
@@ -198,7 +200,7 @@ def test_a_hang_does_not_reach_vault(
 ) -> None:
     """A write that hangs was not done."""
     with proxy.held(VaultFault(hang=True)), pytest.raises(httpx.ReadTimeout):
-        through.post(SECRET, json=BODY, timeout=PATIENCE)
+        through.post(SECRET, json=BODY, timeout=SHORT)
     assert shared_vault.ask("GET", SECRET.removeprefix("/")).status_code == 404
 
 
@@ -216,7 +218,7 @@ def test_a_slow_drip_outlasts_a_timeout_between_bytes(
     """No pause is longer than the client's patience, but the whole is."""
     begun = time.monotonic()
     with proxy.held(VaultFault(drip=0.1)):
-        got = through.get(SECRET, timeout=PATIENCE)
+        got = through.get(SECRET, timeout=httpx.Timeout(10, read=PATIENCE))
     assert got.json() == {"errors": []}
     assert time.monotonic() - begun > PATIENCE
 
@@ -234,7 +236,7 @@ def test_an_answer_lost_in_silence_was_a_write_that_vault_did(
 ) -> None:
     """The client times out after Vault committed."""
     with proxy.held(VaultFault(lose="silence")), pytest.raises(httpx.ReadTimeout):
-        through.post(SECRET, json=BODY, timeout=PATIENCE)
+        through.post(SECRET, json=BODY, timeout=SHORT)
     assert version(shared_vault) == 1
 
 
@@ -261,7 +263,7 @@ def test_a_gate_before_vault_holds_a_write_that_is_not_done(
     gate = Gate()
     with proxy.held(VaultFault(gate_before=gate)):
         writer = posted_meanwhile(through)
-        assert gate.reached.wait(5)
+        assert gate.reached.wait(60)
         status = shared_vault.ask("GET", SECRET.removeprefix("/")).status_code
         gate.open()
         writer.join()
@@ -275,7 +277,7 @@ def test_a_gate_after_vault_holds_the_answer_to_a_write_that_is_done(
     gate = Gate()
     with proxy.held(VaultFault(gate_after=gate)):
         writer = posted_meanwhile(through)
-        assert gate.reached.wait(5)
+        assert gate.reached.wait(60)
         done, waiting = version(shared_vault), writer.is_alive()
         gate.open()
         writer.join()

@@ -4,29 +4,32 @@ import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, Final
 
 import httpx
 import pytest
 
 from tests.world.service import CONFIG, PROVIDERS, Service, asked
-from tests.world.vault.faults import VaultFault, VaultFaultProxy
+from tests.world.vault.faults import Seen, VaultFault, VaultFaultProxy
 from tests.world.vault.members import KEY, OTHER_KEY, House, build_house
 from tests.world.vault.server import VaultServer
 from tests.world.vendor import VendorServer
 
-PATIENCE: Final = 30.0
+PATIENCE: Final = 60.0
 KILLED: Final = -9
 
 
 @dataclass(frozen=True)
 class Stalled:
-    """What a service answered while its Vault hung, to Vault's business and to any other."""
+    """What a service answered while its Vault hung, to Vault's business and to any other.
+
+    `exit_code` is how it then ended, with calls to Vault still out.
+    """
 
     others: dict[str, httpx.Response]
     key: httpx.Response
     asked_of_vault: int
+    exit_code: int
 
 
 def unrelated(admin: httpx.Client, service: Service) -> dict[str, httpx.Response]:
@@ -44,9 +47,9 @@ def unrelated(admin: httpx.Client, service: Service) -> dict[str, httpx.Response
 def stalled(
     shared_vault: VaultServer, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Stalled]:
-    """Hang Vault under a running service, and set a key and do other things meanwhile."""
+    """Hang Vault under a running service, set a key and do other things meanwhile, and end it."""
     folder = tmp_path_factory.mktemp("stalled")
-    house = build_house(folder / "state", shared_vault, "stalled")
+    house = build_house(folder / "state", shared_vault)
     with (
         VaultFaultProxy(shared_vault.url) as proxy,
         VendorServer(plays=["ollama"]) as ollama,
@@ -61,9 +64,26 @@ def stalled(
                 other.put, f"{PROVIDERS}/deepseek/key", json={"api_key": OTHER_KEY}
             )
             others = unrelated(admin, service)
-            unanswered = [seen for seen in proxy.seen() if seen.fault.hang]
+            unanswered = hanging(proxy)
             key = setting.result(PATIENCE)
-        yield Stalled(others, key, len(unanswered))
+            answered = len(hanging(proxy))
+            pool.submit(other.put, f"{PROVIDERS}/deepseek/key", json={"api_key": OTHER_KEY})
+            exit_code = ended_on_a_call(service, proxy, answered)
+        yield Stalled(others, key, len(unanswered), exit_code)
+
+
+def ended_on_a_call(service: Service, proxy: VaultFaultProxy, answered: int) -> int:
+    """End a service while a call to Vault is out, and give its exit code."""
+    end = time.monotonic() + PATIENCE
+    while len(hanging(proxy)) == answered:
+        assert time.monotonic() < end, "it asked no more of Vault"
+        time.sleep(0.05)
+    return service.terminate()
+
+
+def hanging(proxy: VaultFaultProxy) -> list[Seen]:
+    """Give the requests that met with silence."""
+    return [seen for seen in proxy.seen() if seen.fault.hang]
 
 
 def _variables(house: House, proxy: VaultFaultProxy, ollama: VendorServer) -> dict[str, Any]:
@@ -88,13 +108,6 @@ def test_a_key_set_while_vault_hangs_is_a_503(stalled: Stalled) -> None:
     assert stalled.key.json()["code"] == "secret_store_unavailable"
 
 
-def test_a_service_ends_while_vault_hangs(house: House, tmp_path: Path) -> None:
+def test_a_service_ends_while_vault_hangs(stalled: Stalled) -> None:
     """Its threads end with their calls, and nothing waits for more."""
-    with VaultFaultProxy(house.vault.url) as proxy:
-        variables = house.env(proxy.url)
-        with Service(tmp_path, variables) as service:
-            service.client().put(f"{PROVIDERS}/deepseek/key", json={"api_key": KEY})
-            with proxy.held(VaultFault(hang=True)):
-                while not [seen for seen in proxy.seen() if seen.fault.hang]:
-                    time.sleep(0.05)
-                assert service.terminate() != KILLED  # it would be, after ten seconds
+    assert stalled.exit_code != KILLED  # it would be, after ten seconds

@@ -6,7 +6,6 @@ on what it left. Plain runs settle at once; the soak waits out the real grace, w
 
 import asyncio
 import subprocess
-import time
 from collections.abc import Iterator
 from contextlib import AsyncExitStack, contextmanager
 from pathlib import Path
@@ -90,8 +89,8 @@ def kill_at(house: House, proxy: VaultFaultProxy, operation: str, step: str) -> 
             if step == "before the pin":
                 with house.stored.held_up():
                     gate.open()
-                    time.sleep(0.3)  # the answer is read; the pin can't be written
-                    process.kill()
+                    assert gate.answered.wait(PATIENCE), "the command never read the answer"
+                    process.kill()  # before the pin could be written
                     process.wait()
             process.kill()
             assert process.wait() != 0
@@ -142,8 +141,7 @@ def test_a_killed_change_leaves_one_truth(
     """No acknowledged key is lost, no change is unaudited, nothing is open, and all agree."""
     houses = []
     for number in range(TIMES):
-        mount = f"killed-{operation}-{STEPS.index(step)}-{number}"
-        house = build_house(tmp_path / mount, shared_vault, mount)
+        house = build_house(tmp_path / str(number), shared_vault)
         if operation != "set":
             asyncio.run(acknowledged(house))
         kill_at(house, proxy, operation, step)

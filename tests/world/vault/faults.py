@@ -61,16 +61,26 @@ def health(status: int) -> Answer:
 
 
 class Gate:
-    """Holds a request until `open`; `reached` tells the test that one waits there."""
+    """Holds a request until `open`.
+
+    `reached` tells the test that one waits there; `answered`, that the answer which waited at a
+    `gate_after` was read to its end, and that the client has hung up since.
+    """
 
     def __init__(self) -> None:
         """Begin closed."""
         self.reached = threading.Event()
+        self.answered = threading.Event()
         self._opened = threading.Event()
 
     def open(self) -> None:
         """Let all that wait, and all that come, pass."""
         self._opened.set()
+
+    async def occupied(self) -> None:
+        """Wait in a test until a request is held here."""
+        came = await asyncio.to_thread(self.reached.wait, _GATE_DEADLINE)
+        assert came, "no request came to the gate"
 
     async def passed(self) -> None:
         """Wait for `open`, for a minute at most."""
@@ -339,6 +349,9 @@ async def _deliver(
         await _drip(writer, answer, fault.drip)
     else:
         await _write(writer, answer)
+        if fault.gate_after:
+            await _silence(reader)
+            fault.gate_after.answered.set()
 
 
 def _middle(response: bytes) -> int:

@@ -1,6 +1,6 @@
 """Pytest fixtures: a real Vault, shared or to break, and a proxy in front of it.
 
-`tests/conftest.py` has the shared server, so that a worker starts one; a conftest further down
+`tests/conftest.py` has the servers, so that a worker starts each once; a conftest further down
 imports the rest by name.
 """
 
@@ -29,13 +29,20 @@ def shared_vault(
         yield server.open()
 
 
-@pytest.fixture
-def vault(vault_program: Path, tmp_path: Path) -> Iterator[VaultServer]:
-    """Run an open Vault of the test's own, to seal, stop and kill."""
-    folder = tmp_path / "vault"
-    folder.mkdir()
-    with VaultServer(folder, binary=vault_program) as server:
+@pytest.fixture(scope="session")
+def spare_vault(
+    vault_program: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[VaultServer]:
+    """Run a second one, for `vault` alone."""
+    with VaultServer(tmp_path_factory.mktemp("spare"), binary=vault_program) as server:
         yield server.open()
+
+
+@pytest.fixture
+def vault(spare_vault: VaultServer) -> Iterator[VaultServer]:
+    """Give an open Vault to seal, stop and kill; it is mended for the next test."""
+    yield spare_vault
+    spare_vault.mend()
 
 
 @pytest.fixture

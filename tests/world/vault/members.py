@@ -183,12 +183,16 @@ _NUMBERS: Final = itertools.count(1)
 @pytest.fixture
 def house(shared_vault: VaultServer, tmp_path: Path) -> House:
     """Build a house on the shared Vault."""
-    return build_house(tmp_path / "house", shared_vault, f"house-{next(_NUMBERS)}")
+    return build_house(tmp_path / "house", shared_vault)
 
 
-def build_house(folder: Path, vault: VaultServer, mount: str) -> House:
-    """Set up a mount, the shipped policy and an AppRole, and migrate a database."""
+def build_house(folder: Path, vault: VaultServer) -> House:
+    """Set up a mount, the shipped policy and an AppRole, and migrate a database.
+
+    All three have the mount's name, which no other house of this run has.
+    """
     folder.mkdir(parents=True, exist_ok=True)
+    mount = f"house-{next(_NUMBERS)}"
     vault.enable_kv(mount)
     policy = POLICY.read_text("utf-8").replace('"secret/', f'"{mount}/')
     vault.write_policy(mount, policy)

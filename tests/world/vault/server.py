@@ -29,6 +29,8 @@ _BUILD: Final = Path(__file__).parents[3] / "tools" / "vault" / "build.sh"
 _HEALTH: Final = "/v1/sys/health"
 _ANY_STATE: Final = {"uninitcode": "200", "sealedcode": "200", "standbycode": "200"}
 
+_PATIENCE: Final = 60.0
+
 Kind = Literal["ours", "released"]
 
 
@@ -134,6 +136,13 @@ class VaultServer(ChildProcess):
         if unseal:
             self.unseal()
 
+    def mend(self) -> None:
+        """Start it, or unseal it, if a test left it otherwise."""
+        if self.returncode is not None:
+            self.start()
+        if not self.ask("GET", "sys/health").is_success:
+            self.unseal()
+
     def stop(self) -> None:
         """Stop it as an operator does."""
         self.terminate()
@@ -204,6 +213,10 @@ class VaultServer(ChildProcess):
         wanted = {"policies": policies, "ttl": ttl, "no_parent": True, **fields}
         return str(self.call("POST", "auth/token/create", wanted)["auth"]["client_token"])
 
+    def shorten(self, token: str, seconds: int) -> None:
+        """Let a token end this long from now, whatever time it was made with."""
+        self.call("POST", "auth/token/renew", {"token": token, "increment": f"{seconds}s"})
+
     def revoke(self, token: str) -> None:
         """End a token before its time."""
         self.call("POST", "auth/token/revoke", {"token": token})
@@ -252,7 +265,7 @@ class VaultServer(ChildProcess):
             return False
 
     def _eventually(self, method: str, path: str) -> None:
-        end = time.monotonic() + 10
+        end = time.monotonic() + _PATIENCE
         while not self.ask(method, path).is_success and time.monotonic() < end:
             time.sleep(0.02)
         self.call(method, path)
