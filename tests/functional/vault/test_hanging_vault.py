@@ -10,7 +10,7 @@ import httpx
 import pytest
 
 from tests.world.service import CONFIG, PROVIDERS, Service, asked
-from tests.world.vault.faults import Seen, VaultFault, VaultFaultProxy
+from tests.world.vault.faults import VaultFault, VaultFaultProxy
 from tests.world.vault.members import KEY, OTHER_KEY, House, build_house
 from tests.world.vault.server import VaultServer
 from tests.world.vendor import VendorServer
@@ -28,7 +28,6 @@ class Stalled:
 
     others: dict[str, httpx.Response]
     key: httpx.Response
-    asked_of_vault: int
     exit_code: int
 
 
@@ -39,7 +38,7 @@ def unrelated(admin: httpx.Client, service: Service) -> dict[str, httpx.Response
         "switch": admin.put(CONFIG, json={"provider": "ollama", "model": "chosen"}),
         "chat": admin.post("/chat", json=asked()),
         "history": admin.get("/system/llm/history"),
-        "readyz": httpx.get(f"{service.url}/readyz", trust_env=False),
+        "readyz": httpx.get(f"{service.url}/readyz", trust_env=False, timeout=PATIENCE),
     }
 
 
@@ -63,27 +62,27 @@ def stalled(
             setting = pool.submit(
                 other.put, f"{PROVIDERS}/deepseek/key", json={"api_key": OTHER_KEY}
             )
+            one_more_hangs(proxy, 0)
             others = unrelated(admin, service)
-            unanswered = hanging(proxy)
             key = setting.result(PATIENCE)
-            answered = len(hanging(proxy))
+            before = hanging(proxy)
             pool.submit(other.put, f"{PROVIDERS}/deepseek/key", json={"api_key": OTHER_KEY})
-            exit_code = ended_on_a_call(service, proxy, answered)
-        yield Stalled(others, key, len(unanswered), exit_code)
+            one_more_hangs(proxy, before)
+            exit_code = service.terminate(PATIENCE)
+        yield Stalled(others, key, exit_code)
 
 
-def ended_on_a_call(service: Service, proxy: VaultFaultProxy, answered: int) -> int:
-    """End a service while a call to Vault is out, and give its exit code."""
+def one_more_hangs(proxy: VaultFaultProxy, before: int) -> None:
+    """Wait until Vault is asked once more, in vain."""
     end = time.monotonic() + PATIENCE
-    while len(hanging(proxy)) == answered:
+    while hanging(proxy) <= before:
         assert time.monotonic() < end, "it asked no more of Vault"
         time.sleep(0.05)
-    return service.terminate()
 
 
-def hanging(proxy: VaultFaultProxy) -> list[Seen]:
-    """Give the requests that met with silence."""
-    return [seen for seen in proxy.seen() if seen.fault.hang]
+def hanging(proxy: VaultFaultProxy) -> int:
+    """Count the requests that met with silence."""
+    return sum(seen.fault.hang for seen in proxy.seen())
 
 
 def _variables(house: House, proxy: VaultFaultProxy, ollama: VendorServer) -> dict[str, Any]:
@@ -97,11 +96,6 @@ def test_unrelated_calls_go_on_while_vault_hangs(stalled: Stalled, call: str) ->
     assert stalled.others[call].status_code == 200, stalled.others[call].text
 
 
-def test_vault_was_asked_meanwhile(stalled: Stalled) -> None:
-    """It hung on something; otherwise the tests above would show nothing."""
-    assert stalled.asked_of_vault > 0
-
-
 def test_a_key_set_while_vault_hangs_is_a_503(stalled: Stalled) -> None:
     """It wasn't written, and the answer says so."""
     assert stalled.key.status_code == 503
@@ -110,4 +104,4 @@ def test_a_key_set_while_vault_hangs_is_a_503(stalled: Stalled) -> None:
 
 def test_a_service_ends_while_vault_hangs(stalled: Stalled) -> None:
     """Its threads end with their calls, and nothing waits for more."""
-    assert stalled.exit_code != KILLED  # it would be, after ten seconds
+    assert stalled.exit_code != KILLED  # it would be, after a minute
