@@ -57,5 +57,5 @@ def through(proxy: VaultFaultProxy, shared_vault: VaultServer) -> Iterator[httpx
     """Talk as root to the shared Vault by way of the proxy."""
     token = {"X-Vault-Token": shared_vault.root_token}
     url = f"{proxy.url}/v1"
-    with httpx.Client(base_url=url, headers=token, trust_env=False, timeout=10) as client:
+    with httpx.Client(base_url=url, headers=token, trust_env=False, timeout=60) as client:
         yield client

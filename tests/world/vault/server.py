@@ -47,7 +47,9 @@ def program_kind(program: Path) -> Kind | None:
     """Tell our own build from a released Vault or OpenBao, and both from anything else."""
     asked: list[str | Path] = [program, "version"]
     try:
-        said = subprocess.run(asked, env=bare_env(), capture_output=True, timeout=30, check=True)
+        said = subprocess.run(
+            asked, env=bare_env(), capture_output=True, timeout=_PATIENCE, check=True
+        )
     except (OSError, subprocess.SubprocessError):
         return None
     if said.stdout.startswith(b"aurorasoc test Vault"):
@@ -164,7 +166,9 @@ class VaultServer(ChildProcess):
         """Ask `/v1/{path}`, as root unless `token` says otherwise, and take any answer."""
         if self._http is None:
             verify = self._ca.client_context() if self._ca else False
-            self._http = httpx.Client(base_url=self.url, verify=verify, trust_env=False)
+            self._http = httpx.Client(
+                base_url=self.url, verify=verify, trust_env=False, timeout=_PATIENCE
+            )
         bearer = self.root_token if token is None else token
         headers = {"X-Vault-Token": bearer} if bearer else {}
         return self._http.request(method, f"/v1/{path}", json=body, headers=headers)
@@ -183,7 +187,11 @@ class VaultServer(ChildProcess):
         bearer = self.root_token if token is None else token
         verify = str(self._ca.pem) if self._ca else True
         client = hvac.Client(
-            url=url or self.url, token=bearer, verify=verify, timeout=(2, 5), allow_redirects=False
+            url=url or self.url,
+            token=bearer,
+            verify=verify,
+            timeout=_PATIENCE,
+            allow_redirects=False,
         )
         client.adapter.session.trust_env = False  # no proxy, and no ~/.netrc, of the shell's
         self._clients.append(client)
