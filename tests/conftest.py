@@ -9,6 +9,8 @@ from collections.abc import Iterator
 from typing import Final
 
 import pytest
+from hypothesis import HealthCheck
+from hypothesis import settings as hypothesis_settings
 
 from aurorasoc.granite.backend_resolution import reset_resolution_cache
 from tests.examples import AMBIENT_PREFIXES
@@ -30,6 +32,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def _tier(item: pytest.Item) -> int:
     tier = item.path.relative_to(item.config.rootpath / "tests").parts[0]
     return TIERS.index(tier)
+
+# How long an example takes is the machine's matter: a busy one is no fault.
+hypothesis_settings.register_profile(
+    "aurorasoc", deadline=None, suppress_health_check=[HealthCheck.too_slow]
+)
+hypothesis_settings.load_profile("aurorasoc")
 
 
 @pytest.fixture(autouse=True)

@@ -8,6 +8,7 @@ import httpx
 import pytest
 
 from aurorasoc.api.app import create_app
+from aurorasoc.granite.address_policy import resolve
 from aurorasoc.runtime import open_runtime
 from tests.examples import API_KEY, JWT_SECRET, settings
 from tests.world.capture import CaptureServer
@@ -250,3 +251,9 @@ async def test_local_provider_may_be_inside(platform: Platform, host: str) -> No
 def test_corpus_is_large_enough() -> None:
     """More than sixty hostile addresses are tried."""
     assert len({*INSIDE, *NEVER, *AMBIGUOUS}) >= 100
+
+
+@pytest.mark.parametrize("host", ["no-such-host.invalid", "a" * 300, ".", ""])
+async def test_name_without_an_address_has_none(host: str) -> None:
+    """What can't be resolved, or is no name at all, gives an empty list rather than an error."""
+    assert await resolve(host, 80) == []

@@ -58,9 +58,3 @@ async def test_address_stands_for_itself() -> None:
     """No resolver is asked about an address."""
     assert await resolve("[::FFFF:127.0.0.1]", 80) == ["::ffff:7f00:1"]
     assert await resolve("10.0.0.1", 80) == ["10.0.0.1"]
-
-
-@pytest.mark.parametrize("host", ["no-such-host.invalid", "a" * 300, ".", ""])
-async def test_name_without_an_address_has_none(host: str) -> None:
-    """What can't be resolved, or is no name at all, gives an empty list rather than an error."""
-    assert await resolve(host, 80) == []

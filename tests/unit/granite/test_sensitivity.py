@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 from ipaddress import ip_network
-from itertools import product
 from pathlib import Path
 from typing import Final
 
@@ -60,10 +59,11 @@ def _expected(label: Tlp | None, maximum: Tlp, choice: str, local: str) -> Route
 @pytest.mark.parametrize("choice", CHOICES)
 async def test_route_follows_the_matrix(maximum: Tlp, choice: str, tmp_path: Path) -> None:
     """Every label, with every limit, every active backend and every local choice."""
-    for label, local in product(LABELS, LOCAL_CHOICES):
+    for local in LOCAL_CHOICES:
         boot = _policy(tmp_path, choice, maximum, local)
         await refresh_resolution(boot, _ollama_answers)
-        assert route(boot, label) == _expected(label, maximum, choice, local)
+        for label in LABELS:
+            assert route(boot, label) == _expected(label, maximum, choice, local)
 
 
 @pytest.mark.parametrize("maximum", list(Tlp))

@@ -561,7 +561,6 @@ async def _live(file: Path, steps: list[tuple[Any, ...]]) -> None:
 @given(st.lists(STEPS, min_size=4, max_size=14))
 @hypothesis_settings(
     max_examples=40,
-    deadline=None,
     phases=(Phase.reuse, Phase.generate),  # to shrink a failure would take minutes
 )
 def test_no_sequence_of_changes_sends_a_key_astray(

@@ -234,9 +234,7 @@ async def test_two_rotations_at_once_do_each_row_once(database: Database, stored
     assert opened(stored, NEW) == keys
 
 
-@hypothesis_settings(
-    max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@hypothesis_settings(max_examples=15, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(st.sampled_from([OLD, NEW, LOST, JWT_SECRET]), min_size=5, max_size=5))
 async def test_any_mixture_of_seeds_ends_under_the_first(
     database: Database, stored: Stored, seeds: list[str]

@@ -8,7 +8,6 @@ from typing import Any, Final, Literal
 
 import pytest
 from hypothesis import given
-from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 from aurorasoc.config.snapshot import Credential, Problem, ProviderConfig, Snapshot, Sourced
@@ -447,7 +446,6 @@ def _no_key_is_elsewhere(found: Snapshot) -> bool:
 
 
 @given(env_url=URLS, chosen_url=URLS, stored_for=URLS, env_key=st.booleans())
-@hypothesis_settings(deadline=None)
 def test_no_key_in_a_snapshot_belongs_to_another_origin(
     env_url: str | None, chosen_url: str | None, stored_for: str | None, *, env_key: bool
 ) -> None:
