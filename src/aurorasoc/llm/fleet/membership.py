@@ -126,8 +126,9 @@ class Membership:
         self._task.cancel()
         await asyncio.wait({self._task}, timeout=LEAVE_SECONDS)
         leaving = asyncio.create_task(self._leave())
-        await asyncio.wait({leaving}, timeout=LEAVE_SECONDS)
-        leaving.cancel()
+        left, _ = await asyncio.wait({leaving}, timeout=LEAVE_SECONDS)
+        if not left:  # a finished task that is cancelled would hide an error of ours
+            leaving.cancel()
 
     async def _run(self) -> None:
         pause, joined = 0.0, False
