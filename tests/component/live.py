@@ -1,8 +1,10 @@
 """Live models against real servers on loopback: what the tests of handles and calls share."""
 
 import asyncio
+import sqlite3
 import warnings
 from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -70,11 +72,29 @@ def variable(provider: str, field: str) -> str:
     return f"LLM_{_VARIABLES.get(provider, provider.upper())}_{field}"
 
 
-async def until(happened: Callable[[], bool], seconds: float = 20.0) -> None:
+async def until(happened: Callable[[], bool], seconds: float = 60.0) -> None:
     """Wait for something to happen elsewhere; give up loudly."""
     async with asyncio.timeout(seconds):
         while not happened():  # noqa: ASYNC110 - what happens in a server's thread sets no event
             await asyncio.sleep(0.01)
+
+
+@asynccontextmanager
+async def table_away(database_file: Path, table: str) -> AsyncIterator[None]:
+    """Make a table unreadable, as a database that is being restored does.
+
+    In a thread: the runtime may hold the write lock, and needs this loop to give it back.
+    """
+    await asyncio.to_thread(_rename, database_file, table, "away")
+    try:
+        yield
+    finally:
+        await asyncio.to_thread(_rename, database_file, "away", table)
+
+
+def _rename(database_file: Path, old: str, new: str) -> None:
+    with closing(sqlite3.connect(database_file, isolation_level=None, timeout=60)) as other:
+        other.execute(f"ALTER TABLE {old} RENAME TO {new}")
 
 
 @pytest.fixture(scope="session")

@@ -1,6 +1,5 @@
 """The factory makes agents on the newest configuration, or says why it can't."""
 
-import sqlite3
 from dataclasses import replace
 from pathlib import Path
 
@@ -22,7 +21,7 @@ from aurorasoc.llm.adoption.adopt import Adoption
 from aurorasoc.llm.models.pool import ModelPool
 from aurorasoc.llm.models.traffic import TrafficLedger
 from aurorasoc.runtime import Runtime, open_runtime
-from tests.component.live import World, asked, use
+from tests.component.live import World, asked, table_away, use
 from tests.examples import settings
 from tests.world.processes import free_port
 
@@ -77,14 +76,9 @@ async def test_build_goes_on_while_the_database_is_away(
     runtime: Runtime, database_file: Path
 ) -> None:
     """What is in force stays in force."""
-    connection = sqlite3.connect(database_file, isolation_level=None, timeout=20)
-    connection.execute("ALTER TABLE llm_runtime_config RENAME TO away")
-    try:
+    async with table_away(database_file, "llm_runtime_config"):
         agent = await AgentFactory(runtime).build("threat-hunter")
         assert agent.llm.binding.reference.provider == "deepseek"
-    finally:
-        connection.execute("ALTER TABLE away RENAME TO llm_runtime_config")
-        connection.close()
 
 
 async def test_build_refuses_before_any_configuration_was_read(
@@ -92,14 +86,9 @@ async def test_build_refuses_before_any_configuration_was_read(
 ) -> None:
     """There is nothing to go on with."""
     other = apart(runtime)
-    connection = sqlite3.connect(database_file, isolation_level=None, timeout=20)
-    connection.execute("ALTER TABLE llm_runtime_config RENAME TO away")
-    try:
+    async with table_away(database_file, "llm_runtime_config"):
         with pytest.raises(DatabaseUnavailable):
             await AgentFactory(other).build("threat-hunter")
-    finally:
-        connection.execute("ALTER TABLE away RENAME TO llm_runtime_config")
-        connection.close()
 
 
 async def test_build_refuses_an_unknown_agent(runtime: Runtime) -> None:

@@ -54,7 +54,10 @@ def test_an_empty_log_holds(shell: Shell) -> None:
 TAMPERINGS = {
     "a changed actor": ("UPDATE user_audit_log SET actor = 'eve' WHERE seq = 2", 2),
     "a changed text": ("UPDATE user_audit_log SET entry = replace(entry, 'vllm', 'ollama')", 2),
-    "a changed hash": ("UPDATE user_audit_log SET hash = 'f' || substr(hash, 2)", 1),
+    "a changed hash": (
+        "UPDATE user_audit_log SET hash = iif(hash LIKE 'f%', 'e', 'f') || substr(hash, 2)",
+        1,
+    ),
     "a changed MAC": ("UPDATE user_audit_log SET mac = hash WHERE seq = 3", 3),
     "a deleted entry": ("DELETE FROM user_audit_log WHERE seq = 2", 3),
     "a deleted beginning": ("DELETE FROM user_audit_log WHERE seq = 1", 2),
@@ -68,7 +71,9 @@ def test_a_tampered_log_is_a_bad_answer_that_names_the_entry(
 ) -> None:
     """Exit code 1."""
     statement, entry = TAMPERINGS[tampering]
+    before = log.execute("SELECT * FROM user_audit_log").fetchall()
     log.execute(statement)
+    assert log.execute("SELECT * FROM user_audit_log").fetchall() != before
     log.close()
     found = shell("audit", "verify", "--json")
     assert found.code == 1

@@ -1,9 +1,7 @@
 """One place swaps snapshots in, and never backwards."""
 
-import asyncio
-import sqlite3
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager, closing
+from collections.abc import Sequence
+from contextlib import AbstractAsyncContextManager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
@@ -18,26 +16,15 @@ from aurorasoc.core.secret_store import DatabaseSecretStore, open_secret_store
 from aurorasoc.errors import DatabaseUnavailable
 from aurorasoc.llm.adoption.adopt import SPREAD_SECONDS, Adoption
 from aurorasoc.runtime import Runtime
-from tests.component.live import use
+from tests.component.live import table_away, use
 from tests.component.llm.fleet.fleet_world import write_revision
 from tests.examples import keyring, settings
 
 PING: Final[list[Any]] = [UserMessage("ping")]
 
 
-@asynccontextmanager
-async def _away(database_file: Path) -> AsyncIterator[None]:
-    """Make the configuration unreadable, as a database that is being restored does."""
-    await asyncio.to_thread(_rename, database_file, "llm_runtime_config", "away")
-    try:
-        yield
-    finally:
-        await asyncio.to_thread(_rename, database_file, "away", "llm_runtime_config")
-
-
-def _rename(database_file: Path, old: str, new: str) -> None:
-    with closing(sqlite3.connect(database_file, isolation_level=None, timeout=20)) as other:
-        other.execute(f"ALTER TABLE {old} RENAME TO {new}")
+def _away(database_file: Path) -> AbstractAsyncContextManager[None]:
+    return table_away(database_file, "llm_runtime_config")
 
 
 async def test_a_snapshot_is_never_swapped_for_an_older_one(runtime: Runtime) -> None:

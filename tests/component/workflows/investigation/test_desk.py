@@ -3,10 +3,8 @@
 import asyncio
 import json
 import re
-import sqlite3
 import threading
 from collections.abc import AsyncIterator, Iterator
-from contextlib import closing
 from pathlib import Path
 from typing import Any, Final
 
@@ -36,7 +34,7 @@ from aurorasoc.workflows.investigation import store
 from aurorasoc.workflows.investigation.alert import parse_alert
 from aurorasoc.workflows.investigation.desk import Desk
 from aurorasoc.workflows.investigation.view import detail_of, look
-from tests.component.live import KEYS, World, asked, until, use
+from tests.component.live import KEYS, World, asked, table_away, until, use
 from tests.examples import config_request, policy_request
 from tests.world.investigation import EVE, Script, playing
 from tests.world.vendor import Fault, Question, Refusal
@@ -70,7 +68,7 @@ class Site:
 
     async def over(self, id_: str) -> dict[str, Any]:
         """Wait for its end, and show it."""
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(60):
             while (found := await self.read(id_))["status"] not in FINAL:  # noqa: ASYNC110 - a row sets no event
                 await asyncio.sleep(0.02)
         return found
@@ -83,6 +81,11 @@ class Site:
                 .where(InvestigationRow.id == id_)
                 .values(lease_until_us=now_us() - 1)
             )
+
+    async def leased_until_us(self, id_: str) -> int:
+        """Tell when the lease runs out."""
+        async with self.runtime.database.reading() as session:
+            return (await store.find(session, id_, ADMIN)).lease_until_us
 
     async def entries(self, action: str) -> list[Any]:
         """Give audit entries of one action."""
@@ -539,11 +542,9 @@ async def test_a_database_that_goes_away_in_mid_run_loses_no_finished_step(
     gate = hold_specialists(site.script, world)
     id_ = await site.open()
     await until(lambda: len(world.keyed.requests) == 3)
-    with closing(sqlite3.connect(database_file, isolation_level=None, timeout=20)) as connection:
-        connection.execute("ALTER TABLE llm_investigation_steps RENAME TO away")
+    async with table_away(database_file, "llm_investigation_steps"):
         gate.set()
         await until(lambda: not site.desk._tasks)
-        connection.execute("ALTER TABLE away RENAME TO llm_investigation_steps")
     await site.expire(id_)
     assert (await site.read(id_))["status"] == "interrupted"
     world.clear()
@@ -557,11 +558,14 @@ async def test_leases_are_renewed_while_it_runs(
     site: Site, world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A long run is never taken for a dead one."""
-    monkeypatch.setattr(store, "LEASE_SECONDS", 0.4)
+    monkeypatch.setattr(store, "LEASE_SECONDS", 3)
     renewing = asyncio.create_task(site.desk.keep_leases())
     gate = hold_specialists(site.script, world)
     id_ = await site.open()
-    await asyncio.sleep(1.2)
+    taken = await site.leased_until_us(id_)
+    async with asyncio.timeout(60):
+        while await site.leased_until_us(id_) <= taken:  # noqa: ASYNC110 - a row sets no event
+            await asyncio.sleep(0.02)
     assert (await site.read(id_))["status"] == "running"
     gate.set()
     assert (await site.over(id_))["status"] == "completed"
