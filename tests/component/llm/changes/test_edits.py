@@ -36,7 +36,15 @@ from aurorasoc.llm.admin import MutationAnswer
 from aurorasoc.llm.changes import edits
 from aurorasoc.llm.changes.requests import ConfigRequest
 from aurorasoc.runtime import Runtime, open_runtime
-from tests.examples import API_KEY, OTHER_API_KEY, OTHER_SEED, SEED, config_request, settings
+from tests.examples import (
+    API_KEY,
+    OTHER_API_KEY,
+    OTHER_SEED,
+    SEED,
+    config_request,
+    policy_request,
+    settings,
+)
 
 DEEPSEEK: Final = ServingBackend.DEEPSEEK
 HOME: Final = "https://api.deepseek.com:443"
@@ -192,6 +200,10 @@ async def test_audit_says_that_a_key_changed_and_never_the_key(runtime: Runtime)
     await _switch(runtime, base_url=ONE, api_key=OTHER_API_KEY)
     entries = await _audited(runtime)
     assert [entry["details"].get("key_changed") for entry in entries] == [None, True]
+    assert [(e["actor"], e["action"], e["target"]) for e in entries] == [
+        ("alice", "llm.key.set", "deepseek"),
+        ("alice", "llm.config.changed", "deepseek"),
+    ]
     shown = json.dumps(entries)
     for key in (API_KEY, OTHER_API_KEY):
         assert key not in shown
@@ -374,6 +386,11 @@ async def test_switch_to_a_provider_without_model_is_refused_in_the_designs_word
         )
 
 
+async def test_key_that_its_provider_does_not_take_is_refused(runtime: Runtime) -> None:
+    """Ollama has no use for one."""
+    await _refused(runtime, InvalidInput, lambda r: _set_key(r, provider="ollama"))
+
+
 async def test_key_without_an_address_is_refused(database_file: Path) -> None:
     """It would belong nowhere."""
     async with _running(database_file, LLM_VLLM_BASE_URL="") as runtime:
@@ -432,6 +449,9 @@ CHANGES: Final[dict[str, Call]] = {
     "switch with a key": lambda r: _switch(r, api_key=OTHER_API_KEY),
     "set key": lambda r: _set_key(r, OTHER_API_KEY),
     "delete key": lambda r: r.admin.change(edits.delete_key("deepseek"), actor="alice"),
+    "policy": lambda r: r.admin.change(
+        edits.set_policy(policy_request(hosted_max_tlp="RED")), actor="alice"
+    ),
     "reset": lambda r: r.admin.change(edits.reset(), actor="alice"),
 }
 
@@ -441,11 +461,12 @@ CHANGES: Final[dict[str, Call]] = {
 async def test_change_that_cannot_be_audited_is_not_made(
     change: Call, sink: AuditSink, database_file: Path
 ) -> None:
-    """503, and neither row, revision nor snapshot has moved."""
+    """503, neither row, revision nor snapshot has moved, and the log's own error stays inside."""
     async with _running(database_file) as runtime:
         await _switch(runtime, model="m", api_key=API_KEY)
     async with _running(database_file, sink) as runtime:
-        await _refused(runtime, AuditUnavailable, change)
+        error = await _refused(runtime, AuditUnavailable, change)
+    assert (error.__cause__, error.__context__) == (None, None)
 
 
 @pytest.mark.parametrize("change", CHANGES.values(), ids=CHANGES)
