@@ -45,6 +45,7 @@ from tests.examples import (
     policy_request,
     settings,
 )
+from tests.world.canaries import SOAK
 
 DEEPSEEK: Final = ServingBackend.DEEPSEEK
 HOME: Final = "https://api.deepseek.com:443"
@@ -579,9 +580,10 @@ async def _live(file: Path, steps: list[tuple[Any, ...]]) -> None:
             _check(runtime.adoption.snapshot, entered_for)
 
 
+@pytest.mark.soak
 @given(st.lists(STEPS, min_size=4, max_size=14))
 @hypothesis_settings(
-    max_examples=40,
+    max_examples=200 if SOAK else 10,
     phases=(Phase.reuse, Phase.generate),  # to shrink a failure would take minutes
 )
 def test_no_sequence_of_changes_sends_a_key_astray(

@@ -20,6 +20,7 @@ from aurorasoc.core.keyring import Keyring
 from aurorasoc.errors import AuditUnavailable
 from aurorasoc.llm.keys.rotation import Rotation, SealedItem, survey
 from tests.examples import JWT_SECRET, OTHER_SEED, SEED
+from tests.world.canaries import SOAK
 from tests.world.databases import ON_BOTH, Stored
 from tests.world.sealed import (
     ORIGINS,
@@ -234,7 +235,10 @@ async def test_two_rotations_at_once_do_each_row_once(database: Database, stored
     assert opened(stored, NEW) == keys
 
 
-@hypothesis_settings(max_examples=15, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@pytest.mark.soak
+@hypothesis_settings(
+    max_examples=60 if SOAK else 5, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
 @given(st.lists(st.sampled_from([OLD, NEW, LOST, JWT_SECRET]), min_size=5, max_size=5))
 async def test_any_mixture_of_seeds_ends_under_the_first(
     database: Database, stored: Stored, seeds: list[str]

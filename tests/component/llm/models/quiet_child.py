@@ -27,8 +27,10 @@ def _import_all() -> None:
 async def main() -> None:
     """Open the runtime, warm up, answer, and stay idle for longer than the slow poll's period."""
     from aurorasoc import get_chat_model, open_runtime  # noqa: PLC0415 - the hook comes first
+    from aurorasoc.llm.fleet import feed  # noqa: PLC0415 - the same
     from aurorasoc.llm.models.warm_up import warm_up  # noqa: PLC0415 - the same
 
+    feed.POLL_SECONDS = 0.2  # type: ignore[misc]
     _import_all()
     async with open_runtime():
         await warm_up()
@@ -36,7 +38,7 @@ async def main() -> None:
 
         output = await get_chat_model().run([UserMessage("ping")], stream=True)
         sys.stdout.write(f"answer: {output.get_text_content()}\n")
-        await asyncio.sleep(6)
+        await asyncio.sleep(1)
     elsewhere = sorted(REACHED - {"127.0.0.1", "localhost"})
     sys.stdout.write(f"elsewhere: {elsewhere}\n")
 
