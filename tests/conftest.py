@@ -33,6 +33,7 @@ def _tier(item: pytest.Item) -> int:
     tier = item.path.relative_to(item.config.rootpath / "tests").parts[0]
     return TIERS.index(tier)
 
+
 # How long an example takes is the machine's matter: a busy one is no fault.
 hypothesis_settings.register_profile(
     "aurorasoc", deadline=None, suppress_health_check=[HealthCheck.too_slow]

@@ -19,7 +19,7 @@ def _imported_by(code: str) -> set[str]:
         env=bare_env(),
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=240,
         check=True,
     )
     return {name.partition(".")[0] for name in done.stdout.split()} & HEAVY

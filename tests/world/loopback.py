@@ -5,6 +5,7 @@ stays free to be synchronous or to run a loop of its own.
 """
 
 import asyncio
+import atexit
 import contextlib
 import socket
 import ssl
@@ -94,6 +95,17 @@ class LoopbackServer:
 
     def _call(self, work: Coroutine[Any, Any, T]) -> T:
         return asyncio.run_coroutine_threadsafe(work, self._loop).result(_DEADLINE)
+
+
+_KEPT: Final = contextlib.ExitStack()
+atexit.register(_KEPT.close)
+
+
+def refused_port() -> int:
+    """Return a port that refuses connections: bound for as long as we run, and not listened on."""
+    kept = _KEPT.enter_context(socket.socket())
+    kept.bind((LOOPBACK, 0))
+    return int(kept.getsockname()[1])
 
 
 def reset(writer: asyncio.StreamWriter) -> None:

@@ -23,7 +23,7 @@ from aurorasoc.llm.models.traffic import TrafficLedger
 from aurorasoc.runtime import Runtime, open_runtime
 from tests.component.live import World, asked, table_away, use
 from tests.examples import settings
-from tests.world.processes import free_port
+from tests.world.loopback import refused_port
 
 
 def apart(runtime: Runtime) -> Runtime:
@@ -108,7 +108,7 @@ async def test_build_refuses_without_a_local_backend_and_names_both_addresses(
     world: World, tmp_path: Path
 ) -> None:
     """Who reads it knows what to start, and where."""
-    vllm, ollama = (f"http://127.0.0.1:{free_port()}" for _ in range(2))
+    vllm, ollama = (f"http://127.0.0.1:{refused_port()}" for _ in range(2))
     own = {"LLM_BACKEND": "auto", "LLM_VLLM_BASE_URL": f"{vllm}/v1", "LLM_OLLAMA_BASE_URL": ollama}
     said = await refusal(settings(tmp_path, **world.variables(**own)), BackendUnavailable)
     assert f"{vllm}/health" in said

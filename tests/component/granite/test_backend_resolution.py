@@ -9,7 +9,7 @@ import pytest
 
 from aurorasoc.config.snapshot import Snapshot
 from aurorasoc.errors import BackendUnavailable
-from aurorasoc.granite import ServingBackend
+from aurorasoc.granite import ServingBackend, backend_resolution
 from aurorasoc.granite.backend_resolution import (
     CACHE_SECONDS,
     active_backend,
@@ -239,6 +239,18 @@ async def _is_found(talk: Talk, folder: Path) -> bool:
         return False
 
 
+@pytest.fixture
+def _patient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Leave a busy machine the time to answer."""
+    monkeypatch.setattr(backend_resolution, "PROBE_SECONDS", 15.0)
+
+
+@pytest.fixture
+def _hasty(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Wait for an answer that never comes no longer than need be."""
+    monkeypatch.setattr(backend_resolution, "PROBE_SECONDS", 0.3)
+
+
 ANSWERS: Final = {
     "ok": (b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n", True),
     "no content": (b"HTTP/1.1 204 No Content\r\n\r\n", False),
@@ -250,18 +262,21 @@ ANSWERS: Final = {
 }
 
 
+@pytest.mark.usefixtures("_patient")
 @pytest.mark.parametrize(("answer", "found"), ANSWERS.values(), ids=ANSWERS)
 async def test_only_200_counts_as_an_answer(answer: bytes, found: bool, tmp_path: Path) -> None:  # noqa: FBT001 - a column
     """A redirect isn't followed, and an error isn't health."""
     assert await _is_found(_saying(answer), tmp_path) is found
 
 
+@pytest.mark.usefixtures("_hasty")
 @pytest.mark.parametrize("talk", [_hang, _drip])
 async def test_server_that_never_finishes_is_not_found(talk: Talk, tmp_path: Path) -> None:
     """The probe has a deadline of its own, which bytes that trickle in don't move."""
     assert not await _is_found(talk, tmp_path)
 
 
+@pytest.mark.usefixtures("_patient")
 async def test_endless_body_is_not_read(tmp_path: Path) -> None:
     """The status answers the question."""
     assert await _is_found(_endless_body, tmp_path)
@@ -277,6 +292,7 @@ async def test_nobody_listening_is_not_found(tmp_path: Path) -> None:
         active_backend(boot)
 
 
+@pytest.mark.usefixtures("_patient")
 async def test_probe_goes_past_proxies(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A local backend is asked directly, whatever proxy the environment names."""
     for name in ("HTTP_PROXY", "http_proxy", "ALL_PROXY"):

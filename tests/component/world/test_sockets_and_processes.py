@@ -1,6 +1,7 @@
 """The proxy, the capture, the processes and llm-katan do what functional tests rely on."""
 
 import os
+import re
 import socket
 import sys
 from pathlib import Path
@@ -17,7 +18,6 @@ from tests.world.processes import (
     ProcessNotReadyError,
     answers,
     bare_env,
-    free_port,
 )
 
 
@@ -59,25 +59,42 @@ def test_foreign_authority_is_not_trusted(ca: CertificateAuthority, tmp_path: Pa
 
 SERVER = """
 import http.server as h
-h.test(h.SimpleHTTPRequestHandler, port={port}, bind="127.0.0.1")
+h.test(h.SimpleHTTPRequestHandler, port=0, bind="127.0.0.1")
 """
 STUBBORN = """
 import signal, subprocess, sys, time
 signal.signal(signal.SIGTERM, signal.SIG_IGN)
-subprocess.Popen([sys.executable, "-c", sys.argv[1]])
+subprocess.Popen([sys.executable, "-u", "-c", sys.argv[1]])
 time.sleep(60)
 """
 
 
+class Announced:
+    """The address that a server writes to its log once it has a port."""
+
+    def __init__(self, folder: Path) -> None:
+        """Read the log in a folder."""
+        self.log = folder / "log"
+
+    @property
+    def url(self) -> str:
+        """The address; empty before it is written."""
+        found = re.search(r"\((http://127\.0\.0\.1:\d+/)\)", self.log.read_text())
+        return found[1] if found else ""
+
+    def __call__(self) -> bool:
+        """Tell whether it answers."""
+        return bool(self.url) and answers(self.url)
+
+
 def test_child_is_ready_then_gone(tmp_path: Path) -> None:
     """A child is reachable inside the block, and ended after it."""
-    port = free_port()
-    url = f"http://127.0.0.1:{port}/"
-    code = SERVER.format(port=port)
-    with ChildProcess([sys.executable, "-c", code], ready=url, log=tmp_path / "log") as child:
-        assert answers(url)
+    server = Announced(tmp_path)
+    argv = [sys.executable, "-u", "-c", SERVER]
+    with ChildProcess(argv, ready=server, log=server.log) as child:
+        assert answers(server.url)
     assert child.returncode == -15
-    assert not answers(url)
+    assert not answers(server.url)
     assert "GET /" in child.output
 
 
@@ -100,12 +117,11 @@ def test_late_child_is_given_up(tmp_path: Path) -> None:
 
 def test_stubborn_child_is_killed_with_its_own_children(tmp_path: Path) -> None:
     """SIGTERM ignored, SIGKILL follows, for the whole group."""
-    port = free_port()
-    url = f"http://127.0.0.1:{port}/"
-    argv = [sys.executable, "-c", STUBBORN, SERVER.format(port=port)]
-    child = ChildProcess(argv, ready=url, log=tmp_path / "log").start()
+    server = Announced(tmp_path)
+    argv = [sys.executable, "-c", STUBBORN, SERVER]
+    child = ChildProcess(argv, ready=server, log=server.log).start()
     assert child.terminate(patience=0.2) == -9
-    assert not answers(url)
+    assert not answers(server.url)
     assert child.kill() == -9  # and again does no harm
 
 

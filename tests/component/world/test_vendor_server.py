@@ -30,7 +30,7 @@ def vendor(ca: CertificateAuthority) -> Iterator[VendorServer]:
 @pytest.fixture
 def client(vendor: VendorServer) -> Iterator[httpx.Client]:
     """Talk to the plain port."""
-    with httpx.Client(base_url=vendor.url, trust_env=False, timeout=5) as client:
+    with httpx.Client(base_url=vendor.url, trust_env=False, timeout=60) as client:
         yield client
 
 
@@ -293,12 +293,11 @@ def test_gate_holds_the_answer_until_it_opens(client: httpx.Client, vendor: Vend
     vendor.faults.set(Fault(gate=gate))
     with ThreadPoolExecutor() as pool:
         answer = pool.submit(chat, client)
-        end = time.monotonic() + 5
-        while not vendor.requests and time.monotonic() < end:
+        while not vendor.requests:
             time.sleep(0.01)
         assert not answer.done()
         gate.set()
-        assert answer.result(5).status_code == 200
+        assert answer.result(60).status_code == 200
 
 
 def test_delay_outlasts_an_impatient_caller(client: httpx.Client, vendor: VendorServer) -> None:

@@ -40,7 +40,7 @@ async def test_a_hang_up_gives_the_seat_back() -> None:
     """Though nothing happened that could have been sent."""
     seats = Seats(1)
     for _ in range(3):
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             await EventStream(_nothing_happens(), seats)(SCOPE, _hung_up, _sent)
 
 

@@ -32,8 +32,7 @@ from aurorasoc.runtime import Runtime
 from tests.component.live import KEYS, MODELS, PROVIDERS, World, variable
 from tests.examples import config_request, settings, snapshot
 from tests.world.canaries import found
-from tests.world.loopback import LoopbackServer
-from tests.world.processes import free_port
+from tests.world.loopback import LoopbackServer, refused_port
 from tests.world.vendor import Fault, Refusal
 
 LISTED: Final = {provider: [f"{model}-b", model] for provider, model in MODELS.items()}
@@ -170,7 +169,7 @@ async def test_failure_is_not_kept(world: World, boot: Settings) -> None:
 
 async def test_refused_connection_is_unreachable(tmp_path: Path, world: World) -> None:
     """Nobody listens at the address."""
-    nobody = {variable("openai", "BASE_URL"): f"http://127.0.0.1:{free_port()}"}
+    nobody = {variable("openai", "BASE_URL"): f"http://127.0.0.1:{refused_port()}"}
     boot = settings(tmp_path, **world.variables(**nobody))
     assert type(await failure(boot, "openai")) is ProviderUnreachable
 

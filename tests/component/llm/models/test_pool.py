@@ -21,7 +21,7 @@ from aurorasoc.llm.changes import edits
 from aurorasoc.runtime import Runtime
 from tests.component.live import World, asked, use
 from tests.examples import config_request, policy_request, settings
-from tests.world.processes import free_port
+from tests.world.loopback import refused_port
 
 PING: Final[list[Any]] = [UserMessage("ping")]
 HOSTED: Final = ("openai", "deepseek", "gemini", "anthropic")
@@ -163,7 +163,7 @@ async def test_restricted_data_is_refused_where_no_local_backend_answers(
 ) -> None:
     """No fallback crosses the line; both addresses are in the message."""
     del database_file
-    gone = f"http://127.0.0.1:{free_port()}"
+    gone = f"http://127.0.0.1:{refused_port()}"
     boot = settings(
         tmp_path,
         **world.variables(LLM_BACKEND="deepseek", LLM_VLLM_BASE_URL=gone, LLM_OLLAMA_BASE_URL=gone),

@@ -33,7 +33,7 @@ from tests.component.live import KEYS, PROVIDERS, World, handle_on, until, varia
 from tests.examples import config_request, settings
 from tests.world.canaries import found as found_in
 from tests.world.connect_proxy import ConnectProxy
-from tests.world.processes import free_port
+from tests.world.loopback import refused_port
 from tests.world.vendor import Fault, Refusal
 
 JSON_ERROR: Final = b'{"error": {"message": "no", "type": "error", "code": null}}'
@@ -179,7 +179,7 @@ async def test_a_refused_connection_is_unreachable(
     world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, stream: bool
 ) -> None:
     """Nobody listens; for Gemini, whose address is fixed, it is the proxy that is gone."""
-    nobody = f"http://127.0.0.1:{free_port()}"
+    nobody = f"http://127.0.0.1:{refused_port()}"
     monkeypatch.setenv("HTTPS_PROXY", nobody)
     gone = settings(tmp_path, **world.variables(**_base_urls(nobody)))
     assert await _row(gone, stream=stream) == _all(ProviderUnreachable)
@@ -226,7 +226,7 @@ async def test_a_connection_to_a_judged_address_fails_with_the_same_errors(
     monkeypatch.delenv("HTTPS_PROXY")
     url, expected = {
         "untrusted": (world.keyed.tls_url, TlsError),
-        "refused": (f"http://127.0.0.1:{free_port()}", ProviderUnreachable),
+        "refused": (f"http://127.0.0.1:{refused_port()}", ProviderUnreachable),
         "reset": (world.keyed.url, ProviderUnreachable),
         "cut politely": (world.keyed.url, ProviderUnreachable),
     }[name]

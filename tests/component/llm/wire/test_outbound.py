@@ -2,6 +2,7 @@
 
 import asyncio
 import ssl
+import threading
 from collections.abc import AsyncIterator, Iterator
 from ipaddress import ip_network
 from pathlib import Path
@@ -21,11 +22,11 @@ from aurorasoc.llm.models.pool import ModelPool
 from aurorasoc.llm.models.traffic import TrafficLedger
 from aurorasoc.llm.wire import adapter
 from aurorasoc.llm.wire.outbound import AddressRefused, judged_transport, verifying_context
-from tests.component.live import KEYS, variable
+from tests.component.live import KEYS, until, variable
 from tests.examples import settings, snapshot
 from tests.world.capture import CaptureServer
 from tests.world.certificates import CertificateAuthority
-from tests.world.processes import free_port
+from tests.world.loopback import refused_port
 from tests.world.vendor import Fault, VendorServer
 
 LOOPBACK_ALLOWED: Final = AddressPolicy(allowed_hosts=("127.0.0.1", "localhost"))
@@ -60,7 +61,7 @@ async def _no_proxy_and_no_pool(monkeypatch: pytest.MonkeyPatch) -> AsyncIterato
 
 
 async def _get(policy: AddressPolicy, url: str) -> httpx.Response:
-    async with httpx.AsyncClient(transport=judged_transport(policy), timeout=5) as client:
+    async with httpx.AsyncClient(transport=judged_transport(policy), timeout=60) as client:
         return await client.get(url)
 
 
@@ -73,7 +74,7 @@ def _handle(
     allowed: str = "127.0.0.1",
 ) -> LiveChatModel:
     """Give a handle on a provider whose base URL an admin, or the environment, has set."""
-    variables = {"LLM_MAX_RETRIES": "0", "LLM_TIMEOUT": "10", "AURORA_ALLOWED_HOSTS": allowed}
+    variables = {"LLM_MAX_RETRIES": "0", "LLM_TIMEOUT": "60", "AURORA_ALLOWED_HOSTS": allowed}
     variables[variable(provider, "BASE_URL")] = base_url
     if provider in KEYS:
         variables[variable(provider, "API_KEY")] = KEYS[provider]
@@ -152,20 +153,19 @@ async def test_name_that_cannot_be_resolved_is_a_connection_error() -> None:
 async def test_refused_port_is_a_connection_error() -> None:
     """A judged address that doesn't answer is told as such."""
     with pytest.raises(httpx.ConnectError):
-        await _get(INSIDE, f"http://127.0.0.1:{free_port()}/")
+        await _get(INSIDE, f"http://127.0.0.1:{refused_port()}/")
 
 
 async def test_more_than_ten_calls_run_at_once(vendor: VendorServer) -> None:
     """The transport sets no limit of its own: LLM_MAX_CONCURRENCY does."""
     transport = judged_transport(INSIDE)
-    async with httpx.AsyncClient(transport=transport, timeout=10) as client:
-        with vendor.faults.held(Fault(delay=0.5)):
-            calls = [client.get(f"{vendor.url}/health") for _ in range(25)]
-            waiting = asyncio.gather(*calls)
-            async with asyncio.timeout(10):
-                while len(vendor.requests) < 25:  # noqa: ASYNC110 - no event crosses threads
-                    await asyncio.sleep(0.01)
-                done = await waiting
+    gate = threading.Event()
+    async with httpx.AsyncClient(transport=transport, timeout=60) as client:
+        with vendor.faults.held(Fault(gate=gate)):
+            waiting = asyncio.gather(*(client.get(f"{vendor.url}/health") for _ in range(25)))
+            await until(lambda: len(vendor.requests) == 25)
+            gate.set()
+            done = await waiting
     assert {answer.status_code for answer in done} == {200}
 
 
