@@ -1,4 +1,6 @@
-"""A house on a real Vault, a proxy in front of it, and less patience than the service has."""
+"""A house on a real Vault, a proxy in front of it, and patience that suits what is tested."""
+
+from typing import Final
 
 import pytest
 
@@ -9,11 +11,22 @@ from tests.world.vault.members import house
 
 __all__ = ["house", "proxy", "through", "vault"]  # pytest finds the fixtures here
 
+GIVEN_UP_AFTER: Final = transport.CALL_SECONDS if SOAK else 1.0
+"""Seconds for a call that never ends; the soak waits as long as the service does."""
+
+_BETWEEN_BYTES: Final = transport.TIMEOUT if SOAK else (60.0, 0.5)
+_PATIENCE: Final = 60.0
+
+
+@pytest.fixture(autouse=True)
+def _patient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Give Vault, on a busy machine, more time than the service does."""
+    monkeypatch.setattr(transport, "TIMEOUT", (_PATIENCE, _PATIENCE))
+    monkeypatch.setattr(transport, "CALL_SECONDS", _PATIENCE)
+
 
 @pytest.fixture
-def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Give up on Vault sooner than the service does; the soak waits as long."""
-    if not SOAK:
-        connect, _ = transport.TIMEOUT
-        monkeypatch.setattr(transport, "TIMEOUT", (connect, 1.0))
-        monkeypatch.setattr(transport, "CALL_SECONDS", 2.0)
+def impatient(_patient: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Give up soon, where nothing is to be answered."""
+    monkeypatch.setattr(transport, "TIMEOUT", _BETWEEN_BYTES)
+    monkeypatch.setattr(transport, "CALL_SECONDS", GIVEN_UP_AFTER)

@@ -9,13 +9,12 @@ import pytest
 from aurorasoc.core.vault import transport
 from aurorasoc.core.vault.answers import VaultProblem
 from aurorasoc.core.vault.client import VaultClient
-from tests.world.canaries import SOAK
+from tests.component.vault.conftest import GIVEN_UP_AFTER
 from tests.world.vault.faults import VaultFault, VaultFaultProxy
 from tests.world.vault.members import KEY, House, vault_settings
 from tests.world.vendor.http1 import Answer
 
 NAME: Final = "deepseek"
-GIVEN_UP_AFTER: Final = transport.CALL_SECONDS if SOAK else 1.0
 
 
 @pytest.fixture

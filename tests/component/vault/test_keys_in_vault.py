@@ -9,11 +9,13 @@ from pathlib import Path
 import pytest
 from pydantic import SecretStr
 
+from aurorasoc.core.vault import transport
 from aurorasoc.core.vault.answers import VaultProblem
 from aurorasoc.errors import ChangeInProgress, OutcomeUnknown
 from aurorasoc.llm.changes import edits
 from aurorasoc.llm.keys.doctor import examine
 from tests.component.live import until
+from tests.component.vault.conftest import GIVEN_UP_AFTER
 from tests.examples import config_request
 from tests.world.canaries import found
 from tests.world.vault.faults import Gate, VaultFault, VaultFaultProxy, error
@@ -150,15 +152,21 @@ async def test_the_same_key_again_settles_it_with_one_version(
 
 
 @pytest.mark.soak
-@pytest.mark.usefixtures("impatient")
 async def test_the_same_key_again_after_a_silence_settles_it_with_one_version(
-    house: House, proxy: VaultFaultProxy
+    house: House, proxy: VaultFaultProxy, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A time-out after Vault committed leaves exactly one version after the retry."""
-    silent = replace(LOST, lose="silence")
+    gate, silent = Gate(), replace(LOST, lose="silence")
+    looked_at = VaultFault(method="GET", where="/data/", gate_after=gate)
     async with member(house.boot(proxy.url)) as own:
-        with proxy.held(silent), pytest.raises(OutcomeUnknown):
-            await own.set_key()
+        with proxy.held(looked_at, silent):
+            setting = asyncio.create_task(own.set_key())
+            await gate.occupied()
+            with monkeypatch.context() as patch:  # for the write, which comes next
+                patch.setattr(transport, "CALL_SECONDS", GIVEN_UP_AFTER)
+                gate.open()
+                with pytest.raises(OutcomeUnknown):
+                    await setting
         await own.set_key()
         assert (own.key, (house.in_vault() or (0,))[0]) == (KEY, 1)
     await asyncio.to_thread(house.check_one_truth)

@@ -388,7 +388,7 @@ async def test_a_delete_whose_answer_was_lost_is_undecided(
 @pytest.mark.soak
 @pytest.mark.usefixtures("impatient")
 @pytest.mark.parametrize(
-    "fault", [VaultFault(hang=True), VaultFault(drip=0.2)], ids=["hang", "slow drip"]
+    "fault", [VaultFault(hang=True), VaultFault(drip=0.1)], ids=["hang", "slow drip"]
 )
 async def test_a_call_without_end_is_given_up(
     behind: VaultClient, proxy: VaultFaultProxy, bare: House, fault: VaultFault
