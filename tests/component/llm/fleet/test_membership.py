@@ -13,6 +13,7 @@ from aurorasoc.core.database.engine import Database
 from aurorasoc.core.database.tables import InstanceRow
 from aurorasoc.core.secret_store import open_secret_store
 from aurorasoc.llm.adoption.adopt import Adoption
+from aurorasoc.llm.fleet import membership as membership_room
 from aurorasoc.llm.fleet.membership import REMEMBERED_US, Membership, this_process
 from tests.component.llm.fleet.fleet_world import report, write_revision
 from tests.examples import OTHER_SEED, SEED, keyring, settings
@@ -21,6 +22,12 @@ from tests.world.databases import ON_BOTH
 DEADLINE = 60.0
 
 pytestmark = ON_BOTH
+
+
+@pytest.fixture(autouse=True)
+def _patient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Leave a busy machine the time to leave."""
+    monkeypatch.setattr(membership_room, "LEAVE_SECONDS", DEADLINE)
 
 
 @pytest.fixture
