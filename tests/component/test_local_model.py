@@ -32,7 +32,7 @@ ENDLESS = {"ignore_eos": True, "max_tokens": 8000}
 @pytest.fixture
 def client(local_model_url: str) -> Iterator[httpx.Client]:
     """Talk to the session's model directly, whatever proxy the shell names."""
-    with httpx.Client(base_url=local_model_url, trust_env=False, timeout=60) as client:
+    with httpx.Client(base_url=local_model_url, trust_env=False, timeout=240) as client:
         yield client
 
 
@@ -222,7 +222,7 @@ def test_a_signal_ends_it_in_mid_answer(model: LocalModel, number: signal.Signal
 
 def test_it_says_one_line(model: LocalModel) -> None:
     """All it writes, to both outputs, is that it listens, and where."""
-    with model, httpx.Client(base_url=model.url, trust_env=False, timeout=60) as client:
+    with model, httpx.Client(base_url=model.url, trust_env=False, timeout=240) as client:
         ask(client, "Hello", max_tokens=4)
     assert model.output == f"{MODEL_NAME} listens on {model.url}\n"
 
