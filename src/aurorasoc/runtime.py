@@ -198,7 +198,8 @@ async def _open(
         await resolve_once(adoption)
     resolving = asyncio.create_task(keep_resolved(adoption), name="aurorasoc-resolver")
     resources.push_async_callback(_cancel, resolving)
-    changer = Changer(database, adoption, store, Journal(audit))
+    journal = Journal(audit, on_revision=adoption.will_write)
+    changer = Changer(database, adoption, store, journal)
     if not store.transactional:
         changer = _with_vault(changer, settings.vault.poll_interval, resources)
     admin = Admin(settings, database, adoption, changer, audit, pool, ledger)

@@ -76,6 +76,7 @@ class Adoption:
         self._snapshot: Snapshot | None = None
         self._adopting = asyncio.Lock()
         self._told: list[Callable[[], None]] = []
+        self._own: tuple[int, int] | None = None
         self.adopted_us = 0
         self.latencies = Latencies()
         self.stale_since: str | None = None
@@ -202,12 +203,20 @@ class Adoption:
         """Tell two keys apart without telling either."""
         return self._keyring.digest(api_key.get_secret_value().encode())
 
+    def will_write(self, revision: int, at_us: int) -> None:
+        """Note a revision before this process commits it, so that adopting it isn't timed.
+
+        The feed may hear of the commit, and adopt, before the task that committed goes on. The
+        time tells it from another process's revision, should this commit fail.
+        """
+        self._own = (revision, at_us)
+
     def swap(self, candidate: Snapshot, written_us: int | None = None) -> None:
         """Make a snapshot the one in force, with one assignment and never backwards.
 
         Args:
             candidate: The snapshot.
-            written_us: When its revision was written, where another process did that.
+            written_us: When its revision was written; None where this process just did that.
         """
         current = self._snapshot
         if current is not None and candidate.revision < current.revision:
@@ -222,6 +231,7 @@ class Adoption:
         self._snapshot = candidate
         self.adopted_us = now_us()
         followed = current is not None and candidate.revision > current.revision
+        followed = followed and (candidate.revision, written_us) != self._own
         latency = (self.adopted_us - written_us) / 1e6 if followed and written_us else None
         if latency is not None:
             self.latencies.observe(latency)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -15,10 +16,15 @@ from aurorasoc.llm.adoption.stored import StoredConfig, save_config
 
 @dataclass(frozen=True, slots=True)
 class Journal:
-    """Writes in the transaction of the change; the transaction's end commits all of it."""
+    """Writes in the transaction of the change; the transaction's end commits all of it.
+
+    Attributes:
+        on_revision: Called with a new revision and its time before they are committed.
+    """
 
     audit: AuditSink
     clock: Clock = now_us
+    on_revision: Callable[[int, int], object] | None = None
 
     async def write(
         self, session: AsyncSession, event: AuditEvent, config: StoredConfig, *, changed: bool
@@ -29,11 +35,14 @@ class Journal:
             AuditUnavailable: The entry can't be written; nothing must be.
         """
         if changed:
+            at_us = self.clock()
+            if self.on_revision is not None:
+                self.on_revision(config.revision, at_us)
             await save_config(session, config)
             session.add(
                 RevisionRow(
                     revision=config.revision,
-                    at_us=self.clock(),
+                    at_us=at_us,
                     actor=event.actor,
                     action=event.action.value,
                     target=event.target,

@@ -8,8 +8,10 @@ from typing import Any, Final
 
 import pytest
 from beeai_framework.backend.message import UserMessage
+from sqlalchemy.ext.asyncio import AsyncSession
 
 from aurorasoc import get_chat_model
+from aurorasoc.core.clock import now_us
 from aurorasoc.core.database.engine import Database
 from aurorasoc.core.database.tables import CredentialRow
 from aurorasoc.core.secret_store import DatabaseSecretStore, open_secret_store
@@ -129,6 +131,34 @@ async def test_own_change_is_not_timed(runtime: Runtime) -> None:
     """It is in force before it is answered."""
     await use("openai", runtime)
     assert runtime.adoption.latencies.buckets()[-1] == ("+Inf", 0)
+
+
+async def test_own_change_is_not_timed_where_the_feed_is_quicker(
+    runtime: Runtime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The commit is heard of, read and adopted before the task that made it goes on."""
+    transaction = runtime.database.transaction
+
+    @asynccontextmanager
+    async def slow_to_return() -> AsyncIterator[AsyncSession]:
+        async with transaction() as session:
+            yield session
+        await runtime.adoption.follow(1)
+        assert runtime.adoption.snapshot.revision == 1
+
+    monkeypatch.setattr(runtime.database, "transaction", slow_to_return)
+    await use("openai", runtime)
+    assert runtime.adoption.latencies.buckets()[-1] == ("+Inf", 0)
+
+
+async def test_change_of_another_process_is_timed_after_an_own_one_failed(
+    runtime: Runtime,
+) -> None:
+    """It has the revision that ours would have had."""
+    runtime.adoption.will_write(1, now_us() - 1_000_000)
+    await write_revision(runtime.database, 1)
+    await runtime.adoption.adopt()
+    assert runtime.adoption.latencies.buckets()[-1] == ("+Inf", 1)
 
 
 async def test_each_adoption_is_told(runtime: Runtime) -> None:
