@@ -10,6 +10,7 @@ import os
 import shutil
 import sqlite3
 import tempfile
+import threading
 from collections.abc import Iterator
 from contextlib import ExitStack, closing, contextmanager
 from functools import cache
@@ -31,6 +32,9 @@ ON_BOTH: Final = pytest.mark.usefixtures("database_kind")
 
 _RUNNING: Final = ExitStack()
 atexit.register(_RUNNING.close)
+
+_MIGRATING: Final = threading.Lock()
+_MIGRATED: Final[set[str]] = set()
 
 Row = tuple[Any, ...]
 
@@ -93,15 +97,16 @@ class Stored:
         """Give what is on the disk: SQLite's files, or PostgreSQL's rows as text."""
         if self.kind == POSTGRESQL:
             return repr(self.dump()).encode()
-        return b"".join(file.read_bytes() for file in self._file.parent.glob("aurorasoc.db*"))
+        return b"".join(file.read_bytes() for file in self.file.parent.glob("aurorasoc.db*"))
 
     def _connect(self, mode: str) -> Any:  # noqa: ANN401 - what both drivers' connections can do
         if self.kind == POSTGRESQL:
             return psycopg.connect(self.url)
-        return sqlite3.connect(f"file:{self._file}?mode={mode}", uri=True)
+        return sqlite3.connect(f"file:{self.file}?mode={mode}", uri=True)
 
     @property
-    def _file(self) -> Path:
+    def file(self) -> Path:
+        """SQLite's file."""
         return Path(self.url.removeprefix("sqlite:///"))
 
 
@@ -164,6 +169,19 @@ def _migrated_database() -> str:
     url = shared_postgresql().create()
     migrate(url)
     return url.rpartition("/")[2]
+
+
+def bring_to_head(stored: Stored) -> None:
+    """Migrate a database, once; a SQLite file that isn't there yet is copied, for speed."""
+    with _MIGRATING:  # Alembic works for one thread at a time
+        if stored.url in _MIGRATED:
+            return
+        if stored.kind == POSTGRESQL or stored.file.exists():
+            migrate(stored.url)
+        else:
+            stored.file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+            shutil.copy(migrated_file(), stored.file)
+        _MIGRATED.add(stored.url)
 
 
 @cache

@@ -10,11 +10,14 @@ import tempfile
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Mapping, Sequence
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Final, Self
 
 _POLL: Final = 0.05
+_PATIENCE: Final = 60.0
 _TAIL: Final = 4000
 _COVERAGE: Final = ("COVERAGE_PROCESS_START", "COVERAGE_PROCESS_CONFIG")
 # Without its own opener urllib would send the readiness poll through a proxy named in the shell.
@@ -30,11 +33,24 @@ class ProcessNotReadyError(RuntimeError):
     """The child ended, or its deadline passed, before it was ready. Ends with the log's tail."""
 
 
+_HELD: Final[deque[socket.socket]] = deque(maxlen=256)  # as many files stay open
+
+
 def free_port() -> int:
-    """Return a loopback port that was free a moment ago."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    """Return a loopback port that stays free for whoever binds it by number.
+
+    It is kept bound, without listening: the kernel then hands it to nobody who takes any port, nor
+    to an outgoing connection. Servers set SO_REUSEADDR or SO_REUSEPORT, which shares it with them.
+    Until then a connection to it is refused.
+    """
+    held = socket.socket()
+    for option in (socket.SO_REUSEADDR, socket.SO_REUSEPORT):
+        held.setsockopt(socket.SOL_SOCKET, option, 1)
+    held.bind(("127.0.0.1", 0))
+    if len(_HELD) == _HELD.maxlen:
+        _HELD.popleft().close()
+    _HELD.append(held)
+    return int(held.getsockname()[1])
 
 
 def bare_env(**extra: str) -> dict[str, str]:
@@ -54,6 +70,14 @@ def answers(url: str) -> bool:
             return bool(response.status == 200)
     except (OSError, urllib.error.URLError):
         return False
+
+
+def until(happened: Callable[[], object], seconds: float = _PATIENCE) -> None:
+    """Wait for something that other processes do; give up loudly."""
+    end = time.monotonic() + seconds
+    while not happened():
+        assert time.monotonic() < end, "it didn't happen"
+        time.sleep(_POLL / 2)
 
 
 def run_together(
@@ -96,7 +120,7 @@ class ChildProcess:
         ready: Ready | None = None,
         log: Path,
         cwd: Path | None = None,
-        deadline: float = 30.0,
+        deadline: float = 90.0,
         user: str | None = None,
     ) -> None:
         """Describe the child. `ready` is a predicate or a URL to answer 200; `env` is exact.
@@ -166,7 +190,7 @@ class ChildProcess:
             raise
         return self
 
-    def wait(self, timeout: float = 30.0) -> int:
+    def wait(self, timeout: float = 60.0) -> int:
         """Wait for the child to end by itself and return its exit code."""
         return self.process.wait(timeout)
 
@@ -204,3 +228,12 @@ class ChildProcess:
     def _give_up(self, why: str) -> None:
         message = f"{self._argv[0]} {why}; its log ends:\n{self.output[-_TAIL:]}"
         raise ProcessNotReadyError(message)
+
+
+@contextlib.contextmanager
+def together(*children: ChildProcess) -> Iterator[None]:
+    """Run children for a `with` block; they start side by side, and each loads its libraries."""
+    with contextlib.ExitStack() as running:
+        with ThreadPoolExecutor(len(children)) as starting:
+            list(starting.map(running.enter_context, children))
+        yield

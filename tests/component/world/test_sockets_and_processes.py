@@ -1,5 +1,6 @@
 """The proxy, the capture, the processes and llm-katan do what functional tests rely on."""
 
+import errno
 import os
 import re
 import socket
@@ -96,6 +97,20 @@ def test_child_is_ready_then_gone(tmp_path: Path) -> None:
     assert child.returncode == -15
     assert not answers(server.url)
     assert "GET /" in child.output
+
+
+def test_free_port_is_for_who_names_it() -> None:
+    """Nobody answers there, the kernel gives it to nobody, and a server can listen on it."""
+    port = free_port()
+    with socket.socket() as caller, socket.socket() as taker, socket.socket() as server:
+        assert caller.connect_ex(("127.0.0.1", port)) == errno.ECONNREFUSED
+        with pytest.raises(OSError, match="in use"):
+            taker.bind(("127.0.0.1", port))
+        server.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        server.bind(("127.0.0.1", port))
+        server.listen()
+        with socket.create_connection(("127.0.0.1", port)):
+            pass
 
 
 def test_failed_start_shows_the_log(tmp_path: Path) -> None:
