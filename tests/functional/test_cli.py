@@ -75,8 +75,7 @@ def test_a_running_services_log_verifies_beside_it(running: Service) -> None:
 def test_a_services_log_line_is_an_anchor(running: Service) -> None:
     """The line that left the host proves that the log still has that entry."""
     assert running.client().delete(CONFIG).status_code == 200
-    events = [json.loads(line) for line in running.output.splitlines() if line.startswith("{")]
-    audits = [event for event in events if event["event"] == "audit"]
+    audits = [line for line in running.logged if line["event"] == "audit"]
     anchors = [f"--anchor={event['seq']}:{event['hash']}" for event in audits]
     assert anchors
     assert running.command("audit", "verify", *anchors).returncode == 0

@@ -1,25 +1,28 @@
-"""Who runs which revision, over real processes: two services and an agent author's program."""
+"""Two services, an agent's process and a shell on one database: what one changes, all run.
+
+Who runs which revision, and how soon, is told by each of them.
+"""
 
 import json
 import os
 import signal
-import subprocess
-import sys
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 import httpx
 import pytest
 
-from tests.functional.test_processes_follow import CHILD, until
 from tests.world.databases import ON_BOTH, POSTGRESQL
-from tests.world.service import CONFIG, PROVIDERS, SEED, Service, events, run_command
+from tests.world.fixtures import VENDOR_KEYS
+from tests.world.processes import until
+from tests.world.service import CONFIG, PROVIDERS, SEED, Service, asked, events, run_command
+from tests.world.site import FLEET, POLICY, WAIT_SECONDS, Site, processes, site, site_variables
+from tests.world.vendor import VendorServer
 
-FLEET: Final = "/system/llm/fleet"
+__all__ = ["processes", "site"]  # pytest finds them here
+
 EVENTS: Final = f"{FLEET}/events"
-POLICY: Final = "/system/llm/policy"
 MEMBER: Final = {
     "instance",
     "kind",
@@ -34,58 +37,7 @@ MEMBER: Final = {
     "state",
 }
 
-
 pytestmark = ON_BOTH
-
-
-class Site(NamedTuple):
-    """All processes of one site."""
-
-    here: Service
-    there: Service
-    program: subprocess.Popen[bytes]
-
-    def fleet(self) -> dict[str, Any]:
-        """Give `GET /system/llm/fleet` as the first service answers it."""
-        answer = self.here.client("viewer").get(FLEET)
-        assert answer.status_code == 200, answer.text
-        return dict(answer.json())
-
-    def member(self, kind: str) -> dict[str, Any]:
-        """Give the one process of a kind."""
-        (found,) = (m for m in self.fleet()["instances"] if m["kind"] == kind)
-        return dict(found)
-
-    def change(self, wait: float, **wanted: object) -> dict[str, Any]:
-        """Switch at the first service, and wait for the others."""
-        answer = self.here.client().put(CONFIG, params={"wait": wait}, json=wanted)
-        assert answer.status_code == 200, answer.text
-        return dict(answer.json())
-
-
-@pytest.fixture(scope="module")
-def site(
-    database_kind: str, world_variables: dict[str, str], tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Site]:
-    """Start two services and a program with a runtime of its own on one state folder."""
-    del database_kind  # asked for, so that each kind of database has its own processes
-    folder = tmp_path_factory.mktemp("fleet")
-    with (
-        Service(folder, world_variables) as here,
-        Service(folder, world_variables) as there,
-        (folder / "program.log").open("w") as log,
-        subprocess.Popen(
-            [sys.executable, CHILD],
-            env=here.env,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.DEVNULL,
-            stderr=log,
-        ) as program,
-    ):
-        found = Site(here, there, program)
-        until(lambda: len(found.fleet()["instances"]) == 3)
-        yield found
-        program.kill()
 
 
 def test_every_process_is_listed_as_the_contract_says(site: Site) -> None:
@@ -109,7 +61,7 @@ def test_both_services_give_the_same_answer(site: Site) -> None:
 
 def test_wait_answers_when_all_have_adopted(site: Site) -> None:
     """With nobody pending, and the fleet at the new revision."""
-    answer = site.change(30, provider="ollama", model="waited-for")
+    answer = site.change(WAIT_SECONDS, provider="ollama", model="waited-for")
     assert answer["adoption"] == {"adopted": True, "pending": []}
     members = site.fleet()["instances"]
     others = [m for m in members if m["kind"] == "library"]
@@ -136,7 +88,7 @@ def test_without_wait_nothing_is_said_of_adoption(site: Site) -> None:
 )
 def test_every_change_can_wait(site: Site, method: str, path: str, body: object) -> None:
     """Each answers who has adopted it."""
-    answer = site.here.client().request(method, path, params={"wait": 20}, json=body)
+    answer = site.here.client().request(method, path, params={"wait": WAIT_SECONDS}, json=body)
     assert (answer.status_code, answer.json().get("adoption")) == (
         200,
         {"adopted": True, "pending": []},
@@ -150,39 +102,6 @@ def test_wait_is_bounded(site: Site, seconds: str) -> None:
     wanted = {"provider": "ollama", "model": "never"}
     answer = site.here.client().put(CONFIG, params={"wait": seconds}, json=wanted)
     assert (answer.status_code, site.fleet()["revision"]) == (422, before)
-
-
-def test_frozen_process_is_pending_until_it_goes_on(site: Site) -> None:
-    """It is named, shown as behind, and adopts once it can."""
-    frozen = site.member("library")["instance"]
-    os.kill(site.program.pid, signal.SIGSTOP)
-    try:
-        answer = site.change(1, provider="ollama", model="not-by-all")
-        behind = site.member("library")["state"]
-    finally:
-        os.kill(site.program.pid, signal.SIGCONT)
-    assert answer["adoption"] == {"adopted": False, "pending": [frozen]}
-    assert behind == "behind"
-    until(lambda: site.member("library")["state"] == "current")
-
-
-def test_process_with_another_environment_is_diverged(
-    site: Site, world_variables: dict[str, str]
-) -> None:
-    """Equal revision, another boot default; it leaves the fleet when it is stopped."""
-    own = {**world_variables, "LLM_VLLM_MODEL": "another"}
-    with Service(site.here.folder, own):
-        until(lambda: len(site.fleet()["instances"]) == 4)
-        states = sorted(m["state"] for m in site.fleet()["instances"])
-    assert states == ["current", "current", "current", "diverged"]
-    until(lambda: len(site.fleet()["instances"]) == 3)
-
-
-def test_commands_at_the_shell_are_not_in_the_fleet(site: Site) -> None:
-    """They are over before anyone could wait for them."""
-    before = {m["instance"] for m in site.fleet()["instances"]}
-    assert site.here.command("providers", "use", "ollama").returncode == 0
-    assert {m["instance"] for m in site.fleet()["instances"]} == before
 
 
 def test_stream_sends_the_fleet_at_once_and_on_each_change(site: Site) -> None:
@@ -221,8 +140,8 @@ def test_only_who_may_read_agents_sees_the_fleet(site: Site, path: str) -> None:
 
 def test_metrics_count_the_fleet_and_time_adoptions(site: Site) -> None:
     """At the process that adopted what another one changed."""
-    site.change(20, provider="vllm")
-    text = httpx.get(f"{site.there.url}/metrics", trust_env=False).text
+    site.change(WAIT_SECONDS, provider="vllm")
+    text = httpx.get(f"{site.there.url}/metrics", trust_env=False, timeout=60).text
     assert 'aurorasoc_instances{state="current"} 3.0' in text
     (count,) = (
         line.split()[1]
@@ -234,18 +153,11 @@ def test_metrics_count_the_fleet_and_time_adoptions(site: Site) -> None:
 
 def test_each_adoption_is_a_log_line_with_its_latency(site: Site) -> None:
     """Seconds from when it was written; none where it was written. Both services share a log."""
-    revision = site.change(20, provider="ollama", model="logged")["revision"]
-    lines = [json.loads(x) for x in site.there.output.splitlines() if '"adopted"' in x]
+    revision = site.change(WAIT_SECONDS, provider="ollama", model="logged")["revision"]
+    lines = [line for line in site.there.logged if line["event"] == "adopted"]
     latencies = [line["latency"] for line in lines if line["revision"] == revision]
     assert latencies.count(None) == 1
-    assert [0 <= latency < 10 for latency in latencies if latency is not None] == [True]
-
-
-def test_service_that_stops_leaves_the_fleet(site: Site, world_variables: dict[str, str]) -> None:
-    """At once: nobody waits for it."""
-    with Service(site.here.folder, world_variables):
-        until(lambda: len(site.fleet()["instances"]) == 4)
-    assert len(site.fleet()["instances"]) == 3
+    assert [0 <= latency < WAIT_SECONDS for latency in latencies if latency is not None] == [True]
 
 
 def test_seeds_are_not_rotated_under_a_process_that_lacks_the_new_one(site: Site) -> None:
@@ -273,15 +185,155 @@ def test_of_two_admins_at_one_revision_one_succeeds(site: Site) -> None:
         assert site.fleet()["revision"] == revision + 1
 
 
-def test_stream_ends_with_the_service_and_does_not_hold_it_up(
-    world_variables: dict[str, str], tmp_path: Path
+def _models(server: VendorServer) -> list[str]:
+    return [exchange.body["model"] for exchange in server.requests if exchange.method == "POST"]
+
+
+def test_a_switch_at_one_service_is_run_by_the_other(
+    site: Site, local_servers: VendorServer
 ) -> None:
-    """A settings page that is open all day long must not make each restart wait."""
-    with Service(tmp_path, world_variables) as service:
+    """After it has adopted, no call of its goes to the old provider."""
+    site.switch("ollama")
+    until(lambda: site.there.inventory()["active"]["backend"] == "ollama")
+    answer = site.there.client().post("/chat", json=asked())
+    assert (answer.json()["provider"], answer.json()["model"]) == ("ollama", "granite4:8b")
+    assert _models(local_servers) == ["granite4:8b"]
+
+
+def test_all_processes_come_to_the_same_fingerprint(site: Site) -> None:
+    """Equal revisions run equal configurations."""
+    key = {"api_key": VENDOR_KEYS["deepseek"]}
+    assert site.here.client().put(f"{PROVIDERS}/deepseek/key", json=key).status_code == 200
+    here = site.here.inventory()
+    until(lambda: site.there.inventory()["revision"] == here["revision"])
+    assert site.there.inventory()["fingerprint"] == here["fingerprint"]
+
+
+def test_a_key_stored_at_one_service_serves_at_the_other(site: Site, hosted: VendorServer) -> None:
+    """Unsealed there with the same seed."""
+    wanted = {"provider": "deepseek", "api_key": VENDOR_KEYS["deepseek"]}
+    assert site.here.client().put(CONFIG, json=wanted).status_code == 200
+    until(lambda: site.there.inventory()["active"]["backend"] == "deepseek")
+    answer = site.there.client().post("/chat", json=asked())
+    assert answer.status_code == 200, answer.text
+    assert _models(hosted) == ["deepseek-v4-flash"]
+
+
+def test_a_key_deleted_at_one_service_is_not_used_by_the_other(
+    site: Site, hosted: VendorServer
+) -> None:
+    """It refuses, without a request."""
+    wanted = {"provider": "deepseek", "api_key": VENDOR_KEYS["deepseek"]}
+    site.here.client().put(CONFIG, json=wanted)
+    site.here.client().delete(f"{PROVIDERS}/deepseek/key")
+    until(lambda: site.there.row("deepseek")["key_state"] == "absent")
+    until(lambda: site.there.inventory()["revision"] == site.revision())
+    answer = site.there.client().post("/chat", json=asked())
+    assert (answer.status_code, answer.json()["code"]) == (409, "provider_not_ready")
+    assert hosted.requests == []
+
+
+def test_a_handle_in_another_process_follows(site: Site, local_servers: VendorServer) -> None:
+    """The one that was taken when that process began."""
+    until(lambda: site.agent.ask() == "granite-soc-specialist says: pong")
+    site.switch("ollama")
+    until(lambda: site.agent.ask() == "granite4:8b says: pong")
+    local_servers.clear()
+    assert site.agent.ask() == "granite4:8b says: pong"
+    assert _models(local_servers) == ["granite4:8b"]
+
+
+def test_a_switch_to_what_is_not_ready_is_told_in_the_agents_own_process(site: Site) -> None:
+    """Its handle raises our error."""
+    wanted = {"provider": "deepseek", "api_key": VENDOR_KEYS["deepseek"]}
+    site.here.client().put(CONFIG, json=wanted)
+    until(lambda: site.agent.ask() == "deepseek-v4-flash says: pong")
+    site.here.client().delete(f"{PROVIDERS}/deepseek/key")
+    until(lambda: site.agent.ask() == "provider_not_ready")
+
+
+def test_changes_at_both_services_make_one_history(site: Site) -> None:
+    """Each is made on top of the other's."""
+    before = site.revision()
+    for turn, service in enumerate((site.here, site.there, site.here, site.there)):
+        wanted = {"provider": "ollama", "model": f"turn-{turn}"}
+        answer = service.client().put(CONFIG, json=wanted)
+        assert answer.json()["revision"] == before + turn + 1
+
+
+@pytest.mark.timeout(600)
+def test_frozen_process_is_pending_until_it_goes_on(site: Site) -> None:
+    """It is named, shown as behind, and adopts once it can."""
+    frozen = site.member("library")["instance"]
+    os.kill(site.agent.pid, signal.SIGSTOP)
+    try:
+        answer = site.change(1, provider="ollama", model="not-by-all")
+        until(lambda: [m["instance"] for m in site.members() if m["state"] == "behind"] == [frozen])
+    finally:
+        os.kill(site.agent.pid, signal.SIGCONT)
+    assert answer["adoption"]["adopted"] is False
+    assert frozen in answer["adoption"]["pending"]
+    until(lambda: site.member("library")["state"] == "current")
+
+
+class Late(NamedTuple):
+    """What was seen of a service that came late, with another environment, and was stopped."""
+
+    inventory: dict[str, Any]
+    states: list[str]
+    output: str
+    left: list[dict[str, Any]]
+
+
+@pytest.fixture(scope="module")
+def late(
+    processes: Site, world_variables: dict[str, str], tmp_path_factory: pytest.TempPathFactory
+) -> Late:
+    """Start a service late, with a log of its own; stop it while somebody follows its stream."""
+    changed = processes.change(WAIT_SECONDS, provider="ollama")
+    shared = {n: v for n, v in processes.here.env.items() if n.startswith("AURORA_")}
+    own = {**site_variables(world_variables), **shared, "LLM_VLLM_MODEL": "another"}
+    with Service(tmp_path_factory.mktemp("late"), own) as service:
+        until(lambda: len(processes.members()) == 4)
+        inventory = service.inventory()
+        assert inventory["revision"] == changed["revision"]
+        states = sorted(member["state"] for member in processes.members())
         with service.client("viewer").stream("GET", EVENTS) as stream:
             lines = stream.iter_lines()
             _next(lines)
             os.kill(service.pid, signal.SIGTERM)
             list(lines)  # to its end, which is none that a cut connection has
         service.wait()
-    assert '"error"' not in service.output
+        return Late(inventory, states, service.output, processes.members())
+
+
+def test_process_that_starts_late_runs_what_was_set(late: Late) -> None:
+    """What was set at runtime persists."""
+    active = late.inventory["active"]
+    assert (active["backend"], active["source"]) == ("ollama", "runtime")
+
+
+def test_process_with_another_environment_is_diverged(late: Late) -> None:
+    """Equal revision, another boot default."""
+    assert late.states == ["current", "current", "current", "diverged"]
+
+
+def test_service_that_stops_leaves_the_fleet(late: Late) -> None:
+    """At once: nobody waits for it."""
+    assert len(late.left) == 3
+
+
+def test_stream_ends_with_the_service_and_does_not_hold_it_up(late: Late) -> None:
+    """A settings page that is open all day long must not make each restart wait."""
+    assert '"error"' not in late.output
+
+
+def test_a_command_at_the_shell_is_followed_by_all(site: Site) -> None:
+    """It works on the database; nobody is restarted, and it isn't one of the fleet."""
+    before = {member["instance"] for member in site.members()}
+    done = site.here.command("providers", "use", "ollama", "--model", "granite4:tiny")
+    assert done.returncode == 0, done.stderr
+    for service in (site.here, site.there):
+        until(lambda s=service: s.inventory()["active"]["model"] == "granite4:tiny")  # type: ignore[misc]
+    until(lambda: site.agent.ask() == "granite4:tiny says: pong")
+    assert {member["instance"] for member in site.members()} == before

@@ -11,8 +11,9 @@ from typing import Any, Final
 import pytest
 
 from tests.world.capture import CaptureServer
+from tests.world.connect_proxy import ConnectProxy
 from tests.world.fixtures import VENDOR_KEYS
-from tests.world.processes import bare_env
+from tests.world.processes import bare_env, until
 from tests.world.service import CONFIG, PROVIDERS, Service, asked, events
 from tests.world.vendor import VendorServer
 
@@ -290,3 +291,14 @@ def test_overridden_provider_is_refused(
     assert done.returncode == 2
     assert any(name in done.stderr for name, named in OVERRIDES.items() if provider in named)
     assert stale.connections == 0
+
+
+def test_an_idle_service_calls_nobody(tmp_path: Path, world_variables: dict[str, str]) -> None:
+    """Neither to be ready nor to be warm, with every key at hand."""
+    keys = {variable: VENDOR_KEYS[provider] for provider, variable in KEY_VARIABLES.items()}
+    with ConnectProxy(None) as home:
+        proxies = {"HTTPS_PROXY": home.url, "HTTP_PROXY": home.url, "LLM_BACKEND": "openai"}
+        with Service(tmp_path, {**world_variables, **keys, **proxies}) as service:
+            until(lambda: '"warm"' in service.output, 120)
+            service.inventory()
+        assert (home.connects, home.refused) == ([], [])

@@ -14,9 +14,9 @@ from psycopg import errors, sql
 
 from aurorasoc.core.database.migrations import migrate
 from aurorasoc.core.database.tables import Base
-from tests.functional.test_processes_follow import until
 from tests.world.certificates import CertificateAuthority
 from tests.world.databases import shared_postgresql
+from tests.world.processes import until
 from tests.world.relay import TlsRelay
 from tests.world.service import CONFIG, PROVIDERS, Service
 

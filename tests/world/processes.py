@@ -2,6 +2,7 @@
 
 import atexit
 import contextlib
+import json
 import os
 import signal
 import socket
@@ -14,7 +15,7 @@ from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Final, Self
+from typing import Any, Final, Self
 
 _POLL: Final = 0.05
 _PATIENCE: Final = 60.0
@@ -167,6 +168,12 @@ class ChildProcess:
     def output(self) -> str:
         """What the child wrote to standard output and standard error so far."""
         return self._log.read_text("utf-8", "replace") if self._log.exists() else ""
+
+    @property
+    def logged(self) -> list[dict[str, Any]]:
+        """The JSON lines that it wrote so far; one that is still being written is none."""
+        whole, _, _ = self.output.rpartition("\n")
+        return [json.loads(line) for line in whole.splitlines() if line.startswith("{")]
 
     def start(self) -> Self:
         """Start the child; raise `ProcessNotReadyError` when it isn't ready by the deadline."""
