@@ -1,4 +1,4 @@
-"""The service, the vendors behind their real host names, and the way between them."""
+"""The shared service, and the vendors that it calls."""
 
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
@@ -7,52 +7,30 @@ from functools import cache
 import httpx
 import pytest
 
-from tests.world.certificates import CertificateAuthority
-from tests.world.connect_proxy import ConnectProxy
 from tests.world.databases import DATABASES
-from tests.world.fixtures import VENDOR_KEYS, ca, capture, database_kind
+from tests.world.fixtures import (
+    ca,
+    capture,
+    database_kind,
+    egress,
+    hosted,
+    local_servers,
+    world_variables,
+)
 from tests.world.local_model import local_model_url
 from tests.world.service import Service
 from tests.world.vendor import VendorServer
 
-__all__ = ["ca", "capture", "database_kind", "local_model_url"]  # pytest finds the fixtures here
-
-
-@pytest.fixture(scope="session")
-def hosted(ca: CertificateAuthority) -> Iterator[VendorServer]:
-    """Play the hosted vendors over TLS, each with its key of `VENDOR_KEYS`."""
-    plays = tuple(VENDOR_KEYS)
-    with VendorServer(VENDOR_KEYS, plays=plays, tls=ca.issue().context()) as server:
-        yield server
-
-
-@pytest.fixture(scope="session")
-def local_servers() -> Iterator[VendorServer]:
-    """Play Ollama and vLLM on plain loopback; neither asks for a key."""
-    with VendorServer(plays=["vllm", "ollama"]) as server:
-        yield server
-
-
-@pytest.fixture(scope="session")
-def egress(hosted: VendorServer) -> Iterator[ConnectProxy]:
-    """Lead every host name to the hosted vendors' TLS port, and write down which they were."""
-    with ConnectProxy(hosted.tls_port) as proxy:
-        yield proxy
-
-
-@pytest.fixture(scope="session")
-def world_variables(
-    egress: ConnectProxy, ca: CertificateAuthority, local_servers: VendorServer
-) -> dict[str, str]:
-    """Lead a service to the hosted vendors by the site's proxy, and to the local servers."""
-    return {
-        "HTTPS_PROXY": egress.url,
-        "NO_PROXY": "127.0.0.1,localhost",
-        "SSL_CERT_FILE": str(ca.pem),
-        "LLM_VLLM_BASE_URL": f"{local_servers.url}/v1",
-        "LLM_OLLAMA_BASE_URL": local_servers.url,
-        "LLM_MAX_RETRIES": "0",
-    }
+__all__ = [  # pytest finds the fixtures here
+    "ca",
+    "capture",
+    "database_kind",
+    "egress",
+    "hosted",
+    "local_model_url",
+    "local_servers",
+    "world_variables",
+]
 
 
 @pytest.fixture(scope="session")

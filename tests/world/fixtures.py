@@ -69,3 +69,40 @@ def capture() -> Iterator[CaptureServer]:
     """Capture raw TCP, to show that nothing came."""
     with CaptureServer() as server:
         yield server
+
+
+@pytest.fixture(scope="session")
+def hosted(ca: CertificateAuthority) -> Iterator[VendorServer]:
+    """Play the hosted vendors over TLS, each with its key of `VENDOR_KEYS`."""
+    plays = tuple(VENDOR_KEYS)
+    with VendorServer(VENDOR_KEYS, plays=plays, tls=ca.issue().context()) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def local_servers() -> Iterator[VendorServer]:
+    """Play Ollama and vLLM on plain loopback; neither asks for a key."""
+    with VendorServer(plays=["vllm", "ollama"]) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def egress(hosted: VendorServer) -> Iterator[ConnectProxy]:
+    """Lead every host name to the hosted vendors' TLS port, and write down which they were."""
+    with ConnectProxy(hosted.tls_port) as proxy:
+        yield proxy
+
+
+@pytest.fixture(scope="session")
+def world_variables(
+    egress: ConnectProxy, ca: CertificateAuthority, local_servers: VendorServer
+) -> dict[str, str]:
+    """Lead a service to the hosted vendors by the site's proxy, and to the local servers."""
+    return {
+        "HTTPS_PROXY": egress.url,
+        "NO_PROXY": "127.0.0.1,localhost",
+        "SSL_CERT_FILE": str(ca.pem),
+        "LLM_VLLM_BASE_URL": f"{local_servers.url}/v1",
+        "LLM_OLLAMA_BASE_URL": local_servers.url,
+        "LLM_MAX_RETRIES": "0",
+    }

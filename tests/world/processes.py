@@ -26,15 +26,13 @@ _DIRECT: Final = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
 _HOMES: Final = contextlib.ExitStack()
 atexit.register(_HOMES.close)
+_HELD: Final[deque[socket.socket]] = deque(maxlen=256)  # as many files stay open
 
 Ready = Callable[[], bool] | str
 
 
 class ProcessNotReadyError(RuntimeError):
     """The child ended, or its deadline passed, before it was ready. Ends with the log's tail."""
-
-
-_HELD: Final[deque[socket.socket]] = deque(maxlen=256)  # as many files stay open
 
 
 def free_port() -> int:
@@ -51,6 +49,7 @@ def free_port() -> int:
     if len(_HELD) == _HELD.maxlen:
         _HELD.popleft().close()
     _HELD.append(held)
+    atexit.register(held.close)  # an open socket at the end is a warning
     return int(held.getsockname()[1])
 
 

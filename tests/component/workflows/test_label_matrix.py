@@ -19,7 +19,6 @@ import pytest
 
 from aurorasoc import open_runtime
 from aurorasoc.agents.factory import AgentFactory
-from aurorasoc.core.database.migrations import migrate
 from aurorasoc.errors import TlpRefused
 from aurorasoc.granite.backend_resolution import reset_resolution_cache
 from aurorasoc.llm.changes import edits
@@ -29,14 +28,15 @@ from aurorasoc.workflows import chat
 from aurorasoc.workflows.investigation import store
 from aurorasoc.workflows.investigation.alert import parse_alert
 from aurorasoc.workflows.investigation.desk import open_desk
-from tests.component.live import libraries, until
+from tests.component.live import until
 from tests.examples import config_request, policy_request, settings
 from tests.world.connect_proxy import ConnectProxy
-from tests.world.fixtures import VENDOR_KEYS
+from tests.world.databases import DATABASES
+from tests.world.fixtures import VENDOR_KEYS, egress, hosted, local_servers, world_variables
 from tests.world.investigation import Script, playing
 from tests.world.vendor import Fault, VendorServer
 
-__all__ = ["libraries"]  # pytest finds it here
+__all__ = ["egress", "hosted", "local_servers", "world_variables"]  # pytest finds them here
 
 HOSTED: Final = ("openai", "deepseek", "anthropic", "gemini")
 BACKENDS: Final = (*HOSTED, "vllm", "ollama")
@@ -125,7 +125,7 @@ class Stage:
 def state(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Give a folder with a migrated database."""
     folder = tmp_path_factory.mktemp("matrix")
-    migrate(f"sqlite:///{folder}/aurorasoc.db")
+    DATABASES.migrated(folder)
     return folder
 
 
