@@ -6,7 +6,6 @@ write-ahead log, as a broken network file system does: each read and write then 
 """
 
 import fcntl
-import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -16,15 +15,14 @@ from typing import Any, Final, NamedTuple
 import httpx
 import pytest
 
-from tests.world.databases import ON_BOTH, SQLITE
+from tests.world.databases import ON_BOTH, SQLITE, bring_to_head
 from tests.world.postgresql import PostgreSQL
-from tests.world.processes import answers
+from tests.world.processes import answers, until
 from tests.world.service import CONFIG, PROVIDERS, Service, asked
 from tests.world.vendor import VendorServer
 
 FIRST_LOCK: Final = 120
 LOCKS: Final = 8
-PATIENCE: Final = 60.0
 
 pytestmark = ON_BOTH
 
@@ -78,11 +76,8 @@ def own_database(server: PostgreSQL | None) -> dict[str, str]:
 
 def fresh_inventory(service: Service) -> dict[str, Any]:
     """Give the first inventory that isn't stale."""
-    end = time.monotonic() + PATIENCE
-    while (found := service.inventory())["stale_since"] is not None:
-        assert time.monotonic() < end, "the inventory stays stale"
-        time.sleep(0.2)
-    return found
+    until(lambda: service.inventory()["stale_since"] is None)
+    return service.inventory()
 
 
 @pytest.fixture(scope="module")
@@ -150,20 +145,37 @@ def test_database_that_came_back_is_used_again(outage: Outage) -> None:
     assert outage.written.json()["revision"] == outage.after["revision"] + 1
 
 
+class ColdStart(NamedTuple):
+    """What was seen of a service that was started without its database, and after it came."""
+
+    alive: httpx.Response
+    ready: httpx.Response
+    calls: list[httpx.Response]
+    after: dict[str, Any]
+
+
 @pytest.fixture(scope="module")
-def cold(
-    server: PostgreSQL | None, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[tuple[Service, Callable[[], object]]]:
-    """Start a service without its database; give it, and what brings the database back."""
+def cold(server: PostgreSQL | None, tmp_path_factory: pytest.TempPathFactory) -> ColdStart:
+    """Start a service without its database, ask it, and bring the database back."""
     folder = tmp_path_factory.mktemp("cold")
-    with Service(folder, own_database(server), ready="/healthz") as service:
-        service.client().put(CONFIG, json={"provider": "ollama", "model": "chosen"})
-        service.terminate()
-        bring_back = put_a_folder_in_its_place(service) if server is None else server.start
-        if server is not None:
-            server.terminate()
-        service.resume()
-        yield service, bring_back
+    service = Service(folder, own_database(server), ready="/healthz")
+    bring_to_head(service.stored)
+    set_before = service.command("providers", "use", "ollama", "--model", "chosen")
+    assert set_before.returncode == 0, set_before.stderr
+    bring_back = put_a_folder_in_its_place(service) if server is None else server.start
+    if server is not None:
+        server.terminate()
+    with service:
+        client = service.client()
+        alive, ready = (client.get(f"{service.url}/{path}") for path in ("healthz", "readyz"))
+        calls = [
+            client.get(PROVIDERS),
+            client.put(CONFIG, json={"provider": "ollama"}),
+            client.post("/chat", json=asked()),
+        ]
+        bring_back()
+        until(lambda: answers(f"{service.url}/readyz"))
+        return ColdStart(alive, ready, calls, service.inventory())
 
 
 def put_a_folder_in_its_place(service: Service) -> Callable[[], object]:
@@ -178,42 +190,18 @@ def put_a_folder_in_its_place(service: Service) -> Callable[[], object]:
     return bring_back
 
 
-def test_cold_start_without_the_database_is_alive_and_not_ready(
-    cold: tuple[Service, Callable[[], object]],
-) -> None:
+def test_cold_start_without_the_database_is_alive_and_not_ready(cold: ColdStart) -> None:
     """A service that never read its configuration answers, and says that it isn't ready."""
-    service, _ = cold
-    with httpx.Client(base_url=service.url, trust_env=False) as client:
-        assert client.get("/healthz").status_code == 200
-        answer = client.get("/readyz")
-    assert (answer.status_code, answer.json()["code"]) == (503, "database_unavailable")
+    assert cold.alive.status_code == 200
+    assert (cold.ready.status_code, cold.ready.json()["code"]) == (503, "database_unavailable")
 
 
-@pytest.mark.parametrize(
-    ("method", "path", "body"),
-    [
-        ("GET", PROVIDERS, None),
-        ("PUT", CONFIG, {"provider": "ollama"}),
-        ("POST", "/chat", asked()),
-    ],
-)
-def test_cold_start_without_the_database_answers_503(
-    cold: tuple[Service, Callable[[], object]], method: str, path: str, body: object
-) -> None:
+def test_cold_start_without_the_database_answers_503(cold: ColdStart) -> None:
     """Nothing is made up from the environment alone while the stored configuration is unknown."""
-    service, _ = cold
-    answer = service.client().request(method, path, json=body)
-    assert (answer.status_code, answer.json()["code"]) == (503, "database_unavailable")
+    codes = [(answer.status_code, answer.json()["code"]) for answer in cold.calls]
+    assert codes == [(503, "database_unavailable")] * 3
 
 
-def test_service_becomes_ready_when_the_database_appears(
-    cold: tuple[Service, Callable[[], object]],
-) -> None:
+def test_service_becomes_ready_when_the_database_appears(cold: ColdStart) -> None:
     """No restart is needed: the configuration is adopted once it can be read."""
-    service, bring_back = cold
-    bring_back()
-    end = time.monotonic() + PATIENCE
-    while not answers(f"{service.url}/readyz"):
-        assert time.monotonic() < end, "never ready"
-        time.sleep(0.1)
-    assert service.inventory()["active"]["model"] == "chosen"
+    assert cold.after["active"]["model"] == "chosen"
