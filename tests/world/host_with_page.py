@@ -16,8 +16,8 @@ from aurorasoc.config.settings import load_settings
 from aurorasoc.core.access.principal import Principal, create_token
 from aurorasoc.errors import Unauthenticated
 
-LIFETIME: Final = timedelta(seconds=3)
-"""Of a token that is handed over: it runs out while the page is in use."""
+LIFETIME: Final = timedelta(minutes=5)
+"""Of a token that is handed over."""
 
 Session = Annotated[str | None, Cookie()]
 

@@ -2,17 +2,20 @@
 
 import sys
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 from typing import Final
 
 import pytest
-from playwright.sync_api import BrowserContext, Page
+from playwright.sync_api import BrowserContext, Page, Route
 
+from tests.world.databases import DATABASES, Stored, bring_to_head
 from tests.world.loopback import LOOPBACK
 from tests.world.processes import ChildProcess, free_port
-from tests.world.service import run_command, service_env
+from tests.world.service import bearer, service_env, token
 
 ROOT: Final = Path(__file__).parents[3]
+POLICY: Final = "**/system/llm/policy"
 APP: Final = "tests.world.host_with_page:create_host"
 
 
@@ -23,24 +26,25 @@ class Host(ChildProcess):
         """Describe the host, whose state and log go to `folder`."""
         port = free_port()
         self.url = f"http://{LOOPBACK}:{port}"
-        self.variables = service_env(folder / "state", variables)
         super().__init__(
             [sys.executable, "-m", "uvicorn", "--factory", APP, "--port", str(port)],
-            env=self.variables,
+            env=service_env(folder / "state", variables),
             ready=f"{self.url}/readyz",
             log=folder / "host.log",
             cwd=ROOT,
         )
 
 
-@pytest.fixture(params=["token", "nothing"])
+@pytest.fixture(scope="module", params=["token", "nothing"])
 def host(
-    request: pytest.FixtureRequest, world_variables: dict[str, str], tmp_path: Path
+    request: pytest.FixtureRequest,
+    world_variables: dict[str, str],
+    tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[Host]:
     """Run a host that hands a token over, and one whose cookie is enough."""
-    running = Host(tmp_path, {**world_variables, "HOST_HANDS_OVER": request.param})
-    assert run_command("migrate", env=running.variables, cwd=tmp_path).returncode == 0
-    with running:
+    folder = tmp_path_factory.mktemp("host")
+    bring_to_head(Stored(DATABASES.url(folder / "state")))
+    with Host(folder, {**world_variables, "HOST_HANDS_OVER": request.param}) as running:
         yield running
 
 
@@ -50,12 +54,22 @@ def page(context: BrowserContext) -> Page:
     return context.new_page()
 
 
+def run_out(route: Route) -> None:
+    """Send a token that has run out, where one is sent."""
+    headers = route.request.headers
+    if "authorization" in headers:
+        headers |= {
+            "authorization": bearer(token(lifetime=timedelta(seconds=-60)))["Authorization"]
+        }
+    route.continue_(headers=headers)
+
+
 def test_a_users_session_is_enough(host: Host, page: Page) -> None:
     """Nothing is asked, and a token that has run out is fetched anew."""
     page.goto(f"{host.url}/login")
     page.get_by_role("heading", name="Providers").wait_for()
     page.get_by_text("alice").first.wait_for()
-    page.wait_for_timeout(4_000)  # longer than a token of this host holds
+    page.route(POLICY, run_out, times=1)
     page.get_by_role("radio", name="CLEAR may be published").check()
     page.get_by_role("button", name="Save the policy").click()
     page.get_by_text("The policy is saved").wait_for()

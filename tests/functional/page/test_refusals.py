@@ -1,8 +1,6 @@
 """Each bad answer has its own clear words, and nothing that was typed is lost."""
 
-import time
 from collections.abc import Iterator
-from datetime import timedelta
 from pathlib import Path
 from typing import Final
 
@@ -14,7 +12,6 @@ from tests.world.processes import free_port
 from tests.world.service import CONFIG, Service, token
 
 STREAM: Final = "**/system/llm/fleet/events"
-LIFETIME: Final = timedelta(seconds=15)
 TYPED: Final = "a-model-of-mine"
 
 
@@ -46,16 +43,13 @@ def save(visit: Visit) -> None:
 
 def test_a_lost_sign_in_asks_for_a_new_one_over_what_was_typed(visit: Visit) -> None:
     """401: the form waits below, and can be saved afterwards."""
-    visit.sign_in(lifetime=LIFETIME)
-    ends = time.monotonic() + LIFETIME.seconds + 1
+    visit.sign_in()
     type_model(visit, "vLLM")
-    visit.page.wait_for_timeout(max(0, ends - time.monotonic()) * 1000)
+    visit.let_the_sign_in_run_out()
     save(visit)
-    again = visit.dialog("Sign in again")
+    visit.dialog("Sign in again")
     visit.look("sign-in-again")
-    again.get_by_role("textbox", name="Bearer token").fill(token())
-    again.get_by_role("button", name="Sign in").click()
-    again.wait_for(state="detached")
+    visit.sign_in_again()
     visit.says("Your sign-in had ended")
     expect_typed(visit)
     save(visit)

@@ -19,7 +19,7 @@ WATCHED: Final = """() => {
     window.refused = new Promise((resolve) => {
         const name = (event) => resolve(event.effectiveDirective);
         document.addEventListener("securitypolicyviolation", name);
-        setTimeout(() => resolve("nothing"), 5_000);
+        setTimeout(() => resolve("nothing"), 40_000);
     });
 }"""
 ATTEMPTS: Final = {

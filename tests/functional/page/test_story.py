@@ -11,6 +11,7 @@ from playwright.sync_api import BrowserContext, expect
 
 from tests.functional.page.visit import Visit
 from tests.world.fixtures import VENDOR_KEYS
+from tests.world.processes import together
 from tests.world.service import CONFIG, Service
 from tests.world.vendor import VendorServer
 
@@ -25,7 +26,8 @@ def site(
 ) -> Iterator[tuple[Service, Service]]:
     """Run two services on one state folder, and a DeepSeek that lists its models."""
     hosted.models["deepseek"] = MODELS
-    with Service(tmp_path, world_variables) as here, Service(tmp_path, world_variables) as there:
+    here, there = (Service(tmp_path, world_variables) for _ in range(2))
+    with together(here, there):
         yield here, there
     hosted.models.clear()
 

@@ -1,6 +1,7 @@
 """Somebody in front of the settings page: what they do, and what can be seen of it."""
 
 import os
+from datetime import timedelta
 from pathlib import Path
 from typing import Any, Final, Literal
 
@@ -8,9 +9,10 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import BrowserContext, ConsoleMessage, Locator, Page, Request, expect
 
 from aurorasoc.web import SETTINGS_PAGE
-from tests.world.service import Service, token
+from tests.world.service import Service, bearer, token
 
 _PICTURES: Final = "AURORASOC_SCREENSHOTS"  # a folder; unset, no picture is kept
+_CALLS: Final = "**/api/v1/**"
 _PATIENCE: Final = 45_000  # ms: the machine may be busy
 expect.set_options(timeout=_PATIENCE)
 _SCHEMES: Final[tuple[Literal["dark", "light"], ...]] = ("dark", "light")
@@ -52,6 +54,24 @@ class Visit:
         self.open()
         self.enter(token(role, **claims))
         self.page.get_by_role("heading", name="Providers").wait_for()
+
+    def let_the_sign_in_run_out(self) -> None:
+        """Replace the token by one that has run out, in every request from now on."""
+        expired = bearer(token(lifetime=timedelta(seconds=-60)))["Authorization"]
+        self.page.route(
+            _CALLS,
+            lambda route: route.continue_(
+                headers={**route.request.headers, "authorization": expired}
+            ),
+        )
+
+    def sign_in_again(self) -> None:
+        """Fill the form that asks for it, and see it go."""
+        self.page.unroute(_CALLS)
+        again = self.dialog("Sign in again")
+        again.get_by_role("textbox", name="Bearer token").fill(token())
+        again.get_by_role("button", name="Sign in").click()
+        again.wait_for(state="detached")
 
     def configure(self, name: str) -> Locator:
         """Open a provider's form."""
