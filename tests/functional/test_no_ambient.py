@@ -112,7 +112,7 @@ def linked(folder: Path) -> dict[str, str]:
 
 
 @pytest.fixture(scope="module")
-def haunted(
+def haunted_service(
     haunted_folder: Path, stale: CaptureServer, world_variables: dict[str, str]
 ) -> Iterator[Service]:
     """Run a service without keys in an environment full of stale ones."""
@@ -120,6 +120,13 @@ def haunted(
     variables["LLM_BACKEND"] = "deepseek"
     with Service(haunted_folder, variables) as service:
         yield service
+
+
+@pytest.fixture
+def haunted(haunted_service: Service) -> Service:
+    """Give it at its boot defaults, without stored keys."""
+    haunted_service.reset()
+    return haunted_service
 
 
 @pytest.fixture(autouse=True)

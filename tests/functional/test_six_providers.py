@@ -4,7 +4,7 @@ The hosted ones are reached under their vendors' own names, over verified TLS, t
 """
 
 from collections.abc import Iterator
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import httpx
 import pytest
@@ -63,16 +63,29 @@ every_provider = pytest.mark.parametrize("provider", TABLE)
 every_hosted = pytest.mark.parametrize("provider", VENDOR_KEYS)
 
 
+class Restarted(NamedTuple):
+    """A service that was told everything about all six, and what was active after its restart."""
+
+    service: Service
+    active: dict[str, Any]
+
+
 @pytest.fixture(scope="module")
-def restarted(
+def after_restart(
     world_variables: dict[str, str], tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Service]:
-    """Give a service that was told everything about all six, and then restarted."""
+) -> Iterator[Restarted]:
+    """Tell a service everything about all six, and restart it."""
     with Service(tmp_path_factory.mktemp("restarted"), world_variables) as service:
         for provider in TABLE:
             make_active(service, provider)
         service.restart()
-        yield service
+        yield Restarted(service, service.inventory()["active"])
+
+
+@pytest.fixture
+def restarted(after_restart: Restarted) -> Service:
+    """Give the service that was restarted; what is active there is each test's own."""
+    return after_restart.service
 
 
 def make_active(service: Service, provider: str) -> None:
@@ -181,9 +194,9 @@ def test_wrong_key_is_the_providers_to_refuse(
     assert wrong in str(hosted.requests[-1].headers)
 
 
-def test_runtime_choice_stands_after_a_restart(restarted: Service) -> None:
+def test_runtime_choice_stands_after_a_restart(after_restart: Restarted) -> None:
     """What was active before the restart is active after it, and so says its source."""
-    active = restarted.inventory()["active"]
+    active = after_restart.active
     last = list(TABLE)[-1]
     assert (active["backend"], active["source"], active["ready"]) == (last, "runtime", True)
 
