@@ -18,7 +18,7 @@ from tests.world.vendor import Fault, Refusal, VendorServer
 __all__ = ["endless"]  # pytest finds it here
 
 PROBLEM: Final = {"type", "title", "status", "code", "detail"}
-PATIENCE: Final = 20.0
+PATIENCE: Final = 60.0
 
 
 @pytest.fixture
