@@ -64,9 +64,9 @@ def bare_env(**extra: str) -> dict[str, str]:
 
 
 def answers(url: str) -> bool:
-    """Tell whether an HTTP GET of `url` answers 200, asked directly and for a second at most."""
+    """Tell whether an HTTP GET of `url` answers 200, asked directly and for ten seconds at most."""
     try:
-        with _DIRECT.open(url, timeout=1) as response:
+        with _DIRECT.open(url, timeout=10) as response:
             return bool(response.status == 200)
     except (OSError, urllib.error.URLError):
         return False
