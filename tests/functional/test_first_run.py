@@ -18,7 +18,7 @@ from aurorasoc.web import SETTINGS_PAGE
 from tests.world.processes import ChildProcess, answers, bare_env, free_port
 from tests.world.service import API, AURORASOC, CONFIG, PROVIDERS, bearer, run_command
 
-STOPS_WITHIN: Final = 15
+STOPS_WITHIN: Final = 45
 END_OF_INSTRUCTIONS: Final = "Ctrl-C stops everything."
 needs_curl = pytest.mark.skipif(shutil.which("curl") is None, reason="the printed calls use curl")
 
@@ -38,7 +38,7 @@ class FirstRun(ChildProcess):
             ready=lambda: END_OF_INSTRUCTIONS in self.output,
             log=log,
             cwd=folder,
-            deadline=60,
+            deadline=120,
         )
 
     @property
@@ -50,7 +50,7 @@ class FirstRun(ChildProcess):
         """Give a client with the token that was printed; the caller closes it."""
         headers = bearer(self._printed(r"Admin token \(12 hours\): (\S+)"))
         url = f"{self.url}{API}"
-        return httpx.Client(base_url=url, headers=headers, trust_env=False, timeout=60)
+        return httpx.Client(base_url=url, headers=headers, trust_env=False, timeout=120)
 
     def printed_calls(self) -> str:
         """Give the shell lines between "Try" and the blank line."""
@@ -71,12 +71,9 @@ class FirstRun(ChildProcess):
         return found[1]
 
 
-class Stopped(NamedTuple):
-    """What was seen of a run that was stopped, and the run that followed on its state."""
+class SecondRun(NamedTuple):
+    """A run on the state of another one that was stopped, and the secrets of that one."""
 
-    exit_code: int
-    started: list[int]
-    alive: list[int]
     secrets: str
     following: FirstRun
 
@@ -110,7 +107,7 @@ def run_printed(run: FirstRun) -> str:
         env=bare_env(),
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=180,
         check=True,
     )
     return done.stdout
@@ -127,26 +124,31 @@ def first_run(tmp_path_factory: pytest.TempPathFactory) -> Iterator[FirstRun]:
     reason = unavailable_reason()
     if reason:
         pytest.skip(reason)
-    run = FirstRun(tmp_path_factory.mktemp("dev")).start()
-    children = started_by(run.pid)
-    yield run
-    run.terminate()
-    assert alive(children) == []
+    with FirstRun(tmp_path_factory.mktemp("dev")) as run:
+        yield run
+        stop_in_order(run, signal.SIGTERM)
 
 
 @pytest.fixture(scope="module")
-def stopped(first_run: FirstRun) -> Iterator[Stopped]:
-    """Make a runtime choice, stop the first run, and start another on its state."""
-    with first_run.client() as admin:
+def second_run(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SecondRun]:
+    """Make a runtime choice in a run without the model, stop it, and start another on its state."""
+    folder = tmp_path_factory.mktemp("again")
+    with FirstRun(folder, "--no-local-model") as first, first.client() as admin:
         switched = admin.put(CONFIG, json={"provider": "vllm", "model": "chosen-at-runtime"})
         assert switched.status_code == 200
-    secrets, started = first_run.secrets(), started_by(first_run.pid)
-    exit_code = first_run.stop()
-    left = alive(started)
-    with FirstRun(first_run.folder, "--no-local-model") as following:
-        yield Stopped(exit_code, started, left, secrets, following)
-        if following.returncode is None:
-            following.stop()
+        secrets = first.secrets()
+        stop_in_order(first, signal.SIGTERM)
+    with FirstRun(folder, "--no-local-model") as following:
+        yield SecondRun(secrets, following)
+        stop_in_order(following, signal.SIGINT)
+
+
+def stop_in_order(run: FirstRun, number: signal.Signals) -> None:
+    """Ctrl-C and SIGTERM end a run with 0, and nothing that it started is left."""
+    started = started_by(run.pid)
+    assert started
+    assert run.stop(number) == 0
+    assert alive(started) == []
 
 
 def test_first_run_prints_address_and_token_that_work(first_run: FirstRun) -> None:
@@ -198,63 +200,52 @@ def test_other_commands_read_the_secrets(first_run: FirstRun) -> None:
     env = bare_env(AURORA_STATE_DIR=str(first_run.state_dir))
     made = run_command("token", "create", "shell", env=env, cwd=first_run.folder)
     headers = bearer(made.stdout.strip())
-    answer = httpx.get(f"{first_run.url}{API}{PROVIDERS}", headers=headers, trust_env=False)
+    url = f"{first_run.url}{API}{PROVIDERS}"
+    answer = httpx.get(url, headers=headers, trust_env=False, timeout=60)
     assert answer.status_code == 200
 
 
 def test_other_commands_reach_the_small_model(first_run: FirstRun) -> None:
-    """Its address stands in the state folder for as long as `dev` runs."""
-    env = bare_env(AURORA_STATE_DIR=str(first_run.state_dir))
+    """Its address stands in the state folder for as long as `dev` runs.
+
+    The investigation that another test opened may keep the model busy.
+    """
+    env = bare_env(AURORA_STATE_DIR=str(first_run.state_dir), LLM_TIMEOUT="100")
     done = run_command("providers", "test", "vllm", "--json", env=env, cwd=first_run.folder)
     assert (done.returncode, json.loads(done.stdout)["model"]) == (0, MODEL_NAME), done.stderr
 
 
-def test_sigterm_stops_every_process_in_order(stopped: Stopped) -> None:
-    """Within 15 s of SIGTERM the supervisor ends with 0, and nothing it started is left."""
-    assert stopped.exit_code == 0
-    assert len(stopped.started) >= 2
-    assert stopped.alive == []
-
-
-def test_second_start_keeps_the_secrets(stopped: Stopped) -> None:
+def test_second_start_keeps_the_secrets(second_run: SecondRun) -> None:
     """A second start makes no new secrets."""
-    assert stopped.following.secrets() == stopped.secrets
-    assert "making secrets" not in stopped.following.output
+    assert second_run.following.secrets() == second_run.secrets
+    assert "making secrets" not in second_run.following.output
 
 
-def test_second_start_keeps_the_runtime_choice(stopped: Stopped) -> None:
+def test_second_start_keeps_the_runtime_choice(second_run: SecondRun) -> None:
     """What was set at runtime is in force after a second start."""
-    with stopped.following.client() as admin:
+    with second_run.following.client() as admin:
         active = admin.get(PROVIDERS).json()["active"]
     assert (active["model"], active["source"]) == ("chosen-at-runtime", "runtime")
 
 
-def test_without_the_model_it_says_what_to_do(stopped: Stopped) -> None:
+def test_without_the_model_it_says_what_to_do(second_run: SecondRun) -> None:
     """`--no-local-model` starts the API alone, and says that a provider must be set first."""
-    assert "No local model runs" in stopped.following.output
-    assert MODEL_NAME not in stopped.following.output
+    assert "No local model runs" in second_run.following.output
+    assert MODEL_NAME not in second_run.following.output
 
 
 @needs_curl
-def test_without_the_model_the_printed_calls_say_what_is_missing(stopped: Stopped) -> None:
+def test_without_the_model_the_printed_calls_say_what_is_missing(second_run: SecondRun) -> None:
     """Without a model the printed lines give the inventory, and a chat that names the problem."""
-    inventory, problem, _ = documents(run_printed(stopped.following))
+    inventory, problem, _ = documents(run_printed(second_run.following))
     assert len(inventory["providers"]) == 6
     assert problem["code"] == "unreachable"
 
 
-def test_taken_port_is_named(stopped: Stopped) -> None:
+def test_taken_port_is_named(second_run: SecondRun) -> None:
     """A port that was insisted on and is taken ends the run with how to choose another."""
-    port = str(stopped.following.port)
-    env = bare_env(AURORA_STATE_DIR=str(stopped.following.state_dir))
+    port = str(second_run.following.port)
+    env = bare_env(AURORA_STATE_DIR=str(second_run.following.state_dir))
     done = run_command("dev", "--no-local-model", "--port", port, env=env, cwd=Path("/"))
     assert done.returncode == 2
     assert f"Port {port} is taken" in done.stderr
-
-
-def test_ctrl_c_stops_every_process_in_order(stopped: Stopped) -> None:
-    """SIGINT ends a run as SIGTERM does."""
-    children = started_by(stopped.following.pid)
-    assert children
-    assert stopped.following.stop(signal.SIGINT) == 0
-    assert alive(children) == []
