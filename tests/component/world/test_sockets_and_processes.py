@@ -19,6 +19,7 @@ from tests.world.processes import (
     ProcessNotReadyError,
     answers,
     bare_env,
+    free_port,
 )
 
 
