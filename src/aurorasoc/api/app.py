@@ -27,7 +27,7 @@ from aurorasoc.core.audit.log import AuditSink
 from aurorasoc.core.logs import quieten_libraries
 from aurorasoc.runtime import open_runtime
 from aurorasoc.web.settings_page import include_settings_page
-from aurorasoc.workflows.investigation.desk import open_desk
+from aurorasoc.workflows.investigation.runner import open_desk
 
 API_PREFIX: Final = "/api/v1"
 WARM_UP_AFTER: Final = 1.0

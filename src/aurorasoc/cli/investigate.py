@@ -57,7 +57,7 @@ def _parsed(file: typer.FileText) -> object:
 async def _investigate(new: NewInvestigation, *, quiet: bool) -> dict[str, Any]:
     """Run it in this process; others see it, and can go on with it if this one is stopped."""
     from aurorasoc.runtime import open_runtime  # noqa: PLC0415 - SQLAlchemy costs time
-    from aurorasoc.workflows.investigation.desk import open_desk  # noqa: PLC0415 - with it
+    from aurorasoc.workflows.investigation.runner import open_desk  # noqa: PLC0415 - with it
     from aurorasoc.workflows.investigation.store import Viewer  # noqa: PLC0415 - with it
     from aurorasoc.workflows.investigation.view import look  # noqa: PLC0415 - with it
 

@@ -27,7 +27,7 @@ from aurorasoc.runtime import Runtime
 from aurorasoc.workflows import chat
 from aurorasoc.workflows.investigation import store
 from aurorasoc.workflows.investigation.alert import parse_alert
-from aurorasoc.workflows.investigation.desk import open_desk
+from aurorasoc.workflows.investigation.runner import open_desk
 from tests.component.live import until
 from tests.examples import config_request, policy_request, settings
 from tests.world.connect_proxy import ConnectProxy

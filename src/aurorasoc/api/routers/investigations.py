@@ -26,7 +26,7 @@ from aurorasoc.errors import AuroraError
 from aurorasoc.runtime import Runtime
 from aurorasoc.workflows.investigation import store
 from aurorasoc.workflows.investigation.alert import MAX_TITLE, one_line, parse_alert
-from aurorasoc.workflows.investigation.desk import Desk
+from aurorasoc.workflows.investigation.runner import Desk
 from aurorasoc.workflows.investigation.view import look, summary_of
 from aurorasoc.workflows.investigation.vocabulary import Severity, State, StepKind, Verdict
 

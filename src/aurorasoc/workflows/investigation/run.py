@@ -19,7 +19,7 @@ from aurorasoc.workflows.investigation import attack, prompts
 from aurorasoc.workflows.investigation.alert import parse_alert
 from aurorasoc.workflows.investigation.evidence import evidence_of, stands_in
 from aurorasoc.workflows.investigation.fence import fence_for
-from aurorasoc.workflows.investigation.held import Begun, Held, Step
+from aurorasoc.workflows.investigation.leased import Begun, Held, Step
 from aurorasoc.workflows.investigation.schemas import Conclusion, Examination, Plan
 from aurorasoc.workflows.investigation.structured import Question
 

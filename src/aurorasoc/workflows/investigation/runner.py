@@ -22,7 +22,7 @@ from aurorasoc.granite.sensitivity import require_local
 from aurorasoc.llm.models.pool import parse_tlp
 from aurorasoc.runtime import Runtime
 from aurorasoc.workflows.investigation import store
-from aurorasoc.workflows.investigation.held import Held, LeaseLost
+from aurorasoc.workflows.investigation.leased import Held, LeaseLost
 
 AT_ONCE: Final = 2
 """Investigations that a process runs at once; each asks up to three specialists side by side."""

@@ -29,10 +29,10 @@ from aurorasoc.errors import (
 )
 from aurorasoc.llm.changes import edits
 from aurorasoc.runtime import Runtime
-from aurorasoc.workflows.investigation import desk as desks
+from aurorasoc.workflows.investigation import runner as runners
 from aurorasoc.workflows.investigation import store
 from aurorasoc.workflows.investigation.alert import parse_alert
-from aurorasoc.workflows.investigation.desk import Desk
+from aurorasoc.workflows.investigation.runner import Desk
 from aurorasoc.workflows.investigation.view import detail_of, look
 from tests.component.live import KEYS, World, asked, table_away, until, use
 from tests.examples import config_request, policy_request
@@ -47,7 +47,7 @@ BOUNDARY: Final = re.compile(r"BEGIN ([0-9a-f]{16})\n")
 
 
 class Site:
-    """A runtime with desks on it, and a script that all vendors play."""
+    """A runtime with runners on it, and a script that all vendors play."""
 
     def __init__(self, runtime: Runtime, script: Script) -> None:
         """Open a first desk."""
@@ -393,10 +393,10 @@ async def test_too_many_waiting_are_refused(
     site: Site, world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A caller who doesn't stop fills no table and no memory."""
-    monkeypatch.setattr(desks, "MOST_WAITING", 0)
+    monkeypatch.setattr(runners, "MOST_WAITING", 0)
     gate = threading.Event()
     world.keyed.faults.set(Fault(gate=gate))
-    ids = [await site.open() for _ in range(desks.AT_ONCE)]
+    ids = [await site.open() for _ in range(runners.AT_ONCE)]
     with pytest.raises(RateLimited):
         await site.open()
     gate.set()
@@ -408,21 +408,21 @@ async def test_too_many_at_the_same_moment_are_refused(
     site: Site, world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Those count that are let in and not yet stored."""
-    monkeypatch.setattr(desks, "MOST_WAITING", 0)
+    monkeypatch.setattr(runners, "MOST_WAITING", 0)
     gate = threading.Event()
     world.keyed.faults.set(Fault(gate=gate))
     answers = await asyncio.gather(*(site.open() for _ in range(6)), return_exceptions=True)
     gate.set()
     opened = [answer for answer in answers if isinstance(answer, str)]
-    assert len(opened) == desks.AT_ONCE
-    assert sum(isinstance(answer, RateLimited) for answer in answers) == 6 - desks.AT_ONCE
+    assert len(opened) == runners.AT_ONCE
+    assert sum(isinstance(answer, RateLimited) for answer in answers) == 6 - runners.AT_ONCE
     for id_ in opened:
         await site.over(id_)
 
 
 async def test_whoever_was_refused_takes_no_place(site: Site) -> None:
     """However often it is tried."""
-    for _ in range(desks.AT_ONCE + desks.MOST_WAITING):
+    for _ in range(runners.AT_ONCE + runners.MOST_WAITING):
         with pytest.raises(InvalidInput):
             await site.open("SECRET")
     assert (await site.over(await site.open()))["status"] == "completed"
