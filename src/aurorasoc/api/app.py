@@ -27,7 +27,7 @@ from aurorasoc.core.audit.log import AuditSink
 from aurorasoc.core.logs import quieten_libraries
 from aurorasoc.runtime import open_runtime
 from aurorasoc.web.settings_page import include_settings_page
-from aurorasoc.workflows.investigation.runner import open_desk
+from aurorasoc.workflows.investigation.runner import open_runner
 
 API_PREFIX: Final = "/api/v1"
 WARM_UP_AFTER: Final = 1.0
@@ -93,7 +93,7 @@ def include_routers(
 async def _running(
     app: FastAPI, settings: Settings | None, audit: AuditSink | None
 ) -> AsyncIterator[None]:
-    """Open the runtime and the desk of investigations, and warm up once the API is ready.
+    """Open the runtime and the investigation runner, and warm up once the API is ready.
 
     From the first request on no library logs what it is handed: at DEBUG `aiosqlite` writes
     every parameter, and `httpcore` every header.
@@ -103,7 +103,7 @@ async def _running(
         open_runtime(
             settings, audit=audit, wait_for_keys=False, kind="api", name=app.title
         ) as runtime,
-        open_desk(runtime) as app.state.aurorasoc_desk,
+        open_runner(runtime) as app.state.aurorasoc_runner,
     ):
         warming = asyncio.create_task(_warm_up(), name="aurorasoc-warm-up")
         try:

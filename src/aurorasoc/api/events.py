@@ -26,8 +26,8 @@ STILL_HERE: Final = ": still here\n\n"
 _UNBUFFERED: Final = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
 
 
-class Seats:
-    """How many streams of a kind a process serves at once.
+class StreamLimit:
+    """Limits how many streams of a kind a process serves at once.
 
     Args:
         most: That many.
@@ -35,22 +35,22 @@ class Seats:
 
     def __init__(self, most: int) -> None:
         self._most = most
-        self._taken = 0
+        self._open = 0
 
     def take(self) -> None:
         """Count one more.
 
         Raises:
-            RateLimited: All are taken.
+            RateLimited: All are open.
         """
-        if self._taken >= self._most:
+        if self._open >= self._most:
             detail = f"{self._most} streams are open in this process. Try again in a while."
             raise RateLimited(detail, retry_after=60)
-        self._taken += 1
+        self._open += 1
 
-    def leave(self) -> None:
+    def release(self) -> None:
         """Count one less."""
-        self._taken -= 1
+        self._open -= 1
 
 
 class EventStream(StreamingResponse):
@@ -58,26 +58,26 @@ class EventStream(StreamingResponse):
 
     Args:
         events: What to send.
-        seats: Where one is taken for as long as it lasts: from now on, so that of many callers at
-            once no more than may are served.
+        limit: Counts this stream from now until the response ends, so concurrent callers cannot
+            exceed it.
 
     Raises:
-        RateLimited: There is no seat.
+        RateLimited: The limit is reached.
     """
 
-    def __init__(self, events: AsyncGenerator[str], seats: Seats | None = None) -> None:
-        self._seats = seats
-        if seats is not None:
-            seats.take()
+    def __init__(self, events: AsyncGenerator[str], limit: StreamLimit | None = None) -> None:
+        self._limit = limit
+        if limit is not None:
+            limit.take()
         super().__init__(events, media_type=MEDIA_TYPE, headers=_UNBUFFERED)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Send, and give the seat back."""
+        """Send, then stop counting this stream."""
         try:
             await super().__call__(scope, receive, send)
         finally:
-            if self._seats is not None:
-                self._seats.leave()
+            if self._limit is not None:
+                self._limit.release()
 
     async def stream_response(self, send: Send) -> None:
         """Send all events, or as many as are taken."""

@@ -57,13 +57,13 @@ def _parsed(file: typer.FileText) -> object:
 async def _investigate(new: NewInvestigation, *, quiet: bool) -> dict[str, Any]:
     """Run it in this process; others see it, and can go on with it if this one is stopped."""
     from aurorasoc.runtime import open_runtime  # noqa: PLC0415 - SQLAlchemy costs time
-    from aurorasoc.workflows.investigation.runner import open_desk  # noqa: PLC0415 - with it
+    from aurorasoc.workflows.investigation.runner import open_runner  # noqa: PLC0415 - with it
     from aurorasoc.workflows.investigation.store import Viewer  # noqa: PLC0415 - with it
     from aurorasoc.workflows.investigation.view import look  # noqa: PLC0415 - with it
 
     viewer, said = Viewer(new.actor, sees_all=False), set[int]()
-    async with open_runtime(name="investigate") as runtime, open_desk(runtime) as desk:
-        id_ = await desk.open(new)
+    async with open_runtime(name="investigate") as runtime, open_runner(runtime) as runner:
+        id_ = await runner.open(new)
         while True:
             found = await look(runtime.database, id_, viewer)
             if not quiet:

@@ -28,7 +28,13 @@ from aurorasoc.llm.changes.apply import Changer
 from aurorasoc.llm.changes.history import config_at
 from aurorasoc.llm.changes.plan import Change
 from aurorasoc.llm.changes.requests import ConfigRequest
-from aurorasoc.llm.inventory import Active, Seen, active_of, inventory_of, provider_row
+from aurorasoc.llm.inventory import (
+    Active,
+    ProviderObservation,
+    active_of,
+    inventory_of,
+    provider_row,
+)
 from aurorasoc.llm.models.binding import Binding
 from aurorasoc.llm.models.model_lists import ModelList, ModelLists
 from aurorasoc.llm.models.pool import ModelPool
@@ -208,7 +214,7 @@ class Admin:
         await require_allowed(spec.provider, base_url, self.settings.server.allowed_hosts)
         return requested.model_copy(update={"base_url": base_url})
 
-    async def _seen(self, snapshot: Snapshot, provider: ServingBackend) -> Seen:
+    async def _seen(self, snapshot: Snapshot, provider: ServingBackend) -> ProviderObservation:
         origin = snapshot.providers[provider].origin or ""
         why = await why_not_local(provider, origin, self.settings.llm.local_networks, proxies())
-        return Seen(leaves_host=why is not None, last=self.ledger.of(provider))
+        return ProviderObservation(leaves_host=why is not None, last=self.ledger.of(provider))

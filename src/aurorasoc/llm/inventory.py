@@ -38,7 +38,7 @@ class PolicyView:
 
 
 @dataclass(frozen=True, slots=True)
-class Seen:
+class ProviderObservation:
     """What this process knows of a provider beside its configuration.
 
     Attributes:
@@ -51,7 +51,7 @@ class Seen:
 
 
 def inventory_of(
-    snapshot: Snapshot, seen: Mapping[ServingBackend, Seen], stale_since: str | None
+    snapshot: Snapshot, seen: Mapping[ServingBackend, ProviderObservation], stale_since: str | None
 ) -> dict[str, Any]:
     """Give `GET /system/llm/providers` its answer."""
     return {
@@ -105,7 +105,9 @@ def policy_of(snapshot: Snapshot) -> PolicyView:
     )
 
 
-def provider_row(snapshot: Snapshot, provider: ServingBackend, seen: Seen) -> dict[str, Any]:
+def provider_row(
+    snapshot: Snapshot, provider: ServingBackend, seen: ProviderObservation
+) -> dict[str, Any]:
     """One provider's row."""
     spec, config = CATALOG[provider], snapshot.providers[provider]
     return {

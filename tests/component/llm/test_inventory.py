@@ -14,7 +14,7 @@ from aurorasoc.config.vocabulary import ServingBackend
 from aurorasoc.errors import AuthFailed
 from aurorasoc.granite.backend_resolution import refresh_resolution
 from aurorasoc.llm.adoption.stored import StoredConfig
-from aurorasoc.llm.inventory import Seen, active_of, inventory_of, provider_row
+from aurorasoc.llm.inventory import ProviderObservation, active_of, inventory_of, provider_row
 from aurorasoc.llm.models.traffic import LastCalls
 from aurorasoc.runtime import Runtime
 from tests.component.live import World
@@ -23,14 +23,14 @@ from tests.world.vendor import Fault, Refusal
 
 DEEPSEEK = ServingBackend.DEEPSEEK
 ORIGIN = "https://api.deepseek.com:443"
-UNSEEN = Seen(leaves_host=True, last=LastCalls())
+UNOBSERVED = ProviderObservation(leaves_host=True, last=LastCalls())
 
 
 def _row(tmp_path: Path, credential: Credential | None = None, **env: str) -> dict[str, Any]:
     found = snapshot(
         settings(tmp_path, **env), credentials={DEEPSEEK: credential} if credential else {}
     )
-    return provider_row(found, DEEPSEEK, UNSEEN)
+    return provider_row(found, DEEPSEEK, UNOBSERVED)
 
 
 def _key_of(row: dict[str, Any]) -> tuple[Any, ...]:
@@ -92,7 +92,7 @@ def test_no_key_is_in_an_inventory(tmp_path: Path) -> None:
         credentials={DEEPSEEK: stored_key(origin=ORIGIN)},
     )
     text = json.dumps(
-        inventory_of(found, dict.fromkeys(ServingBackend, UNSEEN), None), default=asdict
+        inventory_of(found, dict.fromkeys(ServingBackend, UNOBSERVED), None), default=asdict
     )
     assert API_KEY not in text
     assert "AIza-unit-0123456789" not in text
@@ -101,7 +101,7 @@ def test_no_key_is_in_an_inventory(tmp_path: Path) -> None:
 def test_all_providers_are_listed_and_one_is_active(tmp_path: Path) -> None:
     """In the catalog's order."""
     found = snapshot(settings(tmp_path, LLM_BACKEND="gemini"))
-    rows = inventory_of(found, dict.fromkeys(ServingBackend, UNSEEN), None)["providers"]
+    rows = inventory_of(found, dict.fromkeys(ServingBackend, UNOBSERVED), None)["providers"]
     assert {row["provider"] for row in rows} == {backend.value for backend in ServingBackend}
     assert [row["provider"] for row in rows if row["active"]] == ["gemini"]
 

@@ -27,7 +27,7 @@ from aurorasoc.runtime import Runtime
 from aurorasoc.workflows import chat
 from aurorasoc.workflows.investigation import store
 from aurorasoc.workflows.investigation.alert import parse_alert
-from aurorasoc.workflows.investigation.runner import open_desk
+from aurorasoc.workflows.investigation.runner import open_runner
 from tests.component.live import until
 from tests.examples import config_request, policy_request, settings
 from tests.world.connect_proxy import ConnectProxy
@@ -170,9 +170,9 @@ def investigate(stage: Stage, tlp: str | None) -> Callable[[str], Awaitable[None
 
     async def work(mark: str) -> None:
         alert = parse_alert({"title": mark, "note": mark})
-        async with open_desk(stage.runtime) as desk:
-            id_ = await desk.open(store.NewInvestigation(alert, mark, tlp, "analyst"))
-            await until(lambda: not desk._tasks)
+        async with open_runner(stage.runtime) as runner:
+            id_ = await runner.open(store.NewInvestigation(alert, mark, tlp, "analyst"))
+            await until(lambda: not runner._tasks)
         async with stage.runtime.database.reading() as session:
             row = await store.find(session, id_, store.Viewer("admin", sees_all=True))
             assert row.status == "completed", row.failure

@@ -15,7 +15,7 @@ from aurorasoc.api.events import (
     STILL_HERE,
     STREAM_SECONDS,
     EventStream,
-    Seats,
+    StreamLimit,
     documented_events,
     event,
 )
@@ -24,7 +24,7 @@ from aurorasoc.llm.fleet.registry import Fleet, State
 
 router = APIRouter(prefix="/system/llm", tags=["llm"], route_class=ProblemRoute)
 
-_SEATS: Final = Seats(100)
+_STREAMS: Final = StreamLimit(100)
 
 
 class InstanceView(BaseModel):
@@ -70,7 +70,7 @@ async def follow_fleet(_caller: AgentsReader, runtime: OpenRuntime) -> EventStre
     The stream ends after ten minutes, for the caller to ask again.
     """
     await runtime.fleet.look()  # what can't be read is refused with a status, not in the stream
-    return EventStream(_events(runtime.fleet), _SEATS)
+    return EventStream(_events(runtime.fleet), _STREAMS)
 
 
 async def _events(fleet: Fleet) -> AsyncGenerator[str]:

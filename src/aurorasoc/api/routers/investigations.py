@@ -16,7 +16,7 @@ from aurorasoc.api.events import (
     STILL_HERE,
     STREAM_SECONDS,
     EventStream,
-    Seats,
+    StreamLimit,
     documented_events,
     event,
 )
@@ -26,7 +26,7 @@ from aurorasoc.errors import AuroraError
 from aurorasoc.runtime import Runtime
 from aurorasoc.workflows.investigation import store
 from aurorasoc.workflows.investigation.alert import MAX_TITLE, one_line, parse_alert
-from aurorasoc.workflows.investigation.runner import Desk
+from aurorasoc.workflows.investigation.runner import InvestigationRunner
 from aurorasoc.workflows.investigation.view import look, summary_of
 from aurorasoc.workflows.investigation.vocabulary import Severity, State, StepKind, Verdict
 
@@ -35,7 +35,7 @@ router = APIRouter(prefix="/investigations", tags=["investigations"], route_clas
 LOOK_SECONDS: Final = 0.5
 """How often a stream of events looks at the stored rows."""
 
-_SEATS: Final = Seats(100)
+_STREAMS: Final = StreamLimit(100)
 _FINAL: Final = frozenset({"completed", "failed", "interrupted"})
 
 Id = Annotated[
@@ -168,13 +168,13 @@ class InvestigationPage(BaseModel):
     next_before: str | None
 
 
-async def desk_of_app(request: Request) -> Desk:
-    """Give the desk that the app's lifespan opened."""
-    desk: Desk = request.app.state.aurorasoc_desk
-    return desk
+async def runner_of_app(request: Request) -> InvestigationRunner:
+    """Give the runner that the app's lifespan opened."""
+    runner: InvestigationRunner = request.app.state.aurorasoc_runner
+    return runner
 
 
-OpenDesk = Annotated[Desk, Depends(desk_of_app)]
+OpenRunner = Annotated[InvestigationRunner, Depends(runner_of_app)]
 
 _PROBLEMS = documented(401, 403, 409, 422, 429, 503)
 _EVENTS = documented_events("status", "step", "done", "error", example={"status": "running"})
@@ -182,10 +182,10 @@ _EVENTS = documented_events("status", "step", "done", "error", example={"status"
 
 @router.post("", status_code=status.HTTP_202_ACCEPTED, response_model=Opened, responses=_PROBLEMS)
 async def open_investigation(
-    body: InvestigationBody, caller: Investigator, desk: OpenDesk
+    body: InvestigationBody, caller: Investigator, runner: OpenRunner
 ) -> dict[str, Any]:
     """Take an alert in. It is worked on in the background, when its turn comes."""
-    return {"id": await desk.open(body.new(caller.subject)), "status": "queued"}
+    return {"id": await runner.open(body.new(caller.subject)), "status": "queued"}
 
 
 @router.get("", response_model=InvestigationPage, responses=documented(401, 403, 404, 422, 503))
@@ -235,7 +235,7 @@ async def follow_investigation(
     """
     viewer = store.Viewer.of(caller)
     now = await look(runtime.database, id, viewer)  # a refusal has a status, before the stream
-    return EventStream(_changes(runtime, viewer, now), _SEATS)
+    return EventStream(_changes(runtime, viewer, now), _STREAMS)
 
 
 @router.post(
@@ -247,10 +247,10 @@ async def follow_investigation(
 async def resume_investigation(
     id: Id,  # noqa: A002 - the contract's name
     caller: Investigator,
-    desk: OpenDesk,
+    runner: OpenRunner,
 ) -> dict[str, Any]:
     """Go on with one that was interrupted or has failed. Finished steps are not asked again."""
-    await desk.resume(id, store.Viewer.of(caller))
+    await runner.resume(id, store.Viewer.of(caller))
     return {"id": id, "status": "queued"}
 
 

@@ -1,8 +1,7 @@
 """How a process learns that something was committed elsewhere.
 
-A source watches the database from a thread of its own: `data_version.py` a SQLite file,
-`listener.py` PostgreSQL. Here is what they tell: it wakes one task, which adopts. A slow poll
-stands behind it in any case.
+A source watches the database from a thread of its own: `sqlite.py` a SQLite file, `postgresql.py`
+PostgreSQL. What it reports wakes one task, which adopts. A slow poll stands behind it in any case.
 """
 
 from __future__ import annotations
@@ -26,8 +25,8 @@ T = TypeVar("T")
 log = get_logger("aurorasoc.feed")
 
 
-class Ears(Protocol):
-    """Whom a source tells; from any thread."""
+class CommitListener(Protocol):
+    """Receives what a source reports; from any thread."""
 
     def heard(self, revision: int | None) -> None:
         """Something was committed: up to this revision, or up to one that has to be read."""
@@ -43,7 +42,7 @@ class Source(Protocol):
     def kind(self) -> str:
         """What the fleet calls this way of hearing."""
 
-    def watch(self, ears: Ears) -> None:
+    def watch(self, listener: CommitListener) -> None:
         """Tell until stopped; runs in a thread of its own, and outlives every failure."""
 
     def stop(self) -> None:

@@ -23,7 +23,7 @@ from sqlalchemy import make_url
 from aurorasoc.core.database.engine import FEED_CHANNEL, LIBPQ
 from aurorasoc.core.database.migrations import sync_url
 from aurorasoc.core.logs import get_logger
-from aurorasoc.llm.fleet.feed import Ears
+from aurorasoc.llm.fleet.feed import CommitListener
 
 CHECK_SECONDS: Final = 5.0
 ANSWER_SECONDS: Final = 2.0
@@ -63,22 +63,22 @@ class Listener:
             with suppress(RuntimeError):  # it is over already
                 loop.call_soon_threadsafe(task.cancel)
 
-    def watch(self, ears: Ears) -> None:
+    def watch(self, listener: CommitListener) -> None:
         """Listen on a loop of this thread's own: a busy process hears as soon as an idle one."""
         with suppress(asyncio.CancelledError):
-            asyncio.run(self._watch(ears))
+            asyncio.run(self._watch(listener))
 
-    async def _watch(self, ears: Ears) -> None:
+    async def _watch(self, listener: CommitListener) -> None:
         self._loop, self._task = asyncio.get_running_loop(), asyncio.current_task()
         while not self._stopped.is_set():
             connection = await self._connect()
             try:
-                await _listen(connection, ears)
+                await _listen(connection, listener)
             except _FAILURES as error:
                 log.info("feed lost", error=type(error).__name__)
             finally:
                 await connection.close()
-                ears.connected(up=False)
+                listener.connected(up=False)
             await asyncio.sleep(random.uniform(0, SPREAD_SECONDS))  # noqa: S311 - not in step with others
 
     async def _connect(self) -> AsyncConnection[Any]:
@@ -91,7 +91,7 @@ class Listener:
             longest = min(2 * longest, BACK_OFF_SECONDS)
 
 
-async def _listen(connection: AsyncConnection[Any], ears: Ears) -> None:
+async def _listen(connection: AsyncConnection[Any], listener: CommitListener) -> None:
     """Tell what is notified, and what the revision is now and then.
 
     Raises:
@@ -99,10 +99,10 @@ async def _listen(connection: AsyncConnection[Any], ears: Ears) -> None:
     """
     await _ask(connection, f"LISTEN {FEED_CHANNEL}")
     while True:
-        ears.heard(await _revision(connection))
-        ears.connected(up=True)
+        listener.heard(await _revision(connection))
+        listener.connected(up=True)
         async for notification in connection.notifies(timeout=CHECK_SECONDS):
-            ears.heard(_told(notification.payload))
+            listener.heard(_told(notification.payload))
 
 
 def _told(payload: str) -> int | None:

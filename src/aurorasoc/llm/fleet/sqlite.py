@@ -11,7 +11,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
-from aurorasoc.llm.fleet.feed import Ears
+from aurorasoc.llm.fleet.feed import CommitListener
 
 LOOK_SECONDS: Final = 0.05
 
@@ -33,7 +33,7 @@ class DataVersion:
         """End the watch with its next look."""
         self._stop.set()
 
-    def watch(self, ears: Ears) -> None:
+    def watch(self, listener: CommitListener) -> None:
         """Look outside any transaction, on one connection: inside one the version is frozen."""
         connection, seen = None, None
         try:
@@ -45,8 +45,8 @@ class DataVersion:
                     (version,) = connection.execute("PRAGMA data_version").fetchone()
                     if version != seen:
                         seen = version
-                        ears.connected(up=True)
-                        ears.heard(None)
+                        listener.connected(up=True)
+                        listener.heard(None)
         finally:
             if connection is not None:
                 connection.close()

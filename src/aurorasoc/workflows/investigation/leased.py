@@ -46,8 +46,8 @@ class Step:
 
 
 @dataclass(frozen=True, slots=True)
-class Begun:
-    """What is known when an investigation begins, or goes on.
+class ResumeState:
+    """What is stored of an investigation when it begins, or resumes.
 
     Attributes:
         alert: As it was stored.
@@ -62,8 +62,8 @@ class Begun:
     results: Mapping[int, str]
 
 
-class Held:
-    """Writes down how an investigation goes.
+class LeasedInvestigation:
+    """Records how an investigation goes, for as long as the lease is held.
 
     Args:
         database: Where it is stored.
@@ -77,7 +77,7 @@ class Held:
         self._lease = lease
         self._clock = clock
 
-    async def begin(self) -> Begun:
+    async def begin(self) -> ResumeState:
         """Mark it as running, and read what there is.
 
         Raises:
@@ -88,7 +88,7 @@ class Held:
             row.status = "running"
             steps = await steps_of(session, self.id)
             results = {s.position: s.result for s in steps if s.result is not None}
-            return Begun(json.loads(row.alert), row.tlp, row.created_by, results)
+            return ResumeState(json.loads(row.alert), row.tlp, row.created_by, results)
 
     async def announce(self, steps: list[Step]) -> None:
         """Show steps that are to come; those that are there already stay.

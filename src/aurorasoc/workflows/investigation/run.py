@@ -19,7 +19,7 @@ from aurorasoc.workflows.investigation import attack, prompts
 from aurorasoc.workflows.investigation.alert import parse_alert
 from aurorasoc.workflows.investigation.evidence import evidence_of, stands_in
 from aurorasoc.workflows.investigation.fence import fence_for
-from aurorasoc.workflows.investigation.leased import Begun, Held, Step
+from aurorasoc.workflows.investigation.leased import LeasedInvestigation, ResumeState, Step
 from aurorasoc.workflows.investigation.schemas import Conclusion, Examination, Plan
 from aurorasoc.workflows.investigation.structured import Question
 
@@ -31,30 +31,30 @@ Failed = dict[str, AuroraError]
 _PLAN: Final = Step(0, "plan", ORCHESTRATOR)
 
 
-async def investigate(runtime: Runtime, held: Held) -> None:
+async def investigate(runtime: Runtime, leased: LeasedInvestigation) -> None:
     """Carry an investigation to its report, or to the reason why there is none.
 
     Raises:
         LeaseLost: Another process has taken it.
         DatabaseUnavailable: Nothing can be written; its lease will expire.
     """
-    run = _Run(runtime, held, await held.begin())
+    run = _Run(runtime, leased, await leased.begin())
     try:
         report = await run.report()
     except AuroraError as error:
-        await held.give_up(error)
+        await leased.give_up(error)
     else:
-        await held.conclude(report)
+        await leased.conclude(report)
 
 
 class _Run:
     """One run, from what is known when it begins."""
 
-    def __init__(self, runtime: Runtime, held: Held, begun: Begun) -> None:
+    def __init__(self, runtime: Runtime, leased: LeasedInvestigation, state: ResumeState) -> None:
         self._runtime = runtime
-        self._held = held
-        self._begun = begun
-        self._evidence = evidence_of(parse_alert(begun.alert))
+        self._leased = leased
+        self._state = state
+        self._evidence = evidence_of(parse_alert(state.alert))
         self._fence = fence_for([self._evidence])
 
     async def report(self) -> dict[str, Any]:
@@ -64,7 +64,7 @@ class _Run:
             for position, asked in enumerate(plan.assignments, start=1)
         ]
         last = Step(len(steps) + 1, "report", ORCHESTRATOR)
-        await self._held.announce([*steps, last])
+        await self._leased.announce([*steps, last])
         examined, failed = await self._examine(steps)
         prompt = prompts.ask_for_conclusion(self._fence, self._evidence, examined, list(failed))
         conclusion = await self._step(last, Conclusion, prompt)
@@ -97,31 +97,31 @@ class _Run:
 
     async def _step(self, step: Step, wanted: type[TAnswer], prompt: str) -> TAnswer:
         """Give a step's answer, from before or from now, and write down how it ended."""
-        stored = self._begun.results.get(step.position)
+        stored = self._state.results.get(step.position)
         if stored is not None:
             return wanted.model_validate_json(stored)
         try:
             question = await self._bind(step.agent, wanted)
-            await self._held.started(step, question.provenance)
+            await self._leased.started(step, question.provenance)
             answered = await question.ask(prompt)
         except AuroraError as error:
-            await self._held.failed(step, error)
+            await self._leased.failed(step, error)
             await self._audit_refusal(error)
             raise
         result = answered.value.model_dump_json()
-        await self._held.finished(step, answered.provenance, answered.usage, result)
+        await self._leased.finished(step, answered.provenance, answered.usage, result)
         return answered.value
 
     async def _bind(self, agent: str, wanted: type[TAnswer]) -> Question[TAnswer]:
         from aurorasoc.agents.factory import AgentFactory  # noqa: PLC0415 - BeeAI costs two seconds
 
-        built = await AgentFactory(self._runtime).build(agent, tlp=self._begun.tlp)
+        built = await AgentFactory(self._runtime).build(agent, tlp=self._state.tlp)
         return await Question.bind(built, wanted)
 
     async def _audit_refusal(self, error: AuroraError) -> None:
         if isinstance(error, TlpRefused):
             await self._runtime.denials.record_label(
-                self._begun.created_by, f"investigation {self._held.id}", self._begun.tlp
+                self._state.created_by, f"investigation {self._leased.id}", self._state.tlp
             )
 
 

@@ -22,7 +22,7 @@ from aurorasoc.granite.sensitivity import require_local
 from aurorasoc.llm.models.pool import parse_tlp
 from aurorasoc.runtime import Runtime
 from aurorasoc.workflows.investigation import store
-from aurorasoc.workflows.investigation.leased import Held, LeaseLost
+from aurorasoc.workflows.investigation.leased import LeasedInvestigation, LeaseLost
 
 AT_ONCE: Final = 2
 """Investigations that a process runs at once; each asks up to three specialists side by side."""
@@ -37,7 +37,7 @@ _ROLES: Final[tuple[Role, ...]] = ("orchestrator", "specialist")
 log = get_logger("aurorasoc.investigation")
 
 
-class Desk:
+class InvestigationRunner:
     """The investigations of this process.
 
     Args:
@@ -155,22 +155,22 @@ class Desk:
             investigate,
         )
 
-        held = Held(self._runtime.database, lease)
+        leased = LeasedInvestigation(self._runtime.database, lease)
         unexpected: list[str] = []
         try:
             async with self._slots:
-                await investigate(self._runtime, held)
+                await investigate(self._runtime, leased)
         except* LeaseLost:
-            log.warning("another process took an investigation", id=held.id)
+            log.warning("another process took an investigation", id=leased.id)
         except* DatabaseUnavailable:
-            log.warning("an investigation stands still: the database doesn't answer", id=held.id)
+            log.warning("an investigation stands still: the database doesn't answer", id=leased.id)
         except* Exception as errors:  # noqa: BLE001 - a task of its own: nobody else would see it
             unexpected = [type(error).__name__ for error in errors.exceptions]
         if unexpected:
-            log.error("unexpected error in an investigation", id=held.id, errors=unexpected)
+            log.error("unexpected error in an investigation", id=leased.id, errors=unexpected)
             detail = "Something failed that shouldn't have. The log names it."
             with suppress(LeaseLost, DatabaseUnavailable):
-                await held.give_up(AuroraError(detail))
+                await leased.give_up(AuroraError(detail))
 
     async def _renew(self, tokens: list[str], *, release: bool = False) -> None:
         database = self._runtime.database
@@ -183,14 +183,14 @@ class Desk:
 
 
 @asynccontextmanager
-async def open_desk(runtime: Runtime) -> AsyncIterator[Desk]:
-    """Open the desk of this process; leaving ends its runs and releases them."""
-    desk = Desk(runtime)
-    renewing = asyncio.create_task(desk.keep_leases(), name="aurorasoc-investigation-leases")
+async def open_runner(runtime: Runtime) -> AsyncIterator[InvestigationRunner]:
+    """Open this process's runner; leaving ends its runs and releases them."""
+    runner = InvestigationRunner(runtime)
+    renewing = asyncio.create_task(runner.keep_leases(), name="aurorasoc-investigation-leases")
     try:
-        yield desk
+        yield runner
     finally:
         renewing.cancel()
         with suppress(asyncio.CancelledError):
             await renewing
-        await desk.close()
+        await runner.close()

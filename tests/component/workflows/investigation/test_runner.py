@@ -32,7 +32,7 @@ from aurorasoc.runtime import Runtime
 from aurorasoc.workflows.investigation import runner as runners
 from aurorasoc.workflows.investigation import store
 from aurorasoc.workflows.investigation.alert import parse_alert
-from aurorasoc.workflows.investigation.runner import Desk
+from aurorasoc.workflows.investigation.runner import InvestigationRunner
 from aurorasoc.workflows.investigation.view import detail_of, look
 from tests.component.live import KEYS, World, asked, table_away, until, use
 from tests.examples import config_request, policy_request
@@ -47,18 +47,18 @@ BOUNDARY: Final = re.compile(r"BEGIN ([0-9a-f]{16})\n")
 
 
 class Site:
-    """A runtime with runners on it, and a script that all vendors play."""
+    """A runtime with a runner on it, and a script that all vendors play."""
 
     def __init__(self, runtime: Runtime, script: Script) -> None:
-        """Open a first desk."""
+        """Open a first runner."""
         self.runtime = runtime
         self.script = script
-        self.desk = Desk(runtime)
+        self.runner = InvestigationRunner(runtime)
 
     async def open(self, tlp: str | None = None, alert: object = EVE) -> str:
         """Open an investigation as an analyst."""
         parsed = parse_alert(alert)
-        return await self.desk.open(store.NewInvestigation(parsed, parsed.title, tlp, "analyst"))
+        return await self.runner.open(store.NewInvestigation(parsed, parsed.title, tlp, "analyst"))
 
     async def read(self, id_: str, viewer: store.Viewer = ADMIN) -> dict[str, Any]:
         """Show one as it is now."""
@@ -103,11 +103,11 @@ def script(world: World) -> Iterator[Script]:
 
 @pytest.fixture
 async def site(runtime: Runtime, script: Script) -> AsyncIterator[Site]:
-    """Give a runtime on which OpenAI is active, and a desk."""
+    """Give a runtime on which OpenAI is active, and a runner."""
     await use("openai", runtime)
     opened = Site(runtime, script)
     yield opened
-    await opened.desk.close()
+    await opened.runner.close()
 
 
 def hold_specialists(script: Script, world: World) -> threading.Event:
@@ -369,7 +369,7 @@ async def test_opening_and_resuming_are_audited(site: Site, world: World) -> Non
     world.keyed.faults.set(Fault(refusal=Refusal.QUOTA))
     id_ = await site.open("CLEAR")
     await site.over(id_)
-    await site.desk.resume(id_, OTHER)
+    await site.runner.resume(id_, OTHER)
     (created,) = await site.entries("investigation.created")
     (resumed,) = await site.entries("investigation.resumed")
     assert (created["actor"], created["target"]) == ("analyst", id_)
@@ -441,7 +441,7 @@ async def test_leases_are_measured_by_the_databases_clock(
     await until(lambda: len(world.keyed.requests) == 3)
     monkeypatch.setattr(Database, "clock", ahead)
     assert (await look(site.runtime.database, id_, ADMIN))["status"] == "interrupted"
-    await site.desk.resume(id_, ADMIN)
+    await site.runner.resume(id_, ADMIN)
     assert (await look(site.runtime.database, id_, ADMIN))["status"] in {"queued", "running"}
 
 
@@ -450,7 +450,7 @@ async def test_a_stop_releases_what_runs(site: Site, world: World) -> None:
     hold_specialists(site.script, world)
     id_ = await site.open()
     await until(lambda: len(world.keyed.requests) == 3)
-    await site.desk.close()
+    await site.runner.close()
     found = await site.read(id_)
     assert found["status"] == "interrupted"
     assert [s["status"] for s in found["steps"]] == [
@@ -461,8 +461,8 @@ async def test_a_stop_releases_what_runs(site: Site, world: World) -> None:
     ]
     world.clear()
     site.script.then.clear()
-    site.desk = Desk(site.runtime)
-    await site.desk.resume(id_, ANALYST)
+    site.runner = InvestigationRunner(site.runtime)
+    await site.runner.resume(id_, ANALYST)
     assert (await site.over(id_))["status"] == "completed"
     assert len(site.script.of_kind("plan")) == 1
 
@@ -477,7 +477,7 @@ async def test_a_failed_investigation_is_resumed_from_its_last_finished_step(
     assert (await site.over(id_))["failure"]["code"] == "bad_response"
     site.script.concluded = good
     world.keyed.clear()
-    await site.desk.resume(id_, ANALYST)
+    await site.runner.resume(id_, ANALYST)
     found = await site.over(id_)
     assert (found["status"], found["failure"]) == ("completed", None)
     assert len(world.keyed.requests) == 1
@@ -488,18 +488,18 @@ async def test_of_two_resumes_one_wins(site: Site, world: World) -> None:
     hold_specialists(site.script, world)
     id_ = await site.open()
     await until(lambda: len(world.keyed.requests) == 3)
-    await site.desk.close()
+    await site.runner.close()
     world.clear()
     site.script.then.clear()
-    both = [Desk(site.runtime), Desk(site.runtime)]
+    both = [InvestigationRunner(site.runtime), InvestigationRunner(site.runtime)]
     outcomes = await asyncio.gather(
-        *(desk.resume(id_, ANALYST) for desk in both), return_exceptions=True
+        *(runner.resume(id_, ANALYST) for runner in both), return_exceptions=True
     )
     assert sorted(type(o).__name__ for o in outcomes) == ["Conflict", "NoneType"]
     assert (await site.over(id_))["status"] == "completed"
     assert len(site.script.of_kind("report")) == 1
-    for desk in both:
-        await desk.close()
+    for runner in both:
+        await runner.close()
 
 
 @pytest.mark.parametrize("state", ["running", "completed"])
@@ -512,7 +512,7 @@ async def test_what_is_not_interrupted_is_not_resumed(site: Site, world: World, 
         gate.set()
         await site.over(id_)
     with pytest.raises(Conflict, match=state):
-        await site.desk.resume(id_, ANALYST)
+        await site.runner.resume(id_, ANALYST)
     gate.set()
     await site.over(id_)
 
@@ -522,11 +522,11 @@ async def test_who_has_lost_the_lease_writes_nothing_more(site: Site, world: Wor
     gate = hold_specialists(site.script, world)
     id_ = await site.open()
     await until(lambda: len(world.keyed.requests) == 3)
-    slow, site.desk = site.desk, Desk(site.runtime)
+    slow, site.runner = site.runner, InvestigationRunner(site.runtime)
     await site.expire(id_)
     world.keyed.faults.clear()
     site.script.then.clear()
-    await site.desk.resume(id_, ANALYST)
+    await site.runner.resume(id_, ANALYST)
     taken = await site.over(id_)
     gate.set()
     await until(lambda: not slow._tasks)
@@ -544,12 +544,12 @@ async def test_a_database_that_goes_away_in_mid_run_loses_no_finished_step(
     await until(lambda: len(world.keyed.requests) == 3)
     async with table_away(database_file, "llm_investigation_steps"):
         gate.set()
-        await until(lambda: not site.desk._tasks)
+        await until(lambda: not site.runner._tasks)
     await site.expire(id_)
     assert (await site.read(id_))["status"] == "interrupted"
     world.clear()
     site.script.then.clear()
-    await site.desk.resume(id_, ANALYST)
+    await site.runner.resume(id_, ANALYST)
     assert (await site.over(id_))["status"] == "completed"
     assert len(site.script.of_kind("plan")) == 1
 
@@ -559,7 +559,7 @@ async def test_leases_are_renewed_while_it_runs(
 ) -> None:
     """A long run is never taken for a dead one."""
     monkeypatch.setattr(store, "LEASE_SECONDS", 3)
-    renewing = asyncio.create_task(site.desk.keep_leases())
+    renewing = asyncio.create_task(site.runner.keep_leases())
     gate = hold_specialists(site.script, world)
     id_ = await site.open()
     taken = await site.leased_until_us(id_)
@@ -581,9 +581,9 @@ async def test_what_cant_be_read_back_fails_and_is_logged(
     await site.over(id_)
     async with site.runtime.database.transaction() as session:
         await session.execute(update(InvestigationRow).values(alert="CANARY {"))
-    await site.desk.resume(id_, ANALYST)
+    await site.runner.resume(id_, ANALYST)
     await until(lambda: "JSONDecodeError" in caplog.text)
-    await until(lambda: not site.desk._tasks)
+    await until(lambda: not site.runner._tasks)
     async with site.runtime.database.transaction() as session:
         await session.execute(update(InvestigationRow).values(alert="{}"))
     assert (await site.read(id_))["failure"]["code"] == "internal_error"
@@ -600,7 +600,7 @@ async def test_above_amber_only_creator_and_admins_see_it(site: Site, tlp: str) 
     with pytest.raises(NotFound):
         await site.read(id_, OTHER)
     with pytest.raises(NotFound):
-        await site.desk.resume(id_, OTHER)
+        await site.runner.resume(id_, OTHER)
 
 
 async def test_a_list_leaves_out_what_one_may_not_see(site: Site) -> None:
