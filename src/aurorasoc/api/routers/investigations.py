@@ -106,7 +106,7 @@ class StepView(BaseModel):
 
 
 class TechniqueView(BaseModel):
-    """A technique of MITRE ATT&CK for Enterprise."""
+    """A technique of MITRE ATT&CK, for Enterprise or for ICS."""
 
     id: str
     name: str

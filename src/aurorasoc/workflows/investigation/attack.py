@@ -1,6 +1,7 @@
-"""MITRE ATT&CK technique ids, checked against the matrix that ships with this package.
+"""MITRE ATT&CK technique ids, checked against the matrices that ship with this package.
 
-ATT&CK for Enterprise, version 18.0; `attack.txt` holds the data and MITRE's terms of use.
+ATT&CK for ICS (T0…) and for Enterprise (T1…), version 18.0; `attack.txt` holds the data
+and MITRE's terms of use.
 """
 
 from __future__ import annotations
@@ -23,19 +24,19 @@ class Technique(NamedTuple):
 
 @cache
 def techniques() -> Mapping[str, str]:
-    """Give the name of each technique by its id."""
+    """Return the name of each technique by its id."""
     text = (files(__package__) / "attack.txt").read_text("utf-8")
     return MappingProxyType(dict(_rows(text.splitlines())))
 
 
 def known(ids: Iterable[str]) -> list[Technique]:
-    """Give those that are in the matrix, each once, in the order they came."""
+    """Return those that are in a matrix, each once, in the order they came."""
     names = techniques()
     return [Technique(id_, names[id_]) for id_ in dict.fromkeys(ids) if id_ in names]
 
 
 def unknown(ids: Iterable[str]) -> list[str]:
-    """Give those that aren't, each once."""
+    """Return those that are in none, each once."""
     return [id_ for id_ in dict.fromkeys(ids) if id_ not in techniques()]
 
 

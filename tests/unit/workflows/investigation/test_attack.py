@@ -1,4 +1,4 @@
-"""The ATT&CK matrix that ships with the package."""
+"""The ATT&CK matrices that ship with the package."""
 
 import re
 from importlib.resources import files
@@ -7,9 +7,10 @@ from aurorasoc.workflows.investigation import attack
 
 
 def test_the_matrix_is_complete() -> None:
-    """Version 18 has 216 techniques and 475 sub-techniques."""
+    """Version 18: 83 techniques for ICS; 216 and 475 sub-techniques for Enterprise."""
     ids = attack.techniques()
-    assert len(ids) == 216 + 475
+    assert len(ids) == 83 + 216 + 475
+    assert sum(id_.startswith("T0") for id_ in ids) == 83
     assert sum("." in id_ for id_ in ids) == 475
 
 
@@ -34,6 +35,16 @@ def test_known_ids_are_named_once_and_others_told_apart() -> None:
         ("T1059", "Command and Scripting Interpreter"),
     ]
     assert attack.unknown(ids) == ["T9999"]
+
+
+def test_ids_of_the_ics_matrix_are_known_and_made_up_ones_are_not() -> None:
+    """The OT agent is told to map to ATT&CK for ICS; T0841 and T0875 were withdrawn."""
+    ids = ["T0855", "T0831", "T0841", "T0875", "T0899"]
+    assert attack.known(ids) == [
+        ("T0855", "Unauthorized Command Message"),
+        ("T0831", "Manipulation of Control"),
+    ]
+    assert attack.unknown(ids) == ["T0841", "T0875", "T0899"]
 
 
 def test_the_licence_travels_with_the_data() -> None:
