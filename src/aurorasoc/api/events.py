@@ -8,6 +8,7 @@ from contextlib import aclosing
 from typing import Any, Final, cast
 
 from fastapi.responses import StreamingResponse
+from pydantic_core import to_jsonable_python
 from starlette.types import Receive, Scope, Send
 
 from aurorasoc.errors import RateLimited
@@ -85,9 +86,9 @@ class EventStream(StreamingResponse):
             await super().stream_response(send)
 
 
-def event(name: str, data: Mapping[str, Any]) -> str:
-    """Write one event; JSON holds no bare line break."""
-    return f"event: {name}\ndata: {json.dumps(data)}\n\n"
+def event(name: str, data: object) -> str:
+    """Write one event: a frozen value or JSON, in which no bare line break can be."""
+    return f"event: {name}\ndata: {json.dumps(data, default=to_jsonable_python)}\n\n"
 
 
 def documented_events(*names: str, example: Mapping[str, Any]) -> dict[str, Any]:

@@ -31,15 +31,15 @@ Provider = Annotated[str, typer.Argument(help="ollama, vllm, openai, deepseek, g
 @app.command("list")
 def list_(as_json: AsJson = False) -> None:
     """List all providers; the active one is marked."""
-    found = _run(lambda admin: admin.inventory())
+    inventory = _run(lambda admin: admin.inventory())
     if as_json:
-        say_json(found)
+        say_json(inventory)
         return
-    say(f"revision {found['revision']}, active: {found['active'].backend}")
-    for row in found["providers"]:
-        mark = "*" if row["active"] else " "
-        state = "ready" if row["ready"] else row["problems"][0]["code"]
-        say(f"{mark} {row['provider']:<10} {state:<20} key {row['key_state']:<14} {row['model']}")
+    say(f"revision {inventory.revision}, active: {inventory.active.backend}")
+    for row in inventory.providers:
+        mark = "*" if row.active else " "
+        state = "ready" if row.ready else row.problems[0].code
+        say(f"{mark} {row.provider:<10} {state:<20} key {row.key_state:<14} {row.model}")
 
 
 @app.command()
@@ -132,5 +132,5 @@ def _say_mutation(answer: MutationAnswer, *, as_json: bool) -> None:
         say_json(shown)
         return
     say(f"revision {answer.revision}, active: {answer.active.backend} {answer.active.model}")
-    for problem in (answer.provider or asdict(answer.active))["problems"]:
-        say(f"  {problem['code']}: {problem['detail']}")
+    for problem in (answer.provider or answer.active).problems:
+        say(f"  {problem.code}: {problem.detail}")

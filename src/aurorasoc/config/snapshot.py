@@ -115,9 +115,9 @@ class SecretStoreStatus:
     """
 
     kind: Literal["vault", "database"]
-    state: Literal["ok", "stale", "unavailable"] = "ok"
-    stale_since: str | None = None
-    problem: StoreProblem | None = None
+    state: Literal["ok", "stale", "unavailable"]
+    stale_since: str | None
+    problem: StoreProblem | None
 
 
 @dataclass(frozen=True, slots=True)

@@ -115,7 +115,7 @@ class DatabaseSecretStore:
         """Open every row that a seed here opens; rows of unknown providers are left alone."""
         known = [row for row in rows if row.provider in set(ServingBackend)]
         credentials = {ServingBackend(row.provider): self.open_row(row) for row in known}
-        return StoreReading(credentials, SecretStoreStatus(kind="database"))
+        return StoreReading(credentials, SecretStoreStatus("database", "ok", None, None))
 
     async def refresh(self, rows: Sequence[CredentialRow], *, spread: float = 0.0) -> None:
         """Nothing to fetch: the rows hold everything."""

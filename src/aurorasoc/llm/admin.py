@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import secrets
 from dataclasses import asdict, dataclass, field, replace
-from typing import Any
+from typing import Annotated
 
-from pydantic import SecretStr
+from pydantic import Field, SecretStr
 
 from aurorasoc.config.settings import Settings
 from aurorasoc.config.settings.ambient import proxies
@@ -28,9 +28,12 @@ from aurorasoc.llm.changes.apply import Changer
 from aurorasoc.llm.changes.history import config_at
 from aurorasoc.llm.changes.plan import Change
 from aurorasoc.llm.changes.requests import ConfigRequest
+from aurorasoc.llm.fleet.registry import FleetAdoption
 from aurorasoc.llm.inventory import (
     Active,
+    Inventory,
     ProviderObservation,
+    ProviderView,
     active_of,
     inventory_of,
     provider_row,
@@ -48,8 +51,10 @@ class MutationAnswer:
 
     revision: int
     active: Active
-    provider: dict[str, Any] | None
-    adoption: dict[str, Any] | None = None
+    provider: ProviderView | None
+    adoption: Annotated[
+        FleetAdoption | None, Field(exclude_if=lambda adoption: adoption is None)
+    ] = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,12 +70,12 @@ class Admin:
     ledger: TrafficLedger
     lists: ModelLists = field(default_factory=ModelLists)
 
-    async def inventory(self) -> dict[str, Any]:
+    async def inventory(self) -> Inventory:
         """Return all providers, the active choice and the policy, from memory."""
         snapshot = self.adoption.snapshot
         await resolve_for(snapshot)
-        seen = {provider: await self._seen(snapshot, provider) for provider in CATALOG}
-        return inventory_of(snapshot, seen, self.adoption.stale_since)
+        observed = {provider: await self._observe(snapshot, provider) for provider in CATALOG}
+        return inventory_of(snapshot, observed, self.adoption.stale_since)
 
     async def switch(
         self,
@@ -127,7 +132,7 @@ class Admin:
         row = None
         if change.target in CATALOG:
             provider = ServingBackend(change.target)
-            row = provider_row(snapshot, provider, await self._seen(snapshot, provider))
+            row = provider_row(snapshot, provider, await self._observe(snapshot, provider))
         return MutationAnswer(snapshot.revision, active_of(snapshot), row)
 
     async def models(self, name: str) -> ModelList:
@@ -214,7 +219,7 @@ class Admin:
         await require_allowed(spec.provider, base_url, self.settings.server.allowed_hosts)
         return requested.model_copy(update={"base_url": base_url})
 
-    async def _seen(self, snapshot: Snapshot, provider: ServingBackend) -> ProviderObservation:
+    async def _observe(self, snapshot: Snapshot, provider: ServingBackend) -> ProviderObservation:
         origin = snapshot.providers[provider].origin or ""
         why = await why_not_local(provider, origin, self.settings.llm.local_networks, proxies())
         return ProviderObservation(leaves_host=why is not None, last=self.ledger.of(provider))

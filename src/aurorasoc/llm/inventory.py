@@ -3,15 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
-from typing import Any
+from dataclasses import dataclass
+from typing import Annotated, Literal
 
-from aurorasoc.config.snapshot import Problem, ProviderConfig, Snapshot, Source
+from pydantic import Field
+
+from aurorasoc.config.snapshot import (
+    KeySource,
+    KeyState,
+    Problem,
+    SecretStoreStatus,
+    Snapshot,
+    Source,
+)
 from aurorasoc.config.vocabulary import BackendChoice, LocalChoice, ServingBackend, Tlp
 from aurorasoc.errors import BackendUnavailable
 from aurorasoc.granite.backend_resolution import active_backend
 from aurorasoc.granite.catalog import CATALOG
-from aurorasoc.llm.models.traffic import LastCalls
+from aurorasoc.llm.models.traffic import LastCalls, LastError
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +47,53 @@ class PolicyView:
 
 
 @dataclass(frozen=True, slots=True)
+class Sources:
+    """Where each value comes from."""
+
+    model: Source
+    orchestrator_model: Source
+    base_url: Source
+    api_key: KeySource | None
+
+
+@dataclass(frozen=True, slots=True)
+class ProviderView:
+    """One provider's row."""
+
+    provider: ServingBackend
+    active: bool
+    needs_key: bool
+    key_present: bool
+    key_last4: str | None
+    key_source: KeySource | None
+    key_state: KeyState
+    base_url: str | None
+    base_url_support: Literal["none", "optional", "required"]
+    model: str | None
+    orchestrator_model: str | None
+    sources: Sources
+    data_leaves_host: bool
+    best_for: str
+    ready: bool
+    problems: tuple[Problem, ...]
+    last_ok_at: str | None
+    last_error: LastError | None
+
+
+@dataclass(frozen=True, slots=True)
+class Inventory:
+    """All providers, the active choice, the policy, and how the stores answered."""
+
+    revision: int
+    fingerprint: str
+    stale_since: Annotated[str | None, Field(description="Since when the database doesn't answer.")]
+    active: Active
+    policy: PolicyView
+    secret_store: SecretStoreStatus
+    providers: tuple[ProviderView, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class ProviderObservation:
     """What this process knows of a provider beside its configuration.
 
@@ -51,18 +107,20 @@ class ProviderObservation:
 
 
 def inventory_of(
-    snapshot: Snapshot, seen: Mapping[ServingBackend, ProviderObservation], stale_since: str | None
-) -> dict[str, Any]:
-    """Give `GET /system/llm/providers` its answer."""
-    return {
-        "revision": snapshot.revision,
-        "fingerprint": snapshot.fingerprint,
-        "stale_since": stale_since,
-        "active": active_of(snapshot),
-        "policy": policy_of(snapshot),
-        "secret_store": asdict(snapshot.secret_store),
-        "providers": [provider_row(snapshot, provider, seen[provider]) for provider in CATALOG],
-    }
+    snapshot: Snapshot,
+    observed: Mapping[ServingBackend, ProviderObservation],
+    stale_since: str | None,
+) -> Inventory:
+    """Return what `GET /system/llm/providers` answers."""
+    return Inventory(
+        revision=snapshot.revision,
+        fingerprint=snapshot.fingerprint,
+        stale_since=stale_since,
+        active=active_of(snapshot),
+        policy=policy_of(snapshot),
+        secret_store=snapshot.secret_store,
+        providers=tuple(provider_row(snapshot, name, observed[name]) for name in CATALOG),
+    )
 
 
 def active_of(snapshot: Snapshot) -> Active:
@@ -106,42 +164,36 @@ def policy_of(snapshot: Snapshot) -> PolicyView:
 
 
 def provider_row(
-    snapshot: Snapshot, provider: ServingBackend, seen: ProviderObservation
-) -> dict[str, Any]:
-    """One provider's row."""
+    snapshot: Snapshot, provider: ServingBackend, observed: ProviderObservation
+) -> ProviderView:
+    """Return one provider's row."""
     spec, config = CATALOG[provider], snapshot.providers[provider]
-    return {
-        "provider": provider.value,
-        "active": _is_active(snapshot, provider),
-        "needs_key": spec.needs_key,
-        **_key(config),
-        "base_url": config.base_url.value,
-        "base_url_support": spec.base_url_support,
-        "model": config.model.value,
-        "orchestrator_model": config.orchestrator_model.value,
-        "sources": {
-            "model": config.model.source,
-            "orchestrator_model": config.orchestrator_model.source,
-            "base_url": config.base_url.source,
-            "api_key": config.credential.source,
-        },
-        "data_leaves_host": seen.leaves_host,
-        "best_for": spec.best_for,
-        "ready": config.ready,
-        **_problems(config.problems),
-        "last_ok_at": seen.last.ok_at,
-        "last_error": asdict(seen.last.error) if seen.last.error else None,
-    }
-
-
-def _key(config: ProviderConfig) -> dict[str, Any]:
     credential = config.credential
-    return {
-        "key_present": credential.state != "absent",
-        "key_last4": credential.last4,
-        "key_source": credential.source,
-        "key_state": credential.state,
-    }
+    return ProviderView(
+        provider=provider,
+        active=_is_active(snapshot, provider),
+        needs_key=spec.needs_key,
+        key_present=credential.state != "absent",
+        key_last4=credential.last4,
+        key_source=credential.source,
+        key_state=credential.state,
+        base_url=config.base_url.value,
+        base_url_support=spec.base_url_support,
+        model=config.model.value,
+        orchestrator_model=config.orchestrator_model.value,
+        sources=Sources(
+            model=config.model.source,
+            orchestrator_model=config.orchestrator_model.source,
+            base_url=config.base_url.source,
+            api_key=credential.source,
+        ),
+        data_leaves_host=observed.leaves_host,
+        best_for=spec.best_for,
+        ready=config.ready,
+        problems=config.problems,
+        last_ok_at=observed.last.ok_at,
+        last_error=observed.last.error,
+    )
 
 
 def _is_active(snapshot: Snapshot, provider: ServingBackend) -> bool:
@@ -149,7 +201,3 @@ def _is_active(snapshot: Snapshot, provider: ServingBackend) -> bool:
         return active_backend(snapshot) == provider
     except BackendUnavailable:
         return False
-
-
-def _problems(problems: tuple[Problem, ...]) -> dict[str, Any]:
-    return {"problems": [asdict(problem) for problem in problems]}

@@ -14,7 +14,13 @@ from aurorasoc.config.vocabulary import ServingBackend
 from aurorasoc.errors import AuthFailed
 from aurorasoc.granite.backend_resolution import refresh_resolution
 from aurorasoc.llm.adoption.stored import StoredConfig
-from aurorasoc.llm.inventory import ProviderObservation, active_of, inventory_of, provider_row
+from aurorasoc.llm.inventory import (
+    ProviderObservation,
+    ProviderView,
+    active_of,
+    inventory_of,
+    provider_row,
+)
 from aurorasoc.llm.models.traffic import LastCalls
 from aurorasoc.runtime import Runtime
 from tests.component.live import World
@@ -26,22 +32,22 @@ ORIGIN = "https://api.deepseek.com:443"
 UNOBSERVED = ProviderObservation(leaves_host=True, last=LastCalls())
 
 
-def _row(tmp_path: Path, credential: Credential | None = None, **env: str) -> dict[str, Any]:
+def _row(tmp_path: Path, credential: Credential | None = None, **env: str) -> ProviderView:
     found = snapshot(
         settings(tmp_path, **env), credentials={DEEPSEEK: credential} if credential else {}
     )
     return provider_row(found, DEEPSEEK, UNOBSERVED)
 
 
-def _key_of(row: dict[str, Any]) -> tuple[Any, ...]:
-    return tuple(row[f"key_{field}"] for field in ("present", "last4", "source", "state"))
+def _key_of(row: ProviderView) -> tuple[Any, ...]:
+    return tuple(getattr(row, f"key_{field}") for field in ("present", "last4", "source", "state"))
 
 
 def test_a_key_from_the_environment_says_so(tmp_path: Path) -> None:
     """The last four characters, never more."""
     row = _row(tmp_path, LLM_DEEPSEEK_API_KEY=API_KEY)
     assert _key_of(row) == (True, API_KEY[-4:], "env", "usable")
-    assert row["sources"]["api_key"] == "env"
+    assert row.sources.api_key == "env"
 
 
 def test_a_stored_key_hides_the_environments(tmp_path: Path) -> None:
@@ -52,15 +58,15 @@ def test_a_stored_key_hides_the_environments(tmp_path: Path) -> None:
 
 def test_a_short_keys_end_is_not_shown(tmp_path: Path) -> None:
     """Four characters of eleven are a third of it."""
-    assert _row(tmp_path, LLM_DEEPSEEK_API_KEY="sk-45678901")["key_last4"] is None
+    assert _row(tmp_path, LLM_DEEPSEEK_API_KEY="sk-45678901").key_last4 is None
 
 
 def test_an_absent_key_is_the_one_state_without_presence(tmp_path: Path) -> None:
     """`key_present` is true in every other."""
     row = _row(tmp_path)
     assert _key_of(row) == (False, None, None, "absent")
-    assert row["problems"][0]["code"] == "key_missing"
-    assert row["ready"] is False
+    assert row.problems[0].code == "key_missing"
+    assert row.ready is False
 
 
 @pytest.mark.parametrize(
@@ -75,14 +81,14 @@ def test_a_key_that_cannot_be_read_is_present_and_says_why(
     stored = Credential(state, "database", ORIGIN, last4="2468", problem=problem)
     row = _row(tmp_path, stored, LLM_DEEPSEEK_API_KEY="sk-other-0123456789")
     assert _key_of(row) == (True, "2468", "database", state)
-    assert [p["code"] for p in row["problems"]] == [code]
+    assert [p.code for p in row.problems] == [code]
 
 
 def test_a_key_for_another_origin_needs_reentry(tmp_path: Path) -> None:
     """With a sentence that names both."""
     row = _row(tmp_path, stored_key(origin="https://elsewhere.example:443"))
-    assert row["key_state"] == "needs_reentry"
-    assert [p["code"] for p in row["problems"]] == ["origin_changed"]
+    assert row.key_state == "needs_reentry"
+    assert [p.code for p in row.problems] == ["origin_changed"]
 
 
 def test_no_key_is_in_an_inventory(tmp_path: Path) -> None:
@@ -101,9 +107,9 @@ def test_no_key_is_in_an_inventory(tmp_path: Path) -> None:
 def test_all_providers_are_listed_and_one_is_active(tmp_path: Path) -> None:
     """In the catalog's order."""
     found = snapshot(settings(tmp_path, LLM_BACKEND="gemini"))
-    rows = inventory_of(found, dict.fromkeys(ServingBackend, UNOBSERVED), None)["providers"]
-    assert {row["provider"] for row in rows} == {backend.value for backend in ServingBackend}
-    assert [row["provider"] for row in rows if row["active"]] == ["gemini"]
+    rows = inventory_of(found, dict.fromkeys(ServingBackend, UNOBSERVED), None).providers
+    assert {row.provider for row in rows} == {backend.value for backend in ServingBackend}
+    assert [row.provider for row in rows if row.active] == ["gemini"]
 
 
 def test_the_active_choice_says_where_it_came_from(tmp_path: Path) -> None:
@@ -145,14 +151,15 @@ async def test_production_calls_show_in_their_row(world: World, runtime: Runtime
     world.keyed.faults.set(Fault(refusal=Refusal.BAD_KEY))
     with pytest.raises(AuthFailed):
         await get_chat_model().run([UserMessage("ping")])
-    rows = {row["provider"]: row for row in (await runtime.admin.inventory())["providers"]}
-    assert rows["deepseek"]["last_ok_at"] is not None
-    assert rows["deepseek"]["last_error"]["code"] == "auth_failed"
-    assert rows["openai"]["last_ok_at"] is None
+    rows = {row.provider.value: row for row in (await runtime.admin.inventory()).providers}
+    assert rows["deepseek"].last_ok_at is not None
+    assert rows["deepseek"].last_error is not None
+    assert rows["deepseek"].last_error.code == "auth_failed"
+    assert rows["openai"].last_ok_at is None
 
 
 async def test_local_is_a_judgement_of_addresses(runtime: Runtime) -> None:
     """`data_leaves_host`: hosted ones always, local ones by where they lead."""
-    rows = (await runtime.admin.inventory())["providers"]
-    stays = {row["provider"] for row in rows if not row["data_leaves_host"]}
+    rows = (await runtime.admin.inventory()).providers
+    stays = {row.provider for row in rows if not row.data_leaves_host}
     assert stays == {"ollama", "vllm"}

@@ -36,9 +36,9 @@ class Shown:
 async def shown(runtime: Runtime) -> Shown:
     """Look at the inventory of a running process."""
     inventory = await runtime.admin.inventory()
-    store = inventory["secret_store"]
-    (row,) = (row for row in inventory["providers"] if row["provider"] == "deepseek")
-    return Shown(store["state"], store["problem"], store["stale_since"], row["key_state"])
+    store = inventory.secret_store
+    (row,) = (row for row in inventory.providers if row.provider == "deepseek")
+    return Shown(store.state, store.problem, store.stale_since, row.key_state)
 
 
 async def shown_as(runtime: Runtime, state: str, key_state: str) -> Shown:

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator
-from typing import Any, Final
+from typing import Final
 
 from fastapi import APIRouter, Response
-from pydantic import BaseModel, Field
 
 from aurorasoc.api.deps import AgentsReader, OpenRuntime
 from aurorasoc.api.events import (
@@ -20,40 +19,17 @@ from aurorasoc.api.events import (
     event,
 )
 from aurorasoc.api.problems import ProblemRoute, documented
-from aurorasoc.llm.fleet.registry import Fleet, State
+from aurorasoc.llm.fleet.registry import Fleet, FleetView
 
 router = APIRouter(prefix="/system/llm", tags=["llm"], route_class=ProblemRoute)
 
 _STREAMS: Final = StreamLimit(100)
 
 
-class InstanceView(BaseModel):
-    """One live process, and what it runs."""
-
-    instance: str = Field(examples=["agent-9f3c2a71b0de"])
-    kind: str = Field(examples=["api", "agent", "library"])
-    name: str
-    host: str
-    revision: int
-    fingerprint: str
-    backend: str | None
-    model: str | None
-    adopted_at: str
-    feed: str = Field(examples=["listen", "data_version", "poll"])
-    state: State
-
-
-class FleetAnswer(BaseModel):
-    """The stored revision, and all live processes."""
-
-    revision: int
-    instances: list[InstanceView]
-
-
-@router.get("/fleet", response_model=FleetAnswer, responses=documented(401, 403, 503))
-async def read_fleet(_caller: AgentsReader, runtime: OpenRuntime) -> dict[str, Any]:
+@router.get("/fleet", responses=documented(401, 403, 503))
+async def read_fleet(_caller: AgentsReader, runtime: OpenRuntime) -> FleetView:
     """List all live processes, and which revision each runs."""
-    return (await runtime.fleet.look()).as_json()
+    return await runtime.fleet.look()
 
 
 @router.get(
@@ -86,4 +62,4 @@ async def _events(fleet: Fleet) -> AsyncGenerator[str]:
                 continue
             if view is None:
                 return
-            yield event("fleet", view.as_json())
+            yield event("fleet", view)

@@ -7,7 +7,6 @@ from typing import Annotated
 from fastapi import APIRouter, Path, Query
 from pydantic import BaseModel, ConfigDict, Field
 
-from aurorasoc.api import schemas
 from aurorasoc.api.deps import AgentsReader, OpenRuntime, Terms, UserManager
 from aurorasoc.api.problems import ProblemRoute, documented
 from aurorasoc.llm.admin import MutationAnswer
@@ -55,7 +54,6 @@ async def read_one(
 
 @router.post(
     "/rollback",
-    response_model=schemas.MutationAnswer,
     responses=documented(401, 403, 404, 409, 412, 422, 503),
 )
 async def roll_back(

@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated
 
 from fastapi import APIRouter, Depends, Query, Response
 
-from aurorasoc.api import schemas
 from aurorasoc.api.deps import AgentsReader, ChangeTerms, OpenRuntime, Terms, UserManager
 from aurorasoc.api.problems import ProblemRoute, documented
 from aurorasoc.api.rate_limit import limit_tests
-from aurorasoc.api.schemas import Inventory, ModelsAnswer, TestAnswer, TestBody
+from aurorasoc.api.schemas import TestBody
 from aurorasoc.core.access.principal import Principal
 from aurorasoc.llm.admin import MutationAnswer
 from aurorasoc.llm.changes import edits
 from aurorasoc.llm.changes.plan import Change
 from aurorasoc.llm.changes.requests import ConfigRequest, KeyRequest, PolicyRequest
+from aurorasoc.llm.inventory import Inventory
 from aurorasoc.llm.models.model_lists import ModelList
 from aurorasoc.llm.models.test_call import ProbeResult
 from aurorasoc.runtime import Runtime
@@ -31,17 +31,17 @@ _LIST = documented(401, 403, 404, 409, 422, 502, 503, 504)
 _TEST = documented(401, 403, 404, 409, 422, 429, 503)
 
 
-@router.get("/providers", response_model=Inventory, responses=_READ)
+@router.get("/providers", responses=_READ)
 async def read_inventory(
     _caller: AgentsReader, runtime: OpenRuntime, response: Response
-) -> dict[str, Any]:
+) -> Inventory:
     """List all providers, the active backend, the policy, and where each value comes from."""
-    found = await runtime.admin.inventory()
-    response.headers["ETag"] = f'"{found["revision"]}"'
-    return found
+    inventory = await runtime.admin.inventory()
+    response.headers["ETag"] = f'"{inventory.revision}"'
+    return inventory
 
 
-@router.put("/config", response_model=schemas.MutationAnswer, responses=_VERIFIED)
+@router.put("/config", responses=_VERIFIED)
 async def switch(
     body: ConfigRequest,
     caller: UserManager,
@@ -62,13 +62,13 @@ async def switch(
     return await terms.answer(runtime, changed)
 
 
-@router.delete("/config", response_model=schemas.MutationAnswer, responses=_CHANGE)
+@router.delete("/config", responses=_CHANGE)
 async def reset(caller: UserManager, runtime: OpenRuntime, terms: Terms) -> MutationAnswer:
     """Go back to the boot defaults. Keys and policy stay."""
     return await _change(edits.reset(), caller, runtime, terms)
 
 
-@router.put("/providers/{provider}/key", response_model=schemas.MutationAnswer, responses=_CHANGE)
+@router.put("/providers/{provider}/key", responses=_CHANGE)
 async def set_key(
     provider: str, body: KeyRequest, caller: UserManager, runtime: OpenRuntime, terms: Terms
 ) -> MutationAnswer:
@@ -76,9 +76,7 @@ async def set_key(
     return await _change(edits.set_key(provider, body.api_key), caller, runtime, terms)
 
 
-@router.delete(
-    "/providers/{provider}/key", response_model=schemas.MutationAnswer, responses=_CHANGE
-)
+@router.delete("/providers/{provider}/key", responses=_CHANGE)
 async def delete_key(
     provider: str, caller: UserManager, runtime: OpenRuntime, terms: Terms
 ) -> MutationAnswer:
@@ -86,13 +84,13 @@ async def delete_key(
     return await _change(edits.delete_key(provider), caller, runtime, terms)
 
 
-@router.get("/providers/{provider}/models", response_model=ModelsAnswer, responses=_LIST)
+@router.get("/providers/{provider}/models", responses=_LIST)
 async def list_models(provider: str, _caller: AgentsReader, runtime: OpenRuntime) -> ModelList:
     """List the models that the provider itself lists; kept for a minute."""
     return await runtime.admin.models(provider)
 
 
-@router.put("/policy", response_model=schemas.MutationAnswer, responses=_CHANGE)
+@router.put("/policy", responses=_CHANGE)
 async def set_policy(
     body: PolicyRequest, caller: UserManager, runtime: OpenRuntime, terms: Terms
 ) -> MutationAnswer:
@@ -102,7 +100,6 @@ async def set_policy(
 
 @router.post(
     "/providers/{provider}/test",
-    response_model=TestAnswer,
     responses=_TEST,
     dependencies=[Depends(limit_tests)],
 )

@@ -233,7 +233,7 @@ class VaultSecretStore:
     def _status(self, *, usable: bool) -> SecretStoreStatus:
         since = self._contact.failing_since_us
         if since is None:
-            return SecretStoreStatus(kind="vault", problem=self.problem)
+            return SecretStoreStatus("vault", "ok", None, self.problem)
         state: Literal["stale", "unavailable"] = (
             "stale" if usable and not self._too_stale() else "unavailable"
         )

@@ -10,9 +10,10 @@ import asyncio
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import asdict, dataclass
-from typing import Any, Final, Literal
+from dataclasses import dataclass
+from typing import Annotated, Final, Literal
 
+from pydantic import Field
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -42,16 +43,16 @@ class Member:
             asked, with another fingerprint; else `current`.
     """
 
-    instance: str
-    kind: str
+    instance: Annotated[str, Field(examples=["agent-9f3c2a71b0de"])]
+    kind: Annotated[str, Field(examples=["api", "agent", "library"])]
     name: str
     host: str
     revision: int
     fingerprint: str
     backend: str | None
     model: str | None
-    adopted_at: str | None
-    feed: str
+    adopted_at: str
+    feed: Annotated[str, Field(examples=["listen", "data_version", "poll"])]
     state: State
 
 
@@ -62,10 +63,6 @@ class FleetView:
     revision: int
     instances: tuple[Member, ...]
 
-    def as_json(self) -> dict[str, Any]:
-        """Give `GET /system/llm/fleet` its answer."""
-        return asdict(self)
-
     def states(self) -> Counter[State]:
         """Count the processes by state."""
         return Counter(member.state for member in self.instances)
@@ -73,6 +70,17 @@ class FleetView:
     def behind(self, revision: int) -> list[str]:
         """Name the processes that haven't adopted a revision."""
         return [member.instance for member in self.instances if member.revision < revision]
+
+
+@dataclass(frozen=True, slots=True)
+class FleetAdoption:
+    """Whether all live processes have adopted a change, and which haven't.
+
+    `adopted` false with nothing `pending`: the registry could not be read.
+    """
+
+    adopted: bool
+    pending: Annotated[list[str], Field(examples=[["agent-9f3c2a71b0de"]])]
 
 
 class Fleet:
@@ -138,17 +146,13 @@ class Fleet:
                 return await self.after(None)
         return None
 
-    async def adoption_of(self, revision: int, seconds: float, me: str | None) -> dict[str, Any]:
+    async def adoption_of(self, revision: int, seconds: float, me: str | None) -> FleetAdoption:
         """Wait until all live processes have adopted a revision.
 
         Args:
             revision: What was committed here.
             seconds: How long to wait; 0 looks once.
             me: The instance that asks: it has adopted, written down yet or not.
-
-        Returns:
-            `{adopted, pending}`: whether all have, and which haven't. Not adopted by nobody in
-            particular means that the registry couldn't be read.
         """
         pending: list[str] | None = None
         with suppress(TimeoutError), self.watching():
@@ -156,7 +160,7 @@ class Fleet:
                 view = await self.after(None)
                 while view and (pending := [one for one in view.behind(revision) if one != me]):
                     view = await self.after(view) if seconds else None
-        return {"adopted": pending == [], "pending": pending or []}
+        return FleetAdoption(pending == [], pending or [])
 
     async def close(self) -> None:
         """End the loop."""

@@ -71,7 +71,7 @@ async def test_models_keep_running_while_the_database_is_away(
         with pytest.raises(DatabaseUnavailable):
             await runtime.adoption.adopt()
         assert (await get_chat_model().run(PING)).get_text_content()
-        assert (await runtime.admin.inventory())["stale_since"] is not None
+        assert (await runtime.admin.inventory()).stale_since is not None
 
 
 async def test_a_mutation_is_refused_while_the_database_is_away(

@@ -268,7 +268,8 @@ async def test_key_of_the_active_provider_may_be_deleted(runtime: Runtime) -> No
     """The answer shows that it isn't ready."""
     await _switch(runtime, api_key=API_KEY)
     answer = await runtime.admin.change(edits.delete_key("deepseek"), actor="alice")
-    assert (answer.active.ready, (answer.provider or {})["key_state"]) == (False, "absent")
+    assert answer.provider is not None
+    assert (answer.active.ready, answer.provider.key_state) == (False, "absent")
 
 
 async def test_omitted_field_stays_and_null_is_the_boot_default(database_file: Path) -> None:

@@ -11,7 +11,7 @@ from aurorasoc.core.secret_store import open_secret_store
 from aurorasoc.errors import Conflict, DatabaseUnavailable
 from aurorasoc.llm.adoption.adopt import Adoption
 from aurorasoc.llm.fleet.membership import lifetime_us
-from aurorasoc.llm.fleet.registry import Fleet, FleetView, require_seed_everywhere
+from aurorasoc.llm.fleet.registry import Fleet, FleetAdoption, FleetView, require_seed_everywhere
 from tests.component.llm.fleet.fleet_world import report, write_revision
 from tests.examples import OTHER_SEED, SEED, keyring, settings
 from tests.world.databases import ON_BOTH
@@ -42,7 +42,7 @@ def _states(view: FleetView) -> dict[str, str]:
 
 async def test_nobody_is_an_empty_fleet_at_revision_zero(fleet: Fleet) -> None:
     """Before anything was set or started."""
-    assert (await fleet.look()).as_json() == {"revision": 0, "instances": ()}
+    assert await fleet.look() == FleetView(0, ())
 
 
 async def test_process_that_runs_the_same_is_current(
@@ -129,7 +129,7 @@ async def test_change_that_all_have_adopted_has_nothing_pending(
 ) -> None:
     """Answered at once."""
     await report(database, adoption, "one", revision=1)
-    assert await fleet.adoption_of(1, 60, None) == {"adopted": True, "pending": []}
+    assert await fleet.adoption_of(1, 60, None) == FleetAdoption(adopted=True, pending=[])
 
 
 async def test_asking_process_is_never_pending(
@@ -137,7 +137,7 @@ async def test_asking_process_is_never_pending(
 ) -> None:
     """It answers after it has adopted, whatever its row says yet."""
     await report(database, adoption, "me")
-    assert await fleet.adoption_of(1, 60, "me") == {"adopted": True, "pending": []}
+    assert await fleet.adoption_of(1, 60, "me") == FleetAdoption(adopted=True, pending=[])
 
 
 async def test_without_time_the_pending_are_named_at_once(
@@ -145,7 +145,7 @@ async def test_without_time_the_pending_are_named_at_once(
 ) -> None:
     """`?wait=0` asks how it stands."""
     await report(database, adoption, "slow")
-    assert await fleet.adoption_of(1, 0, None) == {"adopted": False, "pending": ["slow"]}
+    assert await fleet.adoption_of(1, 0, None) == FleetAdoption(adopted=False, pending=["slow"])
 
 
 async def test_when_time_is_up_the_pending_are_named(
@@ -154,7 +154,8 @@ async def test_when_time_is_up_the_pending_are_named(
     """The fast ones aren't."""
     await report(database, adoption, "slow")
     await report(database, adoption, "fast", revision=1)
-    assert await fleet.adoption_of(1, 2, None) == {"adopted": False, "pending": ["slow"]}
+    expected = FleetAdoption(adopted=False, pending=["slow"])
+    assert await fleet.adoption_of(1, 2, None) == expected
 
 
 async def test_wait_ends_with_the_last_adoption(
@@ -166,7 +167,7 @@ async def test_wait_ends_with_the_last_adoption(
     await asyncio.sleep(0.1)  # time in which it would end for no reason
     assert not waiting.done()
     await report(database, adoption, "slow", revision=1)
-    assert await waiting == {"adopted": True, "pending": []}
+    assert await waiting == FleetAdoption(adopted=True, pending=[])
 
 
 async def test_wait_sees_who_joined_since_the_last_one(
@@ -176,7 +177,7 @@ async def test_wait_sees_who_joined_since_the_last_one(
     await fleet.adoption_of(0, 60, None)
     await fleet.close()
     await report(database, adoption, "late")
-    assert await fleet.adoption_of(5, 0, None) == {"adopted": False, "pending": ["late"]}
+    assert await fleet.adoption_of(5, 0, None) == FleetAdoption(adopted=False, pending=["late"])
 
 
 async def test_wait_does_not_wait_for_the_dead(
@@ -185,7 +186,7 @@ async def test_wait_does_not_wait_for_the_dead(
     """A process that ages out meanwhile is given up."""
     lifetime = lifetime_us(database) / 1e6
     await report(database, adoption, "dying", age=lifetime - 0.5)
-    assert await fleet.adoption_of(1, 60, None) == {"adopted": True, "pending": []}
+    assert await fleet.adoption_of(1, 60, None) == FleetAdoption(adopted=True, pending=[])
 
 
 async def test_all_who_wait_share_one_loop_that_ends_with_them(
@@ -226,7 +227,7 @@ async def test_dismissal_ends_every_wait(
         view = await fleet.after(None)
         fleet.dismiss()
         assert await fleet.after(view) is None
-    assert (await waiting)["adopted"] is False
+    assert (await waiting).adopted is False
 
 
 async def test_seed_that_all_have_may_seal(database: Database, adoption: Adoption) -> None:

@@ -231,8 +231,8 @@ async def test_a_refused_label_is_no_failure_of_the_provider(
     async with open_runtime(boot) as runtime:
         with pytest.raises(TlpRefused):
             await get_chat_model(tlp="RED").run(PING)
-        rows = {row["provider"]: row for row in (await runtime.admin.inventory())["providers"]}
-    assert rows["ollama"]["last_error"] is None
+        rows = {row.provider.value: row for row in (await runtime.admin.inventory()).providers}
+    assert rows["ollama"].last_error is None
 
 
 async def test_unlabelled_data_goes_to_the_active_backend(world: World, runtime: Runtime) -> None:
