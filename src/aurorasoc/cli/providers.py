@@ -61,7 +61,7 @@ def use(
 
 
 @app.command("test")
-def probe(
+def test(
     provider: Provider,
     role: Annotated[str, typer.Option(help="specialist or orchestrator")] = "specialist",
     as_json: AsJson = False,

@@ -12,7 +12,7 @@ from aurorasoc.granite.catalog import CATALOG
 from aurorasoc.granite.sensitivity import proxied
 
 
-def reach_of(
+def address_policy_of(
     provider: ServingBackend, origin: str, allowed_hosts: tuple[str, ...]
 ) -> AddressPolicy | None:
     """Give what a provider's connections may reach; None where a proxy makes them.
@@ -25,7 +25,7 @@ def reach_of(
     return AddressPolicy(inside_allowed=CATALOG[provider].may_be_local, allowed_hosts=allowed_hosts)
 
 
-async def require_allowed(
+async def require_allowed_address(
     provider: ServingBackend, base_url: str, allowed_hosts: tuple[str, ...]
 ) -> None:
     """Refuse a base URL that leads where this provider may not go.

@@ -17,7 +17,7 @@ from aurorasoc.core.audit.log import AuditEvent, AuditSink
 from aurorasoc.core.database.engine import Database
 from aurorasoc.core.redaction import REDACTOR
 from aurorasoc.errors import DatabaseUnavailable
-from aurorasoc.granite.allowed_addresses import require_allowed
+from aurorasoc.granite.allowed_addresses import require_allowed_address
 from aurorasoc.granite.backend_resolution import listing_reference, model_reference
 from aurorasoc.granite.base_url import normalise_base_url, origin_of
 from aurorasoc.granite.catalog import CATALOG, spec_of
@@ -41,7 +41,7 @@ from aurorasoc.llm.inventory import (
 from aurorasoc.llm.models.binding import Binding
 from aurorasoc.llm.models.model_lists import ModelList, ModelLists
 from aurorasoc.llm.models.pool import ModelPool
-from aurorasoc.llm.models.test_call import ProbeResult, error_of, probe
+from aurorasoc.llm.models.test_call import CallTest, error_of, make_test_call
 from aurorasoc.llm.models.traffic import TrafficLedger
 
 
@@ -146,9 +146,9 @@ class Admin:
         provider, snapshot = spec_of(name).provider, self.adoption.snapshot
         reference = listing_reference(snapshot, provider)
         tag = snapshot.providers[provider].credential.tag
-        return await self.lists.of(reference, tag, self.pool.reach(snapshot, provider))
+        return await self.lists.of(reference, tag, self.pool.address_policy(snapshot, provider))
 
-    async def test(self, name: str, *, role: Role, actor: str) -> ProbeResult:
+    async def test(self, name: str, *, role: Role, actor: str) -> CallTest:
         """Test a provider, active or not, on the path that production uses.
 
         Audited before anything is sent, and with the outcome.
@@ -164,11 +164,11 @@ class Admin:
         binding = self.pool.of_provider(provider, role, snapshot)
         return await self._test(binding, snapshot, actor)
 
-    async def _test(self, binding: Binding, snapshot: Snapshot, actor: str) -> ProbeResult:
+    async def _test(self, binding: Binding, snapshot: Snapshot, actor: str) -> CallTest:
         provider, reference = binding.reference.provider, binding.reference
         details = {"role": binding.role, "model": reference.model, "origin": reference.origin}
         await self._record(AuditEvent(actor, Action.TEST_STARTED, provider.value, details))
-        result = await probe(binding, self._wrong_key(binding, snapshot))
+        result = await make_test_call(binding, self._wrong_key(binding, snapshot))
         outcome = {key: value for key, value in asdict(result).items() if key != "provider"}
         await self._record(AuditEvent(actor, Action.TEST_FINISHED, provider.value, outcome))
         return result
@@ -216,7 +216,7 @@ class Admin:
             return requested
         spec = spec_of(requested.provider)
         base_url = normalise_base_url(spec, requested.base_url)
-        await require_allowed(spec.provider, base_url, self.settings.server.allowed_hosts)
+        await require_allowed_address(spec.provider, base_url, self.settings.server.allowed_hosts)
         return requested.model_copy(update={"base_url": base_url})
 
     async def _observe(self, snapshot: Snapshot, provider: ServingBackend) -> ProviderObservation:

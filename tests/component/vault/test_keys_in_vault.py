@@ -86,7 +86,7 @@ async def test_a_deleted_key_leaves_no_version(house: House) -> None:
     async with member(house.boot()) as own:
         await own.set_key()
         await own.delete_key()
-        assert (own.key, house.secret(), house.pin()) == (None, None, None)
+        assert (own.key, house.secret(), house.key_version()) == (None, None, None)
     await asyncio.to_thread(house.check_one_truth)
 
 
@@ -214,7 +214,7 @@ async def test_the_watch_pins_what_was_written(house: House, proxy: VaultFaultPr
     async with member(house.boot(proxy.url)) as own:
         operation_id = await lose(own, proxy)
         await own.watch.settle()
-        assert (own.key, house.pin()) == (KEY, (1, operation_id))
+        assert (own.key, house.key_version()) == (KEY, (1, operation_id))
     await asyncio.to_thread(house.check_one_truth)
 
 

@@ -161,7 +161,7 @@ async def test_a_soft_deletion_drops_the_key(house: House) -> None:
         await own.set_key()
         house.vault.call("DELETE", f"{house.mount}/data/aurorasoc/llm-providers/deepseek")
         await own.watch.poll()
-        assert (own.key, house.pin()) == (None, None)
+        assert (own.key, house.key_version()) == (None, None)
 
 
 async def test_a_key_set_over_a_soft_deletion_is_in_force(house: House) -> None:
@@ -171,7 +171,7 @@ async def test_a_key_set_over_a_soft_deletion_is_in_force(house: House) -> None:
         house.vault.call("DELETE", f"{house.mount}/data/aurorasoc/llm-providers/deepseek")
         await own.watch.poll()
         await own.set_key(OTHER_KEY)
-        assert (own.key, (house.pin() or (0,))[0]) == (OTHER_KEY, 2)
+        assert (own.key, (house.key_version() or (0,))[0]) == (OTHER_KEY, 2)
 
 
 async def test_a_rewritten_first_version_is_adopted(house: House) -> None:
@@ -203,7 +203,7 @@ async def test_a_fresh_pin_outlives_a_standby_that_does_not_know_it(
         patient = replace(own.watch, lag_us=LAG_US)
         with proxy.held(VaultFault(method="GET", where="/data/", answer=NEVER_EXISTED)):
             await patient.poll()
-        assert (own.key, house.pin() is not None) == (KEY, True)
+        assert (own.key, house.key_version() is not None) == (KEY, True)
 
 
 async def test_a_deleted_key_is_not_taken_back_from_a_standby_that_still_has_it(
@@ -217,7 +217,7 @@ async def test_a_deleted_key_is_not_taken_back_from_a_standby_that_still_has_it(
         patient = replace(own.watch, lag_us=LAG_US)
         with proxy.held(VaultFault(method="GET", where="/data/", stale=True)):
             await patient.poll()
-        assert (own.key, house.pin()) == (None, None)
+        assert (own.key, house.key_version()) == (None, None)
 
 
 async def test_what_is_under_way_is_not_taken_for_an_operators(

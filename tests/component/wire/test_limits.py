@@ -10,7 +10,7 @@ from beeai_framework.backend.message import UserMessage
 
 from aurorasoc import get_chat_model
 from aurorasoc.config.settings import load_settings
-from aurorasoc.llm.models.test_call import DEADLINE_SECONDS, probe
+from aurorasoc.llm.models.test_call import DEADLINE_SECONDS, make_test_call
 from aurorasoc.runtime import Runtime
 from tests.component.live import handle_on, until, use
 from tests.component.wire.conftest import Wire
@@ -70,7 +70,7 @@ async def test_deadline_of_a_test_holds(wire: Wire, provider: str) -> None:
     """Whatever `LLM_TIMEOUT` is, a test ends when it says."""
     binding, gate = handle_on(load_settings(), provider).binding, threading.Event()
     wire.server(provider).faults.set(Fault(gate=gate))
-    result = await probe(binding, deadline=0.2)
+    result = await make_test_call(binding, deadline=0.2)
     gate.set()
     assert (result.code, result.detail) == ("timeout", "No answer within 0.2 s.")
 
@@ -78,7 +78,7 @@ async def test_deadline_of_a_test_holds(wire: Wire, provider: str) -> None:
 async def test_deadline_is_ten_seconds_unless_told_otherwise() -> None:
     """As the contract says."""
     assert DEADLINE_SECONDS == 10.0
-    assert DEADLINE_SECONDS in (probe.__defaults__ or ())
+    assert DEADLINE_SECONDS in (make_test_call.__defaults__ or ())
 
 
 async def test_second_look_that_never_ends_leaves_the_answer_standing(wire: Wire) -> None:
@@ -88,7 +88,7 @@ async def test_second_look_that_never_ends_leaves_the_answer_standing(wire: Wire
     silent = handle_on(boot, "openai").binding
     handle = handle_on(boot, "vllm")
     await handle.run(PING)  # a first call imports, and may take longer than the deadline
-    result = await probe(handle.binding, silent, deadline=2.0)
+    result = await make_test_call(handle.binding, silent, deadline=2.0)
     gate.set()
     assert (result.ok, result.code, result.key_checked) == (True, "ok", None)
 
@@ -98,5 +98,5 @@ async def test_second_look_that_fails_otherwise_tells_nothing(wire: Wire) -> Non
     boot = load_settings()
     wire.hosted.faults.set(Fault(refusal=Refusal.OVERLOADED))
     down = handle_on(boot, "openai").binding
-    result = await probe(handle_on(boot, "vllm").binding, down)
+    result = await make_test_call(handle_on(boot, "vllm").binding, down)
     assert (result.ok, result.key_checked) == (True, None)

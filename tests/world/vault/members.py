@@ -143,7 +143,7 @@ class House:
         fields = found["data"]
         return found["metadata"]["version"], fields.get("operation_id", ""), fields["api_key"]
 
-    def pin(self) -> tuple[int, str] | None:
+    def key_version(self) -> tuple[int, str] | None:
         """Give version and operation id that the database pins for DeepSeek."""
         query = "SELECT vault_version, operation_id, token FROM llm_provider_credentials"
         found = self.stored.rows(f"{query} WHERE provider = 'deepseek'")
@@ -171,7 +171,7 @@ class House:
         """Hold it to the promise: nothing open, pin and Vault agree, and the chain verifies."""
         assert self.intents() == []
         held = self.in_vault()
-        assert self.pin() == (None if held is None else held[:2])
+        assert self.key_version() == (None if held is None else held[:2])
         verdict = asyncio.run(verify_database(self.stored.url, {}, [SecretStr(SEED)]))
         assert (verdict.fault, verdict.authenticity) == (None, "verified")
 

@@ -17,7 +17,7 @@ from aurorasoc.llm.changes.plan import Change
 from aurorasoc.llm.changes.requests import ConfigRequest, KeyRequest, PolicyRequest
 from aurorasoc.llm.inventory import Inventory
 from aurorasoc.llm.models.model_lists import ModelList
-from aurorasoc.llm.models.test_call import ProbeResult
+from aurorasoc.llm.models.test_call import CallTest
 from aurorasoc.runtime import Runtime
 
 router = APIRouter(prefix="/system/llm", tags=["llm"], route_class=ProblemRoute)
@@ -103,10 +103,10 @@ async def set_policy(
     responses=_TEST,
     dependencies=[Depends(limit_tests)],
 )
-async def probe_provider(
+async def test_provider(
     provider: str, caller: UserManager, runtime: OpenRuntime, body: TestBody | None = None
-) -> ProbeResult:
-    """Ask the provider's model for a word, on the very path that production uses."""
+) -> CallTest:
+    """Send a one-word prompt to the provider's model, over the production path."""
     role = (body or TestBody()).role
     return await runtime.admin.test(provider, role=role, actor=caller.subject)
 

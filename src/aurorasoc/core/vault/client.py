@@ -25,7 +25,7 @@ from aurorasoc.core.vault.answers import (
     require_mount,
     require_success,
 )
-from aurorasoc.core.vault.pin import Pin
+from aurorasoc.core.vault.key_version import KeyVersion
 from aurorasoc.core.vault.renewal import TokenRenewal
 from aurorasoc.core.vault.session import VaultSession
 from aurorasoc.core.vault.transport import VaultTransport
@@ -55,10 +55,10 @@ class VaultSecret:
     fields: Mapping[str, SecretStr]
 
     @property
-    def pin(self) -> Pin:
+    def key_version(self) -> KeyVersion:
         """What pins it; one written by hand gets an id made of what Vault says of it."""
         made = uuid.uuid5(uuid.NAMESPACE_URL, f"{self.name}/{self.version}/{self.created}")
-        return Pin(self.version, (self.text("operation_id") or str(made))[:36])
+        return KeyVersion(self.version, (self.text("operation_id") or str(made))[:36])
 
     @property
     def api_key(self) -> SecretStr | None:

@@ -23,7 +23,7 @@ from aurorasoc.core.keyring import Keyring
 from aurorasoc.core.secret_store import Stamp, StoredKey, StoreReading, last4_of
 from aurorasoc.core.vault.answers import VaultProblem, VaultTrouble
 from aurorasoc.core.vault.client import VaultClient, VaultSecret
-from aurorasoc.core.vault.pin import Pin, pin_of_row
+from aurorasoc.core.vault.key_version import KeyVersion, key_version_of
 
 LAG_TRIES: Final = 4
 LAG_SECONDS: Final = 0.25
@@ -68,7 +68,7 @@ class VaultSecretStore:
         self._keyring = keyring
         self._max_stale_us = round(max_stale * 1e6)
         self._clock = clock
-        self._held: dict[str, dict[Pin, _Held]] = {}
+        self._held: dict[str, dict[KeyVersion, _Held]] = {}
         self._contact = _Contact()
 
     def peek(self, rows: Sequence[CredentialRow]) -> StoreReading:
@@ -79,7 +79,7 @@ class VaultSecretStore:
 
     async def refresh(self, rows: Sequence[CredentialRow], *, spread: float = 0.0) -> None:
         """Fetch the pinned versions that memory lacks. What fails is left, and shown."""
-        pinned = [row for row in _known(rows) if pin_of_row(row) is not None]
+        pinned = [row for row in _known(rows) if key_version_of(row) is not None]
         lacking = [row for row in pinned if self._held_for(row) is None]
         if lacking:
             await asyncio.sleep(random.uniform(0, spread))  # noqa: S311 - jitter
@@ -112,14 +112,14 @@ class VaultSecretStore:
         try:
             present = await self._client.current_version(provider)
             found = await self.newest(provider)
-            if found is not None and found.pin.operation_id == stamp.operation_id:
+            if found is not None and found.key_version.operation_id == stamp.operation_id:
                 return StoredKey(token=None, key_id=None, vault_version=found.version)
             version = await self._client.write(provider, fields, cas=present)
         except VaultProblem as problem:
             self._failed(problem)
             raise
         self._answered()
-        self._hold(provider, Pin(version, stamp.operation_id), _Held(api_key, origin))
+        self._hold(provider, KeyVersion(version, stamp.operation_id), _Held(api_key, origin))
         return StoredKey(token=None, key_id=None, vault_version=version)
 
     async def remove(self, provider: ServingBackend) -> None:
@@ -180,7 +180,7 @@ class VaultSecretStore:
         for attempt in range(LAG_TRIES):
             secret = await self._client.read(row.provider, row.vault_version)
             self._answered()
-            if secret is not None and secret.pin == pin_of_row(row):
+            if secret is not None and secret.key_version == key_version_of(row):
                 self._remember(secret)
                 return
             await asyncio.sleep(LAG_SECONDS * (attempt + 1))
@@ -189,20 +189,20 @@ class VaultSecretStore:
         """Keep what was read, if there is a key in it."""
         if secret.api_key is None:
             return False
-        self._hold(secret.name, secret.pin, _Held(secret.api_key, secret.text("origin")))
+        self._hold(secret.name, secret.key_version, _Held(secret.api_key, secret.text("origin")))
         return True
 
-    def _hold(self, provider: str, pin: Pin, key: _Held) -> None:
+    def _hold(self, provider: str, key_version: KeyVersion, key: _Held) -> None:
         """Keep a version, and the one before it: its pin may not have moved yet."""
         held = self._held.setdefault(provider, {})
-        held.pop(pin, None)
-        held[pin] = key
+        held.pop(key_version, None)
+        held[key_version] = key
         for old in list(held)[:-KEPT]:
             del held[old]
 
     def _held_for(self, row: CredentialRow) -> _Held | None:
-        pin = pin_of_row(row)
-        return None if pin is None else self._held.get(row.provider, {}).get(pin)
+        key_version = key_version_of(row)
+        return None if key_version is None else self._held.get(row.provider, {}).get(key_version)
 
     def _credential(self, row: CredentialRow) -> Credential:
         """Give a key with the origin that Vault has for it: a row can be altered."""

@@ -23,7 +23,7 @@ from aurorasoc.core.database.engine import Database
 from aurorasoc.core.database.tables import CredentialRow, KeyIntentRow
 from aurorasoc.core.secret_store import Stamp, last4_of
 from aurorasoc.core.vault.answers import VaultConflict, VaultProblem, VaultUndecided
-from aurorasoc.core.vault.pin import Pin, pin_of_row
+from aurorasoc.core.vault.key_version import KeyVersion, key_version_of
 from aurorasoc.core.vault.store import VaultSecretStore
 from aurorasoc.errors import (
     AuditUnavailable,
@@ -80,13 +80,13 @@ class KeyIntents:
                 withdrew the intent: what was written is adopted like an operator's.
         """
         try:
-            pin = await self._do(intent, key)
+            key_version = await self._do(intent, key)
         except VaultUndecided:
             refused: VaultProblem | None = None
         except VaultProblem as problem:
             refused = problem
         else:
-            return await self._finish(intent, pin)
+            return await self._finish(intent, key_version)
         if refused is None or intent.taken_up:
             raise _unknown(intent)
         await self.abandon(intent, refused.trouble)
@@ -101,24 +101,26 @@ class KeyIntents:
             VaultProblem, VaultUndecided: It still can't be told.
         """
         secret = await self.store.newest(intent.provider)
-        pin = secret.pin if secret else None
+        key_version = secret.key_version if secret else None
         if intent.kind == DELETE:
-            if pin is None or pin == pin_of_row(await self._row(intent.provider)):
+            if key_version is None or key_version == key_version_of(
+                await self._row(intent.provider)
+            ):
                 await self.store.remove(intent.provider)
             await self.activate(intent, None)
-        elif intent.made(pin):
-            await self.activate(intent, pin)
+        elif intent.made(key_version):
+            await self.activate(intent, key_version)
         else:
             await self.abandon(intent, "not written")
 
-    async def activate(self, intent: Intent, pin: Pin | None) -> Stored:
+    async def activate(self, intent: Intent, key_version: KeyVersion | None) -> Stored:
         """Pin the version, activate what waited for it, and audit, in one transaction."""
         async with self.database.transaction() as session:
             row = await session.get(KeyIntentRow, intent.provider.value)
             if row is None or row.operation_id != intent.operation_id:
                 settled = await self.adoption.read(session)  # by someone else, meanwhile
             else:
-                settled = await self._activate(session, intent, pin)
+                settled = await self._activate(session, intent, key_version)
                 await session.delete(row)
         self.adoption.swap(settled.snapshot)
         return settled
@@ -147,26 +149,26 @@ class KeyIntents:
             begun_us=self.journal.clock(),
         )
 
-    async def _do(self, intent: Intent, key: KeyEdit) -> Pin | None:
+    async def _do(self, intent: Intent, key: KeyEdit) -> KeyVersion | None:
         """Bring the store to what is intended; return what to pin then."""
         if not isinstance(key, SetKey):
             await self.store.remove(intent.provider)
             return None
         return await self._pinned_already(intent, key) or await self._write(intent, key)
 
-    async def _pinned_already(self, intent: Intent, key: SetKey) -> Pin | None:
+    async def _pinned_already(self, intent: Intent, key: SetKey) -> KeyVersion | None:
         """Return the pin if it holds this very key: set elsewhere, and not yet adopted here."""
         row = await self._row(intent.provider)
         if row is None or row.last4 != intent.last4:
             return None
         secret = await self.store.newest(intent.provider)
-        if secret is None or secret.pin != pin_of_row(row):
+        if secret is None or secret.key_version != key_version_of(row):
             return None
         bound = origin_of_key(CATALOG[intent.provider], secret.text("origin"))
         same = (secret.api_key, bound) == (key.api_key, key.origin)
-        return secret.pin if same else None
+        return secret.key_version if same else None
 
-    async def _write(self, intent: Intent, key: SetKey) -> Pin:
+    async def _write(self, intent: Intent, key: SetKey) -> KeyVersion:
         """Write by check-and-set, and look again when someone else was faster."""
         stamp = Stamp(intent.operation_id, intent.actor, intent.begun_us)
         for _ in range(CAS_TRIES):
@@ -174,36 +176,40 @@ class KeyIntents:
                 stored = await self.store.write(key.provider, key.origin, key.api_key, stamp)
             except VaultConflict:
                 continue
-            return Pin(stored.vault_version or 0, intent.operation_id)
+            return KeyVersion(stored.vault_version or 0, intent.operation_id)
         detail = "The secret is being changed in Vault at the same time. Try again."
         raise VaultProblem(detail, "unreachable")
 
-    async def _finish(self, intent: Intent, pin: Pin | None) -> Snapshot:
+    async def _finish(self, intent: Intent, key_version: KeyVersion | None) -> Snapshot:
         """Activate what the store has done.
 
         Raises:
             OutcomeUnknown: The database doesn't take it up now, or someone withdrew the intent.
         """
         try:
-            settled = await self.activate(intent, pin)
+            settled = await self.activate(intent, key_version)
         except (DatabaseUnavailable, AuditUnavailable):
             raise _unknown(intent) from None
         row = settled.key_rows.get(intent.provider.value)
-        if _moves(row, pin):
+        if _moves(row, key_version):
             raise _unknown(intent)
         return settled.snapshot
 
-    async def _activate(self, session: AsyncSession, intent: Intent, pin: Pin | None) -> Stored:
+    async def _activate(
+        self, session: AsyncSession, intent: Intent, key_version: KeyVersion | None
+    ) -> Stored:
         before = await self.adoption.read(session)
         row = before.key_rows.get(intent.provider.value)
-        config, moves = intent.activated(before.config), _moves(row, pin)
+        config, moves = intent.activated(before.config), _moves(row, key_version)
         changed = moves or config != before.config
         config = replace(config, revision=before.config.revision + changed)
-        if pin is None and row is not None:
+        if key_version is None and row is not None:
             await session.delete(row)
-        elif pin is not None and moves:
-            await session.merge(intent.credential(pin, self.journal.clock()))
-        event = intent.event(intent.action, vault_version=pin.version if pin else None)
+        elif key_version is not None and moves:
+            await session.merge(intent.credential(key_version, self.journal.clock()))
+        event = intent.event(
+            intent.action, vault_version=key_version.version if key_version else None
+        )
         await self.journal.write(session, event, config, changed=changed)
         await session.flush()
         return await self.adoption.read(session)
@@ -233,9 +239,9 @@ def _taken_up(open_one: Intent, new: Intent | None) -> Intent:
     raise ChangeInProgress(detail)
 
 
-def _moves(row: CredentialRow | None, pin: Pin | None) -> bool:
+def _moves(row: CredentialRow | None, key_version: KeyVersion | None) -> bool:
     """Whether a row stands otherwise than for this version; None: than for no key at all."""
-    return row is not None if pin is None else pin_of_row(row) != pin
+    return row is not None if key_version is None else key_version_of(row) != key_version
 
 
 def _unknown(intent: Intent) -> OutcomeUnknown:

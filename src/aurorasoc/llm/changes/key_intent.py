@@ -10,7 +10,7 @@ from aurorasoc.config.vocabulary import ServingBackend
 from aurorasoc.core.audit.actions import Action
 from aurorasoc.core.audit.log import AuditEvent
 from aurorasoc.core.database.tables import CredentialRow, KeyIntentRow
-from aurorasoc.core.vault.pin import Pin
+from aurorasoc.core.vault.key_version import KeyVersion
 from aurorasoc.llm.adoption.stored import ProviderChoice, StoredConfig
 from aurorasoc.llm.changes.plan import Plan
 
@@ -66,9 +66,9 @@ class Intent:
         requested = (other.kind, other.origin, other.tag)
         return waits and (self.kind, self.origin, self.tag) == requested
 
-    def made(self, pin: Pin | None) -> bool:
+    def made(self, key_version: KeyVersion | None) -> bool:
         """Whether a version is this very write."""
-        return pin is not None and pin.operation_id == self.operation_id
+        return key_version is not None and key_version.operation_id == self.operation_id
 
     def activated(self, config: StoredConfig) -> StoredConfig:
         """Lay what waited over what is in force now; other providers' changes meanwhile stay."""
@@ -78,7 +78,7 @@ class Intent:
         choice = ProviderChoice(**waits["choice"])
         return replace(config.with_choice(self.provider, choice), backend=waits["backend"])
 
-    def credential(self, pin: Pin, at_us: int) -> CredentialRow:
+    def credential(self, key_version: KeyVersion, at_us: int) -> CredentialRow:
         """Return the row that pins what was written."""
         return CredentialRow(
             provider=self.provider.value,
@@ -86,8 +86,8 @@ class Intent:
             token=None,
             key_id=None,
             last4=self.last4,
-            vault_version=pin.version,
-            operation_id=pin.operation_id,
+            vault_version=key_version.version,
+            operation_id=key_version.operation_id,
             set_by=self.actor,
             set_us=at_us,
         )

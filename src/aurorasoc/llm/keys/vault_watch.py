@@ -22,7 +22,7 @@ from aurorasoc.core.database.tables import CredentialRow, KeyIntentRow, Revision
 from aurorasoc.core.logs import get_logger
 from aurorasoc.core.secret_store import last4_of
 from aurorasoc.core.vault.client import VaultSecret
-from aurorasoc.core.vault.pin import Pin, pin_of_row
+from aurorasoc.core.vault.key_version import KeyVersion, key_version_of
 from aurorasoc.core.vault.store import VaultSecretStore
 from aurorasoc.errors import AuroraError
 from aurorasoc.granite.base_url import origin_of_key
@@ -114,8 +114,8 @@ class VaultWatch:
         secret = await self.store.newest(provider)
         async with self.intents.database.reading() as session:
             row = await session.get(CredentialRow, provider.value)
-            seen, changed_us = pin_of_row(row), await _changed_us(session, provider)
-        newest = secret.pin if secret else None
+            seen, changed_us = key_version_of(row), await _changed_us(session, provider)
+        newest = secret.key_version if secret else None
         if seen == newest or (row is not None and seen is None):
             return
         if self._may_lag(row, secret, changed_us):
@@ -139,12 +139,12 @@ class VaultWatch:
         return earlier and _us_of(secret.created) < row.set_us
 
     async def _is_still(
-        self, session: AsyncSession, provider: ServingBackend, seen: Pin | None
+        self, session: AsyncSession, provider: ServingBackend, seen: KeyVersion | None
     ) -> bool:
         """Whether nobody moved the pin since it was looked at, and no change is under way."""
         row = await session.get(CredentialRow, provider.value)
         intent = await session.get(KeyIntentRow, provider.value)
-        return intent is None and pin_of_row(row) == seen
+        return intent is None and key_version_of(row) == seen
 
     async def _take_over(
         self, session: AsyncSession, provider: ServingBackend, secret: VaultSecret | None
@@ -181,8 +181,8 @@ def _credential(provider: ServingBackend, secret: VaultSecret) -> CredentialRow:
         token=None,
         key_id=None,
         last4=last4_of(secret.api_key) if secret.api_key else None,
-        vault_version=secret.pin.version,
-        operation_id=secret.pin.operation_id,
+        vault_version=secret.key_version.version,
+        operation_id=secret.key_version.operation_id,
         set_by=OPERATOR,
         set_us=_us_of(secret.created),
     )

@@ -54,14 +54,14 @@ class ModelLists:
         self._kept: dict[tuple[str, str | None, str], _Kept] = {}
 
     async def of(
-        self, reference: ModelReference, tag: str, reach: AddressPolicy | None
+        self, reference: ModelReference, tag: str, address_policy: AddressPolicy | None
     ) -> ModelList:
         """Give a provider's models.
 
         Args:
             reference: Names the address and holds the key.
             tag: Tells keys apart (`Credential.tag`).
-            reach: Which addresses may be connected to.
+            address_policy: Which addresses may be connected to.
 
         Raises:
             ModelCallError: The provider failed, or answered something else than a list.
@@ -73,7 +73,7 @@ class ModelLists:
             return self._kept[place].found
         from aurorasoc.llm.wire.outbound import plain_client  # noqa: PLC0415 - httpx costs 46 ms
 
-        async with plain_client(reach, self._seconds) as client:
+        async with plain_client(address_policy, self._seconds) as client:
             status, body = await self._fetch(reference, client)
         found = ModelList(reference.provider, _listed(status, body, reference))
         self._kept[place] = _Kept(found, time.monotonic() + self._kept_for)

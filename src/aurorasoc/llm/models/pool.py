@@ -18,7 +18,7 @@ from aurorasoc.config.vocabulary import Role, ServingBackend, Tlp
 from aurorasoc.errors import InvalidInput, RuntimeNotOpen
 from aurorasoc.granite import ModelReference
 from aurorasoc.granite.address_policy import AddressPolicy
-from aurorasoc.granite.allowed_addresses import reach_of
+from aurorasoc.granite.allowed_addresses import address_policy_of
 from aurorasoc.granite.backend_resolution import model_reference
 from aurorasoc.granite.sensitivity import (
     Networks,
@@ -199,7 +199,7 @@ class ModelPool:
         site = self._site(snapshot, reference)
         if restricted:
             local = AddressPolicy(only=self._networks)
-            site = replace(site, admit=self._gate(reference), reach=local)
+            site = replace(site, admit=self._gate(reference), address_policy=local)
         model = adapter.build(site)
         return Binding(model, reference, snapshot.revision, role, tlp, restricted)
 
@@ -209,15 +209,15 @@ class ModelPool:
             translate,
             self._ledger,
             self._slots,
-            reach=self.reach(snapshot, reference.provider),
+            address_policy=self.address_policy(snapshot, reference.provider),
         )
 
-    def reach(self, snapshot: Snapshot, provider: ServingBackend) -> AddressPolicy | None:
+    def address_policy(self, snapshot: Snapshot, provider: ServingBackend) -> AddressPolicy | None:
         """Judge where an admin's base URL leads. The environment's is trusted."""
         if snapshot.providers[provider].base_url.source != "runtime":
             return None
         origin = snapshot.providers[provider].origin or ""
-        return reach_of(provider, origin, self._allowed_hosts)
+        return address_policy_of(provider, origin, self._allowed_hosts)
 
     def _gate(self, reference: ModelReference) -> Admit:
         async def admit() -> None:

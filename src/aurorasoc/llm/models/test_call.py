@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 import time
 from dataclasses import dataclass
-from typing import Final
+from typing import Annotated, Final
+
+from pydantic import Field
 
 from aurorasoc.config.vocabulary import ServingBackend
 from aurorasoc.errors import (
@@ -23,8 +25,8 @@ MAX_TOKENS: Final = 16
 
 
 @dataclass(frozen=True, slots=True)
-class ProbeResult:
-    """What a test found.
+class CallTest:
+    """What a test call found. `ok` false is an answer, not an error.
 
     Attributes:
         code: `ok`, or the code of what went wrong.
@@ -35,15 +37,15 @@ class ProbeResult:
     provider: ServingBackend
     model: str
     ok: bool
-    code: str
+    code: Annotated[str, Field(examples=["ok", "auth_failed", "unreachable"])]
     detail: str
     latency_ms: int
-    key_checked: bool | None = None
+    key_checked: bool | None
 
 
-async def probe(
+async def make_test_call(
     binding: Binding, with_wrong_key: Binding | None = None, deadline: float = DEADLINE_SECONDS
-) -> ProbeResult:
+) -> CallTest:
     """Ask a model for a word.
 
     Args:
@@ -66,7 +68,7 @@ async def probe(
             code, detail = "timeout", f"No answer within {deadline:g} s."
     if checked is False:
         detail += " It answered a wrong key as well: this endpoint doesn't check keys."
-    return ProbeResult(
+    return CallTest(
         provider=binding.reference.provider,
         model=binding.reference.model,
         ok=code == "ok",
@@ -77,7 +79,7 @@ async def probe(
     )
 
 
-def error_of(result: ProbeResult) -> ModelCallError:
+def error_of(result: CallTest) -> ModelCallError:
     """Give a failed test as the error that a call would have raised."""
     leaf = CALL_ERRORS[result.code]
     return leaf(result.detail, provider=result.provider, model=result.model)

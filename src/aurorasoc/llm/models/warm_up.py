@@ -21,7 +21,7 @@ from aurorasoc.core.logs import get_logger
 from aurorasoc.errors import AuroraError
 from aurorasoc.granite import ModelReference
 from aurorasoc.llm.models.binding import Binding
-from aurorasoc.llm.models.test_call import probe
+from aurorasoc.llm.models.test_call import make_test_call
 from aurorasoc.llm.models.traffic import TrafficLedger
 from aurorasoc.llm.wire import adapter
 from aurorasoc.llm.wire.calls import CallSite
@@ -65,7 +65,7 @@ async def _call(port: int) -> None:
     )
     try:
         model = adapter.build(CallSite(reference, translate, TrafficLedger()))
-        await probe(Binding(model, reference, 0, "specialist", None, restricted=False))
+        await make_test_call(Binding(model, reference, 0, "specialist", None, restricted=False))
     except AuroraError as error:
         log.info("no warm-up call", code=error.code)
 

@@ -73,7 +73,7 @@ def build(site: CallSite) -> ChatModel:
         "settings": {
             "timeout": reference.limits.timeout,
             "extra_headers": {},
-            "client": _client(reference, site.reach),
+            "client": _client(reference, site.address_policy),
         },
     }
     if CATALOG[reference.provider].base_url_support != "none":
@@ -87,8 +87,8 @@ def build(site: CallSite) -> ChatModel:
 
 async def close() -> None:
     """Close the connections that are kept open."""
-    handlers = [_handler(reach) for reach in _reaches]
-    _reaches.clear()
+    handlers = [_handler(address_policy) for address_policy in _address_policies]
+    _address_policies.clear()
     _handler.cache_clear()
     for handler in handlers:
         await handler.close()
@@ -96,13 +96,13 @@ async def close() -> None:
         await import_module("litellm").close_litellm_async_clients()
 
 
-_reaches: set[AddressPolicy | None] = set()
+_address_policies: set[AddressPolicy | None] = set()
 
 
-def _client(reference: ModelReference, reach: AddressPolicy | None) -> Any:  # noqa: ANN401 - litellm's
+def _client(reference: ModelReference, address_policy: AddressPolicy | None) -> Any:  # noqa: ANN401 - litellm's
     """Give the client that a reference's calls go through: pooled, and deaf to redirects."""
-    handler = _handler(reach)
-    _reaches.add(reach)
+    handler = _handler(address_policy)
+    _address_policies.add(address_policy)
     if reference.prefix not in _OPENAI_CLIENTS:
         return handler
     client = import_module("openai").AsyncOpenAI(
@@ -117,11 +117,11 @@ def _client(reference: ModelReference, reach: AddressPolicy | None) -> Any:  # n
 
 
 @cache
-def _handler(reach: AddressPolicy | None) -> Any:  # noqa: ANN401 - litellm's
+def _handler(address_policy: AddressPolicy | None) -> Any:  # noqa: ANN401 - litellm's
     """Give the pooled HTTP client for one kind of connection."""
     handler = _one_try_class()(
         event_hooks={"response": [require_whole]},
-        transport=judged_transport(reach) if reach is not None else None,
+        transport=judged_transport(address_policy) if address_policy is not None else None,
         ssl_verify=verifying_context(),
         follow_redirects=False,
     )

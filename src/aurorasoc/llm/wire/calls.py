@@ -50,7 +50,7 @@ class CallSite:
         ledger: Is told the outcome.
         slots: Bounds the calls under way in this process.
         admit: Raises `TlpRefused` when a restricted call would leave.
-        reach: Which addresses may be connected to; None: the configuration is trusted.
+        address_policy: Which addresses may be connected to; None: the configuration is trusted.
     """
 
     reference: ModelReference
@@ -58,7 +58,7 @@ class CallSite:
     ledger: Ledger
     slots: AbstractAsyncContextManager[object] = _UNBOUNDED
     admit: Admit = _admit_all
-    reach: AddressPolicy | None = None
+    address_policy: AddressPolicy | None = None
 
     async def call(self, attempt: Callable[[], Awaitable[T]]) -> T:
         """Make a call, and make it again while its failure may pass.

@@ -40,15 +40,15 @@ def judged_transport(policy: AddressPolicy) -> httpx.AsyncHTTPTransport:
     return transport
 
 
-def plain_client(reach: AddressPolicy | None, seconds: float) -> httpx.AsyncClient:
+def plain_client(address_policy: AddressPolicy | None, seconds: float) -> httpx.AsyncClient:
     """Give a client for one call: as calls to models go, without litellm between.
 
     Args:
-        reach: Which addresses it may reach; None: the configuration is trusted.
+        address_policy: Which addresses it may reach; None: the configuration is trusted.
         seconds: Its time-out.
     """
     return httpx.AsyncClient(
-        transport=judged_transport(reach) if reach is not None else None,
+        transport=judged_transport(address_policy) if address_policy is not None else None,
         verify=verifying_context(),
         timeout=seconds,
         follow_redirects=False,

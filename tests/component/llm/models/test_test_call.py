@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from aurorasoc.config.settings import Settings
-from aurorasoc.llm.models.test_call import probe
+from aurorasoc.llm.models.test_call import make_test_call
 from aurorasoc.runtime import Runtime
 from tests.component.live import KEYS, PROVIDERS, World, handle_on
 from tests.examples import settings
@@ -25,7 +25,7 @@ CODES = {
 async def test_a_provider_that_answers_is_ok(world: World, tmp_path: Path, provider: str) -> None:
     """One short call."""
     boot = settings(tmp_path, **world.variables())
-    result = await probe(handle_on(boot, provider).binding)
+    result = await make_test_call(handle_on(boot, provider).binding)
     assert (result.ok, result.code, result.provider) == (True, "ok", provider)
     assert len(world.server(provider).requests) == 1
 
@@ -34,7 +34,7 @@ async def test_a_provider_that_answers_is_ok(world: World, tmp_path: Path, provi
 async def test_a_fault_is_named_by_its_code(world: World, boot: Settings, code: str) -> None:
     """The codes of the contract."""
     world.keyed.faults.set(CODES[code])
-    result = await probe(handle_on(boot, "deepseek").binding)
+    result = await make_test_call(handle_on(boot, "deepseek").binding)
     assert (result.ok, result.code) == (False, code)
 
 
@@ -46,7 +46,7 @@ async def test_only_a_refused_request_is_made_again(
 ) -> None:
     """The model may take no bound on tokens; a web page stays one."""
     world.keyed.faults.set(fault)
-    assert (await probe(handle_on(boot, "deepseek").binding)).code == "bad_response"
+    assert (await make_test_call(handle_on(boot, "deepseek").binding)).code == "bad_response"
     assert len(world.keyed.requests) == times
 
 
@@ -57,13 +57,13 @@ async def test_an_answer_without_a_visible_token_is_reachable(
     """Thinking models that are cut short show none."""
     world.server(provider).faults.set(Fault(empty_content=True))
     boot = settings(tmp_path, **world.variables())
-    assert (await probe(handle_on(boot, provider).binding)).ok
+    assert (await make_test_call(handle_on(boot, provider).binding)).ok
 
 
 async def test_an_echoed_key_is_in_no_verdict(world: World, boot: Settings) -> None:
     """The detail is ours, not the vendor's."""
     world.keyed.faults.set(Fault(refusal=Refusal.BAD_KEY, echo_key=True))
-    assert KEYS["deepseek"] not in repr(await probe(handle_on(boot, "deepseek").binding))
+    assert KEYS["deepseek"] not in repr(await make_test_call(handle_on(boot, "deepseek").binding))
 
 
 async def test_an_endpoint_that_checks_keys_is_seen_to(runtime: Runtime, world: World) -> None:
