@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from aurorasoc.core.access.permissions import Permission
     from aurorasoc.core.access.principal import Principal
     from aurorasoc.core.audit.log import AuditEvent, AuditSink
-    from aurorasoc.errors import AuroraError, ModelCallError, Unauthenticated
+    from aurorasoc.errors import AuroraError, ModelCallError, Unauthenticated, our_error
     from aurorasoc.llm.models.pool import get_chat_model, reset_chat_model_pool
     from aurorasoc.runtime import open_runtime
     from aurorasoc.web.settings_page import include_settings_page
@@ -32,6 +32,7 @@ __all__ = [
     "include_routers",
     "include_settings_page",
     "open_runtime",
+    "our_error",
     "reset_chat_model_pool",
 ]
 
@@ -48,6 +49,7 @@ _HOMES = {
     "include_routers": "aurorasoc.api.app",
     "include_settings_page": "aurorasoc.web.settings_page",
     "open_runtime": "aurorasoc.runtime",
+    "our_error": "aurorasoc.errors",
     "reset_chat_model_pool": "aurorasoc.llm.models.pool",
 }
 

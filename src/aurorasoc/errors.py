@@ -330,3 +330,11 @@ CALL_ERRORS: Final[dict[str, type[ModelCallError]]] = {
     )
 }
 """The leaf for each test code but `ok`."""
+
+
+def our_error(error: BaseException) -> AuroraError | None:
+    """Return the `AuroraError` that BeeAI has wrapped in its own; None where there is none."""
+    cause: BaseException | None = error
+    while cause is not None and not isinstance(cause, AuroraError):
+        cause = cause.__cause__
+    return cause

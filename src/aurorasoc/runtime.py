@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import cast
 
 from sqlalchemy import make_url
@@ -19,6 +19,7 @@ from aurorasoc.core.audit.log import AuditLog, AuditSink, GuardedSink
 from aurorasoc.core.database.engine import SCHEMA_HEAD, Database
 from aurorasoc.core.keyring import Keyring
 from aurorasoc.core.logs import get_logger
+from aurorasoc.core.process import SLOT
 from aurorasoc.core.redaction import REDACTOR
 from aurorasoc.core.secret_store import open_secret_store
 from aurorasoc.errors import (
@@ -36,7 +37,7 @@ from aurorasoc.llm.fleet.feed import Feed
 from aurorasoc.llm.fleet.membership import Instance, Kind, Membership, this_process
 from aurorasoc.llm.fleet.registry import Fleet
 from aurorasoc.llm.fleet.sources import source_of
-from aurorasoc.llm.models.pool import ModelPool, open_pool
+from aurorasoc.llm.models.pool import ModelPool
 from aurorasoc.llm.models.resolver import keep_resolved, resolve_once
 from aurorasoc.llm.models.traffic import TrafficLedger
 
@@ -60,28 +61,16 @@ class Runtime:
     instance: str | None
 
 
-@dataclass
-class _Slot:
-    """The process's one runtime, and how many have opened it."""
-
-    runtime: Runtime | None = None
-    users: int = 0
-    resources: AsyncExitStack = field(default_factory=AsyncExitStack)
-    lock: asyncio.Lock = field(default_factory=asyncio.Lock)
-
-
-_slot = _Slot()
-
-
 def current_runtime() -> Runtime:
     """Give the open runtime.
 
     Raises:
         RuntimeNotOpen: None is open.
     """
-    if _slot.runtime is None:
+    runtime: Runtime | None = SLOT.runtime
+    if runtime is None:
         raise RuntimeNotOpen
-    return _slot.runtime
+    return runtime
 
 
 @asynccontextmanager
@@ -111,16 +100,16 @@ async def open_runtime(
     """
     settings = settings or load_settings()
     member = None if kind is None else this_process(kind, name)
-    async with _slot.lock:
+    async with SLOT.lock:
         runtime = await _share(settings, audit, member, wait_for_keys=wait_for_keys)
-        _slot.users += 1
+        SLOT.users += 1
     try:
         yield runtime
     finally:
-        async with _slot.lock:
-            _slot.users -= 1
-            if _slot.users == 0:
-                resources, _slot.runtime = _slot.resources, None
+        async with SLOT.lock:
+            SLOT.users -= 1
+            if SLOT.users == 0:
+                resources, SLOT.runtime = SLOT.resources, None
                 await resources.aclose()
 
 
@@ -132,20 +121,19 @@ async def _share(
     wait_for_keys: bool,
 ) -> Runtime:
     """Give the runtime that is open, or open one. The slot's lock is held."""
-    if _slot.runtime is None:
+    runtime: Runtime | None = SLOT.runtime
+    if runtime is None:
         resources = AsyncExitStack()
         try:
-            _slot.runtime = await _open(
-                settings, audit, member, resources, wait_for_keys=wait_for_keys
-            )
+            runtime = await _open(settings, audit, member, resources, wait_for_keys=wait_for_keys)
         except BaseException:
             await resources.aclose()
             raise
-        _slot.resources = resources
-        return _slot.runtime
-    same_log = audit is None or audit is getattr(_slot.runtime.audit, "sink", None)
-    if _slot.runtime.settings == settings and same_log:
-        return _slot.runtime
+        SLOT.runtime, SLOT.resources = runtime, resources
+        return runtime
+    same_log = audit is None or audit is getattr(runtime.audit, "sink", None)
+    if runtime.settings == settings and same_log:
+        return runtime
     detail = (
         "This process has a runtime with other settings, or another audit log, open. Close it "
         "first: one process runs one configuration."
@@ -183,7 +171,6 @@ async def _open(
         settings.llm.max_concurrency,
     )
     resources.push_async_callback(_close_pool, pool)
-    open_pool(pool)
     feed = Feed(source_of(settings.database_url, settings.database.feed_url), adoption.follow)
     resources.push_async_callback(feed.close)
     feed.start()
@@ -253,7 +240,6 @@ async def _close_pool(pool: ModelPool) -> None:
     from aurorasoc.llm.wire import adapter  # noqa: PLC0415 - closing must not import what wasn't used
 
     pool.close()
-    open_pool(None)
     await adapter.close()
 
 

@@ -6,7 +6,14 @@ from http import HTTPStatus
 import pytest
 
 from aurorasoc import errors
-from aurorasoc.errors import AuroraError, ModelCallError, OutcomeUnknown, RateLimited
+from aurorasoc.errors import (
+    AuroraError,
+    ModelCallError,
+    NotFound,
+    OutcomeUnknown,
+    RateLimited,
+    our_error,
+)
 
 CONTRACT = {
     "unauthenticated": 401,
@@ -95,3 +102,14 @@ def test_rate_limit_says_when_to_come_back() -> None:
 def test_unknown_outcome_names_its_operation() -> None:
     """The operation id leads to the audit entry of the write."""
     assert OutcomeUnknown("Look there.", operation_id="op-1").operation_id == "op-1"
+
+
+def test_our_error_is_found_in_what_wraps_it_and_none_where_there_is_none() -> None:
+    """BeeAI wraps twice: the model's error, then the agent's."""
+    failure = NotFound("There is none.")
+    outer = ValueError("agent error")
+    outer.__cause__ = inner = ValueError("model error")
+    assert our_error(outer) is None
+    inner.__cause__ = failure
+    assert our_error(outer) is failure
+    assert our_error(failure) is failure

@@ -23,7 +23,7 @@ from beeai_framework.errors import FrameworkError
 from beeai_framework.memory import BaseMemory, UnconstrainedMemory
 
 from aurorasoc.agents.registry import AgentDefinition
-from aurorasoc.errors import AuroraError, InvalidInput
+from aurorasoc.errors import InvalidInput, our_error
 from aurorasoc.llm.models.handle import LiveChatModel
 
 
@@ -61,7 +61,7 @@ class SocAgent(BaseAgent[AgentOutput]):
         signal = kwargs.get("signal")
         run = RunContext.enter(self, answer, signal=signal, run_params={"input": new})
         run.middleware(*self.middlewares)
-        run.handler = _with_our_errors(run.handler)
+        run.handler = _unwrapping(run.handler)
         return run
 
     async def clone(self) -> SocAgent:
@@ -108,7 +108,7 @@ def _require_text(messages: Sequence[AnyMessage]) -> None:
             raise InvalidInput(detail)
 
 
-def _with_our_errors(
+def _unwrapping(
     handler: Callable[[], Awaitable[AgentOutput]],
 ) -> Callable[[], Awaitable[AgentOutput]]:
     """Raise our own error where BeeAI wrapped one."""
@@ -117,16 +117,7 @@ def _with_our_errors(
         try:
             return await handler()
         except FrameworkError as error:
-            failure = _ours(error)
+            failure = our_error(error) or error
         raise failure
 
     return run
-
-
-def _ours(error: FrameworkError) -> Exception:
-    cause: BaseException | None = error
-    while cause is not None:
-        if isinstance(cause, AuroraError):
-            return cause
-        cause = cause.__cause__
-    return error

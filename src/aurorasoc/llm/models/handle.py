@@ -19,7 +19,7 @@ from beeai_framework.context import Run, RunContext, storage
 from beeai_framework.emitter import Emitter, EmitterOptions, EventMeta
 from beeai_framework.errors import AbortError, FrameworkError
 
-from aurorasoc.errors import AuroraError, BadResponse, EmptyAnswer
+from aurorasoc.errors import AuroraError, BadResponse, EmptyAnswer, our_error
 from aurorasoc.llm.models.binding import Binding
 from aurorasoc.llm.wire.open_answers import to_its_end
 
@@ -109,7 +109,7 @@ class LiveChatModel(ChatModel):
         """
         binding = self.binding
         run = binding.model.run(*args, **kwargs)
-        run.handler = _with_our_errors(run.handler, binding)
+        run.handler = _checked(run.handler, binding)
         run._run_context.emitter.on(self._is_heard, self._forward, _IN_ORDER)  # noqa: SLF001 - `Run.on` goes through a thread
         return run
 
@@ -168,7 +168,7 @@ class LiveChatModel(ChatModel):
         raise AttributeError(msg)
 
 
-def _with_our_errors(
+def _checked(
     handler: Callable[[], Awaitable[ChatModelOutput]], binding: Binding
 ) -> Callable[[], Awaitable[ChatModelOutput]]:
     """Raise what is ours in place of what BeeAI wraps around it."""
@@ -179,7 +179,7 @@ def _with_our_errors(
         except AbortError:
             raise
         except FrameworkError as error:
-            failure = _ours(error, binding)
+            failure = our_error(error) or _unusable(error, binding)
         else:
             return _spoken(answer, binding)
         raise failure.with_traceback(None)  # BeeAI's frames hold the model, and so its key
@@ -200,12 +200,8 @@ def _empty(binding: Binding) -> EmptyAnswer:
     return EmptyAnswer(detail, provider=reference.provider, model=reference.model)
 
 
-def _ours(error: FrameworkError, binding: Binding) -> AuroraError:
-    cause: BaseException | None = error
-    while cause is not None:
-        if isinstance(cause, AuroraError):
-            return cause
-        cause = cause.__cause__
+def _unusable(error: FrameworkError, binding: Binding) -> AuroraError:
+    """Say what of an answer BeeAI itself could not use."""
     reference = binding.reference
     if isinstance(error, EmptyChatModelResponseError):
         return _empty(binding)

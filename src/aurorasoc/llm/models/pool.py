@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Protocol, cast, get_args
 from aurorasoc.config.settings.ambient import proxies
 from aurorasoc.config.snapshot import Snapshot
 from aurorasoc.config.vocabulary import Role, ServingBackend, Tlp
+from aurorasoc.core.process import SLOT
 from aurorasoc.errors import InvalidInput, RuntimeNotOpen
 from aurorasoc.granite import ModelReference
 from aurorasoc.granite.address_policy import AddressPolicy
@@ -62,16 +63,17 @@ def get_chat_model(role: Role = "specialist", *, tlp: str | None = None) -> Live
         RuntimeNotOpen: No `open_runtime()` is open in this process.
         InvalidInput: There is no such role or label.
     """
-    pool = _slot.pool
-    if pool is None:
+    runtime = SLOT.runtime
+    if runtime is None:
         raise RuntimeNotOpen
-    return pool.handles[role, tlp]
+    handle: LiveChatModel = runtime.pool.handles[role, tlp]
+    return handle
 
 
 def reset_chat_model_pool() -> None:
     """Throw the built models away; handles stay valid and build anew when they are used."""
-    if _slot.pool is not None:
-        _slot.pool.reset()
+    if SLOT.runtime is not None:
+        SLOT.runtime.pool.reset()
 
 
 class ModelPool:
@@ -269,17 +271,3 @@ def parse_tlp(label: str | None) -> Tlp | None:
         detail = f"tlp must be one of: {', '.join(labels)}."
         raise InvalidInput(detail)
     return Tlp(label)
-
-
-class _Slot:
-    """The process's one open pool."""
-
-    pool: ModelPool | None = None
-
-
-_slot = _Slot()
-
-
-def open_pool(pool: ModelPool | None) -> None:
-    """Make a pool the one that `get_chat_model()` serves from; None closes it."""
-    _slot.pool = pool
