@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from typing import TYPE_CHECKING, Annotated, Any, Final
+from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
@@ -13,6 +13,7 @@ from aurorasoc.errors import InvalidInput
 
 if TYPE_CHECKING:
     from aurorasoc.workflows.investigation.store import NewInvestigation
+    from aurorasoc.workflows.investigation.view import InvestigationView, Report
 
 LOOK_SECONDS: Final = 0.25
 
@@ -24,14 +25,14 @@ def investigate(
     as_json: AsJson = False,
 ) -> None:
     """Investigate an alert and print the report. Exits with 1 when there is none."""
-    found = asyncio.run(_investigate(_read(file, tlp, title), quiet=as_json))
+    result = asyncio.run(_investigate(_read(file, tlp, title), quiet=as_json))
     if as_json:
-        say_json(found)
-    elif found["report"] is not None:
-        _say_report(found["report"])
+        say_json(result)
+    elif result.report is not None:
+        _say_report(result.report)
     else:
-        say(f"{found['status']}: {_why_none(found)}")
-    if found["status"] != "completed":
+        say(f"{result.status}: {_why_none(result)}")
+    if result.status != "completed":
         raise typer.Exit(1)
 
 
@@ -54,7 +55,7 @@ def _parsed(file: typer.FileText) -> object:
     raise InvalidInput(detail)
 
 
-async def _investigate(new: NewInvestigation, *, quiet: bool) -> dict[str, Any]:
+async def _investigate(new: NewInvestigation, *, quiet: bool) -> InvestigationView:
     """Run it in this process; others see it, and can go on with it if this one is stopped."""
     from aurorasoc.runtime import open_runtime  # noqa: PLC0415 - SQLAlchemy costs time
     from aurorasoc.workflows.investigation.runner import open_runner  # noqa: PLC0415 - with it
@@ -65,40 +66,40 @@ async def _investigate(new: NewInvestigation, *, quiet: bool) -> dict[str, Any]:
     async with open_runtime(name="investigate") as runtime, open_runner(runtime) as runner:
         id_ = await runner.open(new)
         while True:
-            found = await look(runtime.database, id_, viewer)
+            now = await look(runtime.database, id_, viewer)
             if not quiet:
-                _say_steps(found, said)
-            if found["status"] in {"completed", "failed", "interrupted"}:
-                return found
+                _say_steps(now, said)
+            if now.status in {"completed", "failed", "interrupted"}:
+                return now
             await asyncio.sleep(LOOK_SECONDS)
 
 
-def _say_steps(found: dict[str, Any], said: set[int]) -> None:
+def _say_steps(now: InvestigationView, said: set[int]) -> None:
     """Print each step that has ended, once."""
-    for step in found["steps"]:
-        if step["status"] in {"completed", "failed"} and step["position"] not in said:
-            said.add(step["position"])
-            who = f"{step['provider']}:{step['model']}" if step["provider"] else "nobody"
-            why = f": {step['failure']['detail']}" if step["failure"] else ""
-            say(f"{step['agent']:<20} {step['status']:<10} {who}{why}")
+    for step in now.steps:
+        if step.status in {"completed", "failed"} and step.position not in said:
+            said.add(step.position)
+            who = f"{step.provider}:{step.model}" if step.provider else "nobody"
+            why = f": {step.failure.detail}" if step.failure else ""
+            say(f"{step.agent:<20} {step.status:<10} {who}{why}")
 
 
-def _why_none(found: dict[str, Any]) -> str:
+def _why_none(result: InvestigationView) -> str:
     """Say why there is no report; of one that was interrupted, that it isn't over."""
-    if found["failure"] is not None:
-        return str(found["failure"]["detail"])
+    if result.failure is not None:
+        return result.failure.detail
     return (
         "its lease ran out, or another process took it. "
-        f"POST /api/v1/investigations/{found['id']}/resume goes on from its last finished step."
+        f"POST /api/v1/investigations/{result.id}/resume goes on from its last finished step."
     )
 
 
-def _say_report(report: dict[str, Any]) -> None:
-    say(f"\n{report['verdict']}, severity {report['severity']}, {report['confidence']}% confident")
-    for technique in report["techniques"]:
-        say(f"  {technique['id']} {technique['name']}")
-    for finding in report["findings"]:
-        mark = "" if finding["quoted"] else " (not in the alert)"
-        say(f"- {finding['title']}: {finding['evidence']}{mark}")
-    for action in report["recommended_actions"]:
+def _say_report(report: Report) -> None:
+    say(f"\n{report.verdict}, severity {report.severity}, {report.confidence}% confident")
+    for technique in report.techniques:
+        say(f"  {technique.id} {technique.name}")
+    for finding in report.findings:
+        mark = "" if finding.quoted else " (not in the alert)"
+        say(f"- {finding.title}: {finding.evidence}{mark}")
+    for action in report.recommended_actions:
         say(f"> {action}")

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator, Iterator
+from dataclasses import dataclass
 from time import monotonic
-from typing import Annotated, Any, Final
+from typing import Annotated, Final
 
 from fastapi import APIRouter, Depends, Path, Query, Request, Response, status
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
@@ -25,10 +26,16 @@ from aurorasoc.config.vocabulary import TlpLabel
 from aurorasoc.errors import AuroraError
 from aurorasoc.runtime import Runtime
 from aurorasoc.workflows.investigation import store
-from aurorasoc.workflows.investigation.alert import MAX_TITLE, one_line, parse_alert
+from aurorasoc.workflows.investigation.alert import MAX_TITLE, AlertJson, one_line, parse_alert
 from aurorasoc.workflows.investigation.runner import InvestigationRunner
-from aurorasoc.workflows.investigation.view import look, summary_of
-from aurorasoc.workflows.investigation.vocabulary import Severity, State, StepKind, Verdict
+from aurorasoc.workflows.investigation.view import (
+    InvestigationView,
+    StepView,
+    SummaryView,
+    look,
+    summary_of,
+)
+from aurorasoc.workflows.investigation.vocabulary import State
 
 router = APIRouter(prefix="/investigations", tags=["investigations"], route_class=ProblemRoute)
 
@@ -49,7 +56,7 @@ class InvestigationBody(BaseModel):
 
     model_config = ConfigDict(extra="forbid", hide_input_in_errors=True)
 
-    alert: dict[str, Any] | list[dict[str, Any]] = Field(
+    alert: AlertJson = Field(
         description="Suricata EVE, an OCSF finding of class 2001 or 2004, or any JSON object; or "
         "a list of those that belong together.",
         examples=[{"title": "Ten failed logins, then a success", "user": "alice", "host": "vpn-1"}],
@@ -71,97 +78,16 @@ class InvestigationBody(BaseModel):
         return store.NewInvestigation(alert, title, self.tlp, actor)
 
 
-class Opened(BaseModel):
-    """An investigation that was taken in."""
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """An investigation that was taken in, and where it stands."""
 
     id: str
     status: State
 
 
-class Failure(BaseModel):
-    """Why a step, or all of it, failed."""
-
-    code: str
-    detail: str
-
-
-class StepView(BaseModel):
-    """One step: who worked on what, which model answered, and what came of it."""
-
-    position: int
-    kind: StepKind
-    agent: str
-    question: str | None
-    why: str | None
-    status: State
-    provider: str | None
-    model: str | None
-    revision: int | None
-    tlp: str | None
-    usage: dict[str, int] | None
-    result: dict[str, Any] | None
-    failure: Failure | None
-    started_at: str | None
-    finished_at: str | None
-
-
-class TechniqueView(BaseModel):
-    """A technique of MITRE ATT&CK, for Enterprise or for ICS."""
-
-    id: str
-    name: str
-
-
-class FindingView(BaseModel):
-    """A statement, and what it rests on."""
-
-    title: str
-    evidence: str
-    quoted: bool = Field(description="Whether these words stand in the alert.")
-
-
-class GapView(BaseModel):
-    """A specialist who could not work on it."""
-
-    agent: str
-    code: str
-
-
-class Report(BaseModel):
-    """What was concluded."""
-
-    verdict: Verdict
-    severity: Severity
-    confidence: int = Field(ge=0, le=100, description="Percent, as the model says.")
-    techniques: list[TechniqueView]
-    unknown_techniques: list[str] = Field(description="Ids that ATT&CK doesn't have.")
-    findings: list[FindingView]
-    recommended_actions: list[str]
-    failed_specialists: list[GapView]
-
-
-class SummaryView(BaseModel):
-    """An investigation in a list."""
-
-    id: str
-    status: State
-    title: str
-    tlp: str | None
-    created_by: str
-    created_at: str
-    finished_at: str | None
-
-
-class InvestigationView(SummaryView):
-    """An investigation with all that there is by now."""
-
-    alert: dict[str, Any] | list[dict[str, Any]]
-    report: Report | None
-    failure: Failure | None
-    steps: list[StepView]
-
-
-class InvestigationPage(BaseModel):
+@dataclass(frozen=True, slots=True)
+class InvestigationPage:
     """Investigations, newest first. `next_before` gives the page that follows; null is the end."""
 
     investigations: list[SummaryView]
@@ -180,39 +106,37 @@ _PROBLEMS = documented(401, 403, 409, 422, 429, 503)
 _EVENTS = documented_events("status", "step", "done", "error", example={"status": "running"})
 
 
-@router.post("", status_code=status.HTTP_202_ACCEPTED, response_model=Opened, responses=_PROBLEMS)
+@router.post("", status_code=status.HTTP_202_ACCEPTED, responses=_PROBLEMS)
 async def open_investigation(
     body: InvestigationBody, caller: Investigator, runner: OpenRunner
-) -> dict[str, Any]:
+) -> Opened:
     """Take an alert in. It is worked on in the background, when its turn comes."""
-    return {"id": await runner.open(body.new(caller.subject)), "status": "queued"}
+    return Opened(await runner.open(body.new(caller.subject)), "queued")
 
 
-@router.get("", response_model=InvestigationPage, responses=documented(401, 403, 404, 422, 503))
+@router.get("", responses=documented(401, 403, 404, 422, 503))
 async def list_investigations(
     caller: Investigator,
     runtime: OpenRuntime,
     before: Annotated[str | None, Query(max_length=36, pattern="^[!-~]+$")] = None,
     limit: Annotated[int, Query(ge=1, le=200)] = 50,
-) -> dict[str, Any]:
+) -> InvestigationPage:
     """List investigations, newest first; above AMBER one's own only, or all for admins."""
     async with runtime.database.reading() as session:
         rows = await store.page(session, store.Viewer.of(caller), before=before, limit=limit)
         now = await runtime.database.clock(session)
-    return {
-        "investigations": [summary_of(row, now) for row in rows],
-        "next_before": rows[-1].id if len(rows) == limit else None,
-    }
+    return InvestigationPage(
+        investigations=[summary_of(row, now) for row in rows],
+        next_before=rows[-1].id if len(rows) == limit else None,
+    )
 
 
-@router.get(
-    "/{id}", response_model=InvestigationView, responses=documented(401, 403, 404, 422, 503)
-)
+@router.get("/{id}", responses=documented(401, 403, 404, 422, 503))
 async def read_investigation(
     id: Id,  # noqa: A002 - the contract's name
     caller: Investigator,
     runtime: OpenRuntime,
-) -> dict[str, Any]:
+) -> InvestigationView:
     """Show an investigation with its steps, while it runs as well as afterwards."""
     return await look(runtime.database, id, store.Viewer.of(caller))
 
@@ -241,23 +165,22 @@ async def follow_investigation(
 @router.post(
     "/{id}/resume",
     status_code=status.HTTP_202_ACCEPTED,
-    response_model=Opened,
     responses=documented(401, 403, 404, 409, 422, 429, 503),
 )
 async def resume_investigation(
     id: Id,  # noqa: A002 - the contract's name
     caller: Investigator,
     runner: OpenRunner,
-) -> dict[str, Any]:
+) -> Opened:
     """Go on with one that was interrupted or has failed. Finished steps are not asked again."""
     await runner.resume(id, store.Viewer.of(caller))
-    return {"id": id, "status": "queued"}
+    return Opened(id, "queued")
 
 
 async def _changes(
-    runtime: Runtime, viewer: store.Viewer, now: dict[str, Any]
+    runtime: Runtime, viewer: store.Viewer, now: InvestigationView
 ) -> AsyncGenerator[str]:
-    """Give what is there and each change; after a while without any, a comment."""
+    """Yield what is there and each change; after a while without any, a comment."""
     shown: dict[object, object] = {}
     begun = spoken = monotonic()
     try:
@@ -265,29 +188,29 @@ async def _changes(
             for written in _news(now, shown):
                 yield written
                 spoken = monotonic()
-            if now["status"] in _FINAL:
+            if now.status in _FINAL:
                 yield event("done", now)
                 return
             if monotonic() - spoken >= QUIET_SECONDS:
                 yield STILL_HERE
                 spoken = monotonic()
             await asyncio.sleep(LOOK_SECONDS)
-            now = await look(runtime.database, now["id"], viewer)
+            now = await look(runtime.database, now.id, viewer)
     except AuroraError as error:
         yield event("error", problem_of(error))
 
 
-def _news(now: dict[str, Any], shown: dict[object, object]) -> Iterator[str]:
-    """Give an event for each part that wasn't shown as it is now, and note it."""
+def _news(now: InvestigationView, shown: dict[object, object]) -> Iterator[str]:
+    """Yield an event for each part that wasn't shown as it is now, and note it."""
     for name, data in _parts(now):
-        key = (name, data.get("position"))
+        key = (name, data.position if isinstance(data, StepView) else None)
         if shown.get(key) != data:
             shown[key] = data
             yield event(name, data)
 
 
-def _parts(now: dict[str, Any]) -> list[tuple[str, dict[str, Any]]]:
-    """Give all parts; it begins before its steps, and ends after them."""
-    status = ("status", {"id": now["id"], "status": now["status"]})
-    steps = [("step", step) for step in now["steps"]]
-    return [*steps, status] if now["status"] in _FINAL else [status, *steps]
+def _parts(now: InvestigationView) -> list[tuple[str, Opened | StepView]]:
+    """Return all parts; it begins before its steps, and ends after them."""
+    status = ("status", Opened(now.id, now.status))
+    steps = [("step", step) for step in now.steps]
+    return [*steps, status] if now.status in _FINAL else [status, *steps]

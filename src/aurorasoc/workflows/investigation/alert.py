@@ -26,6 +26,7 @@ MAX_TITLE: Final = 200
 
 Format = Literal["suricata_eve", "ocsf", "json"]
 Record = Mapping[str, Any]
+AlertJson = dict[str, Any] | list[dict[str, Any]]
 
 _FINDINGS: Final = {2001: "finding", 2004: "finding_info"}
 """OCSF classes, and the object that holds the title."""

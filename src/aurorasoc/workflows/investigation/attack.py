@@ -7,16 +7,18 @@ and MITRE's terms of use.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
 from types import MappingProxyType
-from typing import Final, NamedTuple
+from typing import Final
 
 ATTACK_VERSION: Final = "18.0"
 
 
-class Technique(NamedTuple):
-    """A technique or sub-technique, e.g. T1566.002, Spearphishing Link."""
+@dataclass(frozen=True, slots=True)
+class Technique:
+    """A technique or sub-technique of MITRE ATT&CK, e.g. T1566.002, Spearphishing Link."""
 
     id: str
     name: str
@@ -26,7 +28,7 @@ class Technique(NamedTuple):
 def techniques() -> Mapping[str, str]:
     """Return the name of each technique by its id."""
     text = (files(__package__) / "attack.txt").read_text("utf-8")
-    return MappingProxyType(dict(_rows(text.splitlines())))
+    return MappingProxyType({row.id: row.name for row in _rows(text.splitlines())})
 
 
 def known(ids: Iterable[str]) -> list[Technique]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -16,6 +16,7 @@ from aurorasoc.core.database.engine import Database
 from aurorasoc.core.database.tables import InvestigationRow, InvestigationStepRow
 from aurorasoc.errors import AuroraError
 from aurorasoc.workflows.investigation.store import Lease, steps_of
+from aurorasoc.workflows.investigation.view import Failure, Report
 from aurorasoc.workflows.investigation.vocabulary import StepKind
 
 if TYPE_CHECKING:
@@ -135,16 +136,20 @@ class LeasedInvestigation:
         async with self._writing() as (session, row):
             stored = await _row_of(session, row, step)
             stored.status, stored.finished_us = "failed", self._clock()
-            stored.failure = canonical(failure_of(error))
+            stored.failure = canonical(asdict(Failure(error.code, error.detail)))
 
-    async def conclude(self, report: Mapping[str, Any]) -> None:
+    async def conclude(self, report: Report) -> None:
         """Keep the report: the investigation is completed.
 
         Raises:
             LeaseLost, DatabaseUnavailable: As `begin`.
         """
         async with self._writing() as (_, row):
-            row.status, row.report, row.finished_us = "completed", canonical(report), self._clock()
+            row.status, row.report, row.finished_us = (
+                "completed",
+                canonical(asdict(report)),
+                self._clock(),
+            )
 
     async def give_up(self, error: AuroraError) -> None:
         """Note why there is no report: the investigation has failed.
@@ -154,7 +159,7 @@ class LeasedInvestigation:
         """
         async with self._writing() as (_, row):
             row.status, row.finished_us = "failed", self._clock()
-            row.failure = canonical(failure_of(error))
+            row.failure = canonical(asdict(Failure(error.code, error.detail)))
 
     @asynccontextmanager
     async def _writing(self) -> AsyncIterator[tuple[AsyncSession, InvestigationRow]]:
@@ -163,11 +168,6 @@ class LeasedInvestigation:
             if row is None or row.lease != self._lease.token:
                 raise LeaseLost
             yield session, row
-
-
-def failure_of(error: AuroraError) -> dict[str, str]:
-    """Give what is kept of an error: its code, and our words."""
-    return {"code": error.code, "detail": error.detail}
 
 
 async def _row_of(session: AsyncSession, row: InvestigationRow, step: Step) -> InvestigationStepRow:

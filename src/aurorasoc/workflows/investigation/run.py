@@ -7,8 +7,7 @@ the step ends. What is finished is not asked again when a run is resumed.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
-from typing import Any, Final, TypeVar
+from typing import Final, TypeVar
 
 from pydantic import BaseModel
 
@@ -22,6 +21,7 @@ from aurorasoc.workflows.investigation.fence import fence_for
 from aurorasoc.workflows.investigation.leased import LeasedInvestigation, ResumeState, Step
 from aurorasoc.workflows.investigation.schemas import Conclusion, Examination, Plan
 from aurorasoc.workflows.investigation.structured import Question
+from aurorasoc.workflows.investigation.view import FindingView, GapView, Report
 
 TAnswer = TypeVar("TAnswer", bound=BaseModel)
 
@@ -57,7 +57,7 @@ class _Run:
         self._evidence = evidence_of(parse_alert(state.alert))
         self._fence = fence_for([self._evidence])
 
-    async def report(self) -> dict[str, Any]:
+    async def report(self) -> Report:
         plan = await self._step(_PLAN, Plan, prompts.ask_for_plan(self._fence, self._evidence))
         steps = [
             Step(position, "specialist", asked.agent, asked.question, asked.why)
@@ -125,20 +125,18 @@ class _Run:
             )
 
 
-def _report(conclusion: Conclusion, evidence: str, failed: Failed) -> dict[str, Any]:
-    """Give the report as it is read: ids checked, quotations looked up, gaps named."""
-    findings = [
-        {**finding.model_dump(), "quoted": stands_in(evidence, finding.evidence)}
-        for finding in conclusion.findings
-    ]
-    return {
-        **conclusion.model_dump(),
-        "findings": findings,
-        "techniques": [t._asdict() for t in attack.known(conclusion.techniques)],
-        "unknown_techniques": attack.unknown(conclusion.techniques),
-        "failed_specialists": _gaps(failed),
-    }
-
-
-def _gaps(failed: Mapping[str, AuroraError]) -> list[dict[str, str]]:
-    return [{"agent": agent, "code": error.code} for agent, error in failed.items()]
+def _report(conclusion: Conclusion, evidence: str, failed: Failed) -> Report:
+    """Return the report as it is read: ids checked, quotations looked up, gaps named."""
+    return Report(
+        verdict=conclusion.verdict,
+        severity=conclusion.severity,
+        confidence=conclusion.confidence,
+        techniques=attack.known(conclusion.techniques),
+        unknown_techniques=attack.unknown(conclusion.techniques),
+        findings=[
+            FindingView(f.title, f.evidence, quoted=stands_in(evidence, f.evidence))
+            for f in conclusion.findings
+        ],
+        recommended_actions=conclusion.recommended_actions,
+        failed_specialists=[GapView(agent, error.code) for agent, error in failed.items()],
+    )

@@ -1,20 +1,114 @@
-"""How stored investigations are shown."""
+"""What is shown of stored investigations: frozen values, which are the response models, too."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
-from typing import Any
+from dataclasses import dataclass
+from typing import Annotated, Any, TypeVar
+
+from pydantic import Field, TypeAdapter
 
 from aurorasoc.core.clock import iso
 from aurorasoc.core.database.engine import Database
 from aurorasoc.core.database.tables import InvestigationRow, InvestigationStepRow
+from aurorasoc.workflows.investigation.alert import AlertJson
+from aurorasoc.workflows.investigation.attack import Technique
 from aurorasoc.workflows.investigation.store import Viewer, find, state_of, steps_of
-from aurorasoc.workflows.investigation.vocabulary import State
+from aurorasoc.workflows.investigation.vocabulary import Severity, State, StepKind, Verdict
+
+T = TypeVar("T")
 
 
-async def look(database: Database, id_: str, viewer: Viewer) -> dict[str, Any]:
-    """Show an investigation as it is now.
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """Why a step, or all of it, failed."""
+
+    code: str
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class StepView:
+    """One step: who worked on what, which model answered, and what came of it."""
+
+    position: int
+    kind: StepKind
+    agent: str
+    question: str | None
+    why: str | None
+    status: State
+    provider: str | None
+    model: str | None
+    revision: int | None
+    tlp: str | None
+    usage: dict[str, int] | None
+    result: dict[str, Any] | None
+    failure: Failure | None
+    started_at: str | None
+    finished_at: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class FindingView:
+    """A statement, and what it rests on."""
+
+    title: str
+    evidence: str
+    quoted: Annotated[bool, Field(description="Whether these words stand in the alert.")]
+
+
+@dataclass(frozen=True, slots=True)
+class GapView:
+    """A specialist who could not work on it."""
+
+    agent: str
+    code: str
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What was concluded."""
+
+    verdict: Verdict
+    severity: Severity
+    confidence: Annotated[int, Field(ge=0, le=100, description="Percent, as the model says.")]
+    techniques: list[Technique]
+    unknown_techniques: Annotated[list[str], Field(description="Ids that ATT&CK doesn't have.")]
+    findings: list[FindingView]
+    recommended_actions: list[str]
+    failed_specialists: list[GapView]
+
+
+@dataclass(frozen=True, slots=True)
+class SummaryView:
+    """An investigation in a list."""
+
+    id: str
+    status: State
+    title: str
+    tlp: str | None
+    created_by: str
+    created_at: str
+    finished_at: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class InvestigationView(SummaryView):
+    """An investigation with all that there is by now."""
+
+    alert: AlertJson
+    report: Report | None
+    failure: Failure | None
+    steps: list[StepView]
+
+
+_ALERT: TypeAdapter[AlertJson] = TypeAdapter(AlertJson)
+_FAILURE, _REPORT = TypeAdapter(Failure), TypeAdapter(Report)
+_USAGE, _RESULT = TypeAdapter(dict[str, int]), TypeAdapter(dict[str, Any])
+
+
+async def look(database: Database, id_: str, viewer: Viewer) -> InvestigationView:
+    """Read an investigation as it is now.
 
     Raises:
         NotFound: There is none, or not for this viewer.
@@ -25,54 +119,60 @@ async def look(database: Database, id_: str, viewer: Viewer) -> dict[str, Any]:
         return detail_of(row, await steps_of(session, id_), await database.clock(session))
 
 
-def summary_of(row: InvestigationRow, now_us: int) -> dict[str, Any]:
-    """Show an investigation as a line of a list."""
-    return {
-        "id": row.id,
-        "status": state_of(row, now_us),
-        "title": row.title,
-        "tlp": row.tlp,
-        "created_by": row.created_by,
-        "created_at": iso(row.created_us),
-        "finished_at": iso(row.finished_us),
-    }
+def summary_of(row: InvestigationRow, now_us: int) -> SummaryView:
+    """Return an investigation as a line of a list."""
+    return SummaryView(
+        id=row.id,
+        status=state_of(row, now_us),
+        title=row.title,
+        tlp=row.tlp,
+        created_by=row.created_by,
+        created_at=iso(row.created_us),
+        finished_at=iso(row.finished_us),
+    )
 
 
 def detail_of(
     row: InvestigationRow, steps: Sequence[InvestigationStepRow], now_us: int
-) -> dict[str, Any]:
-    """Show an investigation with its alert, steps and report."""
-    summary = summary_of(row, now_us)
-    return {
-        **summary,
-        "alert": json.loads(row.alert),
-        "report": _read(row.report),
-        "failure": _read(row.failure),
-        "steps": [step_view(step, summary["status"]) for step in steps],
-    }
+) -> InvestigationView:
+    """Return an investigation with its alert, steps and report."""
+    state = state_of(row, now_us)
+    return InvestigationView(
+        id=row.id,
+        status=state,
+        title=row.title,
+        tlp=row.tlp,
+        created_by=row.created_by,
+        created_at=iso(row.created_us),
+        finished_at=iso(row.finished_us),
+        alert=_ALERT.validate_json(row.alert),
+        report=_read(_REPORT, row.report),
+        failure=_read(_FAILURE, row.failure),
+        steps=[step_view(step, state) for step in steps],
+    )
 
 
-def step_view(step: InvestigationStepRow, state: State) -> dict[str, Any]:
-    """Show a step. One that was under way when its process ended is interrupted, too."""
+def step_view(step: InvestigationStepRow, state: State) -> StepView:
+    """Return a step. One that was under way when its process ended is interrupted, too."""
     stopped = step.status == "running" and state != "running"
-    return {
-        "position": step.position,
-        "kind": step.kind,
-        "agent": step.agent,
-        "question": step.question,
-        "why": step.why,
-        "status": "interrupted" if stopped else step.status,
-        "provider": step.provider,
-        "model": step.model,
-        "revision": step.revision,
-        "tlp": step.tlp,
-        "usage": _read(step.usage),
-        "result": _read(step.result),
-        "failure": _read(step.failure),
-        "started_at": iso(step.started_us),
-        "finished_at": iso(step.finished_us),
-    }
+    return StepView(
+        position=step.position,
+        kind=step.kind,  # type: ignore[arg-type]  # what we wrote
+        agent=step.agent,
+        question=step.question,
+        why=step.why,
+        status="interrupted" if stopped else step.status,  # type: ignore[arg-type]  # what we wrote
+        provider=step.provider,
+        model=step.model,
+        revision=step.revision,
+        tlp=step.tlp,
+        usage=_read(_USAGE, step.usage),
+        result=_read(_RESULT, step.result),
+        failure=_read(_FAILURE, step.failure),
+        started_at=iso(step.started_us),
+        finished_at=iso(step.finished_us),
+    )
 
 
-def _read(text: str | None) -> Any:  # noqa: ANN401 - any JSON value
-    return None if text is None else json.loads(text)
+def _read(adapter: TypeAdapter[T], text: str | None) -> T | None:
+    return None if text is None else adapter.validate_json(text)

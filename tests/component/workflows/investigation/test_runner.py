@@ -10,6 +10,7 @@ from typing import Any, Final
 
 import pytest
 from pydantic import SecretStr
+from pydantic_core import to_jsonable_python
 from sqlalchemy import update
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -64,7 +65,9 @@ class Site:
         """Show one as it is now."""
         async with self.runtime.database.reading() as session:
             row = await store.find(session, id_, viewer)
-            return detail_of(row, await store.steps_of(session, id_), now_us())
+            steps = await store.steps_of(session, id_)
+            shown: dict[str, Any] = to_jsonable_python(detail_of(row, steps, now_us()))
+            return shown
 
     async def over(self, id_: str) -> dict[str, Any]:
         """Wait for its end, and show it."""
@@ -440,9 +443,9 @@ async def test_leases_are_measured_by_the_databases_clock(
     id_ = await site.open()
     await until(lambda: len(world.keyed.requests) == 3)
     monkeypatch.setattr(Database, "clock", ahead)
-    assert (await look(site.runtime.database, id_, ADMIN))["status"] == "interrupted"
+    assert (await look(site.runtime.database, id_, ADMIN)).status == "interrupted"
     await site.runner.resume(id_, ADMIN)
-    assert (await look(site.runtime.database, id_, ADMIN))["status"] in {"queued", "running"}
+    assert (await look(site.runtime.database, id_, ADMIN)).status in {"queued", "running"}
 
 
 async def test_a_stop_releases_what_runs(site: Site, world: World) -> None:

@@ -31,8 +31,8 @@ def test_known_ids_are_named_once_and_others_told_apart() -> None:
     """A model repeats itself, and invents."""
     ids = ["T1505.003", "T9999", "T1059", "T1505.003", "T9999"]
     assert attack.known(ids) == [
-        ("T1505.003", "Server Software Component: Web Shell"),
-        ("T1059", "Command and Scripting Interpreter"),
+        attack.Technique("T1505.003", "Server Software Component: Web Shell"),
+        attack.Technique("T1059", "Command and Scripting Interpreter"),
     ]
     assert attack.unknown(ids) == ["T9999"]
 
@@ -41,8 +41,8 @@ def test_ids_of_the_ics_matrix_are_known_and_made_up_ones_are_not() -> None:
     """The OT agent is told to map to ATT&CK for ICS; T0841 and T0875 were withdrawn."""
     ids = ["T0855", "T0831", "T0841", "T0875", "T0899"]
     assert attack.known(ids) == [
-        ("T0855", "Unauthorized Command Message"),
-        ("T0831", "Manipulation of Control"),
+        attack.Technique("T0855", "Unauthorized Command Message"),
+        attack.Technique("T0831", "Manipulation of Control"),
     ]
     assert attack.unknown(ids) == ["T0841", "T0875", "T0899"]
 
