@@ -139,4 +139,4 @@ async def test_running_service_goes_on_and_starts_again_without_the_old_seed(
     alone = seeds | {"AURORA_SECRET_KEY_PREVIOUS": ""}
     async with open_runtime(settings(installation.folder, **alone)) as restarted:
         assert await restarted.admin.inventory() == before
-    assert before["active"]["ready"]
+    assert before.active.ready
