@@ -50,6 +50,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         version="0.1.0",
         docs_url=None,
         redoc_url=None,
+        redirect_slashes=False,  # the redirect would be built on the request's Host
     )
     app.add_exception_handler(HTTPException, _refused)
     include_routers(app, settings=used)

@@ -61,6 +61,7 @@ VARIABLES: Final[dict[str, tuple[str, Getter, object]]] = {
     "AURORA_WORKERS": ("3", lambda s: s.server.workers, 3),
     "JWT_AUDIENCE": ("soc", lambda s: s.security.jwt_audience, "soc"),
     "JWT_ISSUER": ("idp", lambda s: s.security.jwt_issuer, "idp"),
+    "JWT_MAX_LIFETIME": ("3600", lambda s: s.security.jwt_max_lifetime, 3600),
     "JWT_SECRET_KEY": (SEED, lambda s: s.security.jwt_secret_key, SEED),
     "LLM_BACKEND": ("gemini", lambda s: s.llm.backend, ServingBackend.GEMINI),
     "LLM_HOSTED_MAX_TLP": ("AMBER+STRICT", lambda s: s.llm.hosted_max_tlp, Tlp.AMBER_STRICT),

@@ -8,6 +8,7 @@ from pydantic import Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 MIN_SEED_LENGTH = 32
+DAY = 86_400  # seconds
 MIN_DISTINCT_CHARACTERS = 8
 
 
@@ -21,6 +22,7 @@ class SecuritySettings(BaseSettings):
     jwt_secret_key: SecretStr | None = Field(None, alias="JWT_SECRET_KEY")
     jwt_audience: str | None = Field(None, alias="JWT_AUDIENCE")
     jwt_issuer: str | None = Field(None, alias="JWT_ISSUER")
+    jwt_max_lifetime: int = Field(DAY, ge=60, le=365 * DAY, alias="JWT_MAX_LIFETIME")
     secret_key: SecretStr | None = Field(None, alias="AURORA_SECRET_KEY")
     secret_key_previous: Annotated[tuple[SecretStr, ...], NoDecode] = Field(
         (), alias="AURORA_SECRET_KEY_PREVIOUS"

@@ -29,6 +29,9 @@ Specialist = Literal[
 ]
 """The registry's agents but the orchestrator; a test compares them."""
 
+_LOOKED_AT: Final = 1_000
+"""Items of a list, and characters of an id, that are read before they are cut to their bound."""
+
 _TECHNIQUE: Final = re.compile(r"T[0-9]{4}(?:\.[0-9]{3})?")
 
 
@@ -45,12 +48,22 @@ def _fit(length: int) -> BeforeValidator:
 
 
 def _first(most: int) -> BeforeValidator:
-    """Drop what is said twice, and cut a list where no grammar did."""
+    """Drop what is said twice, and cut a list where no grammar did.
+
+    Each item is compared with the kept ones only, and the rest is not looked at: a long list
+    must not hold the event loop.
+    """
 
     def fit(value: object) -> object:
         if not isinstance(value, list):
             return value
-        return [item for at, item in enumerate(value) if item not in value[:at]][:most]
+        kept: list[object] = []
+        for item in value[:_LOOKED_AT]:
+            if item not in kept:
+                kept.append(item)
+            if len(kept) == most:
+                break
+        return kept
 
     return BeforeValidator(fit)
 
@@ -59,7 +72,8 @@ def _ids(value: object) -> object:
     """Take the ids out of what models write around them: `T1059 (PowerShell)`."""
     if not isinstance(value, list):
         return value
-    return [found for item in value for found in _TECHNIQUE.findall(str(item))][:3]
+    texts = [item for item in value[:_LOOKED_AT] if isinstance(item, str)]
+    return [found for text in texts for found in _TECHNIQUE.findall(text[:_LOOKED_AT])][:3]
 
 
 Short = Annotated[str, _fit(80), Field(min_length=1, max_length=80)]

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from aurorasoc.config.settings.security import SecuritySettings
 from aurorasoc.core.access.permissions import ROLE_PERMISSIONS, Permission
 from aurorasoc.core.access.principal import Principal, create_token, decode_token
-from aurorasoc.errors import ConfigurationError, Unauthenticated
+from aurorasoc.errors import ConfigurationError, InvalidInput, Unauthenticated
 from tests.examples import JWT_SECRET, SEED, settings
 
 TABLE: Final = {
@@ -25,7 +25,7 @@ TABLE: Final = {
     "viewer": {"agents:read"},
     "api_service": {"alerts:investigate"},
 }
-LATER: Final = 4_000_000_000
+LATER: Final = int(time.time()) + 3600
 
 
 @pytest.fixture
@@ -103,9 +103,18 @@ REFUSED: Final = {
     "exp no number": _token(exp="soon"),
     "exp null": _token(exp=None),
     "exp infinite": _token(exp=float("inf")),
+    "exp in two days": _token(exp=int(time.time()) + 2 * 86_400),
+    "exp far in the future": _token(exp=4_000_000_000),
+    "exp after the last year": _token(exp=10**15),
+    "exp with a fraction, far away": _token(exp=4e9 + 0.5),
     "sub no text": _token(sub=7),
     "sub null": _token(sub=None),
     "sub empty": _token(sub=""),
+    "sub of the command line": _token(sub="cli:root"),
+    "sub of the command line, capitals": _token(sub="CLI:root"),
+    "sub of the command line, wide": _token(sub="\uff43\uff4c\uff49\uff1aroot"),
+    "sub of a client": _token(sub="client:triage"),
+    "sub of an operator in Vault": _token(sub="vault"),
     "sub too long": _token(sub="a" * 256),
     "sub with a line break": _token(sub="alice\nadmin"),
     "sub with NUL": _token(sub="alice\0"),
@@ -181,6 +190,33 @@ def test_token_of_the_past_is_refused(security: SecuritySettings) -> None:
     token = create_token("alice", roles=[], lifetime=timedelta(seconds=-5), settings=security)
     with pytest.raises(Unauthenticated):
         decode_token(token, security)
+
+
+def test_longest_lifetime_is_configurable(tmp_path: Path) -> None:
+    """A day by default; longer and shorter where it is set."""
+    in_two_days = _token(exp=int(time.time()) + 2 * 86_400)
+    security = settings(tmp_path, JWT_MAX_LIFETIME="259200").security
+    assert decode_token(in_two_days, security).subject == "alice"
+    with pytest.raises(Unauthenticated):
+        decode_token(_token(), settings(tmp_path, JWT_MAX_LIFETIME="60").security)
+
+
+def test_principal_knows_when_its_token_expires(security: SecuritySettings) -> None:
+    """Streams end then."""
+    expires_at = decode_token(_token(), security).expires_at
+    assert expires_at is not None
+    assert expires_at.timestamp() == LATER
+
+
+@pytest.mark.parametrize(
+    ("subject", "hours"), [("cli:root", 1), ("vault", 1), ("alice", 25)], ids=str
+)
+def test_no_token_is_made_that_would_be_refused(
+    subject: str, hours: int, security: SecuritySettings
+) -> None:
+    """The one who asks is told, not the one who uses it."""
+    with pytest.raises(InvalidInput):
+        create_token(subject, roles=[], lifetime=timedelta(hours=hours), settings=security)
 
 
 def test_missing_secret_is_named() -> None:

@@ -74,6 +74,37 @@ def test_what_no_grammar_held_is_cut_rather_than_refused() -> None:
     assert "mood" not in read.model_dump()
 
 
+class Counted(str):
+    """A text that counts how often it is compared."""
+
+    __slots__ = ()
+    compared = 0
+
+    def __eq__(self, other: object) -> bool:
+        """Compare, and count."""
+        Counted.compared += 1
+        return str.__eq__(self, other)
+
+    __hash__ = str.__hash__
+
+
+def test_long_list_is_cut_before_it_is_compared() -> None:
+    """Comparing each of 40,000 items with all others held the event loop for half a minute."""
+    actions = [Counted(f"do {number}") for number in range(40_000)]
+    read = Conclusion.model_validate(Script().concluded | {"recommended_actions": actions})
+    assert read.recommended_actions == ["do 0", "do 1", "do 2"]
+    assert Counted.compared < 1_000
+
+
+def test_list_that_says_one_thing_is_cut_before_it_is_compared() -> None:
+    """Repetition never fills the list, and must not be read to its end either."""
+    actions = [Counted("do it")] * 40_000
+    Counted.compared = 0
+    read = Conclusion.model_validate(Script().concluded | {"recommended_actions": actions})
+    assert read.recommended_actions == ["do it"]
+    assert Counted.compared <= 1_000
+
+
 @pytest.mark.parametrize(
     "wrong",
     [
