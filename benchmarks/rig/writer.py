@@ -46,7 +46,7 @@ async def bare(number: int) -> None:
         for _ in range(number):
             connection.execute("BEGIN IMMEDIATE" if sqlite else "BEGIN")
             if not sqlite:
-                connection.execute(f"SELECT pg_advisory_xact_lock({WRITER_LOCK})")
+                connection.execute(WRITER_LOCK)
             for _ in range(_ROWS):
                 connection.execute(f"INSERT INTO bare VALUES ('{secrets.token_hex(150)}')")  # noqa: S608 - made up here
             connection.execute("COMMIT")

@@ -6,19 +6,27 @@ The statements are taken from that page, so that what an operator copies is what
 import re
 from collections.abc import Iterator
 from pathlib import Path
+from time import monotonic
 from typing import Any, Final
 
 import psycopg
 import pytest
 from psycopg import errors, sql
+from pydantic import SecretStr
 
+from aurorasoc.core.audit.archive import verify_database
+from aurorasoc.core.audit.log import AuditLog
+from aurorasoc.core.database.engine import Database
 from aurorasoc.core.database.migrations import migrate
 from aurorasoc.core.database.tables import Base
+from aurorasoc.errors import ConfigurationError
+from aurorasoc.llm.keys.rotation import Rotation
 from tests.world.certificates import CertificateAuthority
 from tests.world.databases import shared_postgresql
 from tests.world.processes import until
 from tests.world.relay import TlsRelay
-from tests.world.service import CONFIG, PROVIDERS, Service
+from tests.world.sealed import ring
+from tests.world.service import CONFIG, PROVIDERS, SEED, Service
 
 PAGE: Final = Path(__file__).resolve().parents[2] / "docs" / "deployment.md"
 BLOCK: Final = re.compile(r"^```sql\n(.*?)^```$", re.MULTILINE | re.DOTALL)
@@ -100,6 +108,8 @@ def test_service_needs_no_more_than_the_page_grants(service: Service) -> None:
         "DROP TABLE user_audit_log",
         "ALTER TABLE user_audit_log DISABLE TRIGGER ALL",
         "DELETE FROM user_audit_keys",
+        "UPDATE user_audit_keys SET token = 'not a token'",
+        "UPDATE user_audit_keys SET created_us = 0",
         "UPDATE llm_revisions SET actor = 'nobody'",
         "DELETE FROM llm_revisions",
         "UPDATE aurorasoc_alembic_version SET version_num = '000'",
@@ -110,6 +120,62 @@ def test_running_role_cannot_rewrite_what_was(roles: Roles, statement: str) -> N
     """The audit log and the history can be added to, and nothing else; no table can be made."""
     with pytest.raises(errors.InsufficientPrivilege):
         _as_service(roles, statement)
+
+
+ENTRY: Final = (
+    "INSERT INTO user_audit_log (seq, at_us, actor, action, target, entry, hash, mac, mac_key_id) "
+    "SELECT {seq}, 1, 'mallory', 'a', 't', '{{}}', 'h', 'm', 'k' FROM user_audit_log"
+)
+
+
+@pytest.mark.parametrize(
+    "seq", ["9223372036854775807", "max(seq) + 2", "0", "-1", "max(seq) + 4503599627370496"]
+)
+@pytest.mark.parametrize("shadowed", [False, True])
+def test_running_role_cannot_end_the_log(
+    roles: Roles, service: Service, seq: str, *, shadowed: bool
+) -> None:
+    """After an entry with the highest number none could follow, and every change would be a 503."""
+    service.client().put(CONFIG, json={"provider": "ollama"})
+    table = ENTRY.format(seq=seq).replace("user_audit_log", "public.user_audit_log")
+    fake = "CREATE TEMPORARY TABLE user_audit_log (seq bigint); " if shadowed else ""
+    with pytest.raises(errors.CheckViolation):
+        _as_service(roles, fake + table)
+    assert service.client().put(CONFIG, json={"provider": "vllm"}).status_code == 200
+
+
+def test_role_that_can_only_connect_holds_no_change_up(roles: Roles, service: Service) -> None:
+    """Neither by a lock on a table, which it is refused, nor by any advisory lock."""
+    roles.server.execute(sql.SQL("CREATE ROLE visitor LOGIN"))
+    with psycopg.connect(roles.url("visitor")) as visitor:
+        visitor.execute("SELECT pg_advisory_lock(%s)", (0x4155524F5241,))
+        for mode in ("ACCESS SHARE", "SHARE ROW EXCLUSIVE", "ACCESS EXCLUSIVE"):
+            with pytest.raises(errors.InsufficientPrivilege), visitor.transaction():
+                visitor.execute(f"LOCK TABLE llm_runtime_config IN {mode} MODE".encode())
+        began = monotonic()
+        answer = service.client().put(CONFIG, json={"provider": "ollama"})
+        assert answer.status_code == 200, answer.text
+        assert monotonic() - began < 10
+
+
+@pytest.mark.usefixtures("service")
+async def test_rotation_needs_the_owner_and_says_so(roles: Roles) -> None:
+    """The running role can't wrap audit keys anew; the owner ends what it began."""
+    new = "seed-after-the-rotation-0123456789abcdef"
+
+    async def rotate(role: str, *seeds: str) -> None:
+        database, keyring = Database(roles.url(role)), ring(*seeds)
+        try:
+            await Rotation(database, keyring, AuditLog(keyring), "alice").rotate()
+        finally:
+            await database.close()
+
+    with pytest.raises(ConfigurationError, match="owns the tables"):
+        await rotate("aurorasoc", new, SEED)
+    await rotate("aurorasoc_owner", new, SEED)
+    verdict = await verify_database(roles.url("aurorasoc"), {}, [SecretStr(new)])
+    assert (verdict.fault, verdict.authenticity) == (None, "verified")
+    await rotate("aurorasoc_owner", SEED, new)
 
 
 def test_page_grants_every_table(roles: Roles) -> None:

@@ -65,7 +65,7 @@ class Stored:
         """Hold the one writer's lock: whoever wants to write waits meanwhile."""
         lock = {
             SQLITE: "BEGIN IMMEDIATE",
-            POSTGRESQL: f"SELECT pg_advisory_xact_lock({WRITER_LOCK})",
+            POSTGRESQL: WRITER_LOCK,
         }
         with closing(self._connect("rw")) as connection:
             connection.execute(lock[self.kind])

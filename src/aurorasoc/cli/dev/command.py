@@ -26,6 +26,11 @@ from aurorasoc.config.settings import (
     load_settings,
 )
 from aurorasoc.config.settings.children import child_environment, is_set, stored_secrets
+from aurorasoc.config.settings.private_files import (
+    create_private_file,
+    make_private_folder,
+    replace_private_file,
+)
 from aurorasoc.core.access.principal import create_token
 
 _MODEL: Final = (sys.executable, "-m", "aurorasoc.local_model")
@@ -125,12 +130,12 @@ def _leave_address(children: Children, state_dir: Path, model_url: str | None) -
     file = state_dir / LOCAL_MODEL_FILE
     children.afterwards.callback(file.unlink, missing_ok=True)
     variables = _model_variables(model_url) if model_url else {}
-    file.write_text("".join(f"{n}={v}\n" for n, v in variables.items()), encoding="ascii")
+    replace_private_file(file, "".join(f"{n}={v}\n" for n, v in variables.items()))
 
 
 def _make_secrets(state_dir: Path) -> None:
     """Write random seeds once, readable by their owner only."""
-    state_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
+    make_private_folder(state_dir)
     file = state_dir / SECRETS_FILE
     if file.exists():
         return
@@ -138,5 +143,4 @@ def _make_secrets(state_dir: Path) -> None:
     lines = [
         f"{name}={secrets.token_urlsafe(48)}" for name in ("JWT_SECRET_KEY", "AURORA_SECRET_KEY")
     ]
-    file.touch(mode=0o600)
-    file.write_text("\n".join(lines) + "\n", encoding="ascii")
+    create_private_file(file, "\n".join(lines) + "\n")

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from aurorasoc.config.settings.private_files import replace_private_file
 from aurorasoc.local_model import MODEL_NAME
 from aurorasoc.web import SETTINGS_PAGE
 
@@ -38,10 +39,9 @@ class FirstRun:
 def instructions(run: FirstRun) -> str:
     """Write `dev.env` (0600), and give the lines that say what to try."""
     file = run.state_dir / SHELL_FILE
-    file.touch(mode=0o600)
-    file.write_text(
+    replace_private_file(
+        file,
         f"AURORA_URL={run.url}\nAURORA_TOKEN={run.token}\nLOCAL_MODEL_URL={run.model_url or ''}\n",
-        encoding="ascii",
     )
     return "\n".join(
         [

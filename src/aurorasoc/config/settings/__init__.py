@@ -16,6 +16,7 @@ from pydantic_settings import BaseSettings
 
 from aurorasoc.config.settings.database import DatabaseSettings
 from aurorasoc.config.settings.llm import LLMSettings, ProviderSettings, provider_settings_classes
+from aurorasoc.config.settings.private_files import check_private_file, check_private_folder
 from aurorasoc.config.settings.security import SecuritySettings
 from aurorasoc.config.settings.server import ServerSettings
 from aurorasoc.config.settings.vault import VaultSettings
@@ -56,11 +57,15 @@ def load_settings(*, secrets_file: bool = True) -> Settings:
             does so.
 
     Raises:
-        ConfigurationError: A variable has a value that isn't accepted.
+        ConfigurationError: A variable has a value that isn't accepted, or somebody else could have
+            written the files that are read.
     """
     server = _read(ServerSettings, ())
     names = (LOCAL_MODEL_FILE, SECRETS_FILE) if secrets_file else ()
     files = tuple(server.state_dir / name for name in names)
+    check_private_folder(server.state_dir)
+    for file in files:
+        check_private_file(file)
     return Settings(
         llm=_read(LLMSettings, files),
         providers={

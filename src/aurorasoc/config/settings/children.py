@@ -9,6 +9,7 @@ from pathlib import Path
 from dotenv import dotenv_values
 
 from aurorasoc.config.settings import SECRETS_FILE
+from aurorasoc.config.settings.private_files import check_private_file
 
 _NEUTRAL = ("LANG", "LC_ALL", "LD_LIBRARY_PATH", "PATH", "PYTHONPATH", "SYSTEMROOT")
 """What a program needs to be found and to speak; no setting, no proxy, no key."""
@@ -34,6 +35,7 @@ def bare_environment(extra: Mapping[str, str]) -> dict[str, str]:
 
 def stored_secrets(state_dir: Path) -> dict[str, str]:
     """Read `secrets.env`: `serve` doesn't, so that `dev` hands its content on."""
+    check_private_file(state_dir / SECRETS_FILE)
     found = dotenv_values(state_dir / SECRETS_FILE)
     return {name: value for name, value in found.items() if value}
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, nullcontext, suppress
 from pathlib import Path
@@ -13,6 +14,7 @@ from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncSession, create_async_engine
 
 from aurorasoc.core.clock import now_us
+from aurorasoc.core.database.traces import has_erased_key, truncate_log
 from aurorasoc.errors import DatabaseUnavailable
 
 if TYPE_CHECKING:
@@ -20,15 +22,20 @@ if TYPE_CHECKING:
     from sqlalchemy import Connection
     from sqlalchemy.engine.interfaces import DBAPIConnection
 
-SCHEMA_HEAD: Final = "032"
+SCHEMA_HEAD: Final = "033"
 """The newest migration; a test compares it with the migrations' own head."""
 
-WRITER_LOCK: Final = 0x4155524F5241  # "AURORA": pg_advisory_xact_lock of all our writers
+WRITER_LOCK: Final = "LOCK TABLE llm_runtime_config IN SHARE ROW EXCLUSIVE MODE"
+"""The lock of all our writers on PostgreSQL. It excludes itself and no reader.
+
+A role needs a grant on the table to take it; any role that can connect can hold an advisory lock.
+"""
 _PRAGMAS: Final = (
     "busy_timeout=20000",  # milliseconds
     "journal_mode=WAL",
     "synchronous=FULL",
     "foreign_keys=ON",
+    "secure_delete=ON",  # a deleted key's ciphertext is overwritten in the file
 )
 LIBPQ: Final = {
     "client_encoding": "utf8",  # whatever PGCLIENTENCODING says
@@ -59,6 +66,7 @@ class Database:
             options["connect_args"] = {"async_creator_fn": _open_sqlite}
         self._engine = create_async_engine(_async_url(url), **options)
         self._writer = asyncio.Lock()
+        self._has_traces = False
         if self.is_sqlite:
             with suppress(OSError):  # the first use will say that the database doesn't answer
                 create_sqlite_file(url)
@@ -106,6 +114,8 @@ class Database:
                 await session.commit()
             for callback in session.info.get(_AFTER_COMMIT, ()):
                 callback()
+            if self.is_sqlite and (self._has_traces or has_erased_key(session)):
+                self._has_traces = not await truncate_log(self._engine)
 
     async def clock(self, session: AsyncSession) -> int:
         """Give the time in microseconds by the clock that all processes share.
@@ -165,7 +175,8 @@ def create_sqlite_file(url: str) -> None:
     path = sqlite_file(url)
     if path is not None:
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        path.touch(mode=0o600)
+        with suppress(FileExistsError):
+            os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600))
 
 
 def sqlite_file(url: str) -> Path | None:
@@ -205,7 +216,7 @@ async def _lock_writers(session: AsyncSession) -> None:
     await session.execute(
         text("SELECT set_config('lock_timeout', :timeout, true)"), {"timeout": _LOCK_TIMEOUT}
     )
-    await session.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": WRITER_LOCK})
+    await session.execute(text(WRITER_LOCK))
 
 
 @asynccontextmanager

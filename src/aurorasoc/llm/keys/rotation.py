@@ -7,9 +7,10 @@ or the other, and the next run goes on with the rest.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Final, Literal
 
 from sqlalchemy import select
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from aurorasoc.config.vocabulary import ServingBackend
@@ -19,8 +20,11 @@ from aurorasoc.core.database.engine import Database
 from aurorasoc.core.database.tables import AuditKeyRow, CredentialRow
 from aurorasoc.core.keyring import Keyring, SeedChanged
 from aurorasoc.core.secret_store import DatabaseSecretStore, Stamp
+from aurorasoc.errors import ConfigurationError
 
 Standing = Literal["current", "older seed", "unreadable"]
+
+_INSUFFICIENT_PRIVILEGE: Final = "42501"  # PostgreSQL, appendix A
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +110,30 @@ class Rotation:
             return False
         key = self._keyring.open("audit-key", row.token)
         row.token = self._keyring.seal("audit-key", key).token
+        await _flush_as_owner(session)
         return True
+
+
+async def _flush_as_owner(session: AsyncSession) -> None:
+    """Write a row that the running role may not change.
+
+    Raises:
+        ConfigurationError: It is the running role that tries.
+    """
+    try:
+        await session.flush()
+    except DBAPIError as error:
+        if getattr(error.orig, "sqlstate", None) != _INSUFFICIENT_PRIVILEGE:
+            raise
+        refused = True
+    else:
+        refused = False
+    if refused:
+        detail = (
+            "The role in AURORA_DATABASE_URL may not seal audit keys anew. Run this command as the "
+            "role that owns the tables; what was done so far stays."
+        )
+        raise ConfigurationError(detail)
 
 
 def _is_ours(row: CredentialRow) -> bool:
