@@ -6,10 +6,11 @@ answers with, a stable `code` that callers may switch on, and a sentence that sa
     AuroraError
     ├── ConfigurationError        the process can't start so (exit 2)
     ├── RuntimeNotOpen            get_chat_model() outside open_runtime()
-    ├── Unauthenticated 401 · PermissionDenied 403 · TlpRefused 403
+    ├── Unauthenticated 401 · PermissionDenied 403 · TlpRefused 403 · ForeignOrigin 403
     ├── NotFound 404 · UnknownProvider 404
     ├── Conflict 409
     │   ├── NoModelConfigured · ProviderNotReady · KeyBoundToOrigin · ChangeInProgress
+    ├── RequestTimeout 408 · BodyTooLarge 413 · UnsupportedMediaType 415 · UnknownHost 421
     ├── RevisionMismatch 412 · InvalidInput 422 · RateLimited 429
     ├── Unavailable 503
     │   ├── SecretStoreUnavailable · OutcomeUnknown · DatabaseUnavailable · AuditUnavailable
@@ -89,6 +90,46 @@ class TlpRefused(AuroraError):
     status_code = 403
     code = "tlp_refused"
     title = "Refused by the sensitivity policy"
+
+
+class ForeignOrigin(AuroraError):
+    """A browser's page of another origin sent the request."""
+
+    status_code = 403
+    code = "foreign_origin"
+    title = "Refused from this origin"
+
+
+class UnknownHost(AuroraError):
+    """RFC 9110 §15.5.20: the request is for a host that this service isn't."""
+
+    status_code = 421
+    code = "unknown_host"
+    title = "Not served under this host name"
+
+
+class RequestTimeout(AuroraError):
+    """RFC 9110 §15.5.9: the request didn't arrive in time."""
+
+    status_code = 408
+    code = "request_timeout"
+    title = "The request took too long"
+
+
+class BodyTooLarge(AuroraError):
+    """RFC 9110 §15.5.14: the body has more bytes than are taken."""
+
+    status_code = 413
+    code = "body_too_large"
+    title = "The body is too large"
+
+
+class UnsupportedMediaType(AuroraError):
+    """RFC 9110 §15.5.16: the body isn't declared as JSON."""
+
+    status_code = 415
+    code = "unsupported_media_type"
+    title = "JSON is needed"
 
 
 class NotFound(AuroraError):

@@ -6,39 +6,51 @@ import socket
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from importlib.metadata import version
+from ipaddress import ip_address
 from typing import Any, Final
+from urllib.parse import urlsplit
 
 import uvicorn
 from a2a.server.agent_execution import AgentExecutor, RequestContext
-from a2a.server.apps import A2AStarletteApplication
-from a2a.server.context import ServerCallContext
 from a2a.server.events import EventQueue
 from a2a.server.request_handlers import DefaultRequestHandler
-from a2a.server.tasks import InMemoryTaskStore, TaskUpdater
-from a2a.types import AgentCapabilities, AgentCard, AgentSkill, Task
+from a2a.server.tasks import TaskUpdater
+from a2a.types import (
+    AgentCapabilities,
+    AgentCard,
+    AgentSkill,
+    HTTPAuthSecurityScheme,
+    SecurityScheme,
+)
 from a2a.utils import new_agent_text_message
 from beeai_framework.adapters.a2a.serve.executors.base_a2a_agent_executor import (
     BaseA2AAgentExecutor,
 )
-from beeai_framework.serve.utils import LRUMemoryManager
 from starlette.applications import Starlette
+from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import JSONResponse
 from starlette.routing import Route
 
 from aurorasoc.a2a.beeai_logs import adopt_loggers
+from aurorasoc.a2a.door import Admit, Door
+from aurorasoc.a2a.memory import RecentConversations, RecentTasks
+from aurorasoc.a2a.sdk_logs import silence_sdk_logs
 from aurorasoc.agents.factory import AgentFactory
 from aurorasoc.agents.registry import AgentDefinition, Skill, definition_of
-from aurorasoc.config.settings import Settings
+from aurorasoc.config.settings import Settings, load_settings
+from aurorasoc.core.access.permissions import Permission
+from aurorasoc.core.access.principal import decode_token
+from aurorasoc.core.inbound.connections import BoundedConnection
+from aurorasoc.core.inbound.origins import LOOPBACK_NAMES, HostGuard
 from aurorasoc.core.logs import get_logger
-from aurorasoc.errors import AuroraError, ConfigurationError
+from aurorasoc.errors import AuroraError, ConfigurationError, PermissionDenied, Unauthenticated
 from aurorasoc.runtime import current_runtime, open_runtime
 
 DRAIN_SECONDS: Final = 8
 """How long a stop waits for answers under way."""
 
-KEPT: Final = 1_000
-"""Tasks, and conversations, that are remembered; the oldest are forgotten first."""
+_NEEDED: Final = Permission.ALERTS_INVESTIGATE
 
 log = get_logger("aurorasoc.a2a")
 
@@ -57,7 +69,7 @@ async def serve(name: str, host: str, port: int, *, url: str | None, tlp: str | 
         ConfigurationError: The environment is wrong, or the address can't be listened on.
         AuroraError: The agent can't be built; what `AgentFactory.build` raises.
     """
-    app = create_app(name, url=url or _url(host, port), tlp=tlp)
+    app = create_app(name, url=url or _url(host, port), tlp=tlp, host=host)
     with _listen(host, port) as listener:
         async with open_runtime(kind="agent", name=name) as runtime:
             await AgentFactory(runtime).build(name, tlp=tlp)
@@ -66,7 +78,12 @@ async def serve(name: str, host: str, port: int, *, url: str | None, tlp: str | 
 
 
 def create_app(
-    name: str, *, url: str, tlp: str | None = None, settings: Settings | None = None
+    name: str,
+    *,
+    url: str,
+    tlp: str | None = None,
+    settings: Settings | None = None,
+    host: str = "127.0.0.1",
 ) -> Starlette:
     """Compose the app of one agent; its lifespan opens the runtime.
 
@@ -75,23 +92,37 @@ def create_app(
         url: Where clients reach it.
         tlp: Label of the data that it will be given.
         settings: What to run with; None reads the environment and `secrets.env`.
+        host: Where it listens: beyond loopback callers need a token, unless settings say otherwise.
 
     Raises:
         NotFound: There is no such agent.
+        ConfigurationError: Callers need a token, and there is no secret to check it with.
     """
     definition = definition_of(name)
-    card = card_of(definition, url)
+    used = settings or load_settings()
+    wants_token = _wants_token(used, host)
+    card = card_of(definition, url, wants_token=wants_token)
     handler = DefaultRequestHandler(
         agent_executor=PerMessage(definition, card, tlp), task_store=RecentTasks()
     )
-    application = A2AStarletteApplication(agent_card=card, http_handler=handler)
+    door = Door(card, handler, _admission(used) if wants_token else _admit_all)
     health = Route("/health", _health_of(definition, tlp))
-    return application.build(lifespan=_lifespan_of(name, tlp, settings), routes=[health])
+    names = (host, urlsplit(url).hostname or host, *used.server.public_hosts)
+    app = door.build(
+        lifespan=_lifespan_of(name, tlp, settings),
+        routes=[health],
+        middleware=[Middleware(HostGuard, hosts=names)],
+    )
+    app.router.redirect_slashes = False  # the redirect would be built on the request's Host
+    return app
 
 
-def card_of(definition: AgentDefinition, url: str) -> AgentCard:
+def card_of(definition: AgentDefinition, url: str, *, wants_token: bool = False) -> AgentCard:
     """Give the card by which clients find the agent."""
+    scheme = HTTPAuthSecurityScheme(scheme="bearer", bearer_format="JWT")
     return AgentCard(
+        security_schemes={"bearer": SecurityScheme(root=scheme)} if wants_token else None,
+        security=[{"bearer": []}] if wants_token else None,
         name=definition.name,
         description=definition.description,
         url=url,
@@ -119,7 +150,7 @@ class PerMessage(AgentExecutor):
         self._definition = definition
         self._card = card
         self._tlp = tlp
-        self._memories = LRUMemoryManager(KEPT)
+        self._memories = RecentConversations()
 
     async def execute(self, context: RequestContext, event_queue: EventQueue) -> None:
         """Answer a message; a failure of ours fails the task, and says why in our words."""
@@ -133,25 +164,19 @@ class PerMessage(AgentExecutor):
             log.warning("not answered", code=error.code, detail=error.detail)
             said = new_agent_text_message(error.detail, context.context_id, context.task_id)
             await _updater(context, event_queue).failed(said)
+        finally:
+            self._memories.settle(context.context_id)
 
     async def cancel(self, context: RequestContext, event_queue: EventQueue) -> None:
         """Mark the task as cancelled; the request handler ends its run."""
         await _updater(context, event_queue).cancel()
 
 
-class RecentTasks(InMemoryTaskStore):
-    """Tasks in memory, and not all of them for ever."""
-
-    async def save(self, task: Task, context: ServerCallContext | None = None) -> None:
-        """Keep a task, and forget the oldest."""
-        await super().save(task, context)
-        while len(self.tasks) > KEPT:
-            del self.tasks[next(iter(self.tasks))]
-
-
 async def _run(app: Starlette, listener: socket.socket) -> None:
     config = uvicorn.Config(
         app,
+        http=BoundedConnection,
+        ws="none",
         log_config=None,
         access_log=False,
         server_header=False,
@@ -168,9 +193,48 @@ def _lifespan_of(
         async with open_runtime(settings, kind="agent", name=name) as runtime:
             await runtime.pool.prepare(tlp)
             adopt_loggers()
+            silence_sdk_logs()
             yield
 
     return lifespan
+
+
+def _wants_token(settings: Settings, host: str) -> bool:
+    chosen = settings.server.a2a_auth or ("none" if _is_loopback(host) else "token")
+    if chosen == "token" and settings.security.jwt_secret_key is None:
+        detail = (
+            "Callers of this agent need a token, and JWT_SECRET_KEY is not set to check it with. "
+            "Set it, or AURORA_A2A_AUTH=none where a proxy knows who may ask."
+        )
+        raise ConfigurationError(detail)
+    return chosen == "token"
+
+
+def _admission(settings: Settings) -> Admit:
+    async def admit(request: Request) -> None:
+        """Let in who may send data to models, as REST does."""
+        scheme, _, token = request.headers.get("authorization", "").partition(" ")
+        if scheme.lower() != "bearer":
+            detail = "Send a bearer token: Authorization: Bearer <token>."
+            raise Unauthenticated(detail)
+        caller = decode_token(token.strip(), settings.security)
+        if not caller.may(_NEEDED):
+            await current_runtime().denials.record(caller.subject, "POST /", _NEEDED)
+            detail = f"This needs the permission {_NEEDED}."
+            raise PermissionDenied(detail)
+
+    return admit
+
+
+async def _admit_all(_request: Request) -> None:
+    """Let everybody in who reaches the address."""
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host.lower() in LOOPBACK_NAMES
 
 
 def _health_of(

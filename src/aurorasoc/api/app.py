@@ -24,6 +24,7 @@ from aurorasoc.api.routers import (
 )
 from aurorasoc.config.settings import Settings, load_settings
 from aurorasoc.core.audit.log import AuditSink
+from aurorasoc.core.inbound.origins import HostGuard
 from aurorasoc.core.logs import quieten_libraries
 from aurorasoc.runtime import open_runtime
 from aurorasoc.web.settings_page import include_settings_page
@@ -53,6 +54,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         redirect_slashes=False,  # the redirect would be built on the request's Host
     )
     app.add_exception_handler(HTTPException, _refused)
+    app.add_middleware(HostGuard, hosts=(used.server.host, *used.server.public_hosts))
     include_routers(app, settings=used)
     include_settings_page(app)
     return app

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
-from typing import Annotated
+from typing import Annotated, Final, cast
 
 from fastapi import Depends, Header, Query, Request
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
@@ -15,6 +15,9 @@ from aurorasoc.core.access.principal import Principal, decode_token
 from aurorasoc.errors import InvalidInput, PermissionDenied, Unauthenticated
 from aurorasoc.llm.admin import MutationAnswer
 from aurorasoc.runtime import Runtime, current_runtime
+
+CALLER: Final = "aurorasoc.caller"
+"""Where a request's scope holds who asks, once that is known."""
 
 _bearer = HTTPBearer(auto_error=False, description="A JWT with sub, exp and roles.")
 _ETAG = re.compile(r'\s*"?(\d{1,18})"?\s*')
@@ -43,7 +46,15 @@ async def authenticated(
     return decode_token(bearer.credentials, runtime.settings.security)
 
 
-Caller = Annotated[Principal, Depends(authenticated)]
+async def identified(
+    request: Request,
+    _documented: Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)],
+) -> Principal:
+    """Return the caller, whom the route authenticated before it read the body."""
+    return cast("Principal", request.scope[CALLER])
+
+
+Caller = Annotated[Principal, Depends(identified)]
 
 
 def require(permission: Permission) -> Callable[..., Awaitable[Principal]]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Coroutine
 from http.client import responses
-from typing import Any, Final
+from typing import Any, ClassVar, Final
 
 from fastapi import Request, Response
 from fastapi.exceptions import RequestValidationError
@@ -17,19 +17,27 @@ from fastapi.routing import APIRoute
 from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
 
+from aurorasoc.api.bounds import authenticate, names_caller, with_bounded_body
+from aurorasoc.core.inbound.bodies import MAX_BODY, announces_body
+from aurorasoc.core.inbound.refusals import PROBLEM_TYPE, Refused, document_of, headers_of
 from aurorasoc.core.logs import get_logger
 from aurorasoc.errors import (
     AuroraError,
+    BodyTooLarge,
     InvalidInput,
     OutcomeUnknown,
     RateLimited,
+    RequestTimeout,
     Unauthenticated,
 )
 
-MEDIA_TYPE: Final = "application/problem+json"
+MEDIA_TYPE: Final = PROBLEM_TYPE
 
 _UNREADABLE: Final = "There was an error parsing the body"
 """FastAPI's words for a body that is no text, or nested too deeply: its status is a bare 400."""
+
+_UNREAD: Final = (Unauthenticated, RequestTimeout, BodyTooLarge)
+"""Refusals that come before the body's end."""
 
 log = get_logger("aurorasoc.api")
 
@@ -67,19 +75,27 @@ class ProblemResponse(JSONResponse):
 
 
 class ProblemRoute(APIRoute):
-    """Turns every error into a problem document before any handler of the app sees it."""
+    """Turns every error into a problem document before any handler of the app sees it.
+
+    Who asks is known, and the body is bounded, before anything of it is parsed.
+    """
+
+    max_body: ClassVar[int] = MAX_BODY
+    """Bytes of a body that are taken."""
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         """Wrap FastAPI's own handler, dependencies and validation included."""
         handler = super().get_route_handler()
+        needs_caller = names_caller(self.dependant)
 
         async def handle(request: Request) -> Response:
             try:
-                return await handler(request)
+                headers = (await authenticate(request)).headers.raw if needs_caller else []
+                if self.body_field is not None:
+                    request = await with_bounded_body(request, self.max_body)
+                return _with_headers(await handler(request), headers)
             except AuroraError as error:
-                if isinstance(error, Unauthenticated):  # in the log only: who asks isn't known
-                    log.warning("unauthenticated", method=request.method, route=self.path)
-                return problem_response(error)
+                return self._refused(error, request)
             except RequestValidationError as error:
                 return invalid_response(error)
             except HTTPException as error:
@@ -93,16 +109,22 @@ class ProblemRoute(APIRoute):
 
         return handle
 
+    def _refused(self, error: AuroraError, request: Request) -> Response:
+        if isinstance(error, Unauthenticated):  # in the log only: who asks isn't known
+            log.warning("unauthenticated", method=request.method, route=self.path)
+        if isinstance(error, _UNREAD) and announces_body(request.scope["headers"]):
+            return Refused(error)
+        return problem_response(error)
+
+
+def _with_headers(response: Response, headers: list[tuple[bytes, bytes]]) -> Response:
+    response.headers.raw.extend(headers)
+    return response
+
 
 def problem_of(error: AuroraError) -> dict[str, Any]:
     """Give an error's problem document."""
-    document: dict[str, Any] = {
-        "type": "about:blank",
-        "title": error.title,
-        "status": error.status_code,
-        "code": error.code,
-        "detail": error.detail,
-    }
+    document = document_of(error)
     if isinstance(error, OutcomeUnknown):
         document["operation_id"] = error.operation_id
     return document
@@ -110,9 +132,7 @@ def problem_of(error: AuroraError) -> dict[str, Any]:
 
 def problem_response(error: AuroraError) -> ProblemResponse:
     """Answer with an error."""
-    headers = {}
-    if error.status_code == 401:  # noqa: PLR2004 - RFC 9110 §11.6.1 asks for the header with it
-        headers["WWW-Authenticate"] = "Bearer"
+    headers = headers_of(error)
     if isinstance(error, RateLimited):
         headers["Retry-After"] = str(error.retry_after)
     return ProblemResponse(problem_of(error), status_code=error.status_code, headers=headers)

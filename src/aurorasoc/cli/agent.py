@@ -38,7 +38,7 @@ def serve(
         str | None, typer.Option(help="TLP 2.0 label of the data that it will be given.")
     ] = None,
 ) -> None:
-    """Serve an agent over A2A until SIGTERM or Ctrl-C. It has no authentication of its own."""
+    """Serve an agent over A2A until SIGTERM or Ctrl-C. Beyond loopback, callers need a token."""
     definition = definition_of(name)
     configure_logging()
     for number in (signal.SIGINT, signal.SIGTERM):

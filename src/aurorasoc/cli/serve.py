@@ -40,6 +40,7 @@ def serve(
         import uvicorn  # noqa: PLC0415 - what refuses to start need not load a server
 
         import aurorasoc.api.app  # noqa: F401, PLC0415 - uvicorn would, with the collector on
+        from aurorasoc.core.inbound.connections import BoundedConnection  # noqa: PLC0415 - with it
 
     uvicorn.run(
         "aurorasoc.cli.serve:app",
@@ -47,6 +48,8 @@ def serve(
         host=host or settings.server.host,
         port=settings.server.port if port is None else port,
         workers=settings.server.workers,
+        http=BoundedConnection,
+        ws="none",
         log_config=None,
         access_log=False,
         server_header=False,

@@ -10,7 +10,8 @@ from a2a.client import A2ACardResolver, ClientConfig, ClientFactory
 from a2a.client.helpers import create_text_message_object
 from a2a.types import Task, TaskState, TaskStatus
 
-from aurorasoc.a2a.server import KEPT, RecentTasks, create_app, serve
+from aurorasoc.a2a.memory import KEPT, RecentTasks
+from aurorasoc.a2a.server import create_app, serve
 from aurorasoc.errors import ConfigurationError, NotFound
 from aurorasoc.llm.changes import edits
 from aurorasoc.runtime import Runtime

@@ -2,16 +2,21 @@
 
 import asyncio
 from collections.abc import AsyncGenerator, MutableMapping
+from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
 import pytest
 
 from aurorasoc.api.events import EventStream, StreamLimit
+from aurorasoc.core.access.principal import Principal
 from aurorasoc.errors import RateLimited
 
 SCOPE: Final = {"type": "http", "asgi": {"version": "3.0", "spec_version": "2.3"}}  # uvicorn's
 
 Message = MutableMapping[str, Any]
+
+
+ALICE: Final = Principal.of("alice")
 
 
 async def _nothing_happens() -> AsyncGenerator[str]:
@@ -28,28 +33,71 @@ async def _sent(_message: Message) -> None:
 
 
 def test_streams_that_come_at_once_count_each_other() -> None:
-    """Each is counted before any of them has sent a byte."""
-    limit = StreamLimit(2)
-    streams = [EventStream(_nothing_happens(), limit) for _ in range(2)]
+    """Each has its seat before any of them has sent a byte."""
+    limit = StreamLimit(2, most_each=2)
+    streams = [EventStream(_nothing_happens(), ALICE, limit) for _ in range(2)]
     with pytest.raises(RateLimited, match="2 streams are open"):
-        EventStream(_nothing_happens(), limit)
+        EventStream(_nothing_happens(), ALICE, limit)
     assert len(streams) == 2
 
 
 async def test_a_hang_up_frees_its_place() -> None:
     """Though nothing happened that could have been sent."""
-    limit = StreamLimit(1)
+    limit = StreamLimit(1, most_each=1)
     for _ in range(3):
         async with asyncio.timeout(60):
-            await EventStream(_nothing_happens(), limit)(SCOPE, _hung_up, _sent)
+            await EventStream(_nothing_happens(), ALICE, limit)(SCOPE, _hung_up, _sent)
 
 
 async def test_a_refused_stream_is_not_counted() -> None:
     """The one that is open is the one that counts."""
-    limit = StreamLimit(1)
-    stream = EventStream(_nothing_happens(), limit)
+    limit = StreamLimit(1, most_each=1)
+    stream = EventStream(_nothing_happens(), ALICE, limit)
     for _ in range(3):
         with pytest.raises(RateLimited):
-            EventStream(_nothing_happens(), limit)
+            EventStream(_nothing_happens(), ALICE, limit)
     await stream(SCOPE, _hung_up, _sent)
-    EventStream(_nothing_happens(), limit)
+    EventStream(_nothing_happens(), ALICE, limit)
+
+
+def test_one_caller_cannot_take_all_streams() -> None:
+    """Whoever has as many as one may have leaves the rest to others."""
+    limit = StreamLimit(3, most_each=2)
+    streams = [EventStream(_nothing_happens(), ALICE, limit) for _ in range(2)]
+    with pytest.raises(RateLimited, match="You have 2 streams open"):
+        EventStream(_nothing_happens(), ALICE, limit)
+    streams.append(EventStream(_nothing_happens(), Principal.of("bob"), limit))
+    with pytest.raises(RateLimited, match="3 streams are open"):
+        EventStream(_nothing_happens(), Principal.of("carol"), limit)
+    assert len(streams) == 3
+
+
+async def test_stream_ends_when_the_token_expires() -> None:
+    """With an event that says so, so that nobody takes what came for all there was."""
+    sent: list[Message] = []
+    closed = asyncio.Event()
+
+    async def events() -> AsyncGenerator[str]:
+        try:
+            yield "event: begun\n\n"
+            await asyncio.Event().wait()
+        finally:
+            closed.set()
+
+    async def send(message: Message) -> None:
+        sent.append(message)
+
+    async def connected() -> Message:
+        await asyncio.Event().wait()
+        raise AssertionError
+
+    soon = Principal.of("alice", expires_at=datetime.now(UTC) + timedelta(seconds=0.3))
+    limit = StreamLimit(1, most_each=1)
+    async with asyncio.timeout(60):
+        await EventStream(events(), soon, limit)(SCOPE, connected, send)
+    assert closed.is_set()
+    assert sent[1]["body"] == b"event: begun\n\n"
+    assert sent[-1]["body"].startswith(b"event: error\ndata: {")
+    assert b"unauthenticated" in sent[-1]["body"]
+    assert not sent[-1].get("more_body", False)
+    EventStream(_nothing_happens(), ALICE, limit)

@@ -50,7 +50,13 @@ VARIABLES: Final[dict[str, tuple[str, Getter, object]]] = {
         "postgresql://u:p@direct/x",
     ),
     "AURORA_HOST": ("0.0.0.0", lambda s: s.server.host, "0.0.0.0"),  # noqa: S104 - only read
+    "AURORA_A2A_AUTH": ("token", lambda s: s.server.a2a_auth, "token"),
     "AURORA_PORT": ("9090", lambda s: s.server.port, 9090),
+    "AURORA_PUBLIC_HOSTS": (
+        "SOC.example, aurora",
+        lambda s: s.server.public_hosts,
+        ("soc.example", "aurora"),
+    ),
     "AURORA_SECRET_KEY": (SEED, lambda s: s.security.secret_key, SEED),
     "AURORA_SECRET_KEY_PREVIOUS": (
         f" {SEED} ,{OTHER_SEED},",

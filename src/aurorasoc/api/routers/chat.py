@@ -14,10 +14,18 @@ from aurorasoc.api.deps import Investigator, OpenRuntime
 from aurorasoc.api.events import EventStream, documented_events, event
 from aurorasoc.api.problems import ProblemRoute, documented, problem_of
 from aurorasoc.config.vocabulary import Role, TlpLabel
+from aurorasoc.core.inbound.bodies import MIB
 from aurorasoc.errors import AuroraError, TlpRefused
 from aurorasoc.workflows import chat
 
-router = APIRouter(tags=["chat"], route_class=ProblemRoute)
+
+class ConversationRoute(ProblemRoute):
+    """Takes as much text as the models' contexts hold."""
+
+    max_body = 4 * MIB
+
+
+router = APIRouter(tags=["chat"], route_class=ConversationRoute)
 
 MAX_MESSAGES = 200
 MAX_CONTENT = 200_000
@@ -88,7 +96,7 @@ async def converse(body: ChatBody, caller: Investigator, runtime: OpenRuntime) -
     try:
         conversation = await chat.begin(messages, role=body.role, tlp=body.tlp)
         if body.stream:
-            return EventStream(_events(conversation, refused))
+            return EventStream(_events(conversation, refused), caller)
         return JSONResponse(_shown(await conversation.answer()))
     except TlpRefused:
         await refused()

@@ -23,7 +23,7 @@ from aurorasoc.llm.fleet.registry import Fleet, FleetView
 
 router = APIRouter(prefix="/system/llm", tags=["llm"], route_class=ProblemRoute)
 
-_STREAMS: Final = StreamLimit(100)
+_STREAMS: Final = StreamLimit(100, most_each=20)
 
 
 @router.get("/fleet", responses=documented(401, 403, 503))
@@ -36,17 +36,17 @@ async def read_fleet(_caller: AgentsReader, runtime: OpenRuntime) -> FleetView:
     "/fleet/events",
     response_class=Response,
     responses={
-        200: {"content": documented_events("fleet", example={"revision": 7, "instances": []})},
+        200: {"content": documented_events("fleet", "error", example=_EXAMPLE)},
         **documented(401, 403, 429, 503),
     },
 )
-async def follow_fleet(_caller: AgentsReader, runtime: OpenRuntime) -> EventStream:
+async def follow_fleet(caller: AgentsReader, runtime: OpenRuntime) -> EventStream:
     """Send the same document as an event `fleet`: at once, and each time that it changes.
 
     The stream ends after ten minutes, for the caller to ask again.
     """
     await runtime.fleet.look()  # what can't be read is refused with a status, not in the stream
-    return EventStream(_events(runtime.fleet), _STREAMS)
+    return EventStream(_events(runtime.fleet), caller, _STREAMS)
 
 
 async def _events(fleet: Fleet) -> AsyncGenerator[str]:

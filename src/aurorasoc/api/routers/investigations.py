@@ -42,7 +42,7 @@ router = APIRouter(prefix="/investigations", tags=["investigations"], route_clas
 LOOK_SECONDS: Final = 0.5
 """How often a stream of events looks at the stored rows."""
 
-_STREAMS: Final = StreamLimit(100)
+_STREAMS: Final = StreamLimit(100, most_each=20)
 _FINAL: Final = frozenset({"completed", "failed", "interrupted"})
 
 Id = Annotated[
@@ -159,7 +159,7 @@ async def follow_investigation(
     """
     viewer = store.Viewer.of(caller)
     now = await look(runtime.database, id, viewer)  # a refusal has a status, before the stream
-    return EventStream(_changes(runtime, viewer, now), _STREAMS)
+    return EventStream(_changes(runtime, viewer, now), caller, _STREAMS)
 
 
 @router.post(

@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import Field, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 
 class ServerSettings(BaseSettings):
-    """Address, workers, state folder, and hosts that base URLs may name beside public ones."""
+    """Address and names, workers, state folder, and hosts that base URLs may name."""
 
     host: str = "127.0.0.1"
     port: int = Field(8080, ge=0, le=65535)
     workers: int = Field(1, ge=1, le=64)
     state_dir: Path = Path("~/.local/state/aurorasoc")
     allowed_hosts: Annotated[tuple[str, ...], NoDecode] = ()
+    public_hosts: Annotated[tuple[str, ...], NoDecode] = ()
+    a2a_auth: Literal["token", "none"] | None = None
 
     model_config = SettingsConfigDict(
         env_prefix="AURORA_", env_ignore_empty=True, extra="ignore", frozen=True
@@ -27,7 +29,7 @@ class ServerSettings(BaseSettings):
     def _expanded(cls, value: Path) -> Path:
         return value.expanduser().absolute()
 
-    @field_validator("allowed_hosts", mode="before")
+    @field_validator("allowed_hosts", "public_hosts", mode="before")
     @classmethod
     def _comma_separated(cls, value: object) -> object:
         if not isinstance(value, str):

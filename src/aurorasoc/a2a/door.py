@@ -1,0 +1,190 @@
+"""What reaches an agent over A2A: authenticated, bounded, valid, and refused without repetition.
+
+The SDK's own reading of requests parses before it looks at a length, answers with what it was
+sent, and prints tracebacks (a2a-sdk 0.3.26).
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from email.message import Message as Header
+from typing import Any, Final
+
+from a2a.server.apps import A2AStarletteApplication
+from a2a.server.context import ServerCallContext
+from a2a.server.request_handlers import RequestHandler
+from a2a.types import (
+    A2ARequest,
+    AgentCard,
+    InternalError,
+    InvalidParamsError,
+    InvalidRequestError,
+    JSONParseError,
+    JSONRPCError,
+    JSONRPCErrorResponse,
+    JSONRPCRequest,
+    MethodNotFoundError,
+    SendStreamingMessageRequest,
+    SendStreamingMessageResponse,
+    TaskResubscriptionRequest,
+)
+from pydantic import ValidationError
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+
+from aurorasoc.core.inbound.bodies import read_body, require_shallow
+from aurorasoc.core.inbound.refusals import Refused
+from aurorasoc.core.logs import get_logger
+from aurorasoc.errors import AuroraError, UnsupportedMediaType
+
+MAX_ID: Final = 128
+"""Characters of a request's id: every answer repeats it, as JSON-RPC wants."""
+
+Admit = Callable[[Request], Awaitable[None]]
+
+_STREAMED: Final = (SendStreamingMessageRequest, TaskResubscriptionRequest)
+
+log = get_logger("aurorasoc.a2a")
+
+
+class _RefusedCall(Exception):
+    """A request that isn't what JSON-RPC or A2A wants.
+
+    Args:
+        error: With its fixed text, and nothing of the request.
+    """
+
+    def __init__(self, error: Any) -> None:  # noqa: ANN401 - one of the SDK's error models
+        self.error = error
+
+
+class Door(A2AStarletteApplication):
+    """The SDK's application behind our reading of requests and our errors.
+
+    Args:
+        card: The agent's.
+        handler: Answers what is let in.
+        admit: Looks at a request before its body is read; raises to refuse it.
+    """
+
+    def __init__(self, card: AgentCard, handler: RequestHandler, admit: Admit) -> None:
+        super().__init__(agent_card=card, http_handler=handler)
+        self._admit = admit
+
+    async def _handle_requests(self, request: Request) -> Response:
+        """Answer a request; refusals before its body was read are problem documents."""
+        try:
+            await self._admit(request)
+            _require_json(request)
+            body = await read_body(request.receive, request.scope["headers"])
+            require_shallow(body)
+        except AuroraError as error:
+            log.warning("request refused", code=error.code)
+            return Refused(error)
+        return await self._answer(request, body)
+
+    async def _answer(self, request: Request, body: bytes) -> Response:
+        number: str | int | None = None
+        try:
+            document = _parse(body)
+            number = _id_of(document)
+            call = self._validated(document)
+            context = self._context_builder.build(request)
+            context.state["method"] = call.method
+            wrapped = A2ARequest(root=call)
+            if isinstance(call, _STREAMED):
+                return await self._process_streaming_request(number, wrapped, context)
+            return await self._process_non_streaming_request(number, wrapped, context)
+        except _RefusedCall as refused:
+            error = refused.error
+        except Exception as failure:  # noqa: BLE001 - nothing of it may reach the caller or the log
+            log.error("request failed", error=type(failure).__name__)  # noqa: TRY400 - as above
+            error = InternalError()
+        log.warning("request refused", code=error.code)
+        return _shown(JSONRPCErrorResponse(id=number, error=error))
+
+    def _validated(self, document: dict[str, Any]) -> Any:  # noqa: ANN401 - one of the SDK's models
+        method = _validate(JSONRPCRequest, document, InvalidRequestError()).method
+        model = self.METHOD_TO_MODEL.get(method)
+        if model is None:
+            raise _RefusedCall(MethodNotFoundError())
+        return _validate(model, document, InvalidParamsError())
+
+    def _create_response(self, context: ServerCallContext, handler_result: Any) -> Response:  # noqa: ANN401 - as the SDK types it
+        """Answer with what the handler gave, its errors by their fixed texts."""
+        if isinstance(handler_result, AsyncGenerator):
+            return super()._create_response(context, _plain_items(handler_result))
+        found = getattr(handler_result, "root", handler_result)
+        if isinstance(found, JSONRPCErrorResponse):
+            return _shown(_plain(found))
+        return super()._create_response(context, handler_result)
+
+
+async def _plain_items(
+    items: AsyncGenerator[SendStreamingMessageResponse],
+) -> AsyncGenerator[SendStreamingMessageResponse]:
+    async for item in items:
+        if isinstance(item.root, JSONRPCErrorResponse):
+            yield SendStreamingMessageResponse(root=_plain(item.root))
+        else:
+            yield item
+
+
+def _plain(response: JSONRPCErrorResponse) -> JSONRPCErrorResponse:
+    """Replace an error's text, which may hold pieces of the request, by the one of its kind."""
+    kind = type(response.error)
+    error = (
+        JSONRPCError(code=response.error.code, message="The request failed.")
+        if kind is JSONRPCError
+        else kind()  # type: ignore[call-arg] # all others have a code and a text of their own
+    )
+    log.warning("request refused", code=response.error.code)
+    return JSONRPCErrorResponse(id=response.id, error=error)
+
+
+def _shown(response: JSONRPCErrorResponse) -> JSONResponse:
+    return JSONResponse(response.model_dump(mode="json", exclude_none=True))
+
+
+def _require_json(request: Request) -> None:
+    """Refuse what a browser's page may send unasked: a form, or plain text.
+
+    Raises:
+        UnsupportedMediaType: It isn't declared as JSON.
+    """
+    declared = Header()
+    declared["content-type"] = request.headers.get("content-type", "")
+    if declared.get_content_type() != "application/json":
+        detail = "Send JSON, with Content-Type: application/json."
+        raise UnsupportedMediaType(detail)
+
+
+def _parse(body: bytes) -> dict[str, Any]:
+    try:
+        document = json.loads(body)
+    except (ValueError, RecursionError):
+        document = None
+        error: Any = JSONParseError()
+    else:
+        error = InvalidRequestError()
+    if not isinstance(document, dict):
+        raise _RefusedCall(error)
+    return document
+
+
+def _id_of(document: dict[str, Any]) -> str | int | None:
+    number = document.get("id")
+    if number is None or (isinstance(number, int) and not isinstance(number, bool)):
+        return number
+    if isinstance(number, str) and len(number) <= MAX_ID:
+        return number
+    raise _RefusedCall(InvalidRequestError())
+
+
+def _validate(model: Any, document: dict[str, Any], error: Any) -> Any:  # noqa: ANN401 - the SDK's models
+    try:
+        return model.model_validate(document)
+    except ValidationError:
+        pass
+    raise _RefusedCall(error)

@@ -1,0 +1,44 @@
+"""The A2A SDK's loggers, without what they say.
+
+Their lines repeat requests that were refused, and tracebacks with pieces of messages
+(a2a-sdk 0.3.26). Data under a label must not get into a log that way.
+"""
+
+from __future__ import annotations
+
+import logging
+from typing import Final
+
+from aurorasoc.core.logs import get_logger
+
+LIBRARY: Final = "a2a"
+
+log = get_logger("aurorasoc.a2a")
+
+
+class _Wordless(logging.Handler):
+    """Says that a record was made, by whom, and of which exception; not what is in it."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Write a line of ours instead."""
+        error = record.exc_info[0] if record.exc_info else None
+        log.warning(
+            "the A2A library reported something",
+            source=record.name,
+            level=record.levelname,
+            error=None if error is None else error.__name__,
+        )
+
+
+def silence_sdk_logs() -> None:
+    """Take over the SDK's loggers; a second time changes nothing."""
+    logger = logging.getLogger(LIBRARY)
+    logger.handlers[:] = [_Wordless()]
+    logger.setLevel(logging.WARNING)
+    logger.propagate = False
+    for name in list(logging.root.manager.loggerDict):
+        if name.startswith(f"{LIBRARY}."):
+            child = logging.getLogger(name)
+            child.handlers.clear()
+            child.setLevel(logging.NOTSET)
+            child.propagate = True

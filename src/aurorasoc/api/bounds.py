@@ -1,0 +1,79 @@
+"""Before a route parses anything: who asks is known, and the body is bounded.
+
+FastAPI reads and parses the body before it runs the first dependency. Inside the route this holds
+in a host platform's app, too (docs/decisions/027).
+"""
+
+from __future__ import annotations
+
+from contextlib import AsyncExitStack
+from typing import TYPE_CHECKING, Annotated, Final
+
+from fastapi import Depends, Request, Response
+from fastapi.dependencies.utils import get_dependant, solve_dependencies
+from fastapi.exceptions import RequestValidationError
+
+from aurorasoc.api.deps import CALLER, authenticated, identified
+from aurorasoc.core.access.principal import Principal
+from aurorasoc.core.inbound.bodies import read_body, require_shallow
+
+if TYPE_CHECKING:
+    from fastapi.dependencies.models import Dependant
+    from starlette.types import Message
+
+
+async def _caller(_principal: Annotated[Principal, Depends(authenticated)]) -> None:
+    """Stand for a route that only needs to know who asks."""
+
+
+_AUTHENTICATION: Final = get_dependant(path="", call=_caller)
+
+
+def names_caller(dependant: Dependant) -> bool:
+    """Tell whether a route, or a dependency of it, needs to know who asks."""
+    return dependant.call is identified or any(map(names_caller, dependant.dependencies))
+
+
+async def authenticate(request: Request) -> Response:
+    """Run the app's way to authenticate, and leave the caller where `identified` finds it.
+
+    Returns:
+        Carries the headers that a host's dependency set, such as a renewed cookie.
+
+    Raises:
+        Unauthenticated: There is no token, or it doesn't hold.
+        RequestValidationError: What a host's dependency needs is missing.
+    """
+    solved = await solve_dependencies(
+        request=request,
+        dependant=_AUTHENTICATION,
+        dependency_overrides_provider=request.app,
+        async_exit_stack=AsyncExitStack(),  # unused by FastAPI, which takes the request's own
+        embed_body_fields=False,
+    )
+    if solved.errors:
+        raise RequestValidationError(solved.errors)
+    request.scope[CALLER] = solved.values["_principal"]
+    return solved.response
+
+
+async def with_bounded_body(request: Request, most: int) -> Request:
+    """Read the body within its bounds, and return a request that gives it.
+
+    Raises:
+        BodyTooLarge: It has more than `most` bytes.
+        RequestTimeout: It didn't arrive in time.
+        InvalidInput: It ended early, or is nested too deeply.
+    """
+    body = await read_body(request.receive, request.scope["headers"], most)
+    require_shallow(body)
+    whole: Message | None = {"type": "http.request", "body": body, "more_body": False}
+
+    async def receive() -> Message:
+        nonlocal whole
+        if whole is None:
+            return await request.receive()
+        message, whole = whole, None
+        return message
+
+    return Request(request.scope, receive)

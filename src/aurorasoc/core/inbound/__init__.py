@@ -1,0 +1,1 @@
+"""Requests that come in: connections, hosts and origins, bodies, and refusals of them."""
