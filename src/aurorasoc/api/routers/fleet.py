@@ -23,6 +23,7 @@ from aurorasoc.llm.fleet.registry import Fleet, FleetView
 
 router = APIRouter(prefix="/system/llm", tags=["llm"], route_class=ProblemRoute)
 
+_EXAMPLE: Final = {"revision": 7, "instances": []}
 _STREAMS: Final = StreamLimit(100, most_each=20)
 
 
