@@ -15,6 +15,7 @@ class ProviderSpec:
 
     Attributes:
         prefix: BeeAI's adapter name.
+        wire: The vendor's wire format for calls, whatever the model is called.
         label: The provider's name as its vendor writes it.
         variables: Prefix of its environment variables.
         key: Whether it takes a key: `required`, `optional` or `none`.
@@ -49,6 +50,7 @@ class ProviderSpec:
     fixed_headers: tuple[tuple[str, str], ...] = ()
     root_path: str = ""
     adapter_root: str = ""
+    wire: Literal["chat_completions", "messages", "generate_content"] = "chat_completions"
 
     @property
     def needs_key(self) -> bool:
@@ -117,6 +119,7 @@ _ROWS: Final = (
     ProviderSpec(
         ServingBackend.GEMINI,
         prefix="gemini",
+        wire="generate_content",
         label="Gemini",
         variables="LLM_GEMINI_",
         key="required",
@@ -130,6 +133,7 @@ _ROWS: Final = (
     ProviderSpec(
         ServingBackend.ANTHROPIC,
         prefix="anthropic",
+        wire="messages",
         label="Anthropic",
         variables="LLM_ANTHROPIC_",
         key="required",

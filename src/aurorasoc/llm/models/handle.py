@@ -22,6 +22,7 @@ from beeai_framework.errors import AbortError, FrameworkError
 from aurorasoc.errors import AuroraError, BadResponse, EmptyAnswer, our_error
 from aurorasoc.llm.models.binding import Binding
 from aurorasoc.llm.wire.open_answers import to_its_end
+from aurorasoc.llm.wire.options import require_known
 
 _OWN: Final = frozenset({"_current", "_pin", "_runs", "_emitter"})
 _IN_ORDER: Final = EmitterOptions(is_blocking=True, persistent=True, match_nested=False)
@@ -104,9 +105,11 @@ class LiveChatModel(ChatModel):
 
         Raises:
             ModelCallError: When awaited: the provider failed.
+            InvalidInput: An option isn't one of `ChatModel.run`.
             ProviderNotReady: No call can be made now.
             TlpRefused: The label forbids it.
         """
+        require_known(kwargs)
         binding = self.binding
         run = binding.model.run(*args, **kwargs)
         run.handler = _checked(run.handler, binding)

@@ -113,7 +113,8 @@ class CallSite:
             failure = self.translate(error, self.reference)
         if isinstance(failure, ModelCallError):
             self.ledger.failed(self.reference, failure)
-        raise failure
+        failure.__cause__ = failure.__context__ = None  # frames of the sender hold the key
+        raise failure.with_traceback(None)
 
 
 def _waits(retries: int) -> Iterator[float]:

@@ -1,15 +1,15 @@
-"""From an exception of the libraries to one of our errors.
+"""From what went wrong on the wire to one of our errors.
 
-What counts is the class at the end of the chain and the status on the wire, never the outermost
-class: litellm raises `BadRequestError` for a refused key at one vendor and `InternalServerError`
-for a refused connection at all of them. An upstream's text is read for a few marks and not kept.
+A refusal is read by its status and by marks in its body, of which nothing else is kept. What
+the connection raised is read by its class; a translator that can't read an answer needs no
+classification: the answer is not a usable completion.
 """
 
 from __future__ import annotations
 
 import socket
 import ssl
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Final
 
 from aurorasoc.errors import (
@@ -60,6 +60,7 @@ _REFUSED: Final = (
     "{provider} refused the request ({status}). {model} may not support what the call needs.",
 )
 _BAD: Final = (BadResponse, "{provider} answered something that is not a usable completion.")
+_LONG: Final = (BadResponse, "{provider} sent more than an answer may hold. The call was ended.")
 
 _BY_STATUS: Final[dict[int, _Verdict]] = {
     400: _REFUSED,
@@ -91,13 +92,48 @@ _MARKS: Final[tuple[tuple[str, _Verdict], ...]] = (
 _MARKED: Final = frozenset({400, 403, 429})
 """The statuses that don't tell. What a page or an answer says beside others is no mark."""
 
-_BY_CLASS: Final[tuple[tuple[frozenset[str], _Verdict], ...]] = (
-    (frozenset({"ProxyError", "ClientProxyConnectionError", "ClientHttpProxyError"}), _PROXY),
-    (frozenset({"ReadError", "ClientPayloadError", "RemoteProtocolError"}), _CUT),
-    (frozenset({"Timeout", "TimeoutException", "TimeoutError", "APITimeoutError"}), _TIMEOUT),
-    (frozenset({"ConnectError", "ClientConnectionError", "ConnectionError"}), _UNREACHABLE),
+_CLIENT_ERROR: Final = 400
+_STATUS_OF: Final = {
+    "invalid_request_error": 400,
+    "authentication_error": 401,
+    "invalid_api_key": 401,
+    "billing_error": 402,
+    "permission_error": 403,
+    "not_found_error": 404,
+    "model_not_found": 404,
+    "insufficient_quota": 429,
+    "rate_limit_error": 429,
+    "rate_limit_exceeded": 429,
+    "api_error": 500,
+    "server_error": 500,
+    "timeout_error": 504,
+    "overloaded_error": 529,
+}
+"""The status that a vendor documents for what it names inside an answer."""
+
+_BY_CLASS: Final[tuple[tuple[str, _Verdict], ...]] = (
+    ("AnswerTooLong", _LONG),
+    ("StreamBrokenOff", _CUT),
+    ("ProxyError", _PROXY),
+    ("ReadError", _CUT),
+    ("WriteError", _CUT),
+    ("RemoteProtocolError", _CUT),
+    ("TimeoutException", _TIMEOUT),
+    ("ConnectError", _UNREACHABLE),
 )
-"""Names of classes, of the chain and their bases: the libraries are not imported for this."""
+"""Names of httpx's classes and ours: httpx is not imported for this, it costs 46 ms."""
+
+
+class AnswerTooLong(Exception):
+    """A provider sent more than an answer may hold; what came is thrown away."""
+
+
+class NoEventStream(Exception):
+    """A stream was asked for, and what came is none."""
+
+
+class StreamBrokenOff(Exception):
+    """A stream ended without the vendor's closing word: half an answer is no answer."""
 
 
 def translate(error: Exception, reference: ModelReference) -> AuroraError:
@@ -106,7 +142,7 @@ def translate(error: Exception, reference: ModelReference) -> AuroraError:
     for cause in chain:
         if isinstance(cause, AuroraError):
             return cause
-    return _failure(_classify(chain), reference, _wire_status(chain))
+    return _failure(_classify(chain), reference)
 
 
 def failure_of_answer(status: int, text: str, reference: ModelReference) -> ModelCallError:
@@ -114,7 +150,16 @@ def failure_of_answer(status: int, text: str, reference: ModelReference) -> Mode
     return _failure(_marked(status, text) or _of_status(status), reference, status)
 
 
-def _failure(verdict: _Verdict, reference: ModelReference, status: int) -> ModelCallError:
+def failure_in_stream(error: object, reference: ModelReference) -> ModelCallError:
+    """Make one of our errors of an error that came inside an answer: its code or its type."""
+    fields = error if isinstance(error, Mapping) else {}
+    named = [fields.get(name) for name in ("code", "type", "status")]
+    statuses = [_STATUS_OF.get(name, 0) if isinstance(name, str) else name for name in named]
+    status = next((s for s in statuses if isinstance(s, int) and s >= _CLIENT_ERROR), 0)
+    return failure_of_answer(status, str(error), reference)
+
+
+def _failure(verdict: _Verdict, reference: ModelReference, status: int = 0) -> ModelCallError:
     leaf, said = verdict
     detail = said.format(
         provider=reference.provider,
@@ -126,19 +171,14 @@ def _failure(verdict: _Verdict, reference: ModelReference, status: int) -> Model
 
 
 def _classify(chain: list[BaseException]) -> _Verdict:
+    if isinstance(chain[0], TimeoutError):  # whatever was under way then is its context
+        return _TIMEOUT
     if any(isinstance(cause, ssl.SSLError) for cause in chain):
         return _TLS
     if any(isinstance(cause, socket.gaierror) for cause in chain):
         return _NAME
-    status = _wire_status(chain)
-    marked = _marked(status, " ".join(str(cause) for cause in chain))
-    if marked is not None:
-        return marked
     names = {cls.__name__ for cause in chain for cls in type(cause).__mro__}
-    for classes, verdict in _BY_CLASS:
-        if names & classes:
-            return verdict
-    return _of_status(status)
+    return next((verdict for name, verdict in _BY_CLASS if name in names), _BAD)
 
 
 def _marked(status: int, text: str) -> _Verdict | None:
@@ -151,12 +191,6 @@ def _marked(status: int, text: str) -> _Verdict | None:
 def _of_status(status: int) -> _Verdict:
     redirected = 300 <= status < 400  # noqa: PLR2004 - RFC 9110 §15.4
     return _REDIRECT if redirected else _BY_STATUS.get(status, _BAD)
-
-
-def _wire_status(chain: list[BaseException]) -> int:
-    """The innermost status: outer ones are litellm's own reading of it."""
-    found = [s for c in chain if isinstance(s := getattr(c, "status_code", None), int)]
-    return found[-1] if found else 0
 
 
 def _chain(error: BaseException) -> Iterator[BaseException]:

@@ -1,0 +1,162 @@
+"""BeeAI's chat models, whose calls we send: LiteLLM translates, and is asked for nothing else.
+
+Importing this imports BeeAI's adapters and litellm; `adapter` does so behind its guard.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import AsyncIterator
+from typing import TYPE_CHECKING, Any
+
+from beeai_framework.adapters.litellm.utils import (
+    fix_double_escaped_tool_calls,
+    process_structured_output,
+)
+from beeai_framework.backend.types import ChatModelInput, ChatModelOutput
+from beeai_framework.utils.strings import is_valid_unicode_escape_sequence
+from litellm import ModelResponse, ModelResponseStream
+
+from aurorasoc.llm.wire.attachments import require_inline
+from aurorasoc.llm.wire.calls import CallSite
+from aurorasoc.llm.wire.failures import StreamBrokenOff
+from aurorasoc.llm.wire.formats import translation
+from aurorasoc.llm.wire.options import cache_points, translated
+from aurorasoc.llm.wire.request import ModelRequest
+from aurorasoc.llm.wire.sender import DONE, Sender
+
+
+class UnusableToolCall(Exception):
+    """The arguments of a tool call are no JSON."""
+
+
+class SentByUs:
+    """Mixed in before an adapter's class: every call passes its `CallSite` and our sender."""
+
+    aurora_site: CallSite
+
+    if TYPE_CHECKING:  # the adapter's, behind this class
+
+        def _transform_input(self, asked: ChatModelInput) -> dict[str, Any]: ...
+
+        def _transform_output(
+            self, answer: ModelResponse | ModelResponseStream
+        ) -> ChatModelOutput: ...
+
+    async def _create(self, asked: ChatModelInput, _run: object) -> ChatModelOutput:
+        return await self.aurora_site.call(lambda: self._answer(asked))
+
+    async def _create_stream(
+        self, asked: ChatModelInput, _run: object
+    ) -> AsyncIterator[ChatModelOutput]:
+        async for output in self.aurora_site.stream(lambda: self._outputs(asked)):
+            yield output
+
+    async def _answer(self, asked: ChatModelInput) -> ChatModelOutput:
+        call = translation(self._request(asked, stream=False))
+        answer = call.answer(json.loads(await self._sender.whole(call.transmission)))
+        output = _require_valid(self._transform_output(answer))
+        if asked.response_format and not output.output_structured:
+            output.output_structured = _structured(asked, output.get_text_content())
+        return output
+
+    async def _outputs(self, asked: ChatModelInput) -> AsyncIterator[ChatModelOutput]:
+        """Yield what can be used by itself; a tool call is held back until it is whole."""
+        text, held = "", None
+        async for piece in self._pieces(self._request(asked, stream=True)):
+            output = self._transform_output(piece)
+            if held is not None:
+                held.merge(output)
+                output = held
+            held = None if _is_presentable(asked, output) else output
+            if held is None:
+                text += output.get_text_content()
+                yield output
+        if held is not None:
+            text += held.get_text_content()
+            yield _require_valid(held)
+        if asked.response_format:
+            structured = _structured(asked, text)
+            yield ChatModelOutput(output=[], output_structured=structured, finish_reason="stop")
+
+    async def _pieces(self, request: ModelRequest) -> AsyncIterator[ModelResponseStream]:
+        """Yield what the stream says, its usage last: vendors repeat that, and BeeAI adds it up."""
+        call, usage, last = translation(request), None, None
+        async for data in self._sender.events(call.transmission):
+            if data == DONE:
+                call.closed = True
+                continue
+            piece = call.piece(json.loads(data))
+            if piece is None:
+                continue
+            usage, piece.usage = getattr(piece, "usage", None) or usage, None
+            if _says_something(piece):
+                yield piece
+            last = piece
+        if not call.closed:
+            raise StreamBrokenOff
+        if usage is not None and last is not None:
+            last.choices, last.usage = [], usage
+            yield last
+
+    def _request(self, asked: ChatModelInput, *, stream: bool) -> ModelRequest:
+        adapted: dict[str, Any] = self._transform_input(asked)
+        require_inline(adapted["messages"])
+        return ModelRequest(
+            self.aurora_site.reference,
+            adapted["messages"],
+            translated(adapted),
+            stream,
+            cache_points(adapted),
+        )
+
+    @property
+    def _sender(self) -> Sender:
+        return Sender(self.aurora_site.reference, self.aurora_site.reach)
+
+
+class SchemaInPrompt:
+    """Mixed in for a vendor that takes no JSON schema: the schema goes into the prompt."""
+
+    def _transform_input(self, *args: Any) -> dict[str, Any]:
+        request: dict[str, Any] = super()._transform_input(*args)  # type: ignore[misc]
+        wanted = request.get("response_format")
+        if isinstance(wanted, dict) and wanted.get("type") == "json_schema":
+            schema = json.dumps(wanted["json_schema"]["schema"])
+            order = f"Answer with one JSON object that fits this JSON schema: {schema}"
+            request["messages"] = [*request["messages"], {"role": "system", "content": order}]
+            request["response_format"] = {"type": "json_object"}
+        return request
+
+
+def _says_something(piece: ModelResponseStream) -> bool:
+    if not piece.choices:
+        return False
+    choice = piece.choices[0]
+    delta = choice.delta
+    return bool(
+        choice.finish_reason
+        or delta.content
+        or delta.tool_calls
+        or getattr(delta, "reasoning_content", None)
+        or getattr(delta, "thinking_blocks", None)
+    )
+
+
+def _is_presentable(asked: ChatModelInput, output: ChatModelOutput) -> bool:
+    if not is_valid_unicode_escape_sequence(output.get_text_content()):
+        return False
+    return asked.stream_partial_tool_calls or output.is_valid()
+
+
+def _require_valid(output: ChatModelOutput) -> ChatModelOutput:
+    if not output.is_valid():
+        fix_double_escaped_tool_calls(output.get_tool_calls())
+    if not output.is_valid():
+        raise UnusableToolCall
+    return output
+
+
+def _structured(asked: ChatModelInput, text: str) -> Any:  # noqa: ANN401 - the class that was asked for
+    schema = asked.response_format if asked.validate_response_format else None
+    return process_structured_output(schema, text)

@@ -1,0 +1,34 @@
+"""One module for each vendor's wire format; importing one imports litellm."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from aurorasoc.config.vocabulary import ServingBackend
+from aurorasoc.granite import ModelReference
+from aurorasoc.granite.catalog import CATALOG
+from aurorasoc.llm.wire.formats.chat_completions import ChatCompletions
+from aurorasoc.llm.wire.formats.generate_content import GenerateContent
+from aurorasoc.llm.wire.formats.messages import Messages
+from aurorasoc.llm.wire.formats.responses import Responses
+from aurorasoc.llm.wire.formats.translation import Translation
+from aurorasoc.llm.wire.request import ModelRequest
+from aurorasoc.llm.wire.table import answers_on_responses
+
+_BY_WIRE: Final[dict[str, type[Translation]]] = {
+    "chat_completions": ChatCompletions,
+    "messages": Messages,
+    "generate_content": GenerateContent,
+}
+
+
+def translation(request: ModelRequest) -> Translation:
+    """Translate a call into its vendor's format."""
+    return format_of(request.reference)(request)
+
+
+def format_of(reference: ModelReference) -> type[Translation]:
+    """Return the format of a connection: by its provider, and by the table for OpenAI's own."""
+    if reference.provider is ServingBackend.OPENAI and answers_on_responses(reference.model):
+        return Responses
+    return _BY_WIRE[CATALOG[reference.provider].wire]

@@ -1,0 +1,86 @@
+"""Chat Completions: OpenAI and compatible servers, vLLM, Ollama, DeepSeek."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from litellm import (
+    DeepSeekChatConfig,
+    ModelResponse,
+    ModelResponseStream,
+    OpenAIGPT5Config,
+    OpenAIOSeriesConfig,
+)
+from litellm.llms.openai.chat.gpt_transformation import OpenAIGPTConfig, OpenAIUnknownModelConfig
+
+from aurorasoc.config.vocabulary import ServingBackend
+from aurorasoc.granite import ModelReference
+from aurorasoc.llm.wire.failures import failure_in_stream
+from aurorasoc.llm.wire.formats.translation import Translation, mapped, whole
+from aurorasoc.llm.wire.request import ModelRequest, post
+from aurorasoc.llm.wire.table import row_of
+
+_DEEPSEEK: Final = DeepSeekChatConfig()
+_KNOWN: Final = OpenAIGPTConfig()
+_UNKNOWN: Final = OpenAIUnknownModelConfig()
+_O_SERIES: Final = OpenAIOSeriesConfig()
+_GPT_5: Final = OpenAIGPT5Config()
+_EFFORT: Final = "_reasoning_effort"
+
+
+class ChatCompletions(Translation):
+    """One call in OpenAI's format."""
+
+    def __init__(self, request: ModelRequest) -> None:
+        self._request = request
+        self._config, name = translator_of(request.reference)
+        options = mapped(self._config, request, name)
+        if "top_k" in request.options:
+            options["top_k"] = request.options["top_k"]  # vLLM's and others' own; OpenAI says no
+        if request.stream:
+            options |= {"stream": True, "stream_options": {"include_usage": True}}
+        body = self._config.transform_request(
+            request.reference.model, request.messages, options, _place(request.reference), {}
+        )
+        self._iterator = self._config.get_model_response_iterator(iter(()), sync_stream=True)
+        self.transmission = post(request, "/chat/completions", body)
+
+    def answer(self, document: dict[str, Any]) -> ModelResponse:
+        """Read a whole answer."""
+        if not document["choices"]:
+            msg = "there is no choice in the answer"
+            raise ValueError(msg)
+        return whole(self._config, self._request, document)
+
+    def piece(self, event: dict[str, Any]) -> ModelResponseStream | None:
+        """Read one event; some servers end with the finish reason and no `[DONE]`."""
+        if event.get("error"):
+            raise failure_in_stream(event["error"], self._request.reference)
+        self.closed |= any(choice.get("finish_reason") for choice in event["choices"])
+        piece: ModelResponseStream = self._iterator.chunk_parser(event)
+        return piece
+
+
+def translator_of(reference: ModelReference) -> tuple[OpenAIGPTConfig, str]:
+    """Return LiteLLM's translator, and the name by which it may look a model up.
+
+    OpenAI's reasoning models take other options; the table says which they are. A name that
+    isn't OpenAI's own says nothing, and the translator doesn't see it.
+    """
+    if reference.provider is ServingBackend.DEEPSEEK:
+        return _DEEPSEEK, reference.model
+    row = row_of("openai", reference.model)
+    if reference.provider is not ServingBackend.OPENAI or not row:
+        return _UNKNOWN, ""
+    if any(name.endswith(_EFFORT) for name in row):
+        return _GPT_5, reference.model
+    return (_O_SERIES if row.get("supports_reasoning") else _KNOWN), reference.model
+
+
+def _place(reference: ModelReference) -> dict[str, Any]:
+    """Tell the translator whose schema rules hold there."""
+    deepseek = reference.provider is ServingBackend.DEEPSEEK
+    return {
+        "custom_llm_provider": "deepseek" if deepseek else "openai",
+        "api_base": reference.base_url,
+    }

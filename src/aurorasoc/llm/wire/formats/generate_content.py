@@ -1,0 +1,59 @@
+"""Gemini generateContent."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+from urllib.parse import quote
+
+from litellm import GoogleAIStudioGeminiConfig, ModelResponse, ModelResponseStream
+from litellm.llms.vertex_ai.gemini.transformation import transform_request_body
+from litellm.llms.vertex_ai.gemini.vertex_and_google_ai_studio_gemini import ModelResponseIterator
+
+from aurorasoc.llm.wire.failures import failure_in_stream
+from aurorasoc.llm.wire.formats.translation import Translation, Unlogged, mapped, whole
+from aurorasoc.llm.wire.request import ModelRequest, post
+
+_CONFIG: Final = GoogleAIStudioGeminiConfig()
+
+
+class GenerateContent(Translation):
+    """One call in Gemini's format."""
+
+    def __init__(self, request: ModelRequest) -> None:
+        self._request = request
+        model = request.reference.model
+        options = mapped(_CONFIG, request, model)
+        if "top_k" in request.options:
+            options["top_k"] = request.options["top_k"]
+        options.pop("safety_settings", None)  # a global of litellm's
+        body = transform_request_body(
+            messages=request.messages,
+            model=model,
+            optional_params=options,
+            custom_llm_provider="gemini",
+            litellm_params={},
+            cached_content=None,
+        )
+        verb = "streamGenerateContent?alt=sse" if request.stream else "generateContent"
+        path = f"/v1beta/models/{quote(model, safe='')}:{verb}"
+        self.transmission = post(request, path, body)
+        self._iterator = ModelResponseIterator(iter(()), sync_stream=True, logging_obj=Unlogged())
+
+    def answer(self, document: dict[str, Any]) -> ModelResponse:
+        """Read a whole answer."""
+        if not (document.get("candidates") or document.get("promptFeedback")):
+            msg = "there is no candidate in the answer"
+            raise ValueError(msg)
+        return whole(_CONFIG, self._request, document)
+
+    def piece(self, event: dict[str, Any]) -> ModelResponseStream | None:
+        """Read one event; LiteLLM's reading has a finish reason where the event has none."""
+        if event.get("error"):
+            raise failure_in_stream(event["error"], self._request.reference)
+        finished = any(candidate.get("finishReason") for candidate in event.get("candidates", ()))
+        blocked = (event.get("promptFeedback") or {}).get("blockReason")
+        self.closed |= finished or bool(blocked)
+        piece: ModelResponseStream | None = self._iterator.chunk_parser(event)
+        for choice in piece.choices if piece is not None and not (finished or blocked) else ():
+            choice.finish_reason = None
+        return piece

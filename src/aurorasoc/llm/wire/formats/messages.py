@@ -1,0 +1,91 @@
+"""Anthropic Messages."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from litellm import AnthropicConfig, ModelResponse, ModelResponseStream
+from litellm.llms.anthropic.chat.handler import ModelResponseIterator
+from litellm.llms.anthropic.chat.transformation import ANTHROPIC_TOOL_NAME_REVERSE_MAP_KEY
+
+from aurorasoc.llm.wire.failures import failure_in_stream
+from aurorasoc.llm.wire.formats.translation import Translation, mapped, whole
+from aurorasoc.llm.wire.request import ModelRequest, post
+from aurorasoc.llm.wire.table import row_of
+
+_CONFIG: Final = AnthropicConfig()
+_BETA: Final = "anthropic-beta"
+_EPHEMERAL: Final = {"cache_control": {"type": "ephemeral"}}
+_MOST_CACHE_POINTS: Final = 4
+_MAX_TOKENS: Final = 4096
+"""The vendor wants a bound with every call; this is it for a model that the table doesn't know."""
+
+
+class Messages(Translation):
+    """One call in Anthropic's format."""
+
+    def __init__(self, request: ModelRequest) -> None:
+        self._request = request
+        model = request.reference.model
+        options = mapped(_CONFIG, request, model)
+        self._json_mode = bool(options.pop("json_mode", False))
+        if "top_k" in request.options:
+            options["top_k"] = request.options["top_k"]
+        options.setdefault("max_tokens", _max_tokens(model))
+        self._names: dict[str, Any] = {"drop_params": True}
+        headers: dict[str, str] = {}
+        messages = _with_cache_points(request)
+        body = _CONFIG.transform_request(model, messages, options, self._names, headers)
+        if request.stream:
+            body["stream"] = True
+        betas = set(filter(None, headers.get(_BETA, "").split(",")))
+        betas |= set(
+            _CONFIG.get_anthropic_beta_list(model, options, custom_llm_provider="anthropic")
+        )
+        beta = {_BETA: ",".join(sorted(betas))} if betas else {}
+        self.transmission = post(request, "/messages", body, **beta)
+        self._iterator = ModelResponseIterator(
+            iter(()),
+            sync_stream=True,
+            json_mode=self._json_mode,
+            tool_name_reverse_map=self._names.get(ANTHROPIC_TOOL_NAME_REVERSE_MAP_KEY),
+        )
+
+    def answer(self, document: dict[str, Any]) -> ModelResponse:
+        """Read a whole answer."""
+        return whole(_CONFIG, self._request, document, self._names, json_mode=self._json_mode)
+
+    def piece(self, event: dict[str, Any]) -> ModelResponseStream | None:
+        """Read one event; pings and the ends of blocks say nothing."""
+        kind = event["type"]
+        if kind == "error":
+            raise failure_in_stream(event["error"], self._request.reference)
+        if kind == "message_stop":
+            self.closed = True
+            return None
+        if kind == "ping":
+            return None
+        piece: ModelResponseStream = self._iterator.chunk_parser(event)
+        return piece
+
+
+def _with_cache_points(request: ModelRequest) -> list[dict[str, Any]]:
+    """Mark where the prompt cache may end; the vendor takes four such marks."""
+    messages = list(request.messages)
+    for index in request.cache_points[:_MOST_CACHE_POINTS]:
+        if -len(messages) <= index < len(messages):
+            messages[index] = _marked(messages[index])
+    return messages
+
+
+def _marked(message: dict[str, Any]) -> dict[str, Any]:
+    content = message.get("content")
+    if isinstance(content, list) and content:
+        return message | {"content": [*content[:-1], content[-1] | _EPHEMERAL]}
+    return message | _EPHEMERAL
+
+
+def _max_tokens(model: str) -> int:
+    """Return the longest answer of a model; LiteLLM's own default can be set by the environment."""
+    known = row_of("anthropic", model).get("max_output_tokens")
+    return known if isinstance(known, int) else _MAX_TOKENS

@@ -1,0 +1,71 @@
+"""OpenAI Responses, for the models that OpenAI answers there only."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from litellm import ModelResponse, ModelResponseStream
+from litellm.completion_extras.litellm_responses_transformation.transformation import (
+    LiteLLMResponsesTransformationHandler,
+    OpenAiResponsesToChatCompletionStreamIterator,
+)
+from litellm.types.llms.openai import ResponsesAPIResponse
+
+from aurorasoc.llm.wire.failures import failure_in_stream
+from aurorasoc.llm.wire.formats.chat_completions import translator_of
+from aurorasoc.llm.wire.formats.translation import Translation, Unlogged, mapped
+from aurorasoc.llm.wire.request import ModelRequest, post
+
+_HANDLER: Final = LiteLLMResponsesTransformationHandler()
+_INTERNAL: Final = frozenset({"client", "litellm_logging_obj"})
+_CLOSING: Final = frozenset({"response.completed", "response.incomplete"})
+
+
+class Responses(Translation):
+    """One call in the format of OpenAI's Responses."""
+
+    def __init__(self, request: ModelRequest) -> None:
+        self._request = request
+        config, name = translator_of(request.reference)
+        options = mapped(config, request, name)
+        if request.stream:
+            options["stream"] = True
+        translated = _HANDLER.transform_request(
+            model=request.reference.model,
+            messages=request.messages,
+            optional_params=options,
+            litellm_params={},
+            headers={},
+            litellm_logging_obj=Unlogged(),
+        )
+        body = {name: value for name, value in translated.items() if name not in _INTERNAL}
+        self.transmission = post(request, "/responses", body)
+        self._iterator = OpenAiResponsesToChatCompletionStreamIterator(iter(()), sync_stream=True)
+
+    def answer(self, document: dict[str, Any]) -> ModelResponse:
+        """Read a whole answer."""
+        if document.get("error"):
+            raise failure_in_stream(document["error"], self._request.reference)
+        response: ModelResponse = _HANDLER.transform_response(
+            model=self._request.reference.model,
+            raw_response=ResponsesAPIResponse(**document),
+            model_response=ModelResponse(),
+            logging_obj=Unlogged(),
+            request_data={},
+            messages=self._request.messages,
+            optional_params={},
+            litellm_params={},
+            encoding=None,
+        )
+        return response
+
+    def piece(self, event: dict[str, Any]) -> ModelResponseStream | None:
+        """Read one event; `response.failed` and `error` hold what went wrong."""
+        kind = event["type"]
+        if kind == "error":
+            raise failure_in_stream(event.get("error") or event, self._request.reference)
+        if kind == "response.failed":
+            raise failure_in_stream(event["response"].get("error"), self._request.reference)
+        self.closed |= kind in _CLOSING
+        piece: ModelResponseStream = self._iterator.chunk_parser(event)
+        return piece

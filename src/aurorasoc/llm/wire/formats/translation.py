@@ -1,0 +1,98 @@
+"""What the wire formats have in common."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from typing import Any, Final
+
+from litellm import ModelResponse, ModelResponseStream
+
+from aurorasoc.llm.wire.request import ModelRequest, Transmission
+
+
+class Translation(ABC):
+    """One call in its vendor's format: the request, and how its answer is read.
+
+    Args:
+        request: The call, in OpenAI's shape.
+    """
+
+    closed: bool = False
+    """Whether the stream said its vendor's closing word."""
+
+    transmission: Transmission
+
+    @abstractmethod
+    def __init__(self, request: ModelRequest) -> None: ...
+
+    @abstractmethod
+    def answer(self, document: dict[str, Any]) -> ModelResponse:
+        """Read a whole answer. Whatever it raises means that there is no usable one."""
+
+    @abstractmethod
+    def piece(self, event: dict[str, Any]) -> ModelResponseStream | None:
+        """Read one event of a stream, and note the closing word."""
+
+
+def mapped(config: Any, request: ModelRequest, model: str) -> dict[str, Any]:  # noqa: ANN401 - one of litellm's
+    """Return the options in the vendor's names, without those that it doesn't take.
+
+    Args:
+        config: LiteLLM's translator for the vendor.
+        request: The call.
+        model: The name by which the translator may look up what the model takes.
+    """
+    supported = set(config.get_supported_openai_params(model))
+    options = {name: value for name, value in request.options.items() if name in supported}
+    params: dict[str, Any] = config.map_openai_params(options, {}, model, True)  # noqa: FBT003 - litellm's
+    return params
+
+
+class Received:
+    """A whole answer, as litellm's `transform_response` wants to see one."""
+
+    status_code: Final = 200
+    text: Final = ""
+
+    def __init__(self, document: dict[str, Any]) -> None:
+        self._document = document
+        self.headers: dict[str, str] = {}
+
+    def json(self) -> dict[str, Any]:
+        """Return what was parsed."""
+        return self._document
+
+
+class Unlogged:
+    """Stands where litellm's translators want a logger of theirs: nothing is logged."""
+
+    optional_params: Final[dict[str, Any]] = {}
+    model_call_details: Final[dict[str, Any]] = {}
+    call_type: str = ""
+
+    def post_call(self, *_args: object, **_kwargs: object) -> None:
+        """Let go of what would be logged."""
+
+
+def whole(
+    config: Any,  # noqa: ANN401 - one of litellm's
+    request: ModelRequest,
+    document: dict[str, Any],
+    litellm_params: dict[str, Any] | None = None,
+    *,
+    json_mode: bool = False,
+) -> ModelResponse:
+    """Read a whole answer with LiteLLM's translator."""
+    response: ModelResponse = config.transform_response(
+        model=request.reference.model,
+        raw_response=Received(document),
+        model_response=ModelResponse(),
+        logging_obj=Unlogged(),
+        request_data={},
+        messages=request.messages,
+        optional_params={},
+        litellm_params=litellm_params or {},
+        encoding=None,
+        json_mode=json_mode,
+    )
+    return response

@@ -1,0 +1,162 @@
+"""The one place where calls to models leave: our client, one try, bounded answers.
+
+No redirect is followed, no cookie kept, nothing but identity encoding read. What the transport
+may connect to was judged (`outbound`); what comes back is bounded in bytes, events and lines.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from functools import cache
+from http.cookiejar import CookieJar, DefaultCookiePolicy
+from typing import Final
+
+import httpx
+
+from aurorasoc.granite import ModelReference
+from aurorasoc.granite.address_policy import AddressPolicy
+from aurorasoc.llm.wire.events import EventReader
+from aurorasoc.llm.wire.failures import AnswerTooLong, NoEventStream, failure_of_answer
+from aurorasoc.llm.wire.open_answers import remember
+from aurorasoc.llm.wire.outbound import judged_transport, verifying_context
+from aurorasoc.llm.wire.request import Transmission
+
+MAX_ANSWER_BYTES: Final = 32_000_000
+MAX_ERROR_BYTES: Final = 64_000
+DONE: Final = b"[DONE]"
+"""OpenAI's closing word."""
+
+_LAST_BYTES_SECONDS: Final = 0.2
+"""How long the end of a stream is awaited behind its closing word, to keep the connection."""
+
+_HEADERS: Final = {"accept-encoding": "identity", "user-agent": "aurorasoc"}
+_LIMITS: Final = httpx.Limits(
+    max_connections=None,  # LLM_MAX_CONCURRENCY is the bound
+    max_keepalive_connections=20,
+    keepalive_expiry=5.0,
+)
+
+
+class Sender:
+    """Sends one reference's calls.
+
+    Args:
+        reference: Who is called; names the provider in errors.
+        reach: Which addresses may be connected to; None: the configuration is trusted.
+    """
+
+    def __init__(self, reference: ModelReference, reach: AddressPolicy | None) -> None:
+        self._reference = reference
+        self._reach = reach
+
+    async def whole(self, transmission: Transmission) -> bytes:
+        """Return the body of a whole answer.
+
+        Raises:
+            ModelCallError: The provider refused.
+            AnswerTooLong: It sent more than an answer may hold.
+            httpx.HTTPError: The connection failed.
+        """
+        async with self._answered(transmission) as response:
+            return await _bounded(response, MAX_ANSWER_BYTES)
+
+    async def events(self, transmission: Transmission) -> AsyncIterator[bytes]:
+        """Yield the data of each event of a streamed answer; `[DONE]`, where it comes, is last.
+
+        Raises:
+            ModelCallError: The provider refused.
+            AnswerTooLong: It sent more than an answer may hold.
+            NoEventStream: What came is no event stream.
+            httpx.HTTPError: The connection failed.
+        """
+        async with self._answered(transmission) as response:
+            remember(response)
+            reader = EventReader()
+            chunks = response.aiter_raw()
+            async for chunk in chunks:
+                for data in reader.feed(chunk):
+                    yield data
+                    if data == DONE:
+                        await _await_end(chunks)
+                        return
+            for data in reader.end():
+                yield data
+            if not reader.count:
+                raise NoEventStream
+
+    @asynccontextmanager
+    async def _answered(self, transmission: Transmission) -> AsyncIterator[httpx.Response]:
+        client = _client(self._reach)
+        request = client.build_request(
+            "POST", transmission.url, headers=transmission.headers, content=transmission.body
+        )
+        response = await client.send(request, stream=True)
+        try:
+            if not response.is_success:
+                text = await _beginning(response)
+                raise failure_of_answer(response.status_code, text, self._reference)
+            _require_identity(response)
+            yield response
+        finally:
+            await response.aclose()
+
+
+def close_all() -> list[httpx.AsyncClient]:
+    """Forget the pooled clients, and return them for closing."""
+    clients = [_client(reach) for reach in _reaches]
+    _reaches.clear()
+    _client.cache_clear()
+    return clients
+
+
+_reaches: set[AddressPolicy | None] = set()
+
+
+@cache
+def _client(reach: AddressPolicy | None) -> httpx.AsyncClient:
+    """Return the pooled client for one kind of connection."""
+    _reaches.add(reach)
+    return httpx.AsyncClient(
+        transport=judged_transport(reach) if reach is not None else None,
+        verify=verifying_context(),
+        headers=_HEADERS,
+        cookies=CookieJar(DefaultCookiePolicy(allowed_domains=[])),
+        limits=_LIMITS,
+        timeout=None,  # noqa: S113 - LLM_TIMEOUT holds, around each try and each piece
+        follow_redirects=False,
+    )
+
+
+def _require_identity(response: httpx.Response) -> None:
+    """Refuse an encoding that wasn't asked for: a small body may unfold to any size."""
+    if response.headers.get("content-encoding", "identity") != "identity":
+        msg = "the answer is encoded, though it was asked not to be"
+        raise httpx.DecodingError(msg)
+
+
+async def _bounded(response: httpx.Response, most: int) -> bytes:
+    body = bytearray()
+    async for chunk in response.aiter_raw():
+        body += chunk
+        if len(body) > most:
+            raise AnswerTooLong
+    return bytes(body)
+
+
+async def _beginning(response: httpx.Response) -> str:
+    """Read as much of an error's text as its marks need."""
+    body = bytearray()
+    async for chunk in response.aiter_raw():
+        body += chunk
+        if len(body) > MAX_ERROR_BYTES:
+            break
+    return bytes(body[:MAX_ERROR_BYTES]).decode(errors="replace")
+
+
+async def _await_end(chunks: AsyncIterator[bytes]) -> None:
+    """Wait a moment for the end of the body: its connection can be used again then."""
+    with suppress(TimeoutError, httpx.HTTPError):
+        async with asyncio.timeout(_LAST_BYTES_SECONDS):
+            await anext(chunks, None)
