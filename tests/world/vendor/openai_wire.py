@@ -9,6 +9,7 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
+from tests.world.vendor import responses_wire
 from tests.world.vendor.faults import Refusal
 from tests.world.vendor.http1 import Answer, Exchange, sse
 from tests.world.vendor.openai_refusals import refusal_answer
@@ -51,6 +52,8 @@ class OpenAIWire:
     def question(self, exchange: Exchange) -> Question:
         """Read the request body."""
         body = exchange.body
+        if exchange.path.endswith("/responses"):
+            return responses_wire.asked(body)
         messages = body["messages"]
         choice = body.get("tool_choice")
         calls = [call for message in messages for call in message.get("tool_calls") or []]
@@ -73,6 +76,8 @@ class OpenAIWire:
 
     def answer(self, turn: Turn, question: Question) -> Answer:
         """Write the turn, streamed if that was asked for."""
+        if question.responses:
+            return responses_wire.answered(turn, question)
         if question.stream:
             return Answer.stream(self._events(turn, question))
         message: dict[str, Any] = {"role": "assistant", "content": turn.text or None}

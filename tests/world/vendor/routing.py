@@ -22,6 +22,7 @@ Errand = Literal["complete", "models", "health", "tags"]
 
 _ERRANDS: Final[tuple[tuple[str, str, Errand, tuple[str, ...]], ...]] = (
     ("POST", "/chat/completions", "complete", OPENAI_WIRE_VENDORS),
+    ("POST", "/responses", "complete", ("openai",)),
     ("POST", "/messages", "complete", ("anthropic",)),
     ("POST", ":generateContent", "complete", ("gemini",)),
     ("POST", ":streamGenerateContent", "complete", ("gemini",)),
@@ -82,5 +83,5 @@ def _path_exists(vendor: str, path: str) -> bool:
     """Tell whether the real vendor would know this path: all but DeepSeek insist on `/v1`."""
     if path.endswith(("/health", "/api/tags")):
         return path in ("/health", "/api/tags")
-    bare = path.endswith(("/chat/completions", "/models", "/messages"))
+    bare = path.endswith(("/chat/completions", "/responses", "/models", "/messages"))
     return vendor in ("deepseek", "gemini") or not bare or "/v1/" in path

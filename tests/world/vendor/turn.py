@@ -31,7 +31,10 @@ class Tool:
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """One request for a completion. `called` names the tools called earlier in the talk."""
+    """One request for a completion. `called` names the tools called earlier in the talk.
+
+    `responses`: it came to OpenAI's `/responses`, and is answered in that format.
+    """
 
     vendor: str
     model: str
@@ -43,6 +46,7 @@ class Question:
     tool_required: bool = False
     called: Sequence[str] = ()
     schema: Mapping[str, Any] | None = None
+    responses: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,6 @@ from aurorasoc.config.vocabulary import Tlp
 from aurorasoc.errors import ProviderNotReady, TlpRefused
 from aurorasoc.granite import ModelReference
 from aurorasoc.granite.catalog import CATALOG
-from aurorasoc.llm.models.binding import Binding
 
 
 def require_key(snapshot: Snapshot, reference: ModelReference) -> None:
@@ -25,22 +24,41 @@ def require_key(snapshot: Snapshot, reference: ModelReference) -> None:
         raise ProviderNotReady(detail)
 
 
-def became_restricted(snapshot: Snapshot, binding: Binding) -> bool:
+def became_restricted(snapshot: Snapshot, reference: ModelReference, tlp: Tlp | None) -> bool:
     """Whether the policy was tightened so that the same model has to prove that it is local.
+
+    Args:
+        snapshot: What is in force now.
+        reference: The model, of which no such proof was asked before.
+        tlp: The label of what it is sent.
 
     Raises:
         TlpRefused: It never may be, or the run bears no label and now needs one.
     """
-    if binding.restricted or not _is_restricted(snapshot, binding.tlp):
+    if not _is_restricted(snapshot, tlp):
         return False
-    provider = binding.reference.provider
+    provider = reference.provider
     if not CATALOG[provider].may_be_local:
         detail = (
-            f"The policy was tightened while this ran on {provider}: {binding.tlp} data may "
+            f"The policy was tightened while this ran on {provider}: {tlp} data may "
             "no longer go there. Start again."
         )
         raise TlpRefused(detail)
     return True
+
+
+def require_unrestricted(snapshot: Snapshot, reference: ModelReference, tlp: Tlp | None) -> None:
+    """Refuse a call that waited, unproven to be local, while the policy was tightened.
+
+    Raises:
+        TlpRefused: Its label may no longer go where nobody judged the address.
+    """
+    if became_restricted(snapshot, reference, tlp):
+        detail = (
+            f"The policy was tightened while this waited for {reference.provider}: {tlp} data "
+            "must be shown to stay local now. Start again."
+        )
+        raise TlpRefused(detail)
 
 
 def _is_restricted(snapshot: Snapshot, tlp: Tlp | None) -> bool:

@@ -29,7 +29,7 @@ from aurorasoc.granite.sensitivity import (
     route,
 )
 from aurorasoc.llm.models.binding import Binding
-from aurorasoc.llm.models.pins import became_restricted, require_key
+from aurorasoc.llm.models.pins import became_restricted, require_key, require_unrestricted
 from aurorasoc.llm.models.traffic import TrafficLedger
 from aurorasoc.llm.wire.calls import Admit, CallSite, Ledger
 from aurorasoc.llm.wire.failures import translate
@@ -145,8 +145,14 @@ class ModelPool:
 
     def of_provider(self, provider: ServingBackend, role: Role, snapshot: Snapshot) -> Binding:
         """Bind to a provider whether it is active or not: the production path for a test."""
+        from aurorasoc.llm.wire import adapter  # noqa: PLC0415 - its libraries cost seconds
+
+        async def admit() -> None:
+            require_key(self._snapshot(), reference)
+
         reference = model_reference(snapshot, provider, role)
-        return self._build(snapshot, reference, role, None, restricted=False)
+        model = adapter.build(replace(self._site(snapshot, reference), admit=admit))
+        return Binding(model, reference, snapshot.revision, role, None, restricted=False)
 
     def of_reference(self, reference: ModelReference, snapshot: Snapshot) -> Binding:
         """Bind to a reference that is nobody's configuration; how its calls end isn't told."""
@@ -162,11 +168,10 @@ class ModelPool:
         def pinned() -> Binding:
             snapshot = self._snapshot()
             require_key(snapshot, binding.reference)
-            if not became_restricted(snapshot, binding):
+            reference, tlp = binding.reference, binding.tlp
+            if binding.restricted or not became_restricted(snapshot, reference, tlp):
                 return binding
-            return self._build(
-                snapshot, binding.reference, binding.role, binding.tlp, restricted=True
-            )
+            return self._build(snapshot, reference, binding.role, tlp, restricted=True)
 
         return pinned
 
@@ -201,7 +206,9 @@ class ModelPool:
         site = self._site(snapshot, reference)
         if restricted:
             local = AddressPolicy(only=self._networks)
-            site = replace(site, admit=self._gate(reference), address_policy=local)
+            site = replace(site, admit=self._local_gate(reference), address_policy=local)
+        else:
+            site = replace(site, admit=self._gate(reference, tlp))
         model = adapter.build(site)
         return Binding(model, reference, snapshot.revision, role, tlp, restricted)
 
@@ -221,9 +228,18 @@ class ModelPool:
         origin = snapshot.providers[provider].origin or ""
         return address_policy_of(provider, origin, self._allowed_hosts)
 
-    def _gate(self, reference: ModelReference) -> Admit:
+    def _gate(self, reference: ModelReference, tlp: Tlp | None) -> Admit:
+        async def admit() -> None:
+            snapshot = self._snapshot()
+            require_key(snapshot, reference)
+            require_unrestricted(snapshot, reference, tlp)
+
+        return admit
+
+    def _local_gate(self, reference: ModelReference) -> Admit:
         async def admit() -> None:
             await require_local(reference.provider, reference.origin, self._networks, proxies())
+            require_key(self._snapshot(), reference)
 
         return admit
 

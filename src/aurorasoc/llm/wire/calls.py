@@ -37,7 +37,7 @@ _UNBOUNDED: Final = nullcontext()
 
 
 async def _admit_all() -> None:
-    """Nothing to prove: the call isn't restricted."""
+    """Nothing to judge: the reference is nobody's configuration."""
 
 
 @dataclass(frozen=True)
@@ -49,7 +49,7 @@ class CallSite:
         translate: Makes one of our errors of whatever the adapter raised.
         ledger: Is told the outcome.
         slots: Bounds the calls under way in this process.
-        admit: Raises `TlpRefused` when a restricted call would leave.
+        admit: Judges the call right before each transmission: key, label, address.
         address_policy: Which addresses may be connected to; None: the configuration is trusted.
     """
 
@@ -66,6 +66,7 @@ class CallSite:
         Raises:
             ModelCallError: The provider failed.
             TlpRefused: The call may not leave.
+            ProviderNotReady: Its key was deleted while it waited.
         """
         async with self.slots:
             result = await self._tries(attempt)
