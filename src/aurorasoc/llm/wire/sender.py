@@ -7,6 +7,7 @@ may connect to was judged (`outbound`); what comes back is bounded in bytes, eve
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from functools import cache
@@ -18,7 +19,12 @@ import httpx
 from aurorasoc.granite import ModelReference
 from aurorasoc.granite.address_policy import AddressPolicy
 from aurorasoc.llm.wire.events import EventReader
-from aurorasoc.llm.wire.failures import AnswerTooLong, NoEventStream, failure_of_answer
+from aurorasoc.llm.wire.failures import (
+    AnswerTooLong,
+    NoEventStream,
+    StreamBrokenOff,
+    failure_of_answer,
+)
 from aurorasoc.llm.wire.open_answers import remember
 from aurorasoc.llm.wire.outbound import judged_transport, verifying_context
 from aurorasoc.llm.wire.request import Transmission
@@ -69,6 +75,7 @@ class Sender:
             ModelCallError: The provider refused.
             AnswerTooLong: It sent more than an answer may hold.
             NoEventStream: What came is no event stream.
+            StreamBrokenOff: It ended within an event.
             httpx.HTTPError: The connection failed.
         """
         async with self._answered(transmission) as response:
@@ -82,6 +89,7 @@ class Sender:
                         await _await_end(chunks)
                         return
             for data in reader.end():
+                _require_complete(data)
                 yield data
             if not reader.count:
                 raise NoEventStream
@@ -134,6 +142,16 @@ def _require_identity(response: httpx.Response) -> None:
     if response.headers.get("content-encoding", "identity") != "identity":
         msg = "the answer is encoded, though it was asked not to be"
         raise httpx.DecodingError(msg)
+
+
+def _require_complete(data: bytes) -> None:
+    """Tell a last event that lacks its blank line from one that was cut."""
+    try:
+        whole = data == DONE or bool(json.loads(data))
+    except ValueError:
+        whole = False
+    if not whole:
+        raise StreamBrokenOff
 
 
 async def _bounded(response: httpx.Response, most: int) -> bytes:

@@ -1,0 +1,123 @@
+"""A call is judged right before it is sent, however long it waited for that."""
+
+import asyncio
+import threading
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Any, Final
+
+import pytest
+from beeai_framework.backend.message import UserMessage
+from pydantic import SecretStr
+
+from aurorasoc import get_chat_model
+from aurorasoc.config.settings import Settings
+from aurorasoc.errors import AuroraError, ProviderNotReady, TlpRefused
+from aurorasoc.llm.changes.edits import PolicyChange
+from aurorasoc.llm.models.test_call import probe
+from aurorasoc.runtime import Runtime
+from tests.component.live import KEYS, World, until, use
+from tests.examples import settings
+from tests.world.vendor import Fault, Refusal
+
+PING: Final[list[Any]] = [UserMessage("ping")]
+Change = Callable[[Runtime], Awaitable[object]]
+
+
+async def _delete_the_key(runtime: Runtime) -> None:
+    await runtime.admin.delete_key("anthropic", actor="test")
+
+
+async def _lower_the_ceiling(runtime: Runtime) -> None:
+    await runtime.admin.set_policy(PolicyChange(hosted_max_tlp="CLEAR"), actor="test")
+
+
+async def _require_labels(runtime: Runtime) -> None:
+    await runtime.admin.set_policy(PolicyChange(require_tlp=True), actor="test")
+
+
+TIGHTENED: Final[dict[str, tuple[str, str | None, Change, type[AuroraError]]]] = {
+    "key deleted": ("anthropic", None, _delete_the_key, ProviderNotReady),
+    "ceiling lowered": ("anthropic", "GREEN", _lower_the_ceiling, TlpRefused),
+    "ceiling lowered, not shown to be local": ("vllm", "GREEN", _lower_the_ceiling, TlpRefused),
+    "labels required": ("anthropic", None, _require_labels, TlpRefused),
+}
+every_change = pytest.mark.parametrize("name", TIGHTENED)
+
+
+@pytest.fixture(params=[False, True], ids=["whole", "streamed"])
+def stream(request: pytest.FixtureRequest) -> bool:
+    """Make each call whole and streamed."""
+    return bool(request.param)
+
+
+@pytest.fixture
+def boot(world: World, tmp_path: Path) -> Settings:
+    """Give settings with one slot, and one further try."""
+    own = {"LLM_ANTHROPIC_API_KEY": "", "LLM_MAX_CONCURRENCY": "1", "LLM_MAX_RETRIES": "1"}
+    return settings(tmp_path, **world.variables(**own))
+
+
+async def _use(provider: str, runtime: Runtime) -> None:
+    if provider == "anthropic":
+        key = SecretStr(KEYS["anthropic"])
+        await runtime.admin.set_key(provider, key, actor="test")
+    await use(provider, runtime)
+
+
+@every_change
+async def test_a_call_that_waits_for_a_slot_is_judged_when_it_gets_one(
+    world: World, runtime: Runtime, name: str, *, stream: bool
+) -> None:
+    """What was allowed when it was asked for may not be any more."""
+    provider, label, tighten, expected = TIGHTENED[name]
+    await _use(provider, runtime)
+    gate, handle = threading.Event(), get_chat_model(tlp=label)
+    world.keyed.faults.set(Fault(gate=gate))
+    flying = asyncio.ensure_future(handle.run(PING))
+    await until(lambda: len(world.keyed.requests) == 1)
+    waiting = asyncio.ensure_future(handle.run(PING, stream=stream))
+    await asyncio.sleep(0.05)  # until it stands behind the first
+    await tighten(runtime)
+    gate.set()
+    await flying
+    with pytest.raises(expected):
+        await waiting
+    assert len(world.keyed.requests) == 1
+
+
+@every_change
+async def test_a_call_is_judged_before_its_next_try(
+    world: World, runtime: Runtime, name: str, *, stream: bool
+) -> None:
+    """The first one failed in a way that may pass."""
+    provider, label, tighten, expected = TIGHTENED[name]
+    await _use(provider, runtime)
+    gate = threading.Event()
+    world.keyed.faults.set(Fault(refusal=Refusal.RATE_LIMITED, gate=gate))
+    flying = asyncio.ensure_future(get_chat_model(tlp=label).run(PING, stream=stream))
+    await until(lambda: len(world.keyed.requests) == 1)
+    await tighten(runtime)
+    gate.set()
+    with pytest.raises(expected):
+        await flying
+    assert len(world.keyed.requests) == 1
+
+
+async def test_a_key_that_is_replaced_breaks_no_call(world: World, runtime: Runtime) -> None:
+    """Whoever waits goes on with the key that it was built with."""
+    await _use("anthropic", runtime)
+    gate, handle = threading.Event(), get_chat_model()
+    world.keyed.faults.set(Fault(gate=gate))
+    calls = [asyncio.ensure_future(handle.run(PING)) for _ in range(2)]
+    await until(lambda: len(world.keyed.requests) == 1)
+    await runtime.admin.set_key("anthropic", SecretStr(KEYS["anthropic"]), actor="test")
+    gate.set()
+    assert len(await asyncio.gather(*calls)) == 2
+
+
+async def test_an_admins_test_needs_no_label(runtime: Runtime) -> None:
+    """It sends nobody's data."""
+    await _require_labels(runtime)
+    binding = runtime.pool.of_provider("vllm", "specialist", runtime.adoption.snapshot)  # type: ignore[arg-type]
+    assert (await probe(binding)).ok

@@ -1,0 +1,163 @@
+"""A model's name is data: whatever it says, the call goes where its provider answers.
+
+All names of litellm's bundled table, and names made of every provider word that it knows, are
+translated for all six providers; some of them in each kind of call, through BeeAI's adapter; a
+sample is sent to real servers.
+"""
+
+import json
+from functools import cache
+from importlib.resources import files
+from typing import Any, Final
+
+import litellm
+import pytest
+from beeai_framework.backend.message import UserMessage
+from beeai_framework.backend.types import ChatModelInput
+from beeai_framework.tools import StringToolOutput, tool
+from pydantic import BaseModel, SecretStr
+
+from aurorasoc.config.snapshot import CallLimits
+from aurorasoc.config.vocabulary import ServingBackend
+from aurorasoc.errors import ModelCallError
+from aurorasoc.granite import ModelReference
+from aurorasoc.granite.catalog import CATALOG
+from aurorasoc.llm.models.traffic import TrafficLedger
+from aurorasoc.llm.wire import adapter
+from aurorasoc.llm.wire.calls import CallSite
+from aurorasoc.llm.wire.failures import translate
+from aurorasoc.llm.wire.formats import translation
+from aurorasoc.llm.wire.request import ModelRequest, Transmission
+from tests.component.wire.conftest import Wire
+from tests.component.wire.table import EVERY
+
+KEY: Final = "key-0123456789abcdef"
+ORIGIN: Final = "http://127.0.0.1:9"
+RESPONSES: Final = f"{ORIGIN}/v1/responses"
+FAMILY: Final = {
+    "ollama": f"{ORIGIN}/v1/chat/completions",
+    "vllm": f"{ORIGIN}/v1/chat/completions",
+    "openai": f"{ORIGIN}/v1/chat/completions",
+    "deepseek": f"{ORIGIN}/v1/chat/completions",
+    "anthropic": f"{ORIGIN}/v1/messages",
+    "gemini": "https://generativelanguage.googleapis.com/v1beta/models/",
+}
+SAMPLE: Final = (
+    "x-replicate-y",
+    "meta/llama-2-70b-chat:replicate",
+    "replicate/meta/llama-3",
+    "huggingface/mistral",
+    "bedrock/anthropic.claude-v2",
+    "claude-2",
+    "claude-instant-1",
+    "responses/gpt-4o",
+    "vertex_ai/gemini-pro",
+    "ollama_chat/llama3",
+    "azure/gpt-5",
+    "../../v1/models?x=1#y",
+)
+
+
+class Verdict(BaseModel):
+    """A structured answer."""
+
+    severity: str
+
+
+@tool
+def lookup(address: str) -> StringToolOutput:
+    """Look an address up."""
+    return StringToolOutput(f"{address} is known")
+
+
+KINDS: Final[dict[str, dict[str, Any]]] = {
+    "whole": {},
+    "stream": {"stream": True},
+    "tools": {"tools": [lookup], "tool_choice": lookup},
+    "structured": {"response_format": Verdict},
+}
+
+
+@cache
+def _table() -> dict[str, dict[str, Any]]:
+    path = files("litellm").joinpath("model_prices_and_context_window_backup.json")
+    rows: dict[str, dict[str, Any]] = json.loads(path.read_text())
+    return rows
+
+
+@cache
+def _made() -> list[str]:
+    words = sorted(str(provider.value) for provider in litellm.LlmProviders)
+    return [*SAMPLE, *(f"x-{word}-y" for word in words), *(f"{word}/m" for word in words)]
+
+
+def _reference(provider: str, name: str, base_url: str = f"{ORIGIN}/v1") -> ModelReference:
+    spec = CATALOG[ServingBackend(provider)]
+    base = None if provider == "gemini" else base_url.removesuffix(spec.adapter_root)
+    limits = CallLimits(timeout=5.0, max_retries=0, max_concurrency=None)
+    key = SecretStr(KEY)
+    return ModelReference(spec.provider, spec.prefix, name, base, base or "", key, limits)
+
+
+def _model(reference: ModelReference) -> Any:  # noqa: ANN401 - BeeAI's, mixed with ours
+    return adapter.build(CallSite(reference, translate, TrafficLedger()))
+
+
+def _plain(provider: str, name: str) -> Transmission:
+    messages = [{"role": "user", "content": "ping"}]
+    reference = _reference(provider, name)
+    request = ModelRequest(reference, messages, {"temperature": 0, "max_tokens": 9}, stream=False)
+    return translation(request).transmission
+
+
+def _adapted(provider: str, name: str, kind: str) -> Transmission:
+    asked = ChatModelInput(messages=[UserMessage("ping")], temperature=0, **KINDS[kind])
+    request = _model(_reference(provider, name))._request(asked, stream=kind == "stream")
+    return translation(request).transmission
+
+
+def _strays(provider: str, name: str, sent: Transmission) -> bool:
+    """Whether a request goes elsewhere than its provider's row says, or names another model."""
+    row = _table().get(name, {})
+    own = row.get("litellm_provider") == "openai" and row.get("mode") == "responses"
+    expected = RESPONSES if provider == "openai" and own else FAMILY[provider]
+    there = sent.url.startswith(expected) if provider == "gemini" else sent.url == expected
+    named = json.loads(sent.body).get("model", name) == name
+    return not (there and named and sent.url.count("/") == expected.count("/"))
+
+
+@pytest.mark.parametrize("provider", EVERY)
+def test_no_name_leads_elsewhere(libraries: None, provider: str) -> None:
+    """One host, one path family, and the name as it was written."""
+    del libraries
+    names = [*_table(), *_made()]
+    assert [n for n in names if _strays(provider, n, _plain(provider, n))] == []
+
+
+@pytest.mark.parametrize("provider", EVERY)
+@pytest.mark.parametrize("kind", KINDS)
+def test_no_name_leads_elsewhere_in_any_kind_of_call(
+    libraries: None, provider: str, kind: str
+) -> None:
+    """Streamed, with tools, with a schema: nothing of that changes the way."""
+    del libraries
+    names = [*_made()[:: 1 if kind == "tools" else 3], *list(_table())[::60]]
+    assert [n for n in names if _strays(provider, n, _adapted(provider, n, kind))] == []
+
+
+@pytest.mark.parametrize("provider", EVERY)
+@pytest.mark.parametrize("kind", KINDS)
+async def test_sample_arrives_at_its_provider_alone(wire: Wire, provider: str, kind: str) -> None:
+    """Over the very servers that the table of requests is checked against."""
+    server = wire.server(provider)
+    base = f"{server.url}/v1"
+    for name in SAMPLE:
+        with pytest.raises(ModelCallError):  # no vendor knows such a model, or this key
+            await _model(_reference(provider, name, base)).run([UserMessage("ping")], **KINDS[kind])
+    assert wire.requests == server.requests
+    assert len(server.requests) == len(SAMPLE)
+    ending = {"anthropic": "/v1/messages", "gemini": "Content"}.get(
+        provider, "/v1/chat/completions"
+    )
+    assert all(request.path.endswith(ending) for request in server.requests)
+    assert len({request.host for request in server.requests}) == 1
