@@ -33,7 +33,7 @@ class EndlessUpstream(LoopbackServer):
         writer.write(Answer.stream([]).head())
         ended = asyncio.create_task(reader.read(1))
         event = {"id": "1", "object": "chat.completion.chunk", "created": 1, "model": "endless"}
-        for number in count():  # never the same twice: litellm gives up on what repeats itself
+        for number in count():
             delta = {"content": f"{number} "}
             choice = {"index": 0, "delta": delta, "finish_reason": None}
             writer.write(chunk(sse(event | {"choices": [choice]})))

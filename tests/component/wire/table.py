@@ -37,7 +37,6 @@ class Row(NamedTuple):
         scheme: What stands before the key there.
         fixed: Headers that the vendor asks for.
         structured: Headers that the vendor asks for with a schema.
-        sdk: Whether OpenAI's SDK makes the call, and so tells its version.
         streamed: What the body of a streamed call says.
         tokens: Where the body bounds the answer's tokens.
         schema: Where the body holds a structured answer's schema; None: in the prompt.
@@ -55,7 +54,6 @@ class Row(NamedTuple):
     scheme: str = "Bearer "
     fixed: Mapping[str, str] = {}
     structured: Mapping[str, str] = {}
-    sdk: bool = False
     streamed: Mapping[str, Any] = {"stream": True, "stream_options": {"include_usage": True}}
     tokens: Place = ("max_tokens",)
     schema: Place | None = ("response_format", "json_schema", "schema")
@@ -68,18 +66,16 @@ TABLE: Final = {
         "granite4:8b",
         COMPLETIONS,
         NOT_NEEDED,
-        sdk=True,
         tool=_TOOL_IN_SCHEMA,
         lists=("/api/tags", {}),
     ),
-    "vllm": Row("granite-soc-specialist", COMPLETIONS, VLLM_KEY, sdk=True),
+    "vllm": Row("granite-soc-specialist", COMPLETIONS, VLLM_KEY),
     "openai": Row(
         "gpt-4o",
         COMPLETIONS,
         VENDOR_KEYS["openai"],
         base_url="https://api.openai.com/v1",
         host="api.openai.com",
-        sdk=True,
     ),
     "deepseek": Row(
         "deepseek-v4-flash",

@@ -6,7 +6,8 @@ Importing this imports BeeAI's adapters and litellm; `adapter` does so behind it
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
 from typing import TYPE_CHECKING, Any
 
 from beeai_framework.adapters.litellm.utils import (
@@ -48,7 +49,7 @@ class SentByUs:
 
     async def _create_stream(
         self, asked: ChatModelInput, _run: object
-    ) -> AsyncIterator[ChatModelOutput]:
+    ) -> AsyncGenerator[ChatModelOutput]:
         async for output in self.aurora_site.stream(lambda: self._outputs(asked)):
             yield output
 
@@ -60,18 +61,19 @@ class SentByUs:
             output.output_structured = _structured(asked, output.get_text_content())
         return output
 
-    async def _outputs(self, asked: ChatModelInput) -> AsyncIterator[ChatModelOutput]:
+    async def _outputs(self, asked: ChatModelInput) -> AsyncGenerator[ChatModelOutput]:
         """Yield what can be used by itself; a tool call is held back until it is whole."""
         text, held = "", None
-        async for piece in self._pieces(self._request(asked, stream=True)):
-            output = self._transform_output(piece)
-            if held is not None:
-                held.merge(output)
-                output = held
-            held = None if _is_presentable(asked, output) else output
-            if held is None:
-                text += output.get_text_content()
-                yield output
+        async with aclosing(self._pieces(self._request(asked, stream=True))) as pieces:
+            async for piece in pieces:
+                output = self._transform_output(piece)
+                if held is not None:
+                    held.merge(output)
+                    output = held
+                held = None if _is_presentable(asked, output) else output
+                if held is None:
+                    text += output.get_text_content()
+                    yield output
         if held is not None:
             text += held.get_text_content()
             yield _require_valid(held)
@@ -79,20 +81,21 @@ class SentByUs:
             structured = _structured(asked, text)
             yield ChatModelOutput(output=[], output_structured=structured, finish_reason="stop")
 
-    async def _pieces(self, request: ModelRequest) -> AsyncIterator[ModelResponseStream]:
+    async def _pieces(self, request: ModelRequest) -> AsyncGenerator[ModelResponseStream]:
         """Yield what the stream says, its usage last: vendors repeat that, and BeeAI adds it up."""
         call, usage, last = translation(request), None, None
-        async for data in self._sender.events(call.transmission):
-            if data == DONE:
-                call.closed = True
-                continue
-            piece = call.piece(json.loads(data))
-            if piece is None:
-                continue
-            usage, piece.usage = getattr(piece, "usage", None) or usage, None
-            if _says_something(piece):
-                yield piece
-            last = piece
+        async with aclosing(self._sender.events(call.transmission)) as events:
+            async for data in events:
+                if data == DONE:
+                    call.closed |= call.done_closes
+                    continue
+                piece = call.piece(json.loads(data))
+                if piece is None:
+                    continue
+                usage, piece.usage = getattr(piece, "usage", None) or usage, None
+                if _says_something(piece):
+                    yield piece
+                last = piece
         if not call.closed:
             raise StreamBrokenOff
         if usage is not None and last is not None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from functools import cache
 from http.cookiejar import CookieJar, DefaultCookiePolicy
@@ -68,7 +68,7 @@ class Sender:
         async with self._answered(transmission) as response:
             return await _bounded(response, MAX_ANSWER_BYTES)
 
-    async def events(self, transmission: Transmission) -> AsyncIterator[bytes]:
+    async def events(self, transmission: Transmission) -> AsyncGenerator[bytes]:
         """Yield the data of each event of a streamed answer; `[DONE]`, where it comes, is last.
 
         Raises:

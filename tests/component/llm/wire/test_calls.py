@@ -142,8 +142,6 @@ async def test_a_cancelled_call_gives_its_slot_back(
         assert (await handle.run(PING)).get_text_content() == "deepseek-v4-flash says: pong"
 
 
-# litellm leaves a coroutine of its own behind when a call is cancelled before it has begun.
-@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 async def test_a_stream_that_is_left_early_gives_its_slot_back(
     world: World, tmp_path: Path
 ) -> None:

@@ -31,6 +31,8 @@ _EFFORT: Final = "_reasoning_effort"
 class ChatCompletions(Translation):
     """One call in OpenAI's format."""
 
+    done_closes = True
+
     def __init__(self, request: ModelRequest) -> None:
         self._request = request
         self._config, name = translator_of(request.reference)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import Any, Final
+from typing import Any, ClassVar, Final
 
 from litellm import ModelResponse, ModelResponseStream
 
@@ -19,6 +19,9 @@ class Translation(ABC):
 
     closed: bool = False
     """Whether the stream said its vendor's closing word."""
+
+    done_closes: ClassVar[bool] = False
+    """Whether `[DONE]` is this vendor's closing word."""
 
     transmission: Transmission
 
