@@ -16,6 +16,7 @@ from typing import Final, Protocol, TypeVar
 from aurorasoc.errors import AuroraError, ModelCallError
 from aurorasoc.granite import ModelReference
 from aurorasoc.granite.address_policy import AddressPolicy
+from aurorasoc.llm.wire.socket_guard import model_call
 
 T = TypeVar("T")
 
@@ -109,7 +110,8 @@ class CallSite:
     async def _once(self, attempt: Callable[[], Awaitable[T]]) -> T:
         try:
             async with asyncio.timeout(self.reference.limits.timeout):
-                return await attempt()
+                with model_call():
+                    return await attempt()
         except Exception as error:  # noqa: BLE001 - every exception of the adapter is translated
             failure = self.translate(error, self.reference)
         if isinstance(failure, ModelCallError):

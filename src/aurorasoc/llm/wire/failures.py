@@ -89,6 +89,9 @@ _MARKS: Final[tuple[tuple[str, _Verdict], ...]] = (
 )
 """What vendors write where the status alone doesn't tell, in lower case."""
 
+_WAITING: Final = (ssl.SSLWantReadError, ssl.SSLWantWriteError)
+"""No failure: a handshake that waits for the other side, and may time out doing so."""
+
 _MARKED: Final = frozenset({400, 403, 429})
 """The statuses that don't tell. What a page or an answer says beside others is no mark."""
 
@@ -173,7 +176,7 @@ def _failure(verdict: _Verdict, reference: ModelReference, status: int = 0) -> M
 def _classify(chain: list[BaseException]) -> _Verdict:
     if isinstance(chain[0], TimeoutError):  # whatever was under way then is its context
         return _TIMEOUT
-    if any(isinstance(cause, ssl.SSLError) for cause in chain):
+    if any(isinstance(c, ssl.SSLError) and not isinstance(c, _WAITING) for c in chain):
         return _TLS
     if any(isinstance(cause, socket.gaierror) for cause in chain):
         return _NAME

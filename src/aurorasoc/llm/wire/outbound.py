@@ -16,6 +16,7 @@ import httpx
 
 from aurorasoc.errors import AuroraError, TlpRefused, Unavailable
 from aurorasoc.granite.address_policy import AddressPolicy, resolve
+from aurorasoc.llm.wire.socket_guard import transport_opens
 
 
 class AddressRefused(Unavailable):
@@ -48,16 +49,53 @@ def plain_client(address_policy: AddressPolicy | None, seconds: float) -> httpx.
         seconds: Its time-out.
     """
     return httpx.AsyncClient(
-        transport=judged_transport(address_policy) if address_policy is not None else None,
-        verify=verifying_context(),
+        transport=(
+            judged_transport(address_policy)
+            if address_policy is not None
+            else trusted_transport()
+        ),
         timeout=seconds,
         follow_redirects=False,
     )
 
 
+def trusted_transport() -> httpx.AsyncBaseTransport:
+    """Return a transport that goes where the configuration leads, by the site's proxy if any."""
+    return _TrustedTransport()
+
+
 def verifying_context() -> ssl.SSLContext:
     """Give the context that every call uses: `SSL_CERT_FILE` is honoured, `SSL_VERIFY` isn't."""
     return httpx.create_ssl_context()
+
+
+class _TrustedTransport(httpx.AsyncBaseTransport):
+    """Routes by the environment's proxies, as httpx reads them, and may connect in model calls."""
+
+    def __init__(self) -> None:
+        unbounded = httpx.Limits(max_connections=None, max_keepalive_connections=20)
+        self._client = httpx.AsyncClient(verify=verifying_context(), limits=unbounded)
+        for transport in (self._client._transport, *self._client._mounts.values()):  # noqa: SLF001 - httpx has no public way
+            if transport is not None:  # what NO_PROXY names is mounted as None
+                transport._pool._network_backend = _TrustedBackend()  # type: ignore[attr-defined]  # noqa: SLF001
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        """Send a request directly or by a proxy."""
+        route = self._client._transport_for_url(request.url)  # noqa: SLF001 - as above
+        return await route.handle_async_request(request)
+
+    async def aclose(self) -> None:
+        """Close the kept connections."""
+        await self._client.aclose()
+
+
+class _TrustedBackend(httpcore.AnyIOBackend):
+    """Connects wherever it is told, in model calls too."""
+
+    async def connect_tcp(self, *args: Any, **kwargs: Any) -> httpcore.AsyncNetworkStream:
+        """Connect for our transport."""
+        with transport_opens():
+            return await super().connect_tcp(*args, **kwargs)
 
 
 class _JudgedBackend(httpcore.AsyncNetworkBackend):
@@ -81,6 +119,10 @@ class _JudgedBackend(httpcore.AsyncNetworkBackend):
             TlpRefused, AddressRefused: The policy forbids an address of this host.
             httpcore.ConnectError: None answers.
         """
+        with transport_opens():
+            return await self._connect(host, port, timeout, local_address, socket_options)
+
+    async def _connect(self, host: str, port: int, *options: Any) -> httpcore.AsyncNetworkStream:
         addresses = await resolve(host, port)
         why = self._policy.refusal(host, addresses)
         if why is not None:
@@ -88,9 +130,7 @@ class _JudgedBackend(httpcore.AsyncNetworkBackend):
         failure: httpcore.ConnectError = httpcore.ConnectError("the name can't be resolved")
         for address in addresses:
             try:
-                return await self._sockets.connect_tcp(
-                    address, port, timeout, local_address, socket_options
-                )
+                return await self._sockets.connect_tcp(address, port, *options)
             except httpcore.ConnectError as error:
                 failure = error
         raise failure

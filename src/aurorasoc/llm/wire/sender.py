@@ -26,7 +26,7 @@ from aurorasoc.llm.wire.failures import (
     failure_of_answer,
 )
 from aurorasoc.llm.wire.open_answers import remember
-from aurorasoc.llm.wire.outbound import judged_transport, verifying_context
+from aurorasoc.llm.wire.outbound import judged_transport, trusted_transport
 from aurorasoc.llm.wire.request import Transmission
 
 MAX_ANSWER_BYTES: Final = 32_000_000
@@ -38,11 +38,6 @@ _LAST_BYTES_SECONDS: Final = 0.2
 """How long the end of a stream is awaited behind its closing word, to keep the connection."""
 
 _HEADERS: Final = {"accept-encoding": "identity", "user-agent": "aurorasoc"}
-_LIMITS: Final = httpx.Limits(
-    max_connections=None,  # LLM_MAX_CONCURRENCY is the bound
-    max_keepalive_connections=20,
-    keepalive_expiry=5.0,
-)
 
 
 class Sender:
@@ -127,11 +122,9 @@ def _client(reach: AddressPolicy | None) -> httpx.AsyncClient:
     """Return the pooled client for one kind of connection."""
     _reaches.add(reach)
     return httpx.AsyncClient(
-        transport=judged_transport(reach) if reach is not None else None,
-        verify=verifying_context(),
+        transport=judged_transport(reach) if reach is not None else trusted_transport(),
         headers=_HEADERS,
         cookies=CookieJar(DefaultCookiePolicy(allowed_domains=[])),
-        limits=_LIMITS,
         timeout=None,  # noqa: S113 - LLM_TIMEOUT holds, around each try and each piece
         follow_redirects=False,
     )
