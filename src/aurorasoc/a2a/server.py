@@ -180,6 +180,7 @@ async def _run(app: Starlette, listener: socket.socket) -> None:
         log_config=None,
         access_log=False,
         server_header=False,
+        http="auto",  # httptools, where it is installed; the loop is the caller's
         timeout_graceful_shutdown=DRAIN_SECONDS,
     )
     await uvicorn.Server(config).serve(sockets=[listener])

@@ -43,11 +43,14 @@ def serve(
     configure_logging()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: sys.exit(0))  # uvicorn raises it again once it is done
+    from uvicorn.loops.auto import auto_loop_factory  # noqa: PLC0415 - what refuses needs no server
+
     from aurorasoc.a2a import server  # noqa: PLC0415 - BeeAI costs seconds
 
-    asyncio.run(
-        server.serve(name, host, definition.port if port is None else port, url=url, tlp=tlp)
-    )
+    with asyncio.Runner(loop_factory=auto_loop_factory()) as runner:  # uvloop, where it is there
+        runner.run(
+            server.serve(name, host, definition.port if port is None else port, url=url, tlp=tlp)
+        )
 
 
 def _row(agent: AgentDefinition) -> dict[str, object]:

@@ -53,6 +53,8 @@ def serve(
         log_config=None,
         access_log=False,
         server_header=False,
+        loop="auto",  # uvloop and httptools, where they are installed
+        http="auto",
         timeout_graceful_shutdown=DRAIN_SECONDS,
     )
 
