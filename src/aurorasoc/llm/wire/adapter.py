@@ -21,6 +21,7 @@ from aurorasoc.core.logs import quieten_libraries
 from aurorasoc.errors import ProviderNotReady
 from aurorasoc.granite.catalog import CATALOG
 from aurorasoc.llm.wire.calls import CallSite
+from aurorasoc.llm.wire.client_factories import guard_factories
 from aurorasoc.llm.wire.sender import close_all
 
 if TYPE_CHECKING:
@@ -103,6 +104,7 @@ def _import_guarded() -> None:
         import_module("litellm.anthropic_beta_headers_manager").get_provider_name("anthropic")
     litellm.disable_hf_tokenizer_download = True
     litellm.telemetry = litellm.modify_params = False
+    guard_factories()
     quieten_libraries()
 
 
