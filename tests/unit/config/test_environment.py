@@ -14,7 +14,7 @@ SOURCE: Final = Path(aurorasoc.__file__).parent
 READERS: Final = re.compile(
     r"os\.(environ|getenv|putenv|unsetenv)|from os import|getproxies|load_dotenv"
 )
-ROOMS: Final = ("config/settings/", "llm/wire/adapter.py")
+ROOM: Final = "config/settings/"
 
 OVERRIDES: Final = [
     (ServingBackend.ANTHROPIC, "ANTHROPIC_API_HEADERS"),
@@ -39,13 +39,14 @@ def _reading_files() -> set[str]:
 
 
 def test_environment_is_read_by_the_settings_only() -> None:
-    """Beside them, `llm/adapter` guards the import of the model libraries; nobody else."""
-    assert {file for file in _reading_files() if not file.startswith(ROOMS)} == set()
+    """Nobody else; what the model libraries see of it is decided there as well."""
+    assert {file for file in _reading_files() if not file.startswith(ROOM)} == set()
 
 
 def test_search_finds_the_known_readers() -> None:
     """The search above would see a reader."""
-    assert {"config/settings/ambient.py", "llm/wire/adapter.py"} <= _reading_files()
+    known = {"config/settings/ambient.py", "config/settings/library_environment.py"}
+    assert known <= _reading_files()
 
 
 @pytest.mark.parametrize(("provider", "variable"), OVERRIDES)

@@ -7,13 +7,10 @@ It passes every argument explicitly (docs/decisions/024). What travels is `sende
 from __future__ import annotations
 
 import asyncio
-import os
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
 from functools import cache
 from importlib import import_module
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 from aurorasoc.config.settings.ambient import ambient_overrides
 from aurorasoc.core.collector import collector_off
@@ -23,15 +20,10 @@ from aurorasoc.granite.catalog import CATALOG
 from aurorasoc.llm.wire.calls import CallSite
 from aurorasoc.llm.wire.client_factories import guard_factories
 from aurorasoc.llm.wire.sender import close_all
+from aurorasoc.llm.wire.socket_guard import confined
 
 if TYPE_CHECKING:
     from beeai_framework.backend.chat import ChatModel
-
-_AT_IMPORT: Final = {
-    "LITELLM_LOCAL_MODEL_COST_MAP": "True",  # its price map is not fetched
-    "LITELLM_LOCAL_ANTHROPIC_BETA_HEADERS": "True",  # nor this list
-    "PYTHON_DOTENV_DISABLED": "1",  # no `.env` is loaded, by litellm or by BeeAI
-}
 
 _importing = threading.Lock()
 
@@ -63,9 +55,9 @@ def build(site: CallSite) -> ChatModel:
     }
     if spec.base_url_support != "none":
         arguments["base_url"] = reference.base_url
-    model: ChatModel = _class_for(spec.prefix, json_schema=spec.json_schema)(
-        reference.model, **arguments
-    )
+    with confined():
+        adapter = _class_for(spec.prefix, json_schema=spec.json_schema)
+        model: ChatModel = adapter(reference.model, **arguments)
     model.aurora_site = site  # type: ignore[attr-defined]  # declared by the mixed-in SentByUs
     return model
 
@@ -95,7 +87,7 @@ def _import_libraries() -> None:
 
 @cache
 def _import_guarded() -> None:
-    with _guarded_environment(), collector_off():
+    with confined(), collector_off():
         litellm: Any = import_module("litellm")
         for prefix in {spec.prefix for spec in CATALOG.values()}:
             import_module(f"beeai_framework.adapters.{prefix}.backend.chat")
@@ -110,18 +102,3 @@ def _import_guarded() -> None:
 
 def _loaded() -> bool:
     return _import_guarded.cache_info().currsize > 0
-
-
-@contextmanager
-def _guarded_environment() -> Iterator[None]:
-    """Set the variables for the time of the import; a host's own `.env` loading stays."""
-    before = {name: os.environ.get(name) for name in _AT_IMPORT}
-    os.environ.update(_AT_IMPORT)
-    try:
-        yield
-    finally:
-        for name, value in before.items():
-            if value is None:
-                os.environ.pop(name, None)
-            else:
-                os.environ[name] = value

@@ -16,7 +16,7 @@ from typing import Final, Protocol, TypeVar
 from aurorasoc.errors import AuroraError, ModelCallError
 from aurorasoc.granite import ModelReference
 from aurorasoc.granite.address_policy import AddressPolicy
-from aurorasoc.llm.wire.socket_guard import model_call
+from aurorasoc.llm.wire.socket_guard import confined
 
 T = TypeVar("T")
 
@@ -110,7 +110,7 @@ class CallSite:
     async def _once(self, attempt: Callable[[], Awaitable[T]]) -> T:
         try:
             async with asyncio.timeout(self.reference.limits.timeout):
-                with model_call():
+                with confined():
                     return await attempt()
         except Exception as error:  # noqa: BLE001 - every exception of the adapter is translated
             failure = self.translate(error, self.reference)

@@ -16,7 +16,7 @@ import httpx
 
 from aurorasoc.errors import AuroraError, TlpRefused, Unavailable
 from aurorasoc.granite.address_policy import AddressPolicy, resolve
-from aurorasoc.llm.wire.socket_guard import transport_opens
+from aurorasoc.llm.wire.socket_guard import confined, transport_opens
 
 
 class AddressRefused(Unavailable):
@@ -65,8 +65,9 @@ def trusted_transport() -> httpx.AsyncBaseTransport:
 
 
 def verifying_context() -> ssl.SSLContext:
-    """Give the context that every call uses: `SSL_CERT_FILE` is honoured, `SSL_VERIFY` isn't."""
-    return httpx.create_ssl_context()
+    """Give the context that every call uses: `SSL_CERT_FILE` counts, `SSL_VERIFY` doesn't."""
+    with confined():  # neither does Python's own `SSLKEYLOGFILE`, which would write session keys
+        return httpx.create_ssl_context()
 
 
 class _TrustedTransport(httpx.AsyncBaseTransport):

@@ -1,8 +1,9 @@
-"""Stops a connection of a model call that our transport didn't open (docs/decisions/037).
+"""Confines the model libraries: no network but by our transport (docs/decisions/037).
 
-While a call is under way, a name that is resolved, a socket that connects and a datagram that
-is sent are refused where Python makes them, unless our transport does it. Nothing leaves before
-that: audit events are raised ahead of the system call, and uvloop's methods are wrapped.
+While their code runs, in calls and at its import, a name that is resolved, a socket that connects
+and a datagram that is sent are refused where Python makes them, unless our transport does it.
+Nothing leaves before that: audit events are raised ahead of the system call, and uvloop's methods
+are wrapped.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from functools import cache, partial, wraps
 from importlib import import_module
 from typing import Any, Final, TypeVar
 
+from aurorasoc.config.settings import library_environment
 from aurorasoc.core.logs import get_logger
 from aurorasoc.errors import Unavailable
 
@@ -86,8 +88,10 @@ _STARTS_THREAD: Final = (
 
 
 @contextmanager
-def model_call() -> Iterator[None]:
-    """Refuse the network to what runs inside, and to the tasks and threads it starts.
+def confined() -> Iterator[None]:
+    """Confine library code, and the tasks and threads it starts.
+
+    It reaches no network but by our transport, and sees `library_environment` alone.
 
     Raises:
         UnjudgedConnection: A library tried to reach the network, even if it swallowed that.
@@ -132,6 +136,7 @@ def refuse_in_call(attempt: str) -> None:
 @cache
 def install() -> None:
     """Put the guard in place for this process, once. An audit hook can't be removed."""
+    library_environment.install(lambda: _actor.get() is not None)
     sys.addaudithook(_on_audit_event)
     _guard_threads()
     _guard_uvloop()

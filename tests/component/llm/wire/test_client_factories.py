@@ -8,7 +8,7 @@ import aiohttp
 import openai
 import pytest
 
-from aurorasoc.llm.wire.socket_guard import UnjudgedConnection, model_call
+from aurorasoc.llm.wire.socket_guard import UnjudgedConnection, confined
 
 
 def _litellms(factory: str, **arguments: object) -> Callable[[], object]:
@@ -21,7 +21,11 @@ def _litellms(factory: str, **arguments: object) -> Callable[[], object]:
     return make
 
 
-AZURE: Final[dict[str, Any]] = {"api_key": "k", "api_version": "1", "azure_endpoint": "http://127.0.0.1:1"}
+AZURE: Final[dict[str, Any]] = {
+    "api_key": "k",
+    "api_version": "1",
+    "azure_endpoint": "http://127.0.0.1:1",
+}
 FACTORIES: Final[dict[str, Callable[[], object]]] = {
     "aiohttp": aiohttp.ClientSession,
     "handler": _litellms("AsyncHTTPHandler"),
@@ -39,7 +43,7 @@ FACTORIES: Final[dict[str, Callable[[], object]]] = {
 @pytest.mark.parametrize("make", FACTORIES.values(), ids=FACTORIES)
 async def test_no_client_is_made_in_a_call(make: Callable[[], object]) -> None:
     """Neither a new one nor one that a cache would keep."""
-    with pytest.raises(UnjudgedConnection), model_call():
+    with pytest.raises(UnjudgedConnection), confined():
         make()
 
 

@@ -23,8 +23,8 @@ from aurorasoc.llm.wire.failures import translate
 from aurorasoc.llm.wire.outbound import judged_transport, trusted_transport
 from aurorasoc.llm.wire.socket_guard import (
     UnjudgedConnection,
+    confined,
     install,
-    model_call,
     transport_opens,
 )
 from tests.component.llm.wire import ways_out
@@ -101,7 +101,7 @@ def _until_connected(capture: CaptureServer) -> None:
 
 
 async def _in_call(way: ways_out.Way, target: Target) -> None:
-    with model_call():
+    with confined():
         await way(target)
 
 
@@ -179,7 +179,7 @@ def test_our_transport_connects_in_a_call(
 
     async def send() -> None:
         async with httpx.AsyncClient(transport=transport(), timeout=5) as client:
-            with model_call(), pytest.raises(httpx.RemoteProtocolError):
+            with confined(), pytest.raises(httpx.RemoteProtocolError):
                 await client.get(target.url)
 
     run(send())
@@ -190,7 +190,7 @@ def test_the_transports_right_ends_with_it(target: Target, capture: CaptureServe
     """What comes after it in the same call is a library's again."""
 
     def use() -> None:
-        with model_call():
+        with confined():
             with transport_opens():
                 ways_out.socket_connect(target)
             ways_out.thread(target)
@@ -206,7 +206,7 @@ def test_two_calls_at_once_fail_each_for_itself(run: Run, target: Target) -> Non
 
     async def both() -> None:
         async def well() -> str:
-            with model_call():
+            with confined():
                 await asyncio.sleep(0.05)
                 return "well"
 
@@ -231,7 +231,7 @@ def test_a_thread_that_outlives_its_call_is_still_the_calls(
         except UnjudgedConnection as error:
             tried.append(error)
 
-    with model_call():
+    with confined():
         patient = threading.Thread(target=later)
         patient.start()
     over.set()
