@@ -50,7 +50,7 @@ READERS: Final[dict[str, Callable[[str], str | None]]] = {
     "getenv": os.getenv,
     "get": os.environ.get,
     "in": _by_membership,
-    "copy": lambda name: os.environ.copy().get(name),
+    "copy": lambda name: dict(os.environ.copy()).get(name),
     "items": lambda name: dict(os.environ.items()).get(name),
     "union": lambda name: (os.environ | {}).get(name),
     "thread": _in_thread,
