@@ -182,8 +182,8 @@ async def _open(
         feed.on_turned(membership.report)
         membership.start()
     if wait_for_keys:
-        await resolve_once(adoption)
-    resolving = asyncio.create_task(keep_resolved(adoption), name="aurorasoc-resolver")
+        await resolve_once(adoption, pool)
+    resolving = asyncio.create_task(keep_resolved(adoption, pool), name="aurorasoc-resolver")
     resources.push_async_callback(_cancel, resolving)
     journal = Journal(audit, on_revision=adoption.will_write)
     changer = Changer(database, adoption, store, journal)

@@ -17,12 +17,23 @@ def address_policy_of(
 ) -> AddressPolicy | None:
     """Give what a provider's connections may reach; None where a proxy makes them.
 
-    Behind a site's egress proxy names are resolved there, and it is the proxy that judges.
+    Behind a site's egress proxy names are resolved there, and it is the proxy that judges. Where
+    any reading of `NO_PROXY` makes the connection here, it is judged here.
     """
     parts = urlsplit(origin)
-    if proxied(parts.scheme, parts.hostname or "", proxies()):
+    host, known = parts.hostname or "", proxies()
+    exempt = any(_may_exempt(name, host) for name in known.get("no", "").split(","))
+    if proxied(parts.scheme, host, known) and not exempt:
         return None
     return AddressPolicy(inside_allowed=CATALOG[provider].may_be_local, allowed_hosts=allowed_hosts)
+
+
+def _may_exempt(name: str, host: str) -> bool:
+    """Whether some client reads a `NO_PROXY` name so: in capitals, with scheme, port or network."""
+    bare = name.strip().lower().rpartition("://")[2].partition("/")[0]
+    bare = bare.strip("[]") if bare.count(":") != 1 else bare.partition(":")[0]
+    bare = bare.partition("]")[0].removeprefix("*").removeprefix(".")
+    return name.strip() == "*" or (bare != "" and f".{host.lower()}".endswith(f".{bare}"))
 
 
 async def require_allowed_address(

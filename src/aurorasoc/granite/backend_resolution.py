@@ -6,7 +6,6 @@ backends: vLLM first, else Ollama (docs/decisions/005). What a probe found is ke
 
 from __future__ import annotations
 
-import asyncio
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
@@ -19,9 +18,10 @@ from aurorasoc.granite import NOT_NEEDED, ModelReference
 from aurorasoc.granite.catalog import CATALOG
 
 CACHE_SECONDS: Final = 60.0
-PROBE_SECONDS: Final = 2.0
 
-Probe = Callable[[str], Awaitable[bool]]
+Probe = Callable[[ServingBackend, str], Awaitable[bool]]
+"""Whether a backend answers 200 at a URL: `llm.models.local_probe` asks as calls are made."""
+
 Clock = Callable[[], float]
 
 
@@ -40,13 +40,13 @@ def reset_resolution_cache() -> None:
 
 
 async def refresh_resolution(
-    snapshot: Snapshot, probe: Probe | None = None, clock: Clock = time.monotonic
+    snapshot: Snapshot, probe: Probe, clock: Clock = time.monotonic
 ) -> None:
     """Probe the local backends, unless that was done within the last 60 s.
 
     Args:
         snapshot: Names their addresses.
-        probe: Answers whether a URL gives 200; None is a real HTTP request.
+        probe: Answers whether a URL gives 200.
         clock: Gives seconds that never go backwards.
     """
     addresses = _addresses(snapshot)
@@ -54,11 +54,10 @@ async def refresh_resolution(
     if known is not None and known.expires > clock():
         return
     vllm, ollama = addresses
-    answers = probe or _answers
     backend = None
-    if vllm and await answers(f"{vllm}/health"):
+    if vllm and await probe(ServingBackend.VLLM, f"{vllm}/health"):
         backend = ServingBackend.VLLM
-    elif ollama and await answers(f"{ollama}/api/tags"):
+    elif ollama and await probe(ServingBackend.OLLAMA, f"{ollama}/api/tags"):
         backend = ServingBackend.OLLAMA
     _findings[addresses] = _Finding(backend, clock() + CACHE_SECONDS)
 
@@ -150,17 +149,3 @@ def _addresses(snapshot: Snapshot) -> tuple[str, str]:
         snapshot.providers[ServingBackend.OLLAMA],
     )
     return vllm.origin or "", ollama.origin or ""
-
-
-async def _answers(url: str) -> bool:
-    import httpx  # noqa: PLC0415 - only `auto` needs it, and never before the API is ready
-
-    try:
-        async with (
-            asyncio.timeout(PROBE_SECONDS),  # httpx's own starts anew with every byte
-            httpx.AsyncClient(timeout=PROBE_SECONDS, trust_env=False) as client,
-            client.stream("GET", url) as answer,
-        ):
-            return answer.status_code == httpx.codes.OK
-    except (httpx.HTTPError, httpx.InvalidURL, TimeoutError):
-        return False

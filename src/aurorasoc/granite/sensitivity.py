@@ -14,6 +14,7 @@ from aurorasoc.config.vocabulary import AUTO, ServingBackend, Tlp
 from aurorasoc.errors import TlpRefused
 from aurorasoc.granite.address_policy import AddressPolicy, Network, resolve
 from aurorasoc.granite.backend_resolution import (
+    Probe,
     active_backend,
     local_backend,
     refresh_resolution,
@@ -62,10 +63,10 @@ def needs_resolution(snapshot: Snapshot, tlp: Tlp | None) -> bool:
     return restricted and active_is_hosted and policy.local_backend.value == AUTO
 
 
-async def resolve_for(snapshot: Snapshot, tlp: Tlp | None = None) -> None:
+async def resolve_for(snapshot: Snapshot, probe: Probe, tlp: Tlp | None = None) -> None:
     """Probe the local backends, once a minute at most, where `route` stands on it."""
     if needs_resolution(snapshot, tlp):
-        await refresh_resolution(snapshot)
+        await refresh_resolution(snapshot, probe)
 
 
 def _backend_for_restricted(snapshot: Snapshot) -> ServingBackend:

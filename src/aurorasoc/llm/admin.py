@@ -21,7 +21,7 @@ from aurorasoc.granite.allowed_addresses import require_allowed_address
 from aurorasoc.granite.backend_resolution import listing_reference, model_reference
 from aurorasoc.granite.base_url import normalise_base_url, origin_of
 from aurorasoc.granite.catalog import CATALOG, spec_of
-from aurorasoc.granite.sensitivity import resolve_for, why_not_local
+from aurorasoc.granite.sensitivity import why_not_local
 from aurorasoc.llm.adoption.adopt import Adoption
 from aurorasoc.llm.changes import edits
 from aurorasoc.llm.changes.apply import Changer
@@ -73,7 +73,7 @@ class Admin:
     async def inventory(self) -> Inventory:
         """Return all providers, the active choice and the policy, from memory."""
         snapshot = self.adoption.snapshot
-        await resolve_for(snapshot)
+        await self.pool.resolve(snapshot)
         observed = {provider: await self._observe(snapshot, provider) for provider in CATALOG}
         return inventory_of(snapshot, observed, self.adoption.stale_since)
 
@@ -128,7 +128,7 @@ class Admin:
         except DatabaseUnavailable:
             self.adoption.mark_stale()
             raise
-        await resolve_for(snapshot)
+        await self.pool.resolve(snapshot)
         row = None
         if change.target in CATALOG:
             provider = ServingBackend(change.target)

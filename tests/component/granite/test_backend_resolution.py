@@ -10,6 +10,7 @@ import pytest
 from aurorasoc.config.snapshot import Snapshot
 from aurorasoc.errors import BackendUnavailable
 from aurorasoc.granite import ServingBackend, backend_resolution
+from aurorasoc.granite.address_policy import AddressPolicy
 from aurorasoc.granite.backend_resolution import (
     CACHE_SECONDS,
     active_backend,
@@ -18,6 +19,7 @@ from aurorasoc.granite.backend_resolution import (
     reset_resolution_cache,
 )
 from aurorasoc.llm.adoption.stored import StoredConfig
+from aurorasoc.llm.models.local_probe import local_probe
 from tests.examples import settings, snapshot
 from tests.world.loopback import LoopbackServer
 
@@ -35,7 +37,7 @@ class Probe:
         self.answering = set(answering)
         self.asked: list[str] = []
 
-    async def __call__(self, url: str) -> bool:
+    async def __call__(self, _: ServingBackend, url: str) -> bool:
         """Answer for one URL."""
         self.asked.append(url)
         return url in self.answering
@@ -53,7 +55,7 @@ class HandClock:
         return self.now
 
 
-async def _must_not_probe(url: str) -> bool:
+async def _must_not_probe(_: ServingBackend, url: str) -> bool:
     pytest.fail(f"{url} was probed")
 
 
@@ -227,12 +229,12 @@ async def _endless_body(writer: asyncio.StreamWriter) -> None:
         await asyncio.sleep(0.1)
 
 
-async def _is_found(talk: Talk, folder: Path) -> bool:
+async def _is_found(talk: Talk, folder: Path, reach: AddressPolicy | None = None) -> bool:
     """Say whether the real probe finds a server that talks so."""
     with Backend(talk) as server:
         boot = _auto(folder, LLM_VLLM_BASE_URL=server.url, LLM_OLLAMA_BASE_URL="")
         async with asyncio.timeout(20):
-            await refresh_resolution(boot)
+            await refresh_resolution(boot, local_probe(lambda _: reach))
     try:
         return active_backend(boot) is ServingBackend.VLLM
     except BackendUnavailable:
@@ -287,14 +289,27 @@ async def test_nobody_listening_is_not_found(tmp_path: Path) -> None:
     with Backend(_hang) as server:
         pass
     boot = _auto(tmp_path, LLM_VLLM_BASE_URL=server.url, LLM_OLLAMA_BASE_URL="")
-    await refresh_resolution(boot)
+    await refresh_resolution(boot, local_probe(lambda _: None))
     with pytest.raises(BackendUnavailable):
         active_backend(boot)
 
 
 @pytest.mark.usefixtures("_patient")
-async def test_probe_goes_past_proxies(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A local backend is asked directly, whatever proxy the environment names."""
+async def test_probe_goes_the_way_that_calls_go(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By the proxy that the environment names, unless it exempts the host."""
     for name in ("HTTP_PROXY", "http_proxy", "ALL_PROXY"):
         monkeypatch.setenv(name, "http://127.0.0.1:1")
+    assert not await _is_found(_saying(ANSWERS["ok"][0]), tmp_path)
+    reset_resolution_cache()
+    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
     assert await _is_found(_saying(ANSWERS["ok"][0]), tmp_path)
+
+
+async def test_probe_reaches_what_calls_may_reach(tmp_path: Path) -> None:
+    """An address that the policy forbids is not asked, so it isn't found."""
+    answer = _saying(ANSWERS["ok"][0])
+    assert not await _is_found(answer, tmp_path, AddressPolicy())
+    reset_resolution_cache()
+    assert await _is_found(answer, tmp_path, AddressPolicy(inside_allowed=True))

@@ -124,7 +124,7 @@ def test_the_active_choice_says_where_it_came_from(tmp_path: Path) -> None:
 async def test_auto_that_found_nothing_is_active_without_a_backend(tmp_path: Path) -> None:
     """The problem holds both addresses."""
 
-    async def silent(_url: str) -> bool:
+    async def silent(_: ServingBackend, _url: str) -> bool:
         return False
 
     found = snapshot(settings(tmp_path, LLM_BACKEND="auto"))
@@ -137,7 +137,7 @@ async def test_auto_that_found_nothing_is_active_without_a_backend(tmp_path: Pat
 async def test_auto_shows_what_it_found(tmp_path: Path) -> None:
     """The backend beside the request."""
 
-    async def answers(url: str) -> bool:
+    async def answers(_: ServingBackend, url: str) -> bool:
         return url.endswith("/api/tags")
 
     found = snapshot(settings(tmp_path, LLM_BACKEND="auto"))

@@ -1,5 +1,6 @@
 """Where an admin's base URL may lead: judged when it is set, by what the provider may be."""
 
+import httpx
 import pytest
 
 from aurorasoc.config.vocabulary import ServingBackend
@@ -23,7 +24,7 @@ NEVER = ["http://169.254.169.254", "http://0.0.0.0", "http://[fe80::1]", "http:/
 @pytest.fixture(autouse=True)
 def _no_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
     """Begin without a proxy."""
-    for name in ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"):
+    for name in ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY"):
         monkeypatch.delenv(name, raising=False)
         monkeypatch.delenv(name.lower(), raising=False)
 
@@ -86,3 +87,22 @@ def test_sites_proxy_judges_what_goes_through_it(
     """Behind an egress proxy names are resolved there, and the connection isn't judged here."""
     monkeypatch.setenv(name, "http://proxy.lan:3128")
     assert address_policy_of(ServingBackend.OPENAI, ORIGIN, ()) is None
+
+
+EXEMPTIONS = ["gateway.lan", "GATEWAY.LAN", ".LAN", "*", "https://gateway.lan"]
+
+
+@pytest.mark.parametrize(
+    "exempt", [*EXEMPTIONS, "other.lan", "gateway", "ateway.lan", "10.0.0.1", ""]
+)
+@pytest.mark.parametrize("name", ["NO_PROXY", "no_proxy"])
+def test_what_httpx_connects_to_itself_is_judged(
+    monkeypatch: pytest.MonkeyPatch, name: str, exempt: str
+) -> None:
+    """However an exemption is written, httpx's reading of it never leaves a connection unjudged."""
+    monkeypatch.setenv("HTTPS_PROXY", "http://proxy.lan:3128")
+    monkeypatch.setenv(name, exempt)
+    client = httpx.Client()
+    direct = client._transport_for_url(httpx.URL(ORIGIN)) is client._transport
+    assert direct == (exempt in EXEMPTIONS)
+    assert (address_policy_of(ServingBackend.OPENAI, ORIGIN, ()) is not None) == direct

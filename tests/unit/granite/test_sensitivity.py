@@ -33,7 +33,7 @@ DEFAULT_NETWORKS: Final = [
 VLLM: Final = ServingBackend.VLLM
 
 
-async def _ollama_answers(url: str) -> bool:
+async def _ollama_answers(_: ServingBackend, url: str) -> bool:
     return url.endswith("/api/tags")
 
 

@@ -29,6 +29,7 @@ from aurorasoc.granite.sensitivity import (
     route,
 )
 from aurorasoc.llm.models.binding import Binding
+from aurorasoc.llm.models.local_probe import local_probe
 from aurorasoc.llm.models.pins import became_restricted, require_key, require_unrestricted
 from aurorasoc.llm.models.traffic import TrafficLedger
 from aurorasoc.llm.wire.calls import Admit, CallSite, Ledger
@@ -119,7 +120,12 @@ class ModelPool:
             tlp: The label of what will be sent.
         """
         await self.load()
-        await resolve_for(self._snapshot(), parse_tlp(tlp))
+        await self.resolve(self._snapshot(), parse_tlp(tlp))
+
+    async def resolve(self, snapshot: Snapshot, tlp: Tlp | None = None) -> None:
+        """Look for a local backend where a label or `auto` needs it, once a minute at most."""
+        probe = local_probe(lambda backend: self.address_policy(snapshot, backend))
+        await resolve_for(snapshot, probe, tlp)
 
     def reset(self) -> None:
         """Throw the built models away."""

@@ -5,21 +5,21 @@ from __future__ import annotations
 import asyncio
 from typing import Final
 
-from aurorasoc.granite.sensitivity import resolve_for
 from aurorasoc.llm.adoption.adopt import Adoption
+from aurorasoc.llm.models.pool import ModelPool
 
 LOOK_SECONDS: Final = 5.0
 """How soon a switch to `auto` is noticed. What was found is kept for a minute all the same."""
 
 
-async def keep_resolved(adoption: Adoption) -> None:
+async def keep_resolved(adoption: Adoption, pool: ModelPool) -> None:
     """Probe the local backends whenever `auto` is in force and the last finding is too old."""
     while True:
-        await resolve_once(adoption)
+        await resolve_once(adoption, pool)
         await asyncio.sleep(LOOK_SECONDS)
 
 
-async def resolve_once(adoption: Adoption) -> None:
+async def resolve_once(adoption: Adoption, pool: ModelPool) -> None:
     """Probe if `auto` is in force and it wasn't done within the last minute."""
     if adoption.ready:
-        await resolve_for(adoption.snapshot)
+        await pool.resolve(adoption.snapshot)

@@ -115,7 +115,7 @@ class SentByUs:
 
     @property
     def _sender(self) -> Sender:
-        return Sender(self.aurora_site.reference, self.aurora_site.reach)
+        return Sender(self.aurora_site.reference, self.aurora_site.address_policy)
 
 
 class SchemaInPrompt:

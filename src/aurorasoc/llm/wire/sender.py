@@ -45,12 +45,12 @@ class Sender:
 
     Args:
         reference: Who is called; names the provider in errors.
-        reach: Which addresses may be connected to; None: the configuration is trusted.
+        address_policy: Which addresses may be connected to; None: the configuration is trusted.
     """
 
-    def __init__(self, reference: ModelReference, reach: AddressPolicy | None) -> None:
+    def __init__(self, reference: ModelReference, address_policy: AddressPolicy | None) -> None:
         self._reference = reference
-        self._reach = reach
+        self._address_policy = address_policy
 
     async def whole(self, transmission: Transmission) -> bytes:
         """Return the body of a whole answer.
@@ -91,7 +91,7 @@ class Sender:
 
     @asynccontextmanager
     async def _answered(self, transmission: Transmission) -> AsyncIterator[httpx.Response]:
-        client = _client(self._reach)
+        client = _client(self._address_policy)
         request = client.build_request(
             "POST", transmission.url, headers=transmission.headers, content=transmission.body
         )
@@ -108,21 +108,21 @@ class Sender:
 
 def close_all() -> list[httpx.AsyncClient]:
     """Forget the pooled clients, and return them for closing."""
-    clients = [_client(reach) for reach in _reaches]
-    _reaches.clear()
+    clients = [_client(address_policy) for address_policy in _address_policies]
+    _address_policies.clear()
     _client.cache_clear()
     return clients
 
 
-_reaches: set[AddressPolicy | None] = set()
+_address_policies: set[AddressPolicy | None] = set()
 
 
 @cache
-def _client(reach: AddressPolicy | None) -> httpx.AsyncClient:
+def _client(address_policy: AddressPolicy | None) -> httpx.AsyncClient:
     """Return the pooled client for one kind of connection."""
-    _reaches.add(reach)
+    _address_policies.add(address_policy)
     return httpx.AsyncClient(
-        transport=judged_transport(reach) if reach is not None else trusted_transport(),
+        transport=judged_transport(address_policy) if address_policy is not None else trusted_transport(),
         headers=_HEADERS,
         cookies=CookieJar(DefaultCookiePolicy(allowed_domains=[])),
         timeout=None,  # noqa: S113 - LLM_TIMEOUT holds, around each try and each piece

@@ -14,7 +14,7 @@ from aurorasoc import get_chat_model
 from aurorasoc.config.settings import Settings
 from aurorasoc.errors import AuroraError, ProviderNotReady, TlpRefused
 from aurorasoc.llm.changes.edits import PolicyChange
-from aurorasoc.llm.models.test_call import probe
+from aurorasoc.llm.models.test_call import make_test_call
 from aurorasoc.runtime import Runtime
 from tests.component.live import KEYS, World, until, use
 from tests.examples import settings
@@ -120,4 +120,4 @@ async def test_an_admins_test_needs_no_label(runtime: Runtime) -> None:
     """It sends nobody's data."""
     await _require_labels(runtime)
     binding = runtime.pool.of_provider("vllm", "specialist", runtime.adoption.snapshot)  # type: ignore[arg-type]
-    assert (await probe(binding)).ok
+    assert (await make_test_call(binding)).ok
