@@ -42,6 +42,10 @@ def _by_copy(name: str) -> str | None:
     return os.environ.copy().get(name)
 
 
+def _by_items(name: str) -> str | None:
+    return dict(os.environ.items()).get(name)
+
+
 def _in_thread(name: str) -> str | None:
     seen = list[str | None]()
     thread = threading.Thread(target=lambda: seen.append(os.getenv(name)))
@@ -54,8 +58,8 @@ READERS: Final[dict[str, Callable[[str], str | None]]] = {
     "getenv": os.getenv,
     "get": os.environ.get,
     "in": _by_membership,
-    "copy": lambda name: {**os.environ}.get(name),
-    "items": lambda name: dict(os.environ.items()).get(name),
+    "copy": _by_copy,
+    "items": _by_items,
     "thread": _in_thread,
     "pool": lambda name: ThreadPoolExecutor(1).submit(os.getenv, name).result(),
 }
