@@ -175,12 +175,11 @@ class PerMessage(AgentExecutor):
 async def _run(app: Starlette, listener: socket.socket) -> None:
     config = uvicorn.Config(
         app,
-        http=BoundedConnection,
+        http=BoundedConnection,  # over httptools, where it is installed
         ws="none",
         log_config=None,
         access_log=False,
         server_header=False,
-        http="auto",  # httptools, where it is installed; the loop is the caller's
         timeout_graceful_shutdown=DRAIN_SECONDS,
     )
     await uvicorn.Server(config).serve(sockets=[listener])

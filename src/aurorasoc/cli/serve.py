@@ -48,13 +48,12 @@ def serve(
         host=host or settings.server.host,
         port=settings.server.port if port is None else port,
         workers=settings.server.workers,
-        http=BoundedConnection,
+        http=BoundedConnection,  # over httptools, where it is installed
         ws="none",
         log_config=None,
         access_log=False,
         server_header=False,
         loop="auto",  # uvloop and httptools, where they are installed
-        http="auto",
         timeout_graceful_shutdown=DRAIN_SECONDS,
     )
 

@@ -50,9 +50,7 @@ def plain_client(address_policy: AddressPolicy | None, seconds: float) -> httpx.
     """
     return httpx.AsyncClient(
         transport=(
-            judged_transport(address_policy)
-            if address_policy is not None
-            else trusted_transport()
+            judged_transport(address_policy) if address_policy is not None else trusted_transport()
         ),
         timeout=seconds,
         follow_redirects=False,

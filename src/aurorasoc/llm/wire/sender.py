@@ -122,7 +122,9 @@ def _client(address_policy: AddressPolicy | None) -> httpx.AsyncClient:
     """Return the pooled client for one kind of connection."""
     _address_policies.add(address_policy)
     return httpx.AsyncClient(
-        transport=judged_transport(address_policy) if address_policy is not None else trusted_transport(),
+        transport=judged_transport(address_policy)
+        if address_policy is not None
+        else trusted_transport(),
         headers=_HEADERS,
         cookies=CookieJar(DefaultCookiePolicy(allowed_domains=[])),
         timeout=None,  # noqa: S113 - LLM_TIMEOUT holds, around each try and each piece
