@@ -297,6 +297,21 @@ async def test_every_log_line_is_json(agent: Agent, openai: VendorServer) -> Non
     assert any(name.startswith("beeai_framework.") for name in loggers)
 
 
+def test_a_head_that_does_not_end_is_hung_up_on(agent: Agent) -> None:
+    """And a body without end is refused at its first byte too many, whatever is sent behind it."""
+    head = b"POST / HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\n"
+    with socket.create_connection((LOOPBACK, agent.port), timeout=60) as flooding:
+        flooding.sendall(head + b"Transfer-Encoding: chunked\r\n\r\n")
+        chunk = b"10000\r\n" + b"a" * 65_536 + b"\r\n"
+        for _ in range(20):
+            flooding.sendall(chunk)
+        assert flooding.recv(65_536).split()[1] == b"413"
+    with socket.create_connection((LOOPBACK, agent.port), timeout=60) as half:
+        half.sendall(head)
+        assert half.recv(65_536).split()[1] == b"408"
+        assert half.recv(65_536) == b""
+
+
 def test_sigterm_lets_the_answer_under_way_finish_and_ends_with_0(
     variables: dict[str, str], openai: VendorServer, tmp_path: Path
 ) -> None:

@@ -1,4 +1,4 @@
-"""What raw sockets can do to a real service, to a host's app, and to a served agent: little."""
+"""What raw sockets can do to a real service, and to a host's app: little."""
 
 import json
 import socket
