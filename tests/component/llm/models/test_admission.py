@@ -13,11 +13,11 @@ from pydantic import SecretStr
 from aurorasoc import get_chat_model
 from aurorasoc.config.settings import Settings
 from aurorasoc.errors import AuroraError, ProviderNotReady, TlpRefused
-from aurorasoc.llm.changes.edits import PolicyChange
+from aurorasoc.llm.changes import edits
 from aurorasoc.llm.models.test_call import make_test_call
 from aurorasoc.runtime import Runtime
 from tests.component.live import KEYS, World, until, use
-from tests.examples import settings
+from tests.examples import policy_request, settings
 from tests.world.vendor import Fault, Refusal
 
 PING: Final[list[Any]] = [UserMessage("ping")]
@@ -25,15 +25,17 @@ Change = Callable[[Runtime], Awaitable[object]]
 
 
 async def _delete_the_key(runtime: Runtime) -> None:
-    await runtime.admin.delete_key("anthropic", actor="test")
+    await runtime.admin.change(edits.delete_key("anthropic"), actor="test")
 
 
 async def _lower_the_ceiling(runtime: Runtime) -> None:
-    await runtime.admin.set_policy(PolicyChange(hosted_max_tlp="CLEAR"), actor="test")
+    requested = policy_request(hosted_max_tlp="CLEAR")
+    await runtime.admin.change(edits.set_policy(requested), actor="test")
 
 
 async def _require_labels(runtime: Runtime) -> None:
-    await runtime.admin.set_policy(PolicyChange(require_tlp=True), actor="test")
+    requested = policy_request(require_tlp=True)
+    await runtime.admin.change(edits.set_policy(requested), actor="test")
 
 
 TIGHTENED: Final[dict[str, tuple[str, str | None, Change, type[AuroraError]]]] = {
@@ -61,7 +63,7 @@ def boot(world: World, tmp_path: Path) -> Settings:
 async def _use(provider: str, runtime: Runtime) -> None:
     if provider == "anthropic":
         key = SecretStr(KEYS["anthropic"])
-        await runtime.admin.set_key(provider, key, actor="test")
+        await runtime.admin.change(edits.set_key(provider, key), actor="test")
     await use(provider, runtime)
 
 
@@ -111,7 +113,8 @@ async def test_a_key_that_is_replaced_breaks_no_call(world: World, runtime: Runt
     world.keyed.faults.set(Fault(gate=gate))
     calls = [asyncio.ensure_future(handle.run(PING)) for _ in range(2)]
     await until(lambda: len(world.keyed.requests) == 1)
-    await runtime.admin.set_key("anthropic", SecretStr(KEYS["anthropic"]), actor="test")
+    replaced = edits.set_key("anthropic", SecretStr(KEYS["anthropic"]))
+    await runtime.admin.change(replaced, actor="test")
     gate.set()
     assert len(await asyncio.gather(*calls)) == 2
 
