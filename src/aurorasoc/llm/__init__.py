@@ -1,1 +1,1 @@
-"""From what was configured to a live ChatModel."""
+"""Build live chat models from the configuration."""

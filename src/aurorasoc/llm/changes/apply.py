@@ -26,8 +26,7 @@ class Changer:
     """Makes changes, one transaction each.
 
     Attributes:
-        intents: Carries keys into a store that takes no part in our transaction; None where
-            the store does.
+        intents: Writes keys to a store outside our transaction; None if the store takes part.
     """
 
     database: Database
@@ -37,16 +36,16 @@ class Changer:
     intents: KeyIntents | None = None
 
     async def apply(self, change: Change, *, actor: str, if_match: int | None) -> Snapshot:
-        """Make a change, and adopt it in this process before answering.
+        """Make a change, and adopt it in this process before returning.
 
-        A change that changes nothing keeps the revision and is audited all the same.
+        A change without effect keeps the revision, and is still audited.
 
         Raises:
             RevisionMismatch: `if_match` is not the current revision.
             Conflict: The change is refused; nothing was changed.
             AuditUnavailable: The entry can't be written; nothing was changed.
-            SecretStoreUnavailable: The store didn't take the key; nothing was changed.
-            OutcomeUnknown: The store's answer was lost; it is settled when it is known.
+            SecretStoreUnavailable: The key can't be stored; nothing was changed.
+            OutcomeUnknown: The store's answer was lost; the change is settled later.
             DatabaseUnavailable: Nothing was changed.
         """
         async with self.database.transaction() as session:
@@ -64,7 +63,7 @@ class Changer:
         return planned.candidate
 
     async def preview(self, change: Change, *, if_match: int | None) -> Plan:
-        """Think a change through; nothing is written.
+        """Plan a change without writing anything.
 
         Raises:
             RevisionMismatch, Conflict, DatabaseUnavailable: As `apply` does.

@@ -22,18 +22,18 @@ from aurorasoc.llm.changes.plan import Change, DeleteKey, Edited, KeyEdit, SetKe
 from aurorasoc.llm.changes.requests import ConfigRequest, PolicyRequest
 
 _CHOICES = {"model", "orchestrator_model", "base_url"}
-"""What a request may set of a `ProviderChoice`, by the same names."""
+"""Fields of a `ProviderChoice` that a request may set, by the same names."""
 
 
 def switch(settings: Settings, requested: ConfigRequest) -> Change:
-    """Make a provider active, and configure it on the way.
+    """Make a provider active and configure it.
 
     Args:
         settings: The boot defaults.
-        requested: What to switch to; a base URL is normalised already.
+        requested: What to switch to; its base URL is already normalised.
 
     Raises:
-        UnknownProvider, InvalidInput: There is no such switch.
+        UnknownProvider, InvalidInput: The request can't be met.
     """
     if requested.provider == AUTO:
         return _switch_to_auto(requested)
@@ -81,7 +81,7 @@ def reset() -> Change:
 
 
 def set_policy(requested: PolicyRequest) -> Change:
-    """Change which data may go where."""
+    """Change the sensitivity policy."""
     sent: dict[str, Any] = requested.model_dump(mode="json", exclude_unset=True)
     return Change(
         Action.POLICY_CHANGED,
@@ -91,7 +91,7 @@ def set_policy(requested: PolicyRequest) -> Change:
 
 
 def roll_back(earlier: StoredConfig) -> Change:
-    """Make an earlier configuration the new one. Keys are not rolled back."""
+    """Restore an earlier configuration. Keys are not rolled back."""
 
     def edit(before: Stored) -> Edited:
         config = replace(earlier, revision=before.config.revision)
@@ -123,7 +123,7 @@ def set_key(name: str, api_key: SecretStr) -> Change:
 
 
 def delete_key(name: str) -> Change:
-    """Remove a provider's stored key; the environment's, if there is one, is in force again.
+    """Remove a provider's stored key. A key from the environment, if set, applies again.
 
     Raises:
         UnknownProvider: There is no such provider.
@@ -156,7 +156,7 @@ def _require_same_origin(before: Snapshot, spec: ProviderSpec, origin: str | Non
 def _store_key(
     before: Stored, spec: ProviderSpec, origin: str | None, api_key: SecretStr
 ) -> SetKey | None:
-    """Ask for a key to be stored; None when the very same is stored for the origin already."""
+    """Return the edit that stores a key; None if it is already stored for the origin."""
     if spec.key == "none":
         detail = f"{spec.label} takes no key."
         raise InvalidInput(detail)

@@ -1,4 +1,4 @@
-"""What each revision was, and how two differ."""
+"""Read revisions, and compare two of them."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class Revision:
 
 @dataclass(frozen=True, slots=True)
 class HistoryPage:
-    """Revisions, newest first. `next_before` gives the page that follows; null is the end."""
+    """Revisions, newest first. Pass `next_before` to get the next page; null means the end."""
 
     revisions: list[Revision]
     next_before: int | None
@@ -40,7 +40,7 @@ class HistoryPage:
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """One field that was changed. Null is the boot default."""
+    """One changed field. Null means the boot default."""
 
     field: Annotated[str, Field(examples=["providers.deepseek.model"])]
     before: str | bool | None
@@ -49,7 +49,7 @@ class Difference:
 
 @dataclass(frozen=True, slots=True)
 class RevisionDetail(Revision):
-    """A revision and what it changed, against the one before it. A key change shows no field."""
+    """A revision and the fields it changed. Key changes are not among them."""
 
     changes: list[Difference]
 
@@ -78,7 +78,7 @@ async def read_revision(session: AsyncSession, revision: int) -> RevisionDetail:
 
 
 async def config_at(session: AsyncSession, revision: int) -> StoredConfig:
-    """Return the stored configuration that a revision was.
+    """Return the stored configuration of a revision.
 
     Raises:
         NotFound: There is no such revision.
@@ -90,7 +90,7 @@ async def config_at(session: AsyncSession, revision: int) -> StoredConfig:
 def differences(
     before: Mapping[str, Any], after: Mapping[str, Any], path: str = ""
 ) -> Iterator[Difference]:
-    """Compare two configurations, field by field; the revision itself is no difference."""
+    """Yield the fields that differ, except the revision itself."""
     for name in sorted({*before, *after} - {"revision"}):
         old, new, place = before.get(name), after.get(name), f"{path}{name}"
         if isinstance(old, dict) or isinstance(new, dict):
@@ -102,7 +102,7 @@ def differences(
 async def _row(session: AsyncSession, revision: int) -> RevisionRow:
     row = await session.get(RevisionRow, revision)
     if row is None:
-        detail = f"There is no revision {revision}. The history lists those there are."
+        detail = f"There is no revision {revision}. The history lists all revisions."
         raise NotFound(detail)
     return row
 

@@ -1,9 +1,9 @@
-"""Keys into a store that takes no part in our transaction: intent, write, activation.
+"""Change keys in a store outside our transaction: intent, write, activation.
 
-The intent is committed and audited first. Then the store is written, by check-and-set and under
-the intent's operation id. Then, in one transaction, the version is pinned, the configuration
-that waited for it is activated, and the outcome is audited. Whatever crashes between is settled
-later from what the store holds, always forward (docs/decisions/030).
+First, commit and audit the intent. Second, write to the store by check-and-set, under the intent's
+operation id. Third, in one transaction, pin the version, activate the waiting configuration, and
+audit the outcome. A crash in between is settled later from what the store holds
+(docs/decisions/030).
 """
 
 from __future__ import annotations
@@ -51,10 +51,10 @@ class KeyIntents:
     journal: Journal
 
     async def begin(self, session: AsyncSession, event: AuditEvent, planned: Plan) -> Intent | None:
-        """Write and audit the intent of a change that touches a key; None for any other.
+        """Write and audit the intent of a key change; return None for any other change.
 
-        Repeating the same key, or the same removal, takes up the intent that is open, and settles
-        it; what waits for the key in it must not be another configuration.
+        A request that repeats the open intent continues it: same key or same removal, and no
+        other configuration to activate.
 
         Raises:
             ChangeInProgress: Another change of the provider's key isn't settled yet.
@@ -74,10 +74,10 @@ class KeyIntents:
         """Write to the store, then activate.
 
         Raises:
-            SecretStoreUnavailable: It was not written; the intent is withdrawn.
-            OutcomeUnknown: It may have been written, or was, and the database doesn't take it up;
-                the intent stays open until that is known. Or it came so late that another process
-                withdrew the intent: what was written is adopted like an operator's.
+            SecretStoreUnavailable: The key was not written; the intent is withdrawn.
+            OutcomeUnknown: The key may be written, but is not activated. The intent stays open
+                until the outcome is known. If another process withdrew it, a written key is
+                adopted like an operator's.
         """
         try:
             key_version = await self._do(intent, key)
@@ -93,12 +93,12 @@ class KeyIntents:
         raise refused
 
     async def settle(self, intent: Intent) -> None:
-        """Bring an intent that a crash or a lost answer left open to its end, forward.
+        """Complete or withdraw an intent that a crash or a lost answer left open.
 
-        A removal leaves alone what was written after it began: that is somebody else's.
+        A removal keeps a key that somebody else wrote after the intent began.
 
         Raises:
-            VaultProblem, VaultUndecided: It still can't be told.
+            VaultProblem, VaultUndecided: The outcome is still unknown.
         """
         secret = await self.store.newest(intent.provider)
         key_version = secret.key_version if secret else None
@@ -114,7 +114,7 @@ class KeyIntents:
             await self.abandon(intent, "not written")
 
     async def activate(self, intent: Intent, key_version: KeyVersion | None) -> Stored:
-        """Pin the version, activate what waited for it, and audit, in one transaction."""
+        """Pin the version, activate the waiting configuration, and audit, in one transaction."""
         async with self.database.transaction() as session:
             row = await session.get(KeyIntentRow, intent.provider.value)
             if row is None or row.operation_id != intent.operation_id:
@@ -126,7 +126,7 @@ class KeyIntents:
         return settled
 
     async def abandon(self, intent: Intent, why: str) -> None:
-        """Withdraw an intent that came to nothing, and say so in the audit log."""
+        """Withdraw an intent that had no effect, and audit that."""
         async with self.database.transaction() as session:
             row = await session.get(KeyIntentRow, intent.provider.value)
             if row is None or row.operation_id != intent.operation_id:
@@ -150,14 +150,14 @@ class KeyIntents:
         )
 
     async def _do(self, intent: Intent, key: KeyEdit) -> KeyVersion | None:
-        """Bring the store to what is intended; return what to pin then."""
+        """Change the store as intended; return the version to pin."""
         if not isinstance(key, SetKey):
             await self.store.remove(intent.provider)
             return None
         return await self._pinned_already(intent, key) or await self._write(intent, key)
 
     async def _pinned_already(self, intent: Intent, key: SetKey) -> KeyVersion | None:
-        """Return the pin if it holds this very key: set elsewhere, and not yet adopted here."""
+        """Return the pinned version if it holds this key: another process has set it."""
         row = await self._row(intent.provider)
         if row is None or row.last4 != intent.last4:
             return None
@@ -169,7 +169,7 @@ class KeyIntents:
         return secret.key_version if same else None
 
     async def _write(self, intent: Intent, key: SetKey) -> KeyVersion:
-        """Write by check-and-set, and look again when someone else was faster."""
+        """Write by check-and-set; retry when someone else was faster."""
         stamp = Stamp(intent.operation_id, intent.actor, intent.begun_us)
         for _ in range(CAS_TRIES):
             try:
@@ -181,10 +181,10 @@ class KeyIntents:
         raise VaultProblem(detail, "unreachable")
 
     async def _finish(self, intent: Intent, key_version: KeyVersion | None) -> Snapshot:
-        """Activate what the store has done.
+        """Activate a change that the store has made.
 
         Raises:
-            OutcomeUnknown: The database doesn't take it up now, or someone withdrew the intent.
+            OutcomeUnknown: The database can't record it now, or someone withdrew the intent.
         """
         try:
             settled = await self.activate(intent, key_version)
@@ -225,10 +225,10 @@ async def open_intents(session: AsyncSession) -> list[Intent]:
 
 
 def _taken_up(open_one: Intent, new: Intent | None) -> Intent:
-    """Go on with an intent that is open.
+    """Continue an open intent.
 
     Raises:
-        ChangeInProgress: Something else is asked for.
+        ChangeInProgress: The request asks for something else.
     """
     if new is not None and open_one.is_repeated_by(new):
         return replace(open_one, taken_up=True)
@@ -240,7 +240,7 @@ def _taken_up(open_one: Intent, new: Intent | None) -> Intent:
 
 
 def _moves(row: CredentialRow | None, key_version: KeyVersion | None) -> bool:
-    """Whether a row stands otherwise than for this version; None: than for no key at all."""
+    """Whether the row must change to pin this version; None pins no key."""
     return row is not None if key_version is None else key_version_of(row) != key_version
 
 

@@ -1,4 +1,4 @@
-"""What every change leaves behind: the configuration's rows, its history, its audit entry."""
+"""What every change writes: configuration, history and audit entry."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from aurorasoc.llm.adoption.stored import StoredConfig, save_config
 
 @dataclass(frozen=True, slots=True)
 class Journal:
-    """Writes in the transaction of the change; the transaction's end commits all of it.
+    """Writes in the transaction of the change, so that all of it commits together.
 
     Attributes:
         on_revision: Called with a new revision and its time before they are committed.
@@ -29,10 +29,10 @@ class Journal:
     async def write(
         self, session: AsyncSession, event: AuditEvent, config: StoredConfig, *, changed: bool
     ) -> None:
-        """Write configuration and history if they changed, and the audit entry in any case.
+        """Write the audit entry, and configuration and history if they changed.
 
         Raises:
-            AuditUnavailable: The entry can't be written; nothing must be.
+            AuditUnavailable: The entry can't be written; roll the transaction back.
         """
         if changed:
             at_us = self.clock()

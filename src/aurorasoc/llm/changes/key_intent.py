@@ -1,4 +1,4 @@
-"""The intent of a key change, as it stands in its row while the change is under way."""
+"""The intent of a key change: its row while the change is under way."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ DELETE: Final = "delete"
 
 @dataclass(frozen=True, slots=True)
 class Intent:
-    """A key change under way. The key itself is never in it.
+    """A key change under way. It never holds the key itself.
 
     Attributes:
-        operation_id: Stands in the secret too, so that each write is known again.
+        operation_id: Also stored with the secret, to recognise each write.
         kind: `set` or `delete`.
-        tag: Tells whether a repeated request brings the same key.
-        activation: What waits for the key, as JSON; None: nothing.
-        taken_up: Whether this is a repetition: an earlier try may have been written.
+        tag: Shows whether a repeated request sends the same key.
+        activation: The configuration that waits for the key, as JSON; None if none does.
+        taken_up: Whether this repeats an open intent: the key may already be written.
     """
 
     provider: ServingBackend
@@ -44,34 +44,34 @@ class Intent:
 
     @classmethod
     def of_row(cls, row: KeyIntentRow) -> Intent:
-        """Read it."""
+        """Return the intent in a row."""
         values: dict[str, Any] = {c.name: getattr(row, c.name) for c in row.__table__.columns}
         provider, action = ServingBackend(row.provider), Action(row.action)
         return cls(**{**values, "provider": provider, "action": action})
 
     def as_row(self) -> KeyIntentRow:
-        """Write it."""
+        """Return the row that stores the intent."""
         values = {**asdict(self), "provider": self.provider.value, "action": self.action.value}
         del values["taken_up"]
         return KeyIntentRow(**values)
 
     def event(self, action: Action, **details: Any) -> AuditEvent:
-        """Return what the audit log says of a step of this change."""
+        """Return the audit event of a step of this change."""
         details["operation_id"] = self.operation_id
         return AuditEvent(self.actor, action, self.provider.value, details)
 
     def is_repeated_by(self, other: Intent) -> bool:
-        """Whether the other asks for the same: same key or removal, and nothing else waits."""
+        """Whether the other is the same change: same key or removal, no other configuration."""
         waits = other.activation in {None, self.activation}
         requested = (other.kind, other.origin, other.tag)
         return waits and (self.kind, self.origin, self.tag) == requested
 
     def made(self, key_version: KeyVersion | None) -> bool:
-        """Whether a version is this very write."""
+        """Whether this intent wrote the version."""
         return key_version is not None and key_version.operation_id == self.operation_id
 
     def activated(self, config: StoredConfig) -> StoredConfig:
-        """Lay what waited over what is in force now; other providers' changes meanwhile stay."""
+        """Apply the waiting configuration; other providers' changes since then stay."""
         if self.activation is None:
             return config
         waits = json.loads(self.activation)
@@ -79,7 +79,7 @@ class Intent:
         return replace(config.with_choice(self.provider, choice), backend=waits["backend"])
 
     def credential(self, key_version: KeyVersion, at_us: int) -> CredentialRow:
-        """Return the row that pins what was written."""
+        """Return the row that pins the written version."""
         return CredentialRow(
             provider=self.provider.value,
             origin=self.origin,
@@ -94,7 +94,7 @@ class Intent:
 
 
 def waiting(provider: ServingBackend, planned: Plan) -> str | None:
-    """Write down what a change will activate together with the key; None: nothing."""
+    """Return the configuration to activate with the key, as JSON; None if it doesn't change."""
     if not planned.reconfigures:
         return None
     config = planned.edited.config

@@ -1,7 +1,7 @@
-"""What a change is: a pure edit of what is stored, and the snapshot that it leads to.
+"""A change: a pure edit of the stored state, and the snapshot that results.
 
-The candidate is composed before anything is written, so that a change which leads to a
-configuration that can't work is refused while nothing has happened yet.
+The candidate is composed before anything is written, so that a configuration that can't work is
+refused without any effect.
 """
 
 from __future__ import annotations
@@ -41,12 +41,12 @@ KeyEdit = SetKey | DeleteKey
 
 @dataclass(frozen=True, slots=True)
 class Edited:
-    """What an edit makes of what is stored.
+    """The result of an edit.
 
     Attributes:
         config: The configuration to write.
-        key: What happens to a key; None: nothing.
-        details: What the audit entry says of it; never a key.
+        key: The key change; None if no key changes.
+        details: The audit entry's details; never a key.
     """
 
     config: StoredConfig
@@ -56,11 +56,11 @@ class Edited:
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """A change that someone asks for.
+    """A requested change.
 
     Attributes:
         action: The audit entry's action.
-        target: What it is done to.
+        target: The audit entry's target.
         edit: Returns the new state; may refuse.
         check: Refuses a candidate that can't work.
     """
@@ -73,10 +73,10 @@ class Change:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """A change, thought through: nothing is written yet.
+    """A planned change. Nothing is written yet.
 
     Attributes:
-        based_on: The revision it was thought through against.
+        based_on: The revision that it starts from.
         edited: What to write; its configuration has the new revision.
         candidate: The snapshot that will be in force.
         reconfigures: Whether more than a key changes.
@@ -89,15 +89,15 @@ class Plan:
 
     @property
     def changed(self) -> bool:
-        """Whether it differs at all from what is stored."""
+        """Whether it changes anything that is stored."""
         return self.candidate.revision != self.based_on
 
 
 def plan(change: Change, before: Stored, adoption: Adoption) -> Plan:
-    """Think a change through.
+    """Plan a change.
 
     Raises:
-        Conflict, InvalidInput, NotFound: It is refused.
+        Conflict, InvalidInput, NotFound: The change is refused.
     """
     edited, based_on = change.edit(before), before.config.revision
     reconfigures = edited.config != before.config
@@ -115,10 +115,10 @@ def plan(change: Change, before: Stored, adoption: Adoption) -> Plan:
 
 
 def require_revision(current: int, if_match: int | None) -> None:
-    """Hold a request to the revision it was made against (RFC 9110 §13.1.1).
+    """Require that a request is based on the current revision (RFC 9110 §13.1.1).
 
     Raises:
-        RevisionMismatch: It is no longer the current one.
+        RevisionMismatch: It is based on another revision.
     """
     if if_match is not None and if_match != current:
         detail = f"The configuration is at revision {current} now. Read it again, then decide."

@@ -1,6 +1,6 @@
-"""What an admin can ask for: the bodies of the calls, and what the edits take.
+"""Request bodies of the admin's calls.
 
-A field left out is unchanged; null is back to the boot default. `model_fields_set` tells them
+A missing field changes nothing; null restores the boot default. `model_fields_set` tells them
 apart.
 """
 
@@ -17,7 +17,7 @@ MAX_KEY_LENGTH = 4096
 
 
 def _clean_key(key: SecretStr) -> SecretStr:
-    """Strip a key at the door, and refuse what can't stand in a header."""
+    """Strip a key, and refuse one that doesn't fit into a header."""
     text = key.get_secret_value().strip()
     if not text:
         msg = "must not be empty; to remove a key, delete it"
@@ -47,7 +47,7 @@ class KeyRequest(BaseModel):
 
 
 class ConfigRequest(BaseModel):
-    """A switch. A field left out is unchanged; null is back to the boot default."""
+    """A switch. A missing field changes nothing; null restores the boot default."""
 
     model_config = ConfigDict(
         extra="forbid",
@@ -63,7 +63,7 @@ class ConfigRequest(BaseModel):
 
 
 class PolicyRequest(BaseModel):
-    """A change of policy. A field left out is unchanged; null is back to the boot default."""
+    """A change of policy. A missing field changes nothing; null restores the boot default."""
 
     model_config = ConfigDict(extra="forbid")
 

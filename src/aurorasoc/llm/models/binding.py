@@ -1,4 +1,4 @@
-"""What a handle is bound to at one moment."""
+"""The model that a handle is bound to."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Binding:
-    """A built model, and why it is this one.
+    """A built model, and what it was built for.
 
     Attributes:
         model: The ChatModel that takes the calls.
         reference: Provider, model name, address and key.
-        revision: The configuration it comes from.
-        role: What it was asked for.
+        revision: The revision of its configuration.
+        role: The requested role.
         tlp: The label of the data it may see.
-        restricted: Whether each call proves that it stays local.
+        restricted: Whether each call must first prove that it stays local.
     """
 
     model: ChatModel

@@ -1,8 +1,8 @@
-"""A live handle: a ChatModel that is always the current one.
+"""A live handle: a ChatModel that always uses the current model.
 
-Keep it as long as you like. `run()` goes to the model that is in force at that moment, and
-every attribute is that model's. Within an agent's run it is pinned, as its `clone()` is: the
-run finishes where it began (docs/decisions/026).
+Keep it as long as you like. `run()` calls the model in force at that moment, and every attribute
+is that model's. An agent's run and a `clone()` are pinned: they finish on the model on which they
+began (docs/decisions/026).
 """
 
 from __future__ import annotations
@@ -24,17 +24,17 @@ from aurorasoc.llm.models.binding import Binding
 from aurorasoc.llm.wire.open_answers import to_its_end
 from aurorasoc.llm.wire.options import require_known
 
-_OWN: Final = frozenset({"_current", "_pin", "_runs", "_emitter"})
+_ATTRIBUTES: Final = frozenset({"_current", "_pin", "_runs", "_emitter"})
 _IN_ORDER: Final = EmitterOptions(is_blocking=True, persistent=True, match_nested=False)
 
 
 class BadToolCall(BadResponse, ChatModelToolCallError):
-    """The model's tool call can't be used. BeeAI's agents recover from theirs, and so from this.
+    """The model's tool call can't be used. BeeAI's agents recover from it as from their own error.
 
     Args:
         detail: What happened, in our words.
-        error: BeeAI's, whose account of what was generated is kept.
-        binding: Who was called.
+        error: BeeAI's error, whose generated content is kept.
+        binding: The model that was called.
     """
 
     def __init__(self, detail: str, error: ChatModelToolCallError, binding: Binding) -> None:
@@ -50,18 +50,18 @@ class BadToolCall(BadResponse, ChatModelToolCallError):
         self.provider, self.model = binding.reference.provider, binding.reference.model
 
     def __str__(self) -> str:
-        """Say what is ours to say; what was generated stays in its attributes."""
+        """Return our text only; the generated content stays in the attributes."""
         return self.detail
 
 
 class LiveChatModel(ChatModel):
-    """Follows whatever `current` gives.
+    """Uses the model that `current` returns.
 
-    It has no state of its own: what isn't defined here is the current model's.
+    It has no state of its own: attributes that are not defined here are the current model's.
 
     Args:
-        current: Gives the binding in force; raises what `run()` should raise.
-        pin: Turns a binding into a `current` that stays with it.
+        current: Returns the binding in force; raises what `run()` should raise.
+        pin: Returns a `current` that keeps to a binding.
     """
 
     def __init__(  # the base's state would be a stale copy of the current model's
@@ -70,7 +70,7 @@ class LiveChatModel(ChatModel):
         self._current = current
         self._pin = pin
         self._runs: dict[RunContext, Callable[[], Binding]] = {}
-        self._emitter = Emitter(  # no child of the root, where the models' own arrive already
+        self._emitter = Emitter(  # not a child of the root, which gets the models' events already
             namespace=["backend", "aurorasoc", "chat"], creator=self, events=chat_model_event_types
         )
 
@@ -87,21 +87,21 @@ class LiveChatModel(ChatModel):
 
     @property
     def provider_id(self) -> ProviderName:
-        """The current model's adapter."""
+        """The name of the current model's adapter."""
         return self._model.provider_id
 
     @property
     def tool_choice_support(self) -> Any:  # type: ignore[override]  # noqa: ANN401 - a ClassVar there
-        """What the current model's adapter can be asked for."""
+        """The tool choices that the current model's adapter supports."""
         return self._model.tool_choice_support
 
     @property
     def emitter(self) -> Emitter:
-        """Stays the same: every current model's events arrive here, before and after a switch."""
+        """The handle's emitter: it gets the events of every current model, across switches."""
         return self._emitter
 
     def run(self, *args: Any, **kwargs: Any) -> Run[ChatModelOutput]:
-        """Run the model in force. Takes what `ChatModel.run` takes.
+        """Run the model in force, with the arguments of `ChatModel.run`.
 
         Raises:
             ModelCallError: When awaited: the provider failed.
@@ -117,7 +117,7 @@ class LiveChatModel(ChatModel):
         return run
 
     async def clone(self) -> LiveChatModel:
-        """Give a handle on the model in force now; only a deleted key or a policy breaks it."""
+        """Return a handle pinned to the model in force now; a deleted key or a policy ends it."""
         return LiveChatModel(self._pin(self.binding), self._pin)
 
     def config(self, **_kwargs: Any) -> NoReturn:
@@ -134,10 +134,10 @@ class LiveChatModel(ChatModel):
         return self._runs[agent_run]()
 
     def _is_heard(self, _event: EventMeta) -> bool:
-        return bool(self._emitter._listeners)  # noqa: SLF001 - an event that nobody hears costs most of a 2%
+        return bool(self._emitter._listeners)  # noqa: SLF001 - skips the cost of events that nobody hears
 
     async def _forward(self, data: Any, event: EventMeta) -> None:  # noqa: ANN401 - any event's data
-        """Hand a model's event on under this handle's own namespace, for `on("new_token", …)`."""
+        """Forward a model's event under this handle's namespace, for `on("new_token", …)`."""
         *run, _backend, _provider, _chat, name = event.path.split(".")
         path = ".".join([*run, *self._emitter.namespace, name])
         await self._emitter._invoke(data, event.model_copy(update={"path": path}))  # noqa: SLF001 - as `Emitter.pipe` does
@@ -159,7 +159,7 @@ class LiveChatModel(ChatModel):
         return getattr(self._model, name)
 
     def __setattr__(self, name: str, value: object) -> None:
-        if name not in _OWN:
+        if name not in _ATTRIBUTES:
             self._refuse()
         object.__setattr__(self, name, value)
 
@@ -174,7 +174,7 @@ class LiveChatModel(ChatModel):
 def _checked(
     handler: Callable[[], Awaitable[ChatModelOutput]], binding: Binding
 ) -> Callable[[], Awaitable[ChatModelOutput]]:
-    """Raise what is ours in place of what BeeAI wraps around it."""
+    """Raise our own error in place of BeeAI's wrapper."""
 
     async def run() -> ChatModelOutput:
         try:
@@ -184,14 +184,14 @@ def _checked(
         except FrameworkError as error:
             failure = our_error(error) or _unusable(error, binding)
         else:
-            return _spoken(answer, binding)
+            return _with_content(answer, binding)
         raise failure.with_traceback(None)  # BeeAI's frames hold the model, and so its key
 
     return run
 
 
-def _spoken(answer: ChatModelOutput, binding: Binding) -> ChatModelOutput:
-    """Refuse thoughts alone, as BeeAI refuses nothing at all: vendors differ in showing them."""
+def _with_content(answer: ChatModelOutput, binding: Binding) -> ChatModelOutput:
+    """Refuse an answer that holds only thoughts: not every vendor shows them, so it is empty."""
     if answer.get_text_content() or answer.get_tool_calls() or answer.output_structured is not None:
         return answer
     raise _empty(binding)
@@ -204,7 +204,7 @@ def _empty(binding: Binding) -> EmptyAnswer:
 
 
 def _unusable(error: FrameworkError, binding: Binding) -> AuroraError:
-    """Say what of an answer BeeAI itself could not use."""
+    """Return our error for an answer that BeeAI could not use."""
     reference = binding.reference
     if isinstance(error, EmptyChatModelResponseError):
         return _empty(binding)

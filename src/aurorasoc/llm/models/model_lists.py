@@ -1,4 +1,4 @@
-"""The models that a provider itself lists, by its own documented call; kept for a minute."""
+"""The models that a provider lists, by its documented call; cached for a minute."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ _NO_LIST_HERE: Final = frozenset({404, 405, 501})
 
 @dataclass(frozen=True, slots=True)
 class ModelList:
-    """What a provider lists, by name, in its own order."""
+    """Names of a provider's models, in the provider's order."""
 
     provider: ServingBackend
     models: tuple[str, ...]
@@ -37,7 +37,7 @@ class ModelList:
 
 @dataclass(frozen=True, slots=True)
 class _Kept:
-    found: ModelList
+    models: ModelList
     expires: float
 
 
@@ -46,7 +46,7 @@ class ModelLists:
 
     Args:
         seconds: How long a provider may take, from the first byte sent to the last received.
-        kept_for: How many seconds a list is served from memory.
+        kept_for: How many seconds a list is cached.
     """
 
     def __init__(self, seconds: float = TIMEOUT_SECONDS, kept_for: float = CACHE_SECONDS) -> None:
@@ -56,7 +56,7 @@ class ModelLists:
     async def of(
         self, reference: ModelReference, tag: str, address_policy: AddressPolicy | None
     ) -> ModelList:
-        """Give a provider's models.
+        """Return a provider's models.
 
         Args:
             reference: Names the address and holds the key.
@@ -64,20 +64,20 @@ class ModelLists:
             address_policy: Which addresses may be connected to.
 
         Raises:
-            ModelCallError: The provider failed, or answered something else than a list.
+            ModelCallError: The provider failed, or its answer is not a list.
         """
         place = (str(reference.provider), reference.base_url, tag)
         now = time.monotonic()
         self._kept = {at: kept for at, kept in self._kept.items() if kept.expires > now}
         if place in self._kept:
-            return self._kept[place].found
+            return self._kept[place].models
         from aurorasoc.llm.wire.outbound import plain_client  # noqa: PLC0415 - httpx costs 46 ms
 
         async with plain_client(address_policy, self._seconds) as client:
             status, body = await self._fetch(reference, client)
-        found = ModelList(reference.provider, _listed(status, body, reference))
-        self._kept[place] = _Kept(found, time.monotonic() + self._kept_for)
-        return found
+        models = ModelList(reference.provider, _listed(status, body, reference))
+        self._kept[place] = _Kept(models, time.monotonic() + self._kept_for)
+        return models
 
     async def _fetch(
         self, reference: ModelReference, client: httpx.AsyncClient
@@ -89,7 +89,7 @@ class ModelLists:
         headers = _headers(reference)
         try:
             async with (
-                asyncio.timeout(self._seconds),  # httpx's own starts anew with every byte
+                asyncio.timeout(self._seconds),  # httpx's own timeout restarts with every byte
                 client.stream("GET", url, headers=headers) as answer,
             ):
                 return answer.status_code, await _bounded(answer)
@@ -104,10 +104,10 @@ class ModelLists:
 
 
 def _listed(status: int, body: bytes, reference: ModelReference) -> tuple[str, ...]:
-    """Read an answer.
+    """Return the names in an answer.
 
     Raises:
-        ModelCallError: It is a refusal, or no list.
+        ModelCallError: The answer is a refusal, or not a list.
     """
     detail = f"{reference.provider} doesn't list its models at {reference.origin}."
     if status in _NO_LIST_HERE:
@@ -117,7 +117,7 @@ def _listed(status: int, body: bytes, reference: ModelReference) -> tuple[str, .
     try:
         return _names(body)
     except (AttributeError, LookupError, RecursionError, TypeError, ValueError):
-        detail += " What it answered is no list of models."
+        detail += " Its answer is not a list of models."
     raise BadResponse(detail, **_names_of(reference))
 
 
@@ -126,7 +126,7 @@ def _names_of(reference: ModelReference) -> dict[str, str]:
 
 
 def _headers(reference: ModelReference) -> dict[str, str]:
-    """Give the headers that the vendor documents for this call."""
+    """Return the headers that the vendor documents for this call."""
     spec = CATALOG[reference.provider]
     if not reference.has_key:
         return {}
@@ -140,7 +140,7 @@ async def _bounded(answer: httpx.Response) -> bytes:
     async for piece in answer.aiter_bytes():
         body += piece
         if len(body) > MAX_BYTES:
-            return b""  # no list that anyone could use
+            return b""  # too long for a list of models
     return bytes(body)
 
 

@@ -1,4 +1,4 @@
-"""What breaks a pin: a key that was removed, and a policy that was tightened (ADR 026)."""
+"""What ends a pin: a removed key, or a tightened policy (ADR 026)."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from aurorasoc.granite.catalog import CATALOG
 
 
 def require_key(snapshot: Snapshot, reference: ModelReference) -> None:
-    """Refuse a run whose key is gone; one that was replaced may go on.
+    """Refuse a run whose key was removed; a replaced key may still be used.
 
     Raises:
         ProviderNotReady: The key was removed while this ran.
@@ -25,7 +25,7 @@ def require_key(snapshot: Snapshot, reference: ModelReference) -> None:
 
 
 def became_restricted(snapshot: Snapshot, reference: ModelReference, tlp: Tlp | None) -> bool:
-    """Whether the policy was tightened so that the same model has to prove that it is local.
+    """Whether a tightened policy now requires the model to prove that it is local.
 
     Args:
         snapshot: What is in force now.
@@ -33,7 +33,7 @@ def became_restricted(snapshot: Snapshot, reference: ModelReference, tlp: Tlp | 
         tlp: The label of what it is sent.
 
     Raises:
-        TlpRefused: It never may be, or the run bears no label and now needs one.
+        TlpRefused: The model can't be local, or the run has no label and now needs one.
     """
     if not _is_restricted(snapshot, tlp):
         return False

@@ -1,7 +1,7 @@
 """The pool of live handles: `get_chat_model()`.
 
-Handles stay for the life of the process; the models behind them are built once for each
-snapshot and thrown away as a whole when the next one is adopted.
+Handles live as long as the process. The models behind them are built once for each snapshot, and
+discarded when the next one is adopted.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ _ModelKey = tuple[ServingBackend, Role, Tlp | None, bool]
 
 
 class SnapshotSource(Protocol):
-    """Whoever holds the snapshot in force."""
+    """Holds the snapshot in force."""
 
     @property
     def snapshot(self) -> Snapshot:
@@ -51,11 +51,11 @@ class SnapshotSource(Protocol):
 
 
 def get_chat_model(role: Role = "specialist", *, tlp: str | None = None) -> LiveChatModel:
-    """Give the live handle for a role.
+    """Return the live handle for a role.
 
     Args:
         role: `specialist` or `orchestrator`.
-        tlp: TLP 2.0 label of the data that will be sent, CLEAR to RED; None is unlabelled.
+        tlp: TLP 2.0 label of the data that will be sent, CLEAR to RED; None means unlabelled.
 
     Returns:
         A BeeAI ChatModel that follows every switch. Keep it as long as you like.
@@ -72,7 +72,7 @@ def get_chat_model(role: Role = "specialist", *, tlp: str | None = None) -> Live
 
 
 def reset_chat_model_pool() -> None:
-    """Throw the built models away; handles stay valid and build anew when they are used."""
+    """Discard the built models; handles stay valid and rebuild on use."""
     if SLOT.runtime is not None:
         SLOT.runtime.pool.reset()
 
@@ -84,8 +84,8 @@ class ModelPool:
         source: Holds the snapshot in force.
         networks: `LLM_LOCAL_NETWORKS`.
         allowed_hosts: `AURORA_ALLOWED_HOSTS`.
-        ledger: Is told how calls end.
-        max_concurrency: Calls under way at once; None is no limit.
+        ledger: Records how calls end.
+        max_concurrency: Calls under way at once; None means no limit.
     """
 
     def __init__(
@@ -106,15 +106,15 @@ class ModelPool:
         self._open = True
 
     async def load(self) -> None:
-        """Import the model libraries, in a thread, unless that was done."""
+        """Import the model libraries in a thread, unless they are already imported."""
         from aurorasoc.llm.wire import adapter  # noqa: PLC0415 - its libraries cost seconds
 
         await adapter.load()
 
     async def prepare(self, tlp: str | None = None) -> None:
-        """Import the libraries and, where a label or `auto` needs a local backend, look for it.
+        """Import the libraries, and find a local backend if the label or `auto` needs one.
 
-        Handles work without: this keeps the loop from standing still at the first call.
+        Optional: it keeps the first call from blocking the event loop.
 
         Args:
             tlp: The label of what will be sent.
@@ -128,7 +128,7 @@ class ModelPool:
         await resolve_for(snapshot, probe, tlp)
 
     def reset(self) -> None:
-        """Throw the built models away."""
+        """Discard the built models."""
         self._generation = _Generation(None)
 
     def close(self) -> None:
@@ -143,7 +143,7 @@ class ModelPool:
             RuntimeNotOpen: The runtime this pool belongs to was closed.
             NoModelConfigured: The backend in force has no model.
             ProviderNotReady: It can't take calls.
-            BackendUnavailable: `auto` found none.
+            BackendUnavailable: `auto` found no local backend.
             TlpRefused: The label forbids it.
         """
         snapshot = self._snapshot()
@@ -161,7 +161,7 @@ class ModelPool:
         return Binding(model, reference, snapshot.revision, role, None, restricted=False)
 
     def of_reference(self, reference: ModelReference, snapshot: Snapshot) -> Binding:
-        """Bind to a reference that is nobody's configuration; how its calls end isn't told."""
+        """Bind to a reference that is not configured; its calls are not in the ledger."""
         from aurorasoc.llm.wire import adapter  # noqa: PLC0415 - its libraries cost seconds
 
         site = replace(self._site(snapshot, reference), ledger=TrafficLedger())
@@ -169,7 +169,7 @@ class ModelPool:
         return Binding(model, reference, snapshot.revision, "specialist", None, restricted=False)
 
     def pin(self, binding: Binding) -> Callable[[], Binding]:
-        """Stay with a binding until its key is deleted or the policy forbids it."""
+        """Keep to a binding until its key is deleted or the policy forbids it."""
 
         def pinned() -> Binding:
             snapshot = self._snapshot()
@@ -191,12 +191,12 @@ class ModelPool:
         if generation.snapshot is not snapshot:
             self._generation = generation = _Generation(snapshot)
         key = (way.backend, role, tlp, way.restricted)
-        found = generation.bindings.get(key)
-        if found is None:
+        binding = generation.bindings.get(key)
+        if binding is None:
             reference = model_reference(snapshot, way.backend, role)
-            found = self._build(snapshot, reference, role, tlp, restricted=way.restricted)
-            generation.bindings[key] = found
-        return found
+            binding = self._build(snapshot, reference, role, tlp, restricted=way.restricted)
+            generation.bindings[key] = binding
+        return binding
 
     def _build(
         self,
@@ -228,7 +228,7 @@ class ModelPool:
         )
 
     def address_policy(self, snapshot: Snapshot, provider: ServingBackend) -> AddressPolicy | None:
-        """Judge where an admin's base URL leads. The environment's is trusted."""
+        """Return which addresses an admin's base URL may reach; None trusts the environment's."""
         if snapshot.providers[provider].base_url.source != "runtime":
             return None
         origin = snapshot.providers[provider].origin or ""
@@ -264,7 +264,7 @@ class _Generation:
 
 
 class _Handles(dict[tuple[str, str | None], "LiveChatModel"]):
-    """Handles by role and label, made when they are first asked for."""
+    """Handles by role and label, made on first use."""
 
     def __init__(self, make: Callable[[Role, Tlp | None], LiveChatModel]) -> None:
         super().__init__()

@@ -1,4 +1,4 @@
-"""The reachability test: one short call on the very path that production uses."""
+"""The reachability test: a one-word prompt over the production path."""
 
 from __future__ import annotations
 
@@ -26,12 +26,12 @@ MAX_TOKENS: Final = 16
 
 @dataclass(frozen=True, slots=True)
 class CallTest:
-    """What a test call found. `ok` false is an answer, not an error.
+    """The result of a test call. `ok` false is a result, not an error.
 
     Attributes:
         code: `ok`, or the code of what went wrong.
         latency_ms: Milliseconds until the answer or the failure.
-        key_checked: Whether the endpoint was seen to refuse a wrong key; None: not tried.
+        key_checked: Whether the endpoint refused a wrong key; None if that is unknown.
     """
 
     provider: ServingBackend
@@ -46,13 +46,13 @@ class CallTest:
 async def make_test_call(
     binding: Binding, with_wrong_key: Binding | None = None, deadline: float = DEADLINE_SECONDS
 ) -> CallTest:
-    """Ask a model for a word.
+    """Send a one-word prompt to a model.
 
     Args:
         binding: The model, built as production builds it.
-        with_wrong_key: The same with a key that can't be right: an endpoint that answers it
-            doesn't check keys. None leaves that untried.
-        deadline: Seconds for all of it.
+        with_wrong_key: The same model with a wrong key: an endpoint that answers it doesn't
+            check keys. None skips that.
+        deadline: Seconds for the whole test.
     """
     started = time.monotonic()
     code, detail, latency, checked = "ok", "", 0.0, None
@@ -64,7 +64,7 @@ async def make_test_call(
     except ModelCallError as error:
         code, detail = error.code, error.detail
     except TimeoutError:
-        if not latency:  # else it answered, and only whether it checks keys stays unknown
+        if not latency:  # else the model answered, and only the key check took too long
             code, detail = "timeout", f"No answer within {deadline:g} s."
     if checked is False:
         detail += " It answered a wrong key as well: this endpoint doesn't check keys."
@@ -80,13 +80,13 @@ async def make_test_call(
 
 
 def error_of(result: CallTest) -> ModelCallError:
-    """Give a failed test as the error that a call would have raised."""
+    """Return a failed test as the error that a call would have raised."""
     leaf = CALL_ERRORS[result.code]
     return leaf(result.detail, provider=result.provider, model=result.model)
 
 
 async def _ask(binding: Binding) -> str:
-    """Ask for a word; again without a bound on tokens, where the model may not take one."""
+    """Send the prompt; retry without a token limit, in case the model refuses one."""
     try:
         return await _answered(binding, max_tokens=MAX_TOKENS)
     except RequestRefused:

@@ -1,4 +1,4 @@
-"""How production calls ended last, by provider. In memory, for this process."""
+"""How each provider's last production calls ended. In memory, for this process."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from aurorasoc.granite import ModelReference
 
 @dataclass(frozen=True, slots=True)
 class LastError:
-    """The code and words of the last failure, and when it was."""
+    """Code, text and time of the last failure."""
 
     code: str
     detail: str
@@ -37,16 +37,16 @@ class TrafficLedger:
         self._last: dict[ServingBackend, LastCalls] = {}
 
     def of(self, provider: ServingBackend) -> LastCalls:
-        """What is known of a provider's calls."""
+        """Return how a provider's last calls ended."""
         return self._last.get(provider, LastCalls())
 
     def succeeded(self, reference: ModelReference) -> None:
-        """A call was answered: an earlier failure is over."""
+        """Record an answered call; it clears an earlier failure."""
         self.counts[reference.provider, "ok"] += 1
         self._last[reference.provider] = LastCalls(ok_at=iso(self._clock()))
 
     def failed(self, reference: ModelReference, error: ModelCallError) -> None:
-        """A call failed at the provider."""
+        """Record a call that failed at the provider."""
         self.counts[reference.provider, error.code] += 1
         last = LastError(error.code, error.detail, iso(self._clock()))
         self._last[reference.provider] = replace(self.of(reference.provider), error=last)

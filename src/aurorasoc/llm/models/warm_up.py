@@ -1,7 +1,7 @@
-"""Warm-up: the libraries' import and their first call, after the API is ready.
+"""Warm-up: import the libraries and make their first call, after the API is ready.
 
-The call goes to a stub of our own on loopback, never to a provider; behind a proxy that would
-take it elsewhere it is left out.
+The call goes to a stub of our own on loopback, never to a provider. It is skipped if a proxy
+would redirect it.
 """
 
 from __future__ import annotations
@@ -71,7 +71,7 @@ async def _call(port: int) -> None:
 
 
 async def _answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    """Answer whatever comes with one canned completion."""
+    """Answer any request with a canned completion."""
     await reader.readuntil(b"\r\n\r\n")
     body = json.dumps(_ANSWER).encode()
     head = "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\nconnection: close\r\n"
