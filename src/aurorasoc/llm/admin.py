@@ -1,4 +1,4 @@
-"""The use cases of an admin: look, switch, set and delete keys, test."""
+"""What an admin can do: read the inventory, switch, set and delete keys, test."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ from aurorasoc.llm.models.traffic import TrafficLedger
 
 @dataclass(frozen=True, slots=True)
 class MutationAnswer:
-    """What is in force after a change; `adoption` where that was asked for."""
+    """What is in force after a change; `adoption` only if it was requested."""
 
     revision: int
     active: Active
@@ -59,7 +59,7 @@ class MutationAnswer:
 
 @dataclass(frozen=True, slots=True)
 class Admin:
-    """The use cases, on what this process has open. Every call names who asks."""
+    """What an admin can do, on this process's resources. Every change names its actor."""
 
     settings: Settings
     database: Database
@@ -91,13 +91,13 @@ class Admin:
             requested: What to switch to.
             actor: Who asks.
             if_match: The revision this is based on.
-            verify: Test the new configuration first, and change nothing when that fails.
+            verify: Test the new configuration first, and change nothing if that fails.
 
         Raises:
             UnknownProvider, Conflict, RevisionMismatch, InvalidInput, Unavailable: Refused.
-            ModelCallError: `verify` was asked for, and the provider failed.
+            ModelCallError: `verify` is set, and the provider failed.
         """
-        change = edits.switch(self.settings, await self._with_judged_base_url(requested))
+        change = edits.switch(self.settings, await self._with_checked_base_url(requested))
         if verify and requested.provider != AUTO:
             if_match = await self._verify(change, actor, if_match)
         return await self.change(change, actor=actor, if_match=if_match)
@@ -105,7 +105,7 @@ class Admin:
     async def rollback(
         self, revision: int, *, actor: str, if_match: int | None = None
     ) -> MutationAnswer:
-        """Make an earlier configuration the new one; keys are not rolled back.
+        """Restore an earlier configuration; keys are not rolled back.
 
         Raises:
             NotFound: There is no such revision.
@@ -118,7 +118,7 @@ class Admin:
     async def change(
         self, change: Change, *, actor: str, if_match: int | None = None
     ) -> MutationAnswer:
-        """Make a change in one transaction; it is adopted in this process before the answer.
+        """Make a change in one transaction, and adopt it in this process before returning.
 
         Raises:
             Conflict, RevisionMismatch, InvalidInput, Unavailable: Refused; see `Changer.apply`.
@@ -136,11 +136,11 @@ class Admin:
         return MutationAnswer(snapshot.revision, active_of(snapshot), row)
 
     async def models(self, name: str) -> ModelList:
-        """List the models that a provider itself lists.
+        """List a provider's models, as the provider itself does.
 
         Raises:
             UnknownProvider: There is no such provider.
-            ProviderNotReady: It can't be asked; a missing model name is no hindrance.
+            ProviderNotReady: It can't be called; it needs no configured model for this.
             ModelCallError: It failed.
         """
         provider, snapshot = spec_of(name).provider, self.adoption.snapshot
@@ -149,13 +149,13 @@ class Admin:
         return await self.lists.of(reference, tag, self.pool.address_policy(snapshot, provider))
 
     async def test(self, name: str, *, role: Role, actor: str) -> CallTest:
-        """Test a provider, active or not, on the path that production uses.
+        """Test a provider, active or not, over the production path.
 
-        Audited before anything is sent, and with the outcome.
+        Audited before anything is sent, and again with the result.
 
         Raises:
             UnknownProvider: There is no such provider.
-            NoModelConfigured, ProviderNotReady: There is nothing to send.
+            NoModelConfigured, ProviderNotReady: It can't be called.
             AuditUnavailable, DatabaseUnavailable: It can't be audited; nothing was sent.
         """
         provider, snapshot = spec_of(name).provider, self.adoption.snapshot
@@ -190,9 +190,9 @@ class Admin:
         return planned.based_on
 
     def _wrong_key(self, binding: Binding, snapshot: Snapshot) -> Binding | None:
-        """The same with a key that can't be right, to see whether an endpoint checks keys.
+        """Return the binding with a wrong key, to test whether the endpoint checks keys.
 
-        A vendor's own origin is never sent one: it might count against the account.
+        None for a vendor's own origin: a wrong key might count against the account.
         """
         reference = binding.reference
         vendor = origin_of(CATALOG[reference.provider].default_base_url)
@@ -202,16 +202,16 @@ class Admin:
         return self.pool.of_reference(wrong, snapshot)
 
     async def _record(self, event: AuditEvent) -> None:
-        """Write an entry that belongs to no change.
+        """Audit an event that is not a change.
 
         Raises:
-            AuditUnavailable, DatabaseUnavailable: It isn't written.
+            AuditUnavailable, DatabaseUnavailable: The entry isn't written.
         """
         async with self.database.transaction() as session:
             await self.audit.append(session, event)
 
-    async def _with_judged_base_url(self, requested: ConfigRequest) -> ConfigRequest:
-        """Normalise a new base URL, and judge where it leads; connections judge that again."""
+    async def _with_checked_base_url(self, requested: ConfigRequest) -> ConfigRequest:
+        """Normalise a new base URL and check its address; each connection checks it again."""
         if requested.base_url is None or requested.provider == AUTO:
             return requested
         spec = spec_of(requested.provider)

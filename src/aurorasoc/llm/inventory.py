@@ -1,4 +1,4 @@
-"""The inventory: a snapshot as the contract shows it. No key can be in it: none is put there."""
+"""The inventory: a snapshot as the API shows it. It never holds a key."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from aurorasoc.llm.models.traffic import LastCalls, LastError
 
 @dataclass(frozen=True, slots=True)
 class Active:
-    """The backend in force; none while `auto` has found none."""
+    """The backend in force; null while `auto` has found none."""
 
     backend: ServingBackend | None
     requested: BackendChoice
@@ -82,7 +82,7 @@ class ProviderView:
 
 @dataclass(frozen=True, slots=True)
 class Inventory:
-    """All providers, the active choice, the policy, and how the stores answered."""
+    """All providers, the active choice, the policy, and the state of the stores."""
 
     revision: int
     fingerprint: str
@@ -95,11 +95,11 @@ class Inventory:
 
 @dataclass(frozen=True, slots=True)
 class ProviderObservation:
-    """What this process knows of a provider beside its configuration.
+    """What this process knows of a provider besides its configuration.
 
     Attributes:
-        leaves_host: Whether its data leaves the host's networks, judged now.
-        last: How its calls ended.
+        leaves_host: Whether data sent to it leaves the host's networks now.
+        last: How its last calls ended.
     """
 
     leaves_host: bool

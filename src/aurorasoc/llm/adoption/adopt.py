@@ -28,23 +28,23 @@ from aurorasoc.llm.adoption.latencies import Latencies
 from aurorasoc.llm.adoption.stored import SINGLETON, StoredConfig, load_stored
 
 PATIENCE_SECONDS: Final = 1.0
-"""How long a change of configuration waits for keys that a store has yet to give."""
+"""How long a change of configuration waits for keys to be fetched."""
 
 SPREAD_SECONDS: Final = 0.2
-"""All processes hear of a new key at once, and all but one have yet to fetch it."""
+"""Spreads the fetches of a new key, because all processes learn of it at once."""
 
 LATE_SECONDS: Final = 5.0
-"""After how long a database that doesn't answer, and doesn't refuse either, counts as away."""
+"""How long a database may neither answer nor refuse before it counts as unavailable."""
 
 log = get_logger("aurorasoc.adoption")
 
 
 @dataclass(frozen=True, slots=True)
 class Stored:
-    """All that is stored, what the store made of it, and the snapshot that it composes to.
+    """All that is stored, the keys read from the store, and the snapshot composed of both.
 
     Attributes:
-        config: What an admin chose, but for keys.
+        config: What an admin chose, except keys.
         key_rows: The stored keys' rows, by provider.
         written_us: When the revision was written; None for 0, the boot defaults.
     """
@@ -75,8 +75,8 @@ class Adoption:
         self._keyring = keyring
         self._snapshot: Snapshot | None = None
         self._adopting = asyncio.Lock()
-        self._told: list[Callable[[], None]] = []
-        self._own: tuple[int, int] | None = None
+        self._callbacks: list[Callable[[], None]] = []
+        self._committing: tuple[int, int] | None = None
         self.adopted_us = 0
         self.latencies = Latencies()
         self.stale_since: str | None = None
@@ -99,33 +99,33 @@ class Adoption:
         return self._snapshot is not None
 
     def on_adopted(self, callback: Callable[[], None]) -> None:
-        """Call back after each adoption. It must not take long: nothing waits for it."""
-        self._told.append(callback)
+        """Call back after each adoption. The callback must return at once."""
+        self._callbacks.append(callback)
 
     async def adopt(self, *, fetch: bool = True, spread: float = 0.0) -> Snapshot:
         """Read what is stored and make it the snapshot in force.
 
         Args:
-            fetch: Whether keys that are not at hand are fetched first; without, they are shown
-                as unavailable until someone adopts again.
-            spread: Seconds over which processes that adopt at once spread their fetching.
+            fetch: Whether missing keys are fetched first; otherwise they are shown as
+                unavailable until the next adoption.
+            spread: Seconds over which processes that adopt at once spread their fetches.
 
         Raises:
-            DatabaseUnavailable: It can't be read. What is in force stays in force, and stale.
+            DatabaseUnavailable: It can't be read. The snapshot in force stays, marked as stale.
         """
         async with self._adopting:
             fetch = fetch and not self._store.transactional  # whose rows hold every key
             async with self._reading() as session:
                 stored = await self.read(session)
                 self.stale_since = None
-                if not fetch:  # before the connection is given back: that is one more trip
+                if not fetch:  # before the connection is released, which costs a round trip
                     self.swap(stored.snapshot, stored.written_us)
             if fetch:
                 await self._fetch(stored, spread)
             return self.snapshot
 
     async def _fetch(self, stored: Stored, spread: float) -> None:
-        """Fetch keys; when that takes long, put the rest of the configuration in force first."""
+        """Fetch keys; if that takes long, put the rest of the configuration in force first."""
         rows = list(stored.key_rows.values())
         fetching = asyncio.ensure_future(self._store.refresh(rows, spread=spread))
         done, _ = await asyncio.wait({fetching}, timeout=PATIENCE_SECONDS)
@@ -138,7 +138,7 @@ class Adoption:
         """Adopt if another process committed a newer revision.
 
         Args:
-            heard: The newest revision that was heard of; None reads it.
+            heard: The newest reported revision; None reads it.
 
         Raises:
             DatabaseUnavailable: The revision can't be read.
@@ -157,7 +157,7 @@ class Adoption:
 
     @asynccontextmanager
     async def _reading(self) -> AsyncIterator[AsyncSession]:
-        """Read by one statement; show a database that refuses, or is silent for long, as stale."""
+        """Read in one statement; mark as stale if the database refuses or is silent for long."""
         late = asyncio.get_running_loop().call_later(LATE_SECONDS, self.mark_stale)
         try:
             async with self._database.reading(once=True) as session:
@@ -169,11 +169,11 @@ class Adoption:
             late.cancel()
 
     def mark_stale(self) -> None:
-        """Note that the database doesn't answer, for the inventory to show since when."""
+        """Note since when the database doesn't answer, for the inventory to show."""
         self.stale_since = self.stale_since or iso(now_us())
 
     async def read(self, session: AsyncSession) -> Stored:
-        """Compose what the session sees; in a transaction, what it is about to commit."""
+        """Compose what the session sees, its uncommitted changes included."""
         config, key_rows, written_us = await load_stored(session)
         reading = self._store.peek(list(key_rows.values()))
         return Stored(config, key_rows, reading, self.compose(config, reading), written_us)
@@ -189,7 +189,7 @@ class Adoption:
         )
 
     def credential_of(self, origin: str, api_key: SecretStr) -> Credential:
-        """Return the credential that a key will be once it is stored."""
+        """Return a key's credential as it will be stored."""
         return Credential(
             state="usable",
             source=self._store.kind,
@@ -200,23 +200,23 @@ class Adoption:
         )
 
     def tag_of(self, api_key: SecretStr) -> str:
-        """Tell two keys apart without telling either."""
+        """Return a tag that tells keys apart without revealing them."""
         return self._keyring.digest(api_key.get_secret_value().encode())
 
     def will_write(self, revision: int, at_us: int) -> None:
         """Note a revision before this process commits it, so that adopting it isn't timed.
 
-        The feed may hear of the commit, and adopt, before the task that committed goes on. The
-        time tells it from another process's revision, should this commit fail.
+        The feed may report the commit, and adopt it, before the committing task continues. If this
+        commit fails, the time tells it from another process's revision of the same number.
         """
-        self._own = (revision, at_us)
+        self._committing = (revision, at_us)
 
     def swap(self, candidate: Snapshot, written_us: int | None = None) -> None:
-        """Make a snapshot the one in force, with one assignment and never backwards.
+        """Put a snapshot in force, in one assignment; ignore an older revision.
 
         Args:
             candidate: The snapshot.
-            written_us: When its revision was written; None where this process just did that.
+            written_us: When its revision was written; None if this process just wrote it.
         """
         current = self._snapshot
         if current is not None and candidate.revision < current.revision:
@@ -231,7 +231,7 @@ class Adoption:
         self._snapshot = candidate
         self.adopted_us = now_us()
         followed = current is not None and candidate.revision > current.revision
-        followed = followed and (candidate.revision, written_us) != self._own
+        followed = followed and (candidate.revision, written_us) != self._committing
         latency = (self.adopted_us - written_us) / 1e6 if followed and written_us else None
         if latency is not None:
             self.latencies.observe(latency)
@@ -243,5 +243,5 @@ class Adoption:
             latency=latency,
             at=time.time(),
         )
-        for callback in self._told:
+        for callback in self._callbacks:
             callback()

@@ -1,7 +1,7 @@
-"""Settings, stored configuration and stored keys become one frozen Snapshot.
+"""Compose settings, stored configuration and stored keys into one frozen Snapshot.
 
-Pure: the same inputs give the same snapshot. Env is the boot default, what an admin set wins,
-and each field remembers which it was.
+Pure: the same inputs give the same snapshot. The environment is the boot default, an admin's
+choice wins, and each field records its source.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ Ambient = Callable[[ServingBackend], tuple[str, ...]]
 
 
 class _Seams(NamedTuple):
-    """How the two facts from outside come in."""
+    """The two functions that supply facts from outside."""
 
     digest: Digest
     ambient: Ambient
@@ -58,8 +58,8 @@ def compose(
     Args:
         settings: The boot defaults.
         stored: What an admin chose.
-        reading: The stored keys, and how the store answered.
-        digest: Tells two keys apart without telling either (`Keyring.digest`).
+        reading: The stored keys, and the state of their store.
+        digest: Returns a tag that tells keys apart without revealing them (`Keyring.digest`).
         ambient: Names the variables that would alter a provider's calls.
     """
     applied = apply_stored_keys_to_settings(settings, reading.credentials)
@@ -89,10 +89,10 @@ def compose(
 
 
 def check_boot_defaults(settings: Settings) -> None:
-    """Refuse base URLs in the environment that have no single reading.
+    """Refuse invalid base URLs in the environment.
 
     Raises:
-        ConfigurationError: One sentence that names the variable.
+        ConfigurationError: A base URL is invalid; the message names the variable.
     """
     for provider, boot in settings.providers.items():
         if boot.base_url is None:
@@ -109,7 +109,7 @@ def check_boot_defaults(settings: Settings) -> None:
 
 
 def boot_origin(spec: ProviderSpec, boot: ProviderSettings) -> str | None:
-    """Where a provider leads when nothing is stored; an environment key belongs there."""
+    """Return a provider's origin when nothing is stored; an environment key belongs to it."""
     if spec.base_url_support == "none":
         return origin_of(spec.default_base_url)
     base_url = _boot_base_url(spec, boot)
@@ -156,7 +156,7 @@ def _first(
 def _orchestrator(
     spec: ProviderSpec, boot: ProviderSettings, choice: ProviderChoice, model: Sourced[str | None]
 ) -> Sourced[str | None]:
-    """The catalog's orchestrator goes with the catalog's model only; else the model serves."""
+    """Return the orchestrator: the catalog's only with the catalog's model, else the model."""
     default = spec.default_orchestrator_model if model.source == "default" else None
     orchestrator = _first(choice.orchestrator_model, boot, "orchestrator_model", default)
     return orchestrator if orchestrator.value is not None else model
@@ -174,7 +174,7 @@ def _base_url(
 
 
 def _boot_base_url(spec: ProviderSpec, boot: ProviderSettings) -> str | None:
-    """Set empty: no address for a backend that needs one, the vendor's own for the others."""
+    """Read an empty setting as no address if the backend needs one, else as the vendor's."""
     text = boot.base_url
     if text is None and "base_url" in boot.model_fields_set and spec.base_url_support == "required":
         return None
@@ -188,7 +188,7 @@ def _credential(
     origin: str | None,
     digest: Digest,
 ) -> Credential:
-    """The key of the applied settings, wherever it came from; in force at its origin only."""
+    """Return the key of the applied settings; it is in force at its origin only."""
     if spec.key == "none":
         return ABSENT
     if stored is None:

@@ -1,4 +1,4 @@
-"""One short text by which two processes see whether they run the same configuration."""
+"""A short digest that shows whether two processes run the same configuration."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from aurorasoc.core.canonical import canonical
 def fingerprint(
     requested: str, policy: Policy, providers: Mapping[ServingBackend, ProviderConfig]
 ) -> str:
-    """16 hex characters of SHA-256 over all that is in force, keys by their tags."""
+    """Return 16 hex characters of SHA-256 over all that is in force; tags stand for keys."""
     content: dict[str, Any] = {
         "requested": str(requested),
         "policy": [

@@ -25,7 +25,7 @@ Row = TypeVar("Row", ProviderConfigRow, CredentialRow)
 
 @dataclass(frozen=True, slots=True)
 class ProviderChoice:
-    """What an admin chose for one provider. None means: the boot default."""
+    """What an admin chose for one provider. None means the boot default."""
 
     model: str | None = None
     orchestrator_model: str | None = None
@@ -34,7 +34,7 @@ class ProviderChoice:
 
 @dataclass(frozen=True, slots=True)
 class StoredConfig:
-    """All that an admin chose, but for keys. None means: the boot default."""
+    """All that an admin chose, except keys. None means the boot default."""
 
     revision: int = 0
     backend: str | None = None
@@ -55,14 +55,14 @@ class StoredConfig:
         return replace(self, providers=others)
 
     def as_json(self) -> dict[str, Any]:
-        """Return plain values for the history; no keys are in it."""
+        """Return plain values for the history, without keys."""
         return asdict(self)
 
 
 _ONE: Final = select(literal(1).label("one")).subquery()
 _EVERYTHING: Final = (
     select(RuntimeConfigRow, ProviderConfigRow, CredentialRow, RevisionRow.at_us)
-    .select_from(_ONE)  # a row, whatever the tables hold
+    .select_from(_ONE)  # always one row, even if the tables are empty
     .outerjoin(RuntimeConfigRow, RuntimeConfigRow.id == SINGLETON)
     .outerjoin(RevisionRow, RevisionRow.revision == RuntimeConfigRow.revision)
     .outerjoin(ProviderConfigRow, true())
@@ -73,7 +73,7 @@ _EVERYTHING: Final = (
 async def load_stored(
     session: AsyncSession,
 ) -> tuple[StoredConfig, dict[str, CredentialRow], int | None]:
-    """Read all of it in one statement: each further one costs every process of a fleet a trip.
+    """Read everything in one statement: each further one costs every process a round trip.
 
     Returns:
         The configuration, the keys' rows by provider, and when the revision was written; None

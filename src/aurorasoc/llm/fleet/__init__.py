@@ -1,1 +1,1 @@
-"""How processes hear of changes, and report what they run."""
+"""How processes learn of changes, and report what they run."""

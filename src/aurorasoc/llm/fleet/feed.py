@@ -1,7 +1,7 @@
-"""How a process learns that something was committed elsewhere.
+"""How a process learns of commits by other processes.
 
-A source watches the database from a thread of its own: `sqlite.py` a SQLite file, `postgresql.py`
-PostgreSQL. What it reports wakes one task, which adopts. A slow poll stands behind it in any case.
+A source watches the database in its own thread: `sqlite.py` a SQLite file, `postgresql.py`
+PostgreSQL. Its reports wake one task, which adopts the change. A slow poll backs it up.
 """
 
 from __future__ import annotations
@@ -26,13 +26,13 @@ log = get_logger("aurorasoc.feed")
 
 
 class CommitListener(Protocol):
-    """Receives what a source reports; from any thread."""
+    """Receives the reports of a source, from any thread."""
 
     def heard(self, revision: int | None) -> None:
-        """Something was committed: up to this revision, or up to one that has to be read."""
+        """Note a commit up to this revision; None means that the revision must be read."""
 
     def connected(self, *, up: bool) -> None:
-        """The source hears of every commit from now on, or of none."""
+        """Note whether the source reports every commit from now on, or none."""
 
 
 class Source(Protocol):
@@ -40,21 +40,21 @@ class Source(Protocol):
 
     @property
     def kind(self) -> str:
-        """What the fleet calls this way of hearing."""
+        """The feed's name in the fleet."""
 
     def watch(self, listener: CommitListener) -> None:
-        """Tell until stopped; runs in a thread of its own, and outlives every failure."""
+        """Report commits until stopped; runs in its own thread, and survives every failure."""
 
     def stop(self) -> None:
-        """Have `watch` return soon; from any thread."""
+        """Make `watch` return soon; callable from any thread."""
 
 
 class Feed:
-    """Calls `changed` after commits elsewhere, one call at a time, however many there were.
+    """Calls `changed` after commits elsewhere: one call at a time, for any number of commits.
 
     Args:
-        source: Tells of commits.
-        changed: Adopts; takes the newest revision that was heard of, None if it has to be read.
+        source: Reports commits.
+        changed: Adopts; takes the newest reported revision, or None if it must be read.
     """
 
     def __init__(
@@ -66,7 +66,7 @@ class Feed:
         self._source = source
         self._changed = changed
         self._clock = clock
-        self._told: list[Callable[[], None]] = []
+        self._callbacks: list[Callable[[], None]] = []
         self._heard: int | None = 0
         self._wake = asyncio.Event()
         self._stop = threading.Event()
@@ -78,20 +78,20 @@ class Feed:
 
     @property
     def kind(self) -> str:
-        """How changes are heard of while the source is connected."""
+        """The feed's name while the source is connected."""
         return self._source.kind
 
     @property
     def hears_by(self) -> str:
-        """How changes are heard of now: by the source, or by the slow poll alone."""
+        """The feed in use now: the source, or only the slow poll."""
         return self.kind if self.up else POLL
 
     def on_turned(self, callback: Callable[[], None]) -> None:
-        """Call back whenever the source was connected or lost."""
-        self._told.append(callback)
+        """Call back whenever the source is connected or lost."""
+        self._callbacks.append(callback)
 
     def start(self) -> None:
-        """Begin to watch, in a thread, and to call, on the running loop."""
+        """Start to watch in a thread, and to call on the running loop."""
         self._task = asyncio.create_task(self._call(), name="aurorasoc-feed")
         self._thread = threading.Thread(
             target=self._source.watch, args=(self,), name="aurorasoc-feed", daemon=True
@@ -99,7 +99,7 @@ class Feed:
         self._thread.start()
 
     async def close(self) -> None:
-        """Stop both. A reading that is under way is left to end: its thread would outlive us."""
+        """Stop both. A read under way may finish: cancelled, its thread would outlive us."""
         self._stop.set()
         self._source.stop()
         self._wake.set()
@@ -112,15 +112,15 @@ class Feed:
                 await self._task
 
     def heard(self, revision: int | None) -> None:
-        """Wake the task; several times before it wakes are one."""
+        """Wake the task; several reports before it runs count as one."""
         self._on_loop(self._note, revision)
 
     def connected(self, *, up: bool) -> None:
-        """Note how changes are heard of from now on."""
+        """Note whether the source is connected."""
         self._on_loop(self._turn, up)
 
     def _on_loop(self, call: Callable[[T], None], value: T) -> None:
-        with suppress(RuntimeError):  # the loop is over, and this process with it
+        with suppress(RuntimeError):  # the loop is closed: this process ends
             self._loop.call_soon_threadsafe(call, value)
 
     def _note(self, revision: int | None) -> None:
@@ -133,7 +133,7 @@ class Feed:
             return
         self.up, self.since_us = up, self._clock()
         (log.info if up else log.warning)("feed", kind=self.kind, up=up)
-        for callback in self._told:
+        for callback in self._callbacks:
             callback()
 
     async def _call(self) -> None:
@@ -146,11 +146,11 @@ class Feed:
                 await self._changed(heard)
             except AuroraError as error:
                 log.warning("not adopted", code=error.code, detail=error.detail)
-            except Exception:  # the feed must outlive what it calls
+            except Exception:  # the feed must survive failures of what it calls
                 log.exception("not adopted")
 
     async def _woken(self) -> bool:
-        """Wait to be woken; False when it was time to poll."""
+        """Wait until woken; return False when it is time to poll."""
         with suppress(TimeoutError):  # wait_for would swallow a cancellation on Python 3.11
             async with asyncio.timeout(POLL_SECONDS):
                 await self._wake.wait()

@@ -1,7 +1,7 @@
-"""This process's row in the registry: who it is, what it runs, and that it lives.
+"""This process's row in the registry: who it is, what it runs, and its heartbeat.
 
-Written after each adoption and by a heartbeat, by a task of its own: a report never delays an
-adoption. Deleted when the process closes; one that was killed ages out.
+A separate task writes it after each adoption and at each heartbeat, so a report never delays an
+adoption. The process deletes it when it closes; the row of a killed process expires.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ Kind = Literal["api", "agent", "library"]
 
 HEARTBEAT_SECONDS: Final = 10.0
 SQLITE_HEARTBEAT_SECONDS: Final = 20.0
-"""Rarer: each commit to the file makes every process look at it."""
+"""Longer: each commit to the file makes every process read it."""
 
 MISSED_HEARTBEATS: Final = 3
 RETRY_SECONDS: Final = 1.0
@@ -47,13 +47,13 @@ log = get_logger("aurorasoc.fleet")
 
 @dataclass(frozen=True, slots=True)
 class Instance:
-    """Who a process is.
+    """Identifies a process.
 
     Attributes:
         instance: Its id, new with each start.
-        kind: What it does: serve the API, serve an agent, or anything that opened a runtime.
+        kind: Whether it serves the API, serves an agent, or just has a runtime open.
         name: The agent's name, the app's title, or the program's file.
-        host: The machine's own name.
+        host: The machine's name.
     """
 
     instance: str
@@ -63,23 +63,23 @@ class Instance:
 
 
 def this_process(kind: Kind, name: str | None) -> Instance:
-    """Give this process an identity; without a name it is called as its program."""
+    """Return this process's identity; its name defaults to the program's."""
     named = (name or _program(Path(sys.argv[0])))[:LONGEST_NAME]
     return Instance(f"{kind}-{secrets.token_hex(6)}", kind, named, socket.gethostname())
 
 
 def _program(file: Path) -> str:
-    """Name a program; `python -m package` runs the package's `__main__.py`."""
+    """Return a program's name; `python -m package` runs the package's `__main__.py`."""
     return (file.parent.name if file.name == "__main__.py" else file.name) or "python"
 
 
 def heartbeat_seconds(database: Database) -> float:
-    """How often each process of a database says that it lives."""
+    """Return the seconds between a process's heartbeats."""
     return SQLITE_HEARTBEAT_SECONDS if database.is_sqlite else HEARTBEAT_SECONDS
 
 
 def lifetime_us(database: Database) -> int:
-    """How long after its last report a process counts as live."""
+    """Return how long a process counts as live after its last report."""
     return round(MISSED_HEARTBEATS * heartbeat_seconds(database) * 1e6)
 
 
@@ -91,7 +91,7 @@ class Membership:
         database: Holds the registry.
         adoption: What this process runs.
         keyring: The seeds it has.
-        feed: Says how it hears of changes now.
+        feed: Returns the feed in use now.
     """
 
     def __init__(
@@ -116,18 +116,18 @@ class Membership:
         self._task = asyncio.create_task(self._run(), name="aurorasoc-membership")
 
     def report(self) -> None:
-        """Have the row written soon; several reports in a row are one."""
+        """Have the row written soon; several reports in a row count as one."""
         self._wake.set()
 
     async def close(self) -> None:
-        """Leave, if the database answers in time; else the row ages out."""
+        """Delete the row if the database answers in time; else it expires."""
         if self._task is None:
             return
         self._task.cancel()
         await asyncio.wait({self._task}, timeout=LEAVE_SECONDS)
         leaving = asyncio.create_task(self._leave())
         left, _ = await asyncio.wait({leaving}, timeout=LEAVE_SECONDS)
-        if not left:  # a finished task that is cancelled would hide an error of ours
+        if not left:  # cancelling a finished task would hide its error
             leaving.cancel()
 
     async def _run(self) -> None:
@@ -137,14 +137,14 @@ class Membership:
                 async with asyncio.timeout(pause):
                     await self._wake.wait()
             self._wake.clear()
-            pause = heartbeat_seconds(self._database) * random.uniform(1 - JITTER, 1)  # noqa: S311 - not in step with others
+            pause = heartbeat_seconds(self._database) * random.uniform(1 - JITTER, 1)  # noqa: S311 - jitter
             try:
                 joined = await self._write(clean=not joined)
             except DatabaseUnavailable:
                 pause = RETRY_SECONDS
 
     async def _write(self, *, clean: bool) -> bool:
-        """Write the row, if there is anything to tell. Whoever joins clears away the long dead."""
+        """Write the row, once a snapshot is in force; `clean` deletes rows of dead processes."""
         if not self._adoption.ready:
             return False
         async with self._database.transaction(ordered=False) as session:

@@ -1,9 +1,9 @@
-"""PostgreSQL as a feed: `LISTEN` on a connection of its own, in a thread of its own.
+"""PostgreSQL as a feed: `LISTEN` on its own connection, in its own thread.
 
-A notification is sent inside the transaction that counts the revision up, and carries it
-(https://www.postgresql.org/docs/16/sql-notify.html). What was sent while nobody listened is lost:
-so the revision is read after each connect. It is read every few seconds besides, within a
-deadline, because a peer whose kernel still acknowledges is silent for ever otherwise.
+The transaction that raises the revision sends it as a notification, too
+(https://www.postgresql.org/docs/16/sql-notify.html). Notifications are lost while nobody listens,
+so the revision is read after each connect. It is also read every few seconds, within a deadline:
+otherwise a hung server whose kernel still acknowledges would go unnoticed.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ CONNECT_SECONDS: Final = 3
 FIRST_PAUSE_SECONDS: Final = 0.1
 BACK_OFF_SECONDS: Final = 2.0
 SPREAD_SECONDS: Final = 0.2
-"""Hundreds of processes that lose one server don't come back in one moment."""
+"""Randomises reconnects, so that all processes of a lost server don't reconnect together."""
 
 _A_REVISION: Final = re.compile(r"[0-9]{1,18}")
 _REVISION: Final = "SELECT revision FROM llm_runtime_config"
@@ -41,10 +41,10 @@ log = get_logger("aurorasoc.feed")
 
 
 class Listener:
-    """Listens, and connects again for as long as it isn't stopped.
+    """Listens, and reconnects until it is stopped.
 
     Args:
-        url: `postgresql://…`, of the server itself: a pooler would lose the notifications.
+        url: `postgresql://…` of the server itself: a pooler would lose the notifications.
     """
 
     kind = "listen"
@@ -60,11 +60,11 @@ class Listener:
         self._stopped.set()
         loop, task = self._loop, self._task
         if loop is not None and task is not None:
-            with suppress(RuntimeError):  # it is over already
+            with suppress(RuntimeError):  # the loop is already closed
                 loop.call_soon_threadsafe(task.cancel)
 
     def watch(self, listener: CommitListener) -> None:
-        """Listen on a loop of this thread's own: a busy process hears as soon as an idle one."""
+        """Listen on this thread's own loop, so that a busy process doesn't delay it."""
         with suppress(asyncio.CancelledError):
             asyncio.run(self._watch(listener))
 
@@ -79,7 +79,7 @@ class Listener:
             finally:
                 await connection.close()
                 listener.connected(up=False)
-            await asyncio.sleep(random.uniform(0, SPREAD_SECONDS))  # noqa: S311 - not in step with others
+            await asyncio.sleep(random.uniform(0, SPREAD_SECONDS))  # noqa: S311 - jitter
 
     async def _connect(self) -> AsyncConnection[Any]:
         """Try until it works; the pauses grow and are random, so processes don't retry together."""
@@ -87,12 +87,12 @@ class Listener:
         while True:
             with suppress(*_FAILURES):
                 return await AsyncConnection.connect(**self._arguments)
-            await asyncio.sleep(random.uniform(0, longest))  # noqa: S311 - not in step with others
+            await asyncio.sleep(random.uniform(0, longest))  # noqa: S311 - jitter
             longest = min(2 * longest, BACK_OFF_SECONDS)
 
 
 async def _listen(connection: AsyncConnection[Any], listener: CommitListener) -> None:
-    """Tell what is notified, and what the revision is now and then.
+    """Report each notification, and every few seconds the stored revision.
 
     Raises:
         psycopg.Error, TimeoutError: The connection is lost.
@@ -102,11 +102,11 @@ async def _listen(connection: AsyncConnection[Any], listener: CommitListener) ->
         listener.heard(await _revision(connection))
         listener.connected(up=True)
         async for notification in connection.notifies(timeout=CHECK_SECONDS):
-            listener.heard(_told(notification.payload))
+            listener.heard(_revision_in(notification.payload))
 
 
-def _told(payload: str) -> int | None:
-    """Read a notification; None: no revision is in it. Anyone who may connect may send one."""
+def _revision_in(payload: str) -> int | None:
+    """Read a notification; None if it holds no revision, as any client may send one."""
     return int(payload) if _A_REVISION.fullmatch(payload) else None
 
 
@@ -118,11 +118,11 @@ async def _revision(connection: AsyncConnection[Any]) -> int:
 async def _ask(
     connection: AsyncConnection[Any], query: QueryNoTemplate
 ) -> psycopg.AsyncCursor[Any]:
-    """Ask within a deadline.
+    """Run a query within a deadline.
 
     Raises:
-        TimeoutError: There was no answer. The connection is closed: cancelling would first wait
-            for the peer that doesn't answer.
+        TimeoutError: There was no answer. The connection is closed, because cancelling would wait
+            for the server that doesn't answer.
     """
     asking = asyncio.create_task(connection.execute(query))
     try:
@@ -137,8 +137,8 @@ async def _ask(
 
 
 def _arguments(url: str) -> dict[str, Any]:
-    """Give psycopg what SQLAlchemy would; the URL's own parameters win."""
+    """Return psycopg's arguments as SQLAlchemy builds them; the URL's own parameters win."""
     address = make_url(sync_url(url))
     _, chosen = address.get_dialect()().create_connect_args(address)
-    own = {"autocommit": True, "connect_timeout": CONNECT_SECONDS, "application_name": "aurorasoc"}
-    return {**LIBPQ, **own, **chosen}
+    ours = {"autocommit": True, "connect_timeout": CONNECT_SECONDS, "application_name": "aurorasoc"}
+    return {**LIBPQ, **ours, **chosen}

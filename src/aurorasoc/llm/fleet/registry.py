@@ -1,7 +1,7 @@
-"""Who runs which revision: the registry, as it is read.
+"""Read the registry: which process runs which revision.
 
-What counts is what stands in the database: every process that is asked gives the same answer.
-Those who wait share one loop that reads it, and that runs only while somebody waits.
+Only the database counts, so every process gives the same answer. All waiters share one loop that
+reads it, and that runs only while somebody waits.
 """
 
 from __future__ import annotations
@@ -38,9 +38,9 @@ class Member:
     """One live process, as it reported itself.
 
     Attributes:
-        feed: How it hears of changes now: `listen`, `data_version`, or the slow `poll` alone.
-        state: `behind` the stored revision; `diverged`: at the revision of the process that is
-            asked, with another fingerprint; else `current`.
+        feed: The feed in use now: `listen`, `data_version`, or only the slow `poll`.
+        state: `behind` the stored revision; `diverged`: at the revision of the process that
+            answers, with another fingerprint; else `current`.
     """
 
     instance: Annotated[str, Field(examples=["agent-9f3c2a71b0de"])]
@@ -92,7 +92,7 @@ class Fleet:
 
     Attributes:
         watchers: How many wait for changes.
-        dismissed: Whether this process is about to stop, and nobody should be waiting any longer.
+        dismissed: Whether this process is about to stop, so that waiters must return.
     """
 
     def __init__(self, database: Database, adoption: Adoption) -> None:
@@ -118,10 +118,10 @@ class Fleet:
 
     @contextmanager
     def watching(self) -> Iterator[None]:
-        """Have the registry read again and again; `after()` then gives what was read."""
+        """Keep reading the registry, so that `after()` returns what changed."""
         self.watchers += 1
         if self._watching is None or self._watching.done():
-            self._latest = None  # who watched before saw another fleet
+            self._latest = None  # an earlier watch's view is out of date
             self._watching = asyncio.create_task(self._watch(), name="aurorasoc-fleet")
         try:
             yield
@@ -129,18 +129,18 @@ class Fleet:
             self.watchers -= 1
 
     async def after(self, seen: FleetView | None) -> FleetView | None:
-        """Give what the registry holds once that differs from what was seen; None: the end."""
+        """Wait for a view that differs from the one seen, and return it; None once dismissed."""
         async with self._changed:
             while not self.dismissed and (self._latest is None or self._latest == seen):
                 await self._changed.wait()
             return None if self.dismissed else self._latest
 
     def dismiss(self) -> None:
-        """Let nobody wait any longer: this process is about to stop. For signal handlers, too."""
+        """Make all waiters return: this process is about to stop. Safe in signal handlers."""
         self.dismissed = True
 
     async def glance(self) -> FleetView | None:
-        """Give what the registry holds; None if that can't be told at once."""
+        """Return the fleet; None if the registry can't be read at once."""
         with suppress(TimeoutError), self.watching():
             async with asyncio.timeout(FIRST_LOOK_SECONDS):
                 return await self.after(None)
@@ -152,7 +152,7 @@ class Fleet:
         Args:
             revision: What was committed here.
             seconds: How long to wait; 0 looks once.
-            me: The instance that asks: it has adopted, written down yet or not.
+            me: The instance that asks: it has adopted, even if its row isn't written yet.
         """
         pending: list[str] | None = None
         with suppress(TimeoutError), self.watching():
@@ -203,7 +203,7 @@ class Fleet:
 
 
 async def require_seed_everywhere(database: Database, keyring: Keyring) -> None:
-    """Hold back what only this process's sealing seed could open afterwards.
+    """Refuse to seal under a seed that a live process doesn't have.
 
     Raises:
         Conflict: A live process doesn't have that seed.
@@ -224,7 +224,7 @@ async def require_seed_everywhere(database: Database, keyring: Keyring) -> None:
 
 
 async def _live(database: Database, session: AsyncSession) -> list[InstanceRow]:
-    """Read the rows of processes that were heard of lately."""
+    """Read the rows of live processes."""
     since = await database.clock(session) - lifetime_us(database)
     query = (
         select(InstanceRow)

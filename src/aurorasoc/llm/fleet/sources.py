@@ -1,4 +1,4 @@
-"""Which source this process hears of changes by. The database's kind chooses it."""
+"""Choose the source of this process's feed by the kind of its database."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from aurorasoc.llm.fleet.sqlite import DataVersion
 
 
 def source_of(database_url: str, feed_url: str | None) -> Source:
-    """Give the source for a database.
+    """Return the source for a database.
 
     Args:
         database_url: `sqlite:///path` or `postgresql://…`.
-        feed_url: A direct connection, where PostgreSQL's other address goes through a pooler.
+        feed_url: A direct connection, if `database_url` leads to a pooler of PostgreSQL.
     """
     file = sqlite_file(database_url)
     if file is not None:

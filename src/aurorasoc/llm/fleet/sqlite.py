@@ -1,6 +1,6 @@
-"""SQLite as a feed: `PRAGMA data_version` moves with every commit of another connection.
+"""SQLite as a feed: `PRAGMA data_version` changes with every commit of another connection.
 
-https://www.sqlite.org/pragma.html#pragma_data_version. Whoever is told reads the revision.
+https://www.sqlite.org/pragma.html#pragma_data_version. The listener reads the revision.
 """
 
 from __future__ import annotations
@@ -17,10 +17,10 @@ LOOK_SECONDS: Final = 0.05
 
 
 class DataVersion:
-    """Looks at a SQLite file again and again.
+    """Polls a SQLite file.
 
     Args:
-        path: The file; it may not be there yet.
+        path: The file; it may not exist yet.
     """
 
     kind = "data_version"
@@ -30,15 +30,15 @@ class DataVersion:
         self._stop = threading.Event()
 
     def stop(self) -> None:
-        """End the watch with its next look."""
+        """End the watch at its next poll."""
         self._stop.set()
 
     def watch(self, listener: CommitListener) -> None:
-        """Look outside any transaction, on one connection: inside one the version is frozen."""
+        """Poll on one connection, outside any transaction: inside one the version is frozen."""
         connection, seen = None, None
         try:
             while not self._stop.wait(LOOK_SECONDS):
-                with suppress(sqlite3.Error):  # a file that isn't there may come
+                with suppress(sqlite3.Error):  # the file may be created later
                     connection = connection or sqlite3.connect(
                         self._path, isolation_level=None, timeout=1.0
                     )

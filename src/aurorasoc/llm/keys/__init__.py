@@ -1,1 +1,1 @@
-"""Looking after stored keys: rotation, migration, the Vault watch, the doctor."""
+"""Maintain stored keys: rotation, migration, the Vault watch, the doctor."""

@@ -1,4 +1,4 @@
-"""How every key stands, wherever it is kept, and what to do about it."""
+"""The state of every key, wherever it is stored, and what to do about it."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ from aurorasoc.llm.keys.rotation import SealedItem, Standing, survey
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One key.
+    """One key, its state, and what to do.
 
     Attributes:
         kind: `credential`, `audit key` or `unsettled intent`.
         name: The provider, or the audit key's id.
-        state: How it stands, in a few words.
+        state: Its state, in a few words.
         advice: What to do; `nothing to do` for a healthy one.
     """
 
@@ -42,15 +42,15 @@ _ADVICE: Final[dict[Standing, str]] = {
         "(AURORA_SECRET_KEY_PREVIOUS, or JWT_SECRET_KEY)"
     ),
     "unreadable": (
-        "give its seed back in AURORA_SECRET_KEY_PREVIOUS; until then the audit entries under it "
-        "are checked by their links alone"
+        "restore its seed in AURORA_SECRET_KEY_PREVIOUS; until then only the links of its audit "
+        "entries are checked"
     ),
 }
-"""For an audit key; a credential that can't be read brings its own."""
+"""For audit keys; an unreadable credential has its own advice."""
 
 
 async def examine(database: Database, keyring: Keyring, adoption: Adoption) -> list[Finding]:
-    """Look at every key that is in force or stored. Nothing is changed.
+    """Check every key that is in force or stored. Nothing is changed.
 
     Raises:
         DatabaseUnavailable: The rows can't be read.
@@ -68,7 +68,7 @@ async def examine(database: Database, keyring: Keyring, adoption: Adoption) -> l
 
 
 def _of_provider(config: ProviderConfig, item: SealedItem | None) -> Finding:
-    """What keeps a key from being used comes first, then the seed it is sealed under."""
+    """Report what keeps a key from being used; failing that, the seed it is sealed under."""
     credential, name = config.credential, str(config.provider)
     where = f"{credential.state}, from {credential.source}"
     if credential.problem is not None:

@@ -1,4 +1,4 @@
-"""Keys from the database into Vault: `aurorasoc keys migrate --to vault`."""
+"""Move keys from the database to Vault: `aurorasoc keys migrate --to vault`."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class Stranded:
     """A key that is still sealed in the database.
 
     Attributes:
-        key: What moving it would write; None where no seed here opens it.
+        key: The key to write to Vault; None if no seed here opens it.
     """
 
     provider: ServingBackend
@@ -53,7 +53,8 @@ async def move_to_vault(changer: Changer, stranded: Stranded, *, actor: str) -> 
     """Write one key to Vault, bound to the same origin, and pin it in place of the token.
 
     Raises:
-        SecretStoreUnavailable, OutcomeUnknown, ChangeInProgress: It was not moved, or may not be.
+        SecretStoreUnavailable, ChangeInProgress: The key was not moved.
+        OutcomeUnknown: The key may have been moved.
     """
     key = stranded.key
     if key is None:

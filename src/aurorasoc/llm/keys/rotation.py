@@ -1,7 +1,7 @@
-"""Seeds rotate without loss: whatever an older seed sealed is sealed again under the first.
+"""Rotate seeds without loss: reseal under the first seed whatever an older one sealed.
 
-One row a transaction, with its audit entry: killed anywhere, every row is whole under one seed
-or the other, and the next run goes on with the rest.
+Each row has its own transaction, with its audit entry. If the process is killed, every row is
+intact under one seed or the other, and the next run continues.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ class SealedItem:
 
 
 async def survey(database: Database, keyring: Keyring) -> list[SealedItem]:
-    """List every sealed row and how it stands; nothing is changed.
+    """List every sealed row and its state; nothing is changed.
 
     Raises:
         DatabaseUnavailable: The rows can't be read.
@@ -57,7 +57,7 @@ async def survey(database: Database, keyring: Keyring) -> list[SealedItem]:
 
 
 class Rotation:
-    """Looks at everything that a seed seals, and seals it anew.
+    """Reseals rows under the first seed.
 
     Args:
         database: Holds the rows.
@@ -74,13 +74,13 @@ class Rotation:
         self._actor = actor
 
     async def rotate(self) -> list[SealedItem]:
-        """Seal under the first seed what an older one sealed. Return what was done."""
+        """Reseal what an older seed sealed; return the resealed items."""
         items = await survey(self._database, self._keyring)
         todo = [item for item in items if item.standing == "older seed"]
         return [item for item in todo if await self._rotate(item)]
 
     async def _rotate(self, item: SealedItem) -> bool:
-        """Seal one row anew; False where it was deleted or replaced since the survey."""
+        """Reseal one row; return False if it was deleted or replaced since the survey."""
         async with self._database.transaction() as session:
             if item.kind == "credential":
                 done, action = await self._reseal(session, item.name), Action.KEY_RESEALED
@@ -115,10 +115,10 @@ class Rotation:
 
 
 async def _flush_as_owner(session: AsyncSession) -> None:
-    """Write a row that the running role may not change.
+    """Write a row that only the owner of the tables may change.
 
     Raises:
-        ConfigurationError: It is the running role that tries.
+        ConfigurationError: The database role is not the owner.
     """
     try:
         await session.flush()
@@ -130,8 +130,8 @@ async def _flush_as_owner(session: AsyncSession) -> None:
         refused = False
     if refused:
         detail = (
-            "The role in AURORA_DATABASE_URL may not seal audit keys anew. Run this command as the "
-            "role that owns the tables; what was done so far stays."
+            "The role in AURORA_DATABASE_URL may not reseal audit keys. Run this command as the "
+            "role that owns the tables; keys resealed so far stay."
         )
         raise ConfigurationError(detail)
 

@@ -1,4 +1,4 @@
-"""Watches Vault: settles what was left open, adopts what operators write there.
+"""Watch Vault: settle open intents, and adopt keys that operators write there.
 
 One process wins each conditional update of a pin; the others adopt its revision.
 """
@@ -30,14 +30,14 @@ from aurorasoc.granite.catalog import CATALOG
 from aurorasoc.llm.changes.intents import KeyIntents, open_intents
 
 GRACE_US: Final = 15_000_000
-"""How long whoever began an intent may take for it; later it is settled by anyone."""
+"""How long the process that began an intent may take; after that, any process settles it."""
 
 LAG_US: Final = 5_000_000
-"""How long a standby may not know yet of what was changed."""
+"""How far a standby may lag behind a change."""
 
 SETTLE_SECONDS: Final = 3.0
 LONGEST_PAUSE: Final = 15.0
-"""Seconds between looks at a Vault that doesn't answer; each doubles the pause up to it."""
+"""Upper limit of the pause in seconds, which doubles while Vault doesn't answer."""
 
 JITTER: Final = 0.2
 OPERATOR: Final = "vault"
@@ -47,7 +47,7 @@ log = get_logger("aurorasoc.vault")
 
 @dataclass(frozen=True, slots=True)
 class VaultWatch:
-    """Unsettled intents every few seconds, pins every poll interval, the token in its own time."""
+    """Settles intents every few seconds, polls pins every interval, and renews the token."""
 
     store: VaultSecretStore
     intents: KeyIntents
@@ -63,7 +63,7 @@ class VaultWatch:
             tasks.create_task(self.store.keep_token())
 
     async def settle(self) -> None:
-        """Settle intents whose process is late or gone, and look again for keys still lacking."""
+        """Settle intents whose process is late or gone, and read missing keys again."""
         async with self.intents.database.reading() as session:
             intents = await open_intents(session)
         try:
@@ -71,7 +71,7 @@ class VaultWatch:
                 if self.intents.journal.clock() - intent.begun_us > self.grace_us:
                     await self.intents.settle(intent)
         finally:
-            if self._shows_otherwise() or self._lacks_keys():
+            if self._is_outdated() or self._lacks_keys():
                 await self.intents.adoption.adopt()
 
     async def poll(self) -> None:
@@ -81,25 +81,25 @@ class VaultWatch:
                 if spec.key != "none":
                     await self._compare(provider)
         finally:
-            if self._shows_otherwise():
+            if self._is_outdated():
                 await self.intents.adoption.adopt()
 
     async def _every(self, seconds: float, work: Callable[[], Awaitable[None]]) -> None:
-        """Call again and again, not in step with other processes; less often in trouble."""
+        """Call repeatedly, with jitter; less often while Vault is in trouble."""
         pause = seconds
         while True:
             try:
                 await work()
             except AuroraError as error:
                 log.warning("vault", code=error.code, detail=error.detail)
-            except Exception:  # the watch must outlive what Vault and the database come up with
+            except Exception:  # the watch must survive every failure of Vault and the database
                 log.exception("vault")
             pause = min(2 * pause, LONGEST_PAUSE) if self.store.in_trouble else seconds
             pause = max(pause, seconds)
             await asyncio.sleep(pause * random.uniform(1 - JITTER, 1 + JITTER))  # noqa: S311 - jitter
 
-    def _shows_otherwise(self) -> bool:
-        """Whether the inventory shows another standing of Vault's than it has."""
+    def _is_outdated(self) -> bool:
+        """Whether the inventory may show an old state of Vault."""
         adoption = self.intents.adoption
         shown = adoption.snapshot.secret_store.problem if adoption.ready else None
         return self.store.in_trouble or shown != self.store.problem
@@ -121,27 +121,27 @@ class VaultWatch:
         if self._may_lag(row, secret, changed_us):
             return
         async with self.intents.database.transaction() as session:
-            if await self._is_still(session, provider, seen):
+            if await self._is_unchanged(session, provider, seen):
                 await self._take_over(session, provider, secret)
         await self.intents.adoption.adopt()
 
     def _may_lag(
         self, row: CredentialRow | None, secret: VaultSecret | None, changed_us: int
     ) -> bool:
-        """Whether a standby that doesn't know of the last change yet would answer so.
+        """Whether the answer may come from a standby that lags behind.
 
-        That a secret is gone, or is there without a pin, is believed once every standby must know
-        of what was changed here. A version before the pinned one, and older, is never adopted.
+        A missing secret, or one without a pin, is believed only after the longest lag. A version
+        that is not above the pinned one, and older, is never adopted.
         """
         if row is None or secret is None:
             return self.intents.journal.clock() - changed_us < self.lag_us
         earlier = secret.version <= (row.vault_version or 0)
         return earlier and _us_of(secret.created) < row.set_us
 
-    async def _is_still(
+    async def _is_unchanged(
         self, session: AsyncSession, provider: ServingBackend, seen: KeyVersion | None
     ) -> bool:
-        """Whether nobody moved the pin since it was looked at, and no change is under way."""
+        """Whether nobody moved the pin since it was read, and no change is under way."""
         row = await session.get(CredentialRow, provider.value)
         intent = await session.get(KeyIntentRow, provider.value)
         return intent is None and key_version_of(row) == seen
@@ -163,18 +163,18 @@ class VaultWatch:
 
 
 async def _changed_us(session: AsyncSession, provider: ServingBackend) -> int:
-    """Return when a provider was last changed here; 0: never."""
+    """Return when a provider was last changed here; 0 means never."""
     last = select(func.max(RevisionRow.at_us)).where(RevisionRow.target == provider.value)
     return await session.scalar(last) or 0
 
 
 def _us_of(created: str) -> int:
-    """Read Vault's own time; RFC 3339 with up to nine digits of a second."""
+    """Read Vault's timestamp: RFC 3339 with up to nine decimals of a second."""
     return round(datetime.fromisoformat(created).timestamp() * 1e6)
 
 
 def _credential(provider: ServingBackend, secret: VaultSecret) -> CredentialRow:
-    """Pin what an operator wrote; without an origin it belongs to the catalog's default."""
+    """Return the row that pins an operator's key; its origin defaults to the catalog's."""
     return CredentialRow(
         provider=provider.value,
         origin=origin_of_key(CATALOG[provider], secret.text("origin")),
