@@ -1,7 +1,7 @@
-"""BeeAI's loggers, brought under ours.
+"""Put BeeAI's loggers under ours.
 
-They are made outside of the standard library's tree and each prints to standard output by
-itself (beeai-framework 0.1.85), so `configure_logging` doesn't reach them by name.
+They are created outside the standard library's tree, and each prints to standard output itself
+(beeai-framework 0.1.85), so `configure_logging` doesn't reach them by name.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ LIBRARY: Final = "beeai_framework"
 
 
 def adopt_loggers() -> None:
-    """Give every BeeAI logger that exists by now no handler of its own, and our root above it."""
+    """Remove the handlers of all existing BeeAI loggers, and put them under our root."""
     for name, module in list(sys.modules.items()):
         logger = getattr(module, "logger", None) if name.startswith(LIBRARY) else None
         if isinstance(logger, Logger):

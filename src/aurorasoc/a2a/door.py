@@ -1,7 +1,7 @@
-"""What reaches an agent over A2A: authenticated, bounded, valid, and refused without repetition.
+"""Requests to an agent over A2A: authenticated, bounded, validated, and never echoed.
 
-The SDK's own reading of requests parses before it looks at a length, answers with what it was
-sent, and prints tracebacks (a2a-sdk 0.3.26).
+The SDK's own code parses a body before it checks the length, repeats input in its errors, and
+prints tracebacks (a2a-sdk 0.3.26).
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ from aurorasoc.core.logs import get_logger
 from aurorasoc.errors import AuroraError, UnsupportedMediaType
 
 MAX_ID: Final = 128
-"""Characters of a request's id: every answer repeats it, as JSON-RPC wants."""
+"""Characters of a request's id: every answer repeats it, as JSON-RPC requires."""
 
 Admit = Callable[[Request], Awaitable[None]]
 
@@ -49,10 +49,10 @@ log = get_logger("aurorasoc.a2a")
 
 
 class _RefusedCall(Exception):
-    """A request that isn't what JSON-RPC or A2A wants.
+    """A request that isn't valid JSON-RPC or A2A.
 
     Args:
-        error: With its fixed text, and nothing of the request.
+        error: The error with its fixed text, and nothing of the request.
     """
 
     def __init__(self, error: Any) -> None:  # noqa: ANN401 - one of the SDK's error models
@@ -60,12 +60,12 @@ class _RefusedCall(Exception):
 
 
 class Door(A2AStarletteApplication):
-    """The SDK's application behind our reading of requests and our errors.
+    """The SDK's application, with our own checks of requests and our own errors.
 
     Args:
         card: The agent's.
-        handler: Answers what is let in.
-        admit: Looks at a request before its body is read; raises to refuse it.
+        handler: Answers admitted requests.
+        admit: Checks a request before its body is read; raises to refuse it.
     """
 
     def __init__(self, card: AgentCard, handler: RequestHandler, admit: Admit) -> None:
@@ -73,7 +73,7 @@ class Door(A2AStarletteApplication):
         self._admit = admit
 
     async def _handle_requests(self, request: Request) -> Response:
-        """Answer a request; refusals before its body was read are problem documents."""
+        """Answer a request; refusals before it is parsed are problem documents."""
         try:
             await self._admit(request)
             _require_json(request)
@@ -112,12 +112,12 @@ class Door(A2AStarletteApplication):
         return _validate(model, document, InvalidParamsError())
 
     def _create_response(self, context: ServerCallContext, handler_result: Any) -> Response:  # noqa: ANN401 - as the SDK types it
-        """Answer with what the handler gave, its errors by their fixed texts."""
+        """Answer with the handler's result; errors carry their fixed texts only."""
         if isinstance(handler_result, AsyncGenerator):
             return super()._create_response(context, _plain_items(handler_result))
-        found = getattr(handler_result, "root", handler_result)
-        if isinstance(found, JSONRPCErrorResponse):
-            return _shown(_plain(found))
+        response = getattr(handler_result, "root", handler_result)
+        if isinstance(response, JSONRPCErrorResponse):
+            return _shown(_plain(response))
         return super()._create_response(context, handler_result)
 
 
@@ -132,12 +132,12 @@ async def _plain_items(
 
 
 def _plain(response: JSONRPCErrorResponse) -> JSONRPCErrorResponse:
-    """Replace an error's text, which may hold pieces of the request, by the one of its kind."""
+    """Replace an error's text, which may quote the request, by the fixed text of its kind."""
     kind = type(response.error)
     error = (
         JSONRPCError(code=response.error.code, message="The request failed.")
         if kind is JSONRPCError
-        else kind()  # type: ignore[call-arg] # all others have a code and a text of their own
+        else kind()  # type: ignore[call-arg] # all others have a fixed code and text
     )
     log.warning("request refused", code=response.error.code)
     return JSONRPCErrorResponse(id=response.id, error=error)
@@ -148,7 +148,7 @@ def _shown(response: JSONRPCErrorResponse) -> JSONResponse:
 
 
 def _require_json(request: Request) -> None:
-    """Refuse what a browser's page may send unasked: a form, or plain text.
+    """Refuse what a web page can send from another origin without asking: a form, or plain text.
 
     Raises:
         UnsupportedMediaType: It isn't declared as JSON.

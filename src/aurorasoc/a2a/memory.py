@@ -17,11 +17,11 @@ KEPT_BYTES: Final = 67_108_864
 """Bytes of all tasks, and of all conversations, measured by their text."""
 
 MAX_CONVERSATION: Final = 4_194_304
-"""Characters of one conversation. A longer one is forgotten, and begins anew."""
+"""Characters of one conversation. A longer one is forgotten, and starts over."""
 
 
 class RecentTasks(InMemoryTaskStore):
-    """Tasks in memory, and not all of them for ever."""
+    """The most recent tasks, in memory."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -49,7 +49,7 @@ class RecentTasks(InMemoryTaskStore):
 
 
 class RecentConversations:
-    """BeeAI's memory of each context; the ones that were used last stay."""
+    """BeeAI's memory of each context; the most recently used ones stay."""
 
     def __init__(self) -> None:
         self._memories: OrderedDict[str, BaseMemory] = OrderedDict()
@@ -61,16 +61,16 @@ class RecentConversations:
         self.settle(key)
 
     async def get(self, key: str) -> BaseMemory:
-        """Return a conversation, to be gone on with."""
+        """Return a conversation to continue."""
         self._memories.move_to_end(key)
         return self._memories[key]
 
     async def contains(self, key: str) -> bool:
-        """Tell whether a conversation is remembered."""
+        """Return whether a conversation is remembered."""
         return key in self._memories
 
     def settle(self, key: str | None) -> None:
-        """Measure a conversation that has grown, and forget what is too much."""
+        """Measure a conversation that has grown, and forget those beyond the limits."""
         memory = self._memories.get(key or "")
         if key is not None and memory is not None:
             self._sizes[key] = len(key) + size_of(memory)

@@ -1,7 +1,7 @@
-"""The A2A SDK's loggers, without what they say.
+"""Log the A2A SDK's records without their content.
 
-Their lines repeat requests that were refused, and tracebacks with pieces of messages
-(a2a-sdk 0.3.26). Data under a label must not get into a log that way.
+They repeat refused requests, and tracebacks with parts of messages (a2a-sdk 0.3.26). Labelled
+data must not get into a log that way.
 """
 
 from __future__ import annotations
@@ -16,11 +16,11 @@ LIBRARY: Final = "a2a"
 log = get_logger("aurorasoc.a2a")
 
 
-class _Wordless(logging.Handler):
-    """Says that a record was made, by whom, and of which exception; not what is in it."""
+class _WithoutContent(logging.Handler):
+    """Logs each record's source, level and exception, but not its content."""
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Write a line of ours instead."""
+        """Write our own line instead."""
         error = record.exc_info[0] if record.exc_info else None
         log.warning(
             "the A2A library reported something",
@@ -31,9 +31,9 @@ class _Wordless(logging.Handler):
 
 
 def silence_sdk_logs() -> None:
-    """Take over the SDK's loggers; a second time changes nothing."""
+    """Take over the SDK's loggers; a second call changes nothing."""
     logger = logging.getLogger(LIBRARY)
-    logger.handlers[:] = [_Wordless()]
+    logger.handlers[:] = [_WithoutContent()]
     logger.setLevel(logging.WARNING)
     logger.propagate = False
     for name in list(logging.root.manager.loggerDict):

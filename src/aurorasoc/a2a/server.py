@@ -1,4 +1,4 @@
-"""One agent as an A2A server: card, JSON-RPC, health, and a stop that lets answers finish."""
+"""One agent as an A2A server: card, JSON-RPC, health, and a graceful stop."""
 
 from __future__ import annotations
 
@@ -56,14 +56,14 @@ log = get_logger("aurorasoc.a2a")
 
 
 async def serve(name: str, host: str, port: int, *, url: str | None, tlp: str | None) -> None:
-    """Serve an agent until a signal.
+    """Serve an agent until a signal stops it.
 
     Args:
         name: One of the registry's.
         host: Address to listen on.
         port: Port to listen on.
-        url: Where clients reach it, for its card; None is the address it listens on.
-        tlp: Label of the data that it will be given.
+        url: Where clients reach it, for its card; None means the address it listens on.
+        tlp: Label of the data that it will get.
 
     Raises:
         ConfigurationError: The environment is wrong, or the address can't be listened on.
@@ -90,9 +90,9 @@ def create_app(
     Args:
         name: One of the registry's.
         url: Where clients reach it.
-        tlp: Label of the data that it will be given.
-        settings: What to run with; None reads the environment and `secrets.env`.
-        host: Where it listens: beyond loopback callers need a token, unless settings say otherwise.
+        tlp: Label of the data that it will get.
+        settings: None reads the environment and `secrets.env`.
+        host: Where it listens: beyond loopback, callers need a token unless settings waive it.
 
     Raises:
         NotFound: There is no such agent.
@@ -118,7 +118,7 @@ def create_app(
 
 
 def card_of(definition: AgentDefinition, url: str, *, wants_token: bool = False) -> AgentCard:
-    """Give the card by which clients find the agent."""
+    """Return the card by which clients find the agent."""
     scheme = HTTPAuthSecurityScheme(scheme="bearer", bearer_format="JWT")
     return AgentCard(
         security_schemes={"bearer": SecurityScheme(root=scheme)} if wants_token else None,
@@ -135,15 +135,15 @@ def card_of(definition: AgentDefinition, url: str, *, wants_token: bool = False)
 
 
 class PerMessage(AgentExecutor):
-    """Builds the agent anew for each message, and lets BeeAI's executor run it.
+    """Builds a new agent for each message, and runs it with BeeAI's executor.
 
-    So each message adopts a newer revision first and is pinned from then on, a failure to build
-    fails its task only, and so does a cancellation: BeeAI's own stops every later run, too.
+    So each message adopts a newer revision first, and is then pinned. A failed build or a
+    cancellation ends only its own task: BeeAI's own cancellation stops every later run, too.
 
     Args:
-        definition: Who answers.
+        definition: The agent that answers.
         card: Its card.
-        tlp: Label of the data that it is given.
+        tlp: Label of the data that it gets.
     """
 
     def __init__(self, definition: AgentDefinition, card: AgentCard, tlp: str | None) -> None:
@@ -153,7 +153,7 @@ class PerMessage(AgentExecutor):
         self._memories = RecentConversations()
 
     async def execute(self, context: RequestContext, event_queue: EventQueue) -> None:
-        """Answer a message; a failure of ours fails the task, and says why in our words."""
+        """Answer a message; an error of ours fails the task, with our own text."""
         try:
             agent = await AgentFactory(current_runtime()).build(
                 self._definition.name, tlp=self._tlp
@@ -162,8 +162,8 @@ class PerMessage(AgentExecutor):
             await run.execute(context, event_queue)
         except AuroraError as error:
             log.warning("not answered", code=error.code, detail=error.detail)
-            said = new_agent_text_message(error.detail, context.context_id, context.task_id)
-            await _updater(context, event_queue).failed(said)
+            message = new_agent_text_message(error.detail, context.context_id, context.task_id)
+            await _updater(context, event_queue).failed(message)
         finally:
             self._memories.settle(context.context_id)
 
@@ -212,7 +212,7 @@ def _wants_token(settings: Settings, host: str) -> bool:
 
 def _admission(settings: Settings) -> Admit:
     async def admit(request: Request) -> None:
-        """Let in who may send data to models, as REST does."""
+        """Admit callers who may send data to models, as REST does."""
         scheme, _, token = request.headers.get("authorization", "").partition(" ")
         if scheme.lower() != "bearer":
             detail = "Send a bearer token: Authorization: Bearer <token>."
@@ -227,7 +227,7 @@ def _admission(settings: Settings) -> Admit:
 
 
 async def _admit_all(_request: Request) -> None:
-    """Let everybody in who reaches the address."""
+    """Admit everybody."""
 
 
 def _is_loopback(host: str) -> bool:
@@ -241,7 +241,7 @@ def _health_of(
     definition: AgentDefinition, tlp: str | None
 ) -> Callable[[Request], Awaitable[JSONResponse]]:
     async def health(_: Request) -> JSONResponse:
-        """Answer 200 as long as messages are taken; the body says whether a model answers them."""
+        """Answer 200 while messages are accepted; the body says whether a model can answer."""
         return JSONResponse({"agent": definition.name, **_state(definition, tlp)})
 
     return health

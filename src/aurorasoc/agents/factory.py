@@ -27,16 +27,16 @@ class AgentFactory:
 
         Args:
             name: One of the registry's.
-            tlp: TLP 2.0 label of the data that it will be given, CLEAR to RED; None is unlabelled.
+            tlp: TLP 2.0 label of the data that it will get, CLEAR to RED; None means unlabelled.
 
         Returns:
-            An agent with a live handle: it follows every switch, each of its runs is pinned.
+            An agent with a live handle: it follows every switch, but each of its runs is pinned.
 
         Raises:
-            NotFound: There is no such agent; the message names those that are.
+            NotFound: There is no such agent; the message names all agents.
             InvalidInput: There is no such label.
-            BackendUnavailable: A local backend is needed and none answers; both addresses are in
-                the message.
+            BackendUnavailable: A local backend is needed and none answers; the message names both
+                addresses.
             NoModelConfigured: The backend in force has no model.
             ProviderNotReady: The provider in force can't take calls.
             TlpRefused: The label forbids every backend at hand.
@@ -49,7 +49,7 @@ class AgentFactory:
         return SocAgent(definition, self._runtime.pool.handles[definition.role, tlp])
 
     async def _adopt_newer(self) -> None:
-        """Adopt a newer revision; while the database is away, what is in force stays."""
+        """Adopt a newer revision; keep the current one while the database doesn't answer."""
         adoption = self._runtime.adoption
         try:
             await adoption.follow()

@@ -16,7 +16,7 @@ DATA_IS_DATA: Final = (
     "Rest every statement on evidence that you were given and name it. Say what is missing instead "
     "of guessing: do not invent hosts, addresses, hashes or events."
 )
-"""Stands at the end of every agent's instructions."""
+"""Ends every agent's instructions."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,14 +31,14 @@ class Skill:
 
 @dataclass(frozen=True, slots=True)
 class AgentDefinition:
-    """Who an agent is.
+    """Describes an agent.
 
     Attributes:
-        name: As it stands on the command line.
-        port: Where it is served unless told otherwise.
-        description: One sentence for its card and for who chooses among agents.
-        tags: Words to find it by.
-        task: What it looks at and what it answers.
+        name: Its name on the command line.
+        port: Its default port.
+        description: One sentence for its card and for the orchestrator's plan.
+        tags: Search terms.
+        task: What it examines and what it answers.
         skills: What it can be asked for.
     """
 
@@ -51,7 +51,7 @@ class AgentDefinition:
 
     @property
     def role(self) -> Role:
-        """Which of a provider's two models it works with."""
+        """Which of a provider's two models it uses."""
         return "orchestrator" if self.name == ORCHESTRATOR else "specialist"
 
     @property
@@ -255,13 +255,13 @@ AGENTS: Final[dict[str, AgentDefinition]] = {row.name: row for row in _ROWS}
 
 
 def definition_of(name: str) -> AgentDefinition:
-    """Give an agent's definition.
+    """Return an agent's definition.
 
     Raises:
-        NotFound: There is no such agent; the names are in the message.
+        NotFound: There is no such agent; the message names all agents.
     """
-    found = AGENTS.get(name)
-    if found is None:
+    definition = AGENTS.get(name)
+    if definition is None:
         detail = f"There is no such agent. Choose one of: {', '.join(AGENTS)}."
         raise NotFound(detail)
-    return found
+    return definition

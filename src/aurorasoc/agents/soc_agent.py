@@ -28,12 +28,12 @@ from aurorasoc.llm.models.handle import LiveChatModel
 
 
 class SocAgent(BaseAgent[AgentOutput]):
-    """Made by `AgentFactory` only.
+    """An agent of the SOC. Only `AgentFactory` makes one.
 
     Args:
-        definition: Who it is.
-        llm: A live handle: each run goes to the model in force when it begins.
-        memory: What was said before; None is nothing.
+        definition: Describes it.
+        llm: A live handle: each run uses the model in force when it begins.
+        memory: The earlier messages; None means none.
     """
 
     def __init__(
@@ -45,15 +45,15 @@ class SocAgent(BaseAgent[AgentOutput]):
         self._memory = memory or UnconstrainedMemory()
 
     def run(
-        self, asked: str | list[AnyMessage], /, **kwargs: Unpack[AgentOptions]
+        self, prompt: str | list[AnyMessage], /, **kwargs: Unpack[AgentOptions]
     ) -> Run[AgentOutput]:
-        """Answer a text or messages, knowing what was said before; remember both.
+        """Answer a text or messages, given the memory; add both to the memory.
 
         Raises:
             AuroraError: When awaited: what the handle raises, not wrapped in BeeAI's errors.
             InvalidInput: When awaited: a message holds something other than text.
         """
-        new = [UserMessage(asked)] if isinstance(asked, str) else asked
+        new = [UserMessage(prompt)] if isinstance(prompt, str) else prompt
 
         async def answer(_: RunContext) -> AgentOutput:
             return await self._answer(new)
@@ -65,7 +65,7 @@ class SocAgent(BaseAgent[AgentOutput]):
         return run
 
     async def clone(self) -> SocAgent:
-        """Give an agent whose model is pinned to the one in force now.
+        """Return an agent that is pinned to the model in force now.
 
         Raises:
             AuroraError: There is none; what the handle raises.
@@ -74,7 +74,7 @@ class SocAgent(BaseAgent[AgentOutput]):
 
     @property
     def memory(self) -> BaseMemory:
-        """What was said before."""
+        """The earlier messages."""
         return self._memory
 
     @memory.setter
@@ -101,7 +101,7 @@ class SocAgent(BaseAgent[AgentOutput]):
 
 
 def _require_text(messages: Sequence[AnyMessage]) -> None:
-    """Refuse files: a provider, or its library here, would fetch what their address names."""
+    """Refuse files: a provider, or its library here, would fetch them from their address."""
     for message in messages:
         if not all(isinstance(part, MessageTextContent) for part in message.content):
             detail = "An agent takes text and JSON data only. Send the file's text instead."

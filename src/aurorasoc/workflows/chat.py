@@ -28,7 +28,7 @@ class Message:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What was answered, by whom, at which revision, for how many tokens."""
+    """An answer: its text, model, revision and token usage."""
 
     content: str
     provider: ServingBackend
@@ -39,14 +39,14 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class Conversation:
-    """A conversation bound to one model: a switch meanwhile doesn't move it."""
+    """A conversation bound to one model: a switch doesn't affect it."""
 
     messages: Sequence[Message]
     model: LiveChatModel
     binding: Binding
 
     async def answer(self) -> Answer:
-        """Give the whole answer.
+        """Return the whole answer.
 
         Raises:
             ModelCallError: The provider failed.
@@ -56,21 +56,21 @@ class Conversation:
         return self._answer(output)
 
     async def stream(self) -> AsyncGenerator[str | Answer]:
-        """Give pieces of text, then the whole answer.
+        """Yield pieces of text, then the whole answer.
 
         Raises:
             As `answer` does, possibly after some pieces.
         """
         run = self.model.run(_beeai_messages(self.messages), stream=True)
-        async with aclosing(aiter(run)) as happenings:  # whoever leaves early ends the call
-            async for data, event in happenings:
+        async with aclosing(aiter(run)) as events:  # leaving early ends the call
+            async for data, event in events:
                 if event.name == "new_token":
                     text = data.value.get_text_content()
                     if text:
                         yield text
                 elif event.name == "success":
                     output = data.value
-        yield self._answer(output)  # only now is it known that it is an answer
+        yield self._answer(output)  # only now is the answer known to be valid
 
     def _answer(self, output: ChatModelOutput) -> Answer:
         usage: Any = output.usage

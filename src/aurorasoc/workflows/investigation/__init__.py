@@ -1,1 +1,1 @@
-"""An investigation: a plan, specialists side by side, a report; each step stored as it ends."""
+"""An investigation: a plan, specialists in parallel, a report; each step stored as it ends."""

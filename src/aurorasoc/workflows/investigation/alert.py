@@ -1,7 +1,7 @@
-"""Alerts as they come: Suricata EVE, OCSF findings of class 2001 and 2004, plain JSON.
+"""Read alerts: Suricata EVE, OCSF findings of class 2001 and 2004, plain JSON.
 
-A record is kept whole, unknown fields included. Read out of it is only what an investigation's
-list shows: title, severity, time.
+A record is kept whole, unknown fields included. Only title, severity and time are read from it,
+for the list of investigations.
 
 Sources: Suricata User Guide, "Eve JSON Format"; schema.ocsf.io, "Security Finding" (2001,
 deprecated and common) and "Detection Finding" (2004).
@@ -19,7 +19,7 @@ from aurorasoc.core.clock import iso
 from aurorasoc.errors import InvalidInput
 
 MAX_BYTES: Final = 262_144
-"""Of all records together, as JSON: an EVE record with payload and packet has some 100 KiB."""
+"""Of all records together, as JSON: an EVE record with payload and packet has about 100 KiB."""
 MAX_DEPTH: Final = 32
 MAX_RECORDS: Final = 20
 MAX_TITLE: Final = 200
@@ -46,14 +46,14 @@ _PLAIN_TIMES: Final = ("time", "timestamp", "@timestamp", "created_at")
 
 @dataclass(frozen=True, slots=True)
 class Alert:
-    """What is investigated.
+    """An alert to investigate. Only `records` covers more than the first record.
 
     Attributes:
-        format: Of the first record.
-        title: What the first record calls itself.
-        severity: In OCSF's words; None where it doesn't say.
-        time: Of the first record, RFC 3339 in UTC; None where it doesn't say, or not readably.
-        records: All of it, as it came.
+        format: The record's format.
+        title: The record's title.
+        severity: In OCSF's words; None if the record has none.
+        time: RFC 3339 in UTC; None if the record has none, or it can't be read.
+        records: All records, unchanged.
     """
 
     format: Format
@@ -64,7 +64,7 @@ class Alert:
 
     @property
     def document(self) -> Any:  # noqa: ANN401 - any JSON value
-        """The alert as it came: an object, or a list of them."""
+        """The unchanged alert: one object, or a list of them."""
         return self.records[0] if len(self.records) == 1 else list(self.records)
 
 
@@ -75,7 +75,7 @@ def parse_alert(document: object) -> Alert:
         document: A JSON object, or a list of objects that belong together.
 
     Raises:
-        InvalidInput: It isn't one, is too large, or lacks what its format requires.
+        InvalidInput: It isn't an alert, is too large, or lacks what its format requires.
     """
     records = _records(document)
     first = records[0]
@@ -86,18 +86,18 @@ def parse_alert(document: object) -> Alert:
 
 
 def _records(document: object) -> tuple[Record, ...]:
-    found = document if isinstance(document, list) else [document]
-    if not 1 <= len(found) <= MAX_RECORDS or not all(isinstance(r, dict) and r for r in found):
+    records = document if isinstance(document, list) else [document]
+    if not 1 <= len(records) <= MAX_RECORDS or not all(isinstance(r, dict) and r for r in records):
         detail = f"alert must be a JSON object, or a list of 1 to {MAX_RECORDS} of them."
         raise InvalidInput(detail)
-    if not is_shallow(found):
+    if not is_shallow(records):
         detail = f"alert is nested more than {MAX_DEPTH} levels deep."
         raise InvalidInput(detail)
-    return tuple(_storable(found))
+    return tuple(_storable(records))
 
 
 def is_shallow(document: object) -> bool:
-    """Whether a value can be walked by recursion; looked at level by level."""
+    """Whether a value is shallow enough for recursion; checked level by level."""
     level: list[object] = [document]
     for _ in range(MAX_DEPTH + 2):
         level = [inner for value in level for inner in _inside(value)]
@@ -113,7 +113,7 @@ def _inside(value: object) -> Sequence[object]:
 
 
 def _storable(records: list[Any]) -> list[Any]:
-    """Give records that every database and every reader takes: bounded, and Unicode throughout."""
+    """Return records that every database can store: bounded, and valid Unicode."""
     encoded = plain_json(records)
     if encoded is None:
         detail = "alert holds NaN or Infinity, which JSON doesn't have (RFC 8259 §6)."
@@ -126,15 +126,15 @@ def _storable(records: list[Any]) -> list[Any]:
 
 
 def plain_json(value: object) -> bytes | None:
-    """Write what Python read as JSON in UTF-8, without the surrogates that Python lets pass.
+    """Write a value as JSON in UTF-8, without the lone surrogates that Python accepts.
 
-    None: it holds NaN or Infinity, which Python lets pass, too.
+    None if it holds NaN or Infinity, which Python accepts, too.
     """
     try:
         written = json.dumps(value, ensure_ascii=False, allow_nan=False)
     except ValueError:
         return None
-    return written.encode("utf-8", "replace")  # a surrogate without its other half
+    return written.encode("utf-8", "replace")  # replaces lone surrogates
 
 
 def _format(record: Record) -> Format:
@@ -209,10 +209,10 @@ def _number(value: object) -> int | None:
 
 
 def _word(value: object) -> str | None:
-    """Give a severity's own word, small: vendors pad it with blanks."""
+    """Return a severity in lower case, without the blanks that vendors pad it with."""
     return (one_line(value).lower()[:32] or None) if isinstance(value, str) else None
 
 
 def one_line(text: str) -> str:
-    """Give a text without what can't be shown or stored: controls, surrogates, line breaks."""
+    """Return a text without control characters, surrogates and line breaks."""
     return " ".join("".join(c if c.isprintable() else " " for c in text).split())

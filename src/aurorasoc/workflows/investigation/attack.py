@@ -32,13 +32,13 @@ def techniques() -> Mapping[str, str]:
 
 
 def known(ids: Iterable[str]) -> list[Technique]:
-    """Return those that are in a matrix, each once, in the order they came."""
+    """Return the techniques that are in a matrix, each once, in the order of `ids`."""
     names = techniques()
     return [Technique(id_, names[id_]) for id_ in dict.fromkeys(ids) if id_ in names]
 
 
 def unknown(ids: Iterable[str]) -> list[str]:
-    """Return those that are in none, each once."""
+    """Return the ids that are in no matrix, each once."""
     return [id_ for id_ in dict.fromkeys(ids) if id_ not in techniques()]
 
 

@@ -1,7 +1,7 @@
-"""What of an alert goes into prompts: readable, bounded, and neutral.
+"""The part of an alert that goes into prompts: readable, bounded, and neutralised.
 
-Bytes that no language model reads (packets, encoded payloads) are left out, and what is long is
-cut with a mark that says how much is missing. The stored alert stays whole.
+Bytes that no language model can read (packets, encoded payloads) are left out. Long texts are
+cut, with a mark that says how much is missing. The stored alert stays whole.
 """
 
 from __future__ import annotations
@@ -18,13 +18,13 @@ from aurorasoc.workflows.investigation.fence import neutral
 MAX_TEXT: Final = 500
 """Characters of one text."""
 MAX_EVIDENCE: Final = 6_000
-"""Characters of it all: some 2,000 tokens, half of what the smallest models hold."""
+"""Characters of all texts: about 2,000 tokens, half of what the smallest models hold."""
 
 _UNREADABLE: Final = frozenset({"packet", "packet_info"})
 
 
 def evidence_of(alert: Alert) -> str:
-    """Give an alert's evidence, as it stands in every prompt of its investigation."""
+    """Return an alert's evidence, the same for every prompt of its investigation."""
     head = {"format": alert.format, "title": alert.title, "time": alert.time}
     if alert.severity is not None:
         head["severity"] = alert.severity
@@ -33,9 +33,9 @@ def evidence_of(alert: Alert) -> str:
 
 
 def stands_in(evidence: str, quoted: str) -> bool:
-    """Whether a quotation's words stand in the evidence, whatever their case and blanks."""
-    wanted = _plain(neutral(quoted)[1:-1])
-    return bool(wanted) and wanted in _plain(evidence)
+    """Whether the evidence contains a quotation, ignoring case and blanks."""
+    quotation = _plain(neutral(quoted)[1:-1])
+    return bool(quotation) and quotation in _plain(evidence)
 
 
 def _readable(value: Any, name: str = "") -> Any:  # noqa: ANN401 - any JSON value
@@ -75,14 +75,14 @@ def _unfolded(text: str) -> Any:  # noqa: ANN401 - any JSON value
 
 
 def _object_in(text: str) -> Any:  # noqa: ANN401 - any JSON object
-    """Read a JSON object; None for what is none, or can't be written again."""
+    """Read a JSON object; None if the text isn't one, or it can't be written again."""
     try:
-        found = json.loads(text)
+        document = json.loads(text)
     except (ValueError, RecursionError):
         return None
-    if not isinstance(found, Mapping) or not is_shallow(found):
+    if not isinstance(document, Mapping) or not is_shallow(document):
         return None
-    written = plain_json(found)
+    written = plain_json(document)
     return None if written is None else json.loads(written)
 
 

@@ -1,8 +1,8 @@
 """Untrusted text in a prompt: neutralised, and fenced by a boundary that it can't contain.
 
-An alert is written by whoever is alerted about. Nothing in it may end its fence, look like a turn
-of the conversation, or hide from a reader. What a model said about it is no more trusted: it goes
-into later prompts by the same way (OWASP LLM01, prompt injection).
+An attacker can write parts of an alert. Nothing in it may end its fence, look like a turn of the
+conversation, or be invisible. A model's answer about it is no more trusted: later prompts fence
+it in the same way (OWASP LLM01, prompt injection).
 """
 
 from __future__ import annotations
@@ -32,17 +32,17 @@ class Fence:
 
     @property
     def rule(self) -> str:
-        """What the boundary means, for the prompt."""
+        """The sentence that explains the boundary in the prompt."""
         return _RULE.format(boundary=self.boundary)
 
     def around(self, name: str, text: str) -> str:
         """Fence one text.
 
         Args:
-            name: What it is, in words of ours.
-            text: As `neutral` gives it.
+            name: What it is, in our words.
+            text: As `neutral` returns it.
         """
-        if self.boundary in text:  # a model may repeat it, to make its next reader step out
+        if self.boundary in text:  # a model may repeat it, to escape the fence in the next prompt
             text = text.replace(self.boundary, "(boundary)")
         return f"{name}:\nBEGIN {self.boundary}\n{text}\nEND {self.boundary}"
 
@@ -53,8 +53,8 @@ def fence_for(
     """Draw a boundary that is in none of the texts.
 
     Args:
-        texts: All untrusted text that is known by now.
-        draw: Gives a random boundary.
+        texts: All untrusted text that is known so far.
+        draw: Returns a random boundary.
     """
     whole = "\n".join(texts)
     boundary = draw()
@@ -64,9 +64,9 @@ def fence_for(
 
 
 def neutral(value: Any) -> str:  # noqa: ANN401 - whatever JSON can hold
-    """Write a value as one line of JSON in which every character shows, and none marks a turn.
+    """Write a value as one line of JSON in which every character is visible and none marks a turn.
 
-    It is still the same JSON: what is replaced is replaced by JSON's own escapes.
+    It stays the same JSON: replaced characters become JSON's own escapes.
     """
     written = json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
     shown = "".join(c if c.isprintable() else _escape(c) for c in written)

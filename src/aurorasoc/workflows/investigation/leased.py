@@ -1,4 +1,4 @@
-"""An investigation that this process holds: each write proves that it still does."""
+"""An investigation that this process has leased: each write checks the lease first."""
 
 from __future__ import annotations
 
@@ -33,8 +33,8 @@ class Step:
 
     Attributes:
         position: Its place: the plan is 0.
-        kind: What it is for.
-        agent: Who works on it.
+        kind: Its purpose.
+        agent: The agent that works on it.
         question: What the plan asks of a specialist.
         why: The plan's reason.
     """
@@ -48,13 +48,13 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class ResumeState:
-    """What is stored of an investigation when it begins, or resumes.
+    """The stored state of an investigation when it begins or resumes.
 
     Attributes:
         alert: As it was stored.
         tlp: The label that binds all steps.
-        created_by: Whose it is.
-        results: What steps that are finished gave, by position.
+        created_by: Who created it.
+        results: The results of finished steps, by position.
     """
 
     alert: Any
@@ -64,12 +64,12 @@ class ResumeState:
 
 
 class LeasedInvestigation:
-    """Records how an investigation goes, for as long as the lease is held.
+    """Records an investigation's progress while the lease is held.
 
     Args:
         database: Where it is stored.
-        lease: This process's.
-        clock: Gives the time of a step.
+        lease: This process's lease.
+        clock: Returns the time of a step.
     """
 
     def __init__(self, database: Database, lease: Lease, clock: Clock = now_us) -> None:
@@ -79,7 +79,7 @@ class LeasedInvestigation:
         self._clock = clock
 
     async def begin(self) -> ResumeState:
-        """Mark it as running, and read what there is.
+        """Mark it as running, and return its stored state.
 
         Raises:
             LeaseLost: Another process has it.
@@ -92,7 +92,7 @@ class LeasedInvestigation:
             return ResumeState(json.loads(row.alert), row.tlp, row.created_by, results)
 
     async def announce(self, steps: list[Step]) -> None:
-        """Show steps that are to come; those that are there already stay.
+        """Store the steps to come; existing ones stay.
 
         Raises:
             LeaseLost, DatabaseUnavailable: As `begin`.
@@ -102,7 +102,7 @@ class LeasedInvestigation:
                 await _row_of(session, row, step)
 
     async def started(self, step: Step, provenance: Provenance) -> None:
-        """Note that a step is being worked on, and by which model.
+        """Record that a step has started, and on which model.
 
         Raises:
             LeaseLost, DatabaseUnavailable: As `begin`.
@@ -116,7 +116,7 @@ class LeasedInvestigation:
     async def finished(
         self, step: Step, provenance: Provenance, usage: Mapping[str, int] | None, result: str
     ) -> None:
-        """Keep a step's result, as JSON, and who gave it.
+        """Store a step's result, as JSON, and the model that gave it.
 
         Raises:
             LeaseLost, DatabaseUnavailable: As `begin`.
@@ -128,7 +128,7 @@ class LeasedInvestigation:
             _sign(stored, provenance)
 
     async def failed(self, step: Step, error: AuroraError) -> None:
-        """Note why a step failed.
+        """Record why a step failed.
 
         Raises:
             LeaseLost, DatabaseUnavailable: As `begin`.
@@ -139,7 +139,7 @@ class LeasedInvestigation:
             stored.failure = canonical(asdict(Failure(error.code, error.detail)))
 
     async def conclude(self, report: Report) -> None:
-        """Keep the report: the investigation is completed.
+        """Store the report, and mark the investigation as completed.
 
         Raises:
             LeaseLost, DatabaseUnavailable: As `begin`.
@@ -152,7 +152,7 @@ class LeasedInvestigation:
             )
 
     async def give_up(self, error: AuroraError) -> None:
-        """Note why there is no report: the investigation has failed.
+        """Record why there is no report, and mark the investigation as failed.
 
         Raises:
             LeaseLost, DatabaseUnavailable: As `begin`.
@@ -171,10 +171,10 @@ class LeasedInvestigation:
 
 
 async def _row_of(session: AsyncSession, row: InvestigationRow, step: Step) -> InvestigationStepRow:
-    """Give a step's row; make it if it isn't there."""
-    found = await session.get(InvestigationStepRow, (row.id, step.position))
-    if found is None:
-        found = InvestigationStepRow(
+    """Return a step's row; add it if it doesn't exist."""
+    stored = await session.get(InvestigationStepRow, (row.id, step.position))
+    if stored is None:
+        stored = InvestigationStepRow(
             investigation_id=row.id,
             position=step.position,
             kind=step.kind,
@@ -184,8 +184,8 @@ async def _row_of(session: AsyncSession, row: InvestigationRow, step: Step) -> I
             status="queued",
             tlp=row.tlp,
         )
-        session.add(found)
-    return found
+        session.add(stored)
+    return stored
 
 
 def _sign(stored: InvestigationStepRow, provenance: Provenance) -> None:

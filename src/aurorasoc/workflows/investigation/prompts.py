@@ -1,4 +1,4 @@
-"""The three questions of an investigation. What comes from outside stands fenced, at the end."""
+"""The three prompts of an investigation. Text from outside comes last, fenced."""
 
 from __future__ import annotations
 
@@ -25,14 +25,14 @@ _MISSING: Final = "These specialists could not work on it; take that into accoun
 
 
 def ask_for_plan(fence: Fence, evidence: str) -> str:
-    """Ask the orchestrator who should work on it."""
+    """Return the prompt for the orchestrator's plan."""
     rows = (f"- {name}: {definition_of(name).description}" for name in get_args(Specialist))
-    asked = _PLAN.format(specialists="\n".join(rows))
-    return _prompt(asked, fence, fence.around("The alert", evidence))
+    task = _PLAN.format(specialists="\n".join(rows))
+    return _prompt(task, fence, fence.around("The alert", evidence))
 
 
 def ask_specialist(fence: Fence, evidence: str, question: str | None) -> str:
-    """Ask a specialist. The question is a model's, which has read the alert: fenced, too."""
+    """Return a specialist's prompt. Fence the question, too: a model wrote it from the alert."""
     fenced = fence.around("The question", neutral(question))
     return _prompt(_EXAMINE, fence, fence.around("The alert", evidence), fenced)
 
@@ -40,14 +40,14 @@ def ask_specialist(fence: Fence, evidence: str, question: str | None) -> str:
 def ask_for_conclusion(
     fence: Fence, evidence: str, examined: Mapping[str, Examination], missing: Sequence[str]
 ) -> str:
-    """Ask the orchestrator for the report."""
-    asked = _CONCLUDE
+    """Return the prompt for the orchestrator's report."""
+    task = _CONCLUDE
     if missing:
-        asked = f"{asked} {_MISSING.format(names=', '.join(missing))}"
-    said = {agent: found.model_dump() for agent, found in examined.items()}
-    fenced = fence.around("What the specialists found", neutral(said))
-    return _prompt(asked, fence, fence.around("The alert", evidence), fenced)
+        task = f"{task} {_MISSING.format(names=', '.join(missing))}"
+    answers = {agent: examination.model_dump() for agent, examination in examined.items()}
+    fenced = fence.around("What the specialists found", neutral(answers))
+    return _prompt(task, fence, fence.around("The alert", evidence), fenced)
 
 
-def _prompt(asked: str, fence: Fence, *fenced: str) -> str:
-    return "\n\n".join([asked, fence.rule, *fenced])
+def _prompt(task: str, fence: Fence, *fenced: str) -> str:
+    return "\n\n".join([task, fence.rule, *fenced])

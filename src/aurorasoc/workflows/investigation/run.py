@@ -1,7 +1,7 @@
-"""The run of one investigation: plan, specialists side by side, report.
+"""Run one investigation: plan, specialists in parallel, report.
 
-Each step is built anew on the model in force for the investigation's label, and bound to it until
-the step ends. What is finished is not asked again when a run is resumed.
+Each step is bound, until it ends, to the model that is in force for the investigation's label when
+it starts. A resumed run doesn't repeat finished steps.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ _PLAN: Final = Step(0, "plan", ORCHESTRATOR)
 
 
 async def investigate(runtime: Runtime, leased: LeasedInvestigation) -> None:
-    """Carry an investigation to its report, or to the reason why there is none.
+    """Run an investigation, and store its report or the reason why there is none.
 
     Raises:
         LeaseLost: Another process has taken it.
@@ -48,7 +48,7 @@ async def investigate(runtime: Runtime, leased: LeasedInvestigation) -> None:
 
 
 class _Run:
-    """One run, from what is known when it begins."""
+    """One run, starting from the stored state."""
 
     def __init__(self, runtime: Runtime, leased: LeasedInvestigation, state: ResumeState) -> None:
         self._runtime = runtime
@@ -60,8 +60,8 @@ class _Run:
     async def report(self) -> Report:
         plan = await self._step(_PLAN, Plan, prompts.ask_for_plan(self._fence, self._evidence))
         steps = [
-            Step(position, "specialist", asked.agent, asked.question, asked.why)
-            for position, asked in enumerate(plan.assignments, start=1)
+            Step(position, "specialist", item.agent, item.question, item.why)
+            for position, item in enumerate(plan.assignments, start=1)
         ]
         last = Step(len(steps) + 1, "report", ORCHESTRATOR)
         await self._leased.announce([*steps, last])
@@ -71,10 +71,10 @@ class _Run:
         return _report(conclusion, self._evidence, failed)
 
     async def _examine(self, steps: list[Step]) -> tuple[Examined, Failed]:
-        """Let the specialists work side by side; a plan has three at most.
+        """Run the specialists in parallel; a plan has three at most.
 
         Raises:
-            AuroraError: None of them could: the first one's reason.
+            AuroraError: All of them failed: the first one's reason.
         """
         async with asyncio.TaskGroup() as group:
             tasks = {step.agent: group.create_task(self._specialist(step)) for step in steps}
@@ -86,7 +86,7 @@ class _Run:
         return examined, failed
 
     async def _specialist(self, step: Step) -> Examination | AuroraError:
-        """Give what a specialist found, or why it couldn't: that doesn't end the others' work."""
+        """Return a specialist's answer, or its error: that doesn't stop the others."""
         prompt = prompts.ask_specialist(self._fence, self._evidence, step.question)
         try:
             return await self._step(step, Examination, prompt)
@@ -95,13 +95,13 @@ class _Run:
         except AuroraError as error:
             return error
 
-    async def _step(self, step: Step, wanted: type[TAnswer], prompt: str) -> TAnswer:
-        """Give a step's answer, from before or from now, and write down how it ended."""
+    async def _step(self, step: Step, schema: type[TAnswer], prompt: str) -> TAnswer:
+        """Return a step's answer, stored or new, and record how the step ended."""
         stored = self._state.results.get(step.position)
         if stored is not None:
-            return wanted.model_validate_json(stored)
+            return schema.model_validate_json(stored)
         try:
-            question = await self._bind(step.agent, wanted)
+            question = await self._bind(step.agent, schema)
             await self._leased.started(step, question.provenance)
             answered = await question.ask(prompt)
         except AuroraError as error:
@@ -112,11 +112,11 @@ class _Run:
         await self._leased.finished(step, answered.provenance, answered.usage, result)
         return answered.value
 
-    async def _bind(self, agent: str, wanted: type[TAnswer]) -> Question[TAnswer]:
+    async def _bind(self, agent: str, schema: type[TAnswer]) -> Question[TAnswer]:
         from aurorasoc.agents.factory import AgentFactory  # noqa: PLC0415 - BeeAI costs two seconds
 
         built = await AgentFactory(self._runtime).build(agent, tlp=self._state.tlp)
-        return await Question.bind(built, wanted)
+        return await Question.bind(built, schema)
 
     async def _audit_refusal(self, error: AuroraError) -> None:
         if isinstance(error, TlpRefused):
@@ -126,7 +126,7 @@ class _Run:
 
 
 def _report(conclusion: Conclusion, evidence: str, failed: Failed) -> Report:
-    """Return the report as it is read: ids checked, quotations looked up, gaps named."""
+    """Return the report with technique ids and quotations checked, and failed specialists named."""
     return Report(
         verdict=conclusion.verdict,
         severity=conclusion.severity,

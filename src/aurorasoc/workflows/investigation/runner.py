@@ -1,7 +1,7 @@
-"""Takes investigations in, and runs them in the background of one process, a few at a time.
+"""Accept investigations, and run them in the background of one process, a few at a time.
 
-What it knows beyond the stored rows is which of them it is running. Any process can read all of
-them, and take over those whose process is gone.
+Beyond the stored rows, it knows only which of them it runs. Any process can read all of them, and
+take over those whose process is gone.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from aurorasoc.workflows.investigation import store
 from aurorasoc.workflows.investigation.leased import LeasedInvestigation, LeaseLost
 
 AT_ONCE: Final = 2
-"""Investigations that a process runs at once; each asks up to three specialists side by side."""
+"""Investigations that a process runs at once; each asks up to three specialists in parallel."""
 
 MOST_WAITING: Final = 100
 """Investigations that may wait for their turn in a process."""
@@ -51,13 +51,13 @@ class InvestigationRunner:
         self._coming = 0
 
     async def open(self, new: store.NewInvestigation) -> str:
-        """Store an investigation and let it run; give its id.
+        """Store an investigation, start it, and return its id.
 
         Raises:
             RateLimited: Too many wait here already.
             TlpRefused: The label forbids every backend at hand.
             NoModelConfigured, ProviderNotReady, BackendUnavailable: There is no model to ask.
-            DatabaseUnavailable, AuditUnavailable: It can't be stored, or not be audited.
+            DatabaseUnavailable, AuditUnavailable: It can't be stored or audited.
         """
         with self._place():
             await self._admit(new.tlp, new.actor)
@@ -74,11 +74,11 @@ class InvestigationRunner:
         return lease.investigation
 
     async def resume(self, id_: str, viewer: store.Viewer) -> None:
-        """Go on with an investigation that was interrupted or has failed, from its last step.
+        """Resume an interrupted or failed investigation after its last finished step.
 
         Raises:
-            NotFound: There is none, or not for this viewer.
-            Conflict: It runs, is completed, or somebody else was quicker.
+            NotFound: It doesn't exist, or this viewer may not see it.
+            Conflict: It runs, is completed, or somebody else has just resumed it.
             AuroraError: What `open` raises.
         """
         async with self._runtime.database.reading() as session:
@@ -114,7 +114,7 @@ class InvestigationRunner:
 
     @contextmanager
     def _place(self) -> Iterator[None]:
-        """Count one that is about to run: many that come at once see each other.
+        """Count an investigation that is about to start, so that concurrent requests see it.
 
         Raises:
             RateLimited: Too many wait here already.
@@ -150,7 +150,7 @@ class InvestigationRunner:
         task.add_done_callback(lambda _: self._tasks.pop(lease.token, None))
 
     async def _run(self, lease: store.Lease) -> None:
-        """Run one when a slot is free. What ends it, other than a report, goes to the log."""
+        """Run one when a slot is free. Log what ends it, other than a report."""
         from aurorasoc.workflows.investigation.run import (  # noqa: PLC0415 - a start needs no run
             investigate,
         )
@@ -164,11 +164,11 @@ class InvestigationRunner:
             log.warning("another process took an investigation", id=leased.id)
         except* DatabaseUnavailable:
             log.warning("an investigation stands still: the database doesn't answer", id=leased.id)
-        except* Exception as errors:  # noqa: BLE001 - a task of its own: nobody else would see it
+        except* Exception as errors:  # noqa: BLE001 - a background task: nobody else would see it
             unexpected = [type(error).__name__ for error in errors.exceptions]
         if unexpected:
             log.error("unexpected error in an investigation", id=leased.id, errors=unexpected)
-            detail = "Something failed that shouldn't have. The log names it."
+            detail = "Internal error. See the service log."
             with suppress(LeaseLost, DatabaseUnavailable):
                 await leased.give_up(AuroraError(detail))
 

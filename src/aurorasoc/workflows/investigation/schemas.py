@@ -1,8 +1,8 @@
-r"""What models are asked to answer. Every list and every text is bounded.
+r"""The schemas of the models' answers. Every list and every text is bounded.
 
-A grammar made of these schemas ends, so a small model does, too. Where no grammar holds a model
-to the bounds, what is longer is cut here rather than refused. `\d` and bounds of floats are not
-held by llama.cpp's grammar, so they are not used.
+With these schemas as a grammar, even a small model's answer ends. Without a grammar, longer texts
+and lists are cut here rather than refused. llama.cpp's grammar doesn't enforce `\d` and bounds of
+floats, so they are not used.
 """
 
 from __future__ import annotations
@@ -27,16 +27,16 @@ Specialist = Literal[
     "endpoint-security",
     "cps-security",
 ]
-"""The registry's agents but the orchestrator; a test compares them."""
+"""The registry's agents except the orchestrator; a test compares them."""
 
 _LOOKED_AT: Final = 1_000
-"""Items of a list, and characters of an id, that are read before they are cut to their bound."""
+"""Items of a list, and characters of a text, that are read at most before they are cut."""
 
 _TECHNIQUE: Final = re.compile(r"T[0-9]{4}(?:\.[0-9]{3})?")
 
 
 def _fit(length: int) -> BeforeValidator:
-    """Cut a text where no grammar did."""
+    """Cut a text to a length, in case no grammar did."""
 
     def fit(value: object) -> object:
         if not isinstance(value, str):
@@ -48,10 +48,10 @@ def _fit(length: int) -> BeforeValidator:
 
 
 def _first(most: int) -> BeforeValidator:
-    """Drop what is said twice, and cut a list where no grammar did.
+    """Drop duplicates and cut a list, in case no grammar did.
 
-    Each item is compared with the kept ones only, and the rest is not looked at: a long list
-    must not hold the event loop.
+    Each item is compared with the kept ones only, and the rest is ignored: a long list must not
+    block the event loop.
     """
 
     def fit(value: object) -> object:
@@ -69,11 +69,11 @@ def _first(most: int) -> BeforeValidator:
 
 
 def _ids(value: object) -> object:
-    """Take the ids out of what models write around them: `T1059 (PowerShell)`."""
+    """Extract ids from the text that models put around them: `T1059 (PowerShell)`."""
     if not isinstance(value, list):
         return value
     texts = [item for item in value[:_LOOKED_AT] if isinstance(item, str)]
-    return [found for text in texts for found in _TECHNIQUE.findall(text[:_LOOKED_AT])][:3]
+    return [match for text in texts for match in _TECHNIQUE.findall(text[:_LOOKED_AT])][:3]
 
 
 Short = Annotated[str, _fit(80), Field(min_length=1, max_length=80)]
@@ -83,7 +83,7 @@ TechniqueIds = Annotated[list[TechniqueId], BeforeValidator(_ids), Field(max_len
 
 
 class _Answer(BaseModel):
-    """What isn't asked for is dropped: no model gains a field by answering one."""
+    """Drops unknown fields: no model can add one."""
 
     model_config = ConfigDict(extra="ignore", frozen=True)
 

@@ -1,4 +1,4 @@
-"""The rows of investigations: who may see them, in which state they are, who holds them.
+"""The rows of investigations: their visibility, state and leases.
 
 Everything here runs in the caller's session and commits nothing.
 """
@@ -23,21 +23,21 @@ from aurorasoc.workflows.investigation.alert import Alert
 from aurorasoc.workflows.investigation.vocabulary import State
 
 LEASE_SECONDS: Final = 20
-"""How long a process that says nothing more still counts as alive."""
+"""How long a process that renews no lease still counts as alive."""
 
 _OPEN_LABELS: Final = [label.value for label in Tlp if label.rank <= Tlp.AMBER.rank]
 
 
 @dataclass(frozen=True, slots=True)
 class Viewer:
-    """Who looks: above AMBER one sees one's own, or all as an admin."""
+    """A user who reads investigations: above AMBER only their own, or all as an admin."""
 
     subject: str
     sees_all: bool
 
     @classmethod
     def of(cls, principal: Principal) -> Viewer:
-        """Make one of a principal. Whoever may manage users counts as an admin."""
+        """Return a principal as a viewer. Anyone who may manage users counts as an admin."""
         return cls(principal.subject, principal.may(Permission.USERS_MANAGE))
 
     def may_see(self, row: InvestigationRow) -> bool:
@@ -51,7 +51,7 @@ class Viewer:
 
     @property
     def filter(self) -> ColumnElement[bool]:
-        """The same, for a query."""
+        """The same condition, for a query."""
         if self.sees_all:
             return true()
         return or_(
@@ -63,7 +63,7 @@ class Viewer:
 
 @dataclass(frozen=True, slots=True)
 class NewInvestigation:
-    """What is to be investigated, for whom, under which label."""
+    """An alert to investigate, with its title, its label, and the user who asks."""
 
     alert: Alert
     title: str
@@ -73,19 +73,19 @@ class NewInvestigation:
 
 @dataclass(frozen=True, slots=True)
 class Lease:
-    """A process's hold on an investigation; each taking of it has a token of its own."""
+    """A process's lease of an investigation; each lease has its own token."""
 
     investigation: str
     token: str
 
     @classmethod
     def on(cls, investigation: str) -> Lease:
-        """Make a new one."""
+        """Return a new lease."""
         return cls(investigation, str(uuid4()))
 
 
 def state_of(row: InvestigationRow, now_us: int) -> State:
-    """Give the state. Interrupted is what its process no longer holds."""
+    """Return the state; an unfinished investigation with an expired lease is interrupted."""
     unfinished = row.status in {"queued", "running"}
     expired = row.lease_until_us <= now_us
     state: State = "interrupted" if unfinished and expired else row.status  # type: ignore[assignment]  # what we wrote
@@ -93,12 +93,12 @@ def state_of(row: InvestigationRow, now_us: int) -> State:
 
 
 def lease_end(now_us: int) -> int:
-    """When a lease that is taken or renewed now expires."""
+    """Return when a lease that is taken or renewed now expires."""
     return now_us + LEASE_SECONDS * 1_000_000
 
 
 async def insert(session: AsyncSession, new: NewInvestigation, lease: Lease, now_us: int) -> None:
-    """Add an investigation that a process holds already. The writer lock keeps `number` unique."""
+    """Add an investigation with its lease. The writer lock keeps `number` unique."""
     newest = await session.scalar(select(func.max(InvestigationRow.number)))
     session.add(
         InvestigationRow(
@@ -118,10 +118,10 @@ async def insert(session: AsyncSession, new: NewInvestigation, lease: Lease, now
 
 
 async def find(session: AsyncSession, id_: str, viewer: Viewer) -> InvestigationRow:
-    """Give one investigation.
+    """Return one investigation.
 
     Raises:
-        NotFound: There is none, or not for this viewer.
+        NotFound: It doesn't exist, or this viewer may not see it.
     """
     row = await session.get(InvestigationRow, id_)
     if row is None or not viewer.may_see(row):
@@ -133,35 +133,35 @@ async def find(session: AsyncSession, id_: str, viewer: Viewer) -> Investigation
 async def page(
     session: AsyncSession, viewer: Viewer, *, before: str | None, limit: int
 ) -> Sequence[InvestigationRow]:
-    """Give investigations, newest first.
+    """Return investigations, newest first.
 
     Args:
         session: The caller's.
-        viewer: Who looks.
-        before: The last one of the page that was read; None begins.
+        viewer: Who reads them.
+        before: The id of the previous page's last one; None for the first page.
         limit: How many at most.
 
     Raises:
-        NotFound: `before` is none that the viewer sees.
+        NotFound: `before` doesn't exist, or the viewer may not see it.
     """
     query = select(InvestigationRow).where(viewer.filter)
     if before is not None:
         query = query.where(InvestigationRow.number < (await find(session, before, viewer)).number)
-    found = await session.scalars(query.order_by(InvestigationRow.number.desc()).limit(limit))
-    return found.all()
+    rows = await session.scalars(query.order_by(InvestigationRow.number.desc()).limit(limit))
+    return rows.all()
 
 
 async def steps_of(session: AsyncSession, id_: str) -> Sequence[InvestigationStepRow]:
-    """Give an investigation's steps, in their order."""
+    """Return an investigation's steps, in their order."""
     query = select(InvestigationStepRow).where(InvestigationStepRow.investigation_id == id_)
     return (await session.scalars(query.order_by(InvestigationStepRow.position))).all()
 
 
 async def take(session: AsyncSession, row: InvestigationRow, lease: Lease, now_us: int) -> None:
-    """Take hold of an investigation that was interrupted, or failed.
+    """Lease an investigation that was interrupted, or failed.
 
     Raises:
-        Conflict: It wasn't, or somebody else was quicker.
+        Conflict: It is in another state, or somebody else was quicker.
     """
     state = state_of(row, now_us)
     if state not in {"interrupted", "failed"}:
@@ -185,7 +185,7 @@ async def take(session: AsyncSession, row: InvestigationRow, lease: Lease, now_u
 
 
 async def renew(session: AsyncSession, tokens: Collection[str], until_us: int) -> None:
-    """Prolong leases, or with a time that is past, release them. Those that were lost stay lost."""
+    """Extend leases, or release them with a time in the past. Lost leases stay lost."""
     await session.execute(
         update(InvestigationRow)
         .where(

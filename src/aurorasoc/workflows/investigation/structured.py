@@ -1,6 +1,6 @@
-"""One structured question to one agent's model: answered, repaired once, or failed.
+"""Ask one agent's model a structured question, and once more if the answer can't be used.
 
-The call is bound to one model: a repair asks the same, whatever is switched meanwhile.
+Both calls go to the same model, even after a switch.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ TAnswer = TypeVar("TAnswer", bound=BaseModel)
 
 @dataclass(frozen=True, slots=True)
 class Provenance:
-    """Who answers: provider, model, and the revision of the configuration it comes from."""
+    """Who answers: provider, model, and the revision of their configuration."""
 
     provider: str
     model: str
@@ -42,7 +42,7 @@ class Provenance:
 
 @dataclass(frozen=True, slots=True)
 class Answered(Generic[TAnswer]):
-    """An answer that fits, who gave it, and for how many tokens, repair included."""
+    """A valid answer, who gave it, and the tokens used by both tries."""
 
     value: TAnswer
     provenance: Provenance
@@ -53,35 +53,35 @@ class Question(Generic[TAnswer]):
     """A question to an agent, bound to the model in force when it is made.
 
     Args:
-        agent: Whose instructions stand above the question.
+        agent: Its instructions precede the question.
         model: Its handle, pinned.
-        wanted: What the answer must fit.
+        schema: The answer must match it.
 
     Attributes:
         provenance: Who answers, or answered last.
     """
 
-    def __init__(self, agent: SocAgent, model: LiveChatModel, wanted: type[TAnswer]) -> None:
+    def __init__(self, agent: SocAgent, model: LiveChatModel, schema: type[TAnswer]) -> None:
         self._agent = agent
         self._model = model
-        self._wanted = wanted
+        self._schema = schema
         self._usage: dict[str, int] = {}
         self.provenance = _provenance_of(model.binding)
 
     @classmethod
-    async def bind(cls, agent: SocAgent, wanted: type[TAnswer]) -> Question[TAnswer]:
+    async def bind(cls, agent: SocAgent, schema: type[TAnswer]) -> Question[TAnswer]:
         """Bind a question to the model in force.
 
         Raises:
             AuroraError: There is none; what the handle raises.
         """
-        return cls(agent, await agent.llm.clone(), wanted)
+        return cls(agent, await agent.llm.clone(), schema)
 
     async def ask(self, prompt: str) -> Answered[TAnswer]:
-        """Ask, and once more if the answer can't be used.
+        """Ask, and retry once if the answer can't be used.
 
         Raises:
-            BadResponse: Neither answer fits.
+            BadResponse: Neither answer is valid.
             ModelCallError: The provider failed.
             TlpRefused: The label forbids the call.
         """
@@ -94,7 +94,7 @@ class Question(Generic[TAnswer]):
         return Answered(value, self.provenance, self._usage or None)
 
     async def _try(self, prompt: str) -> tuple[TAnswer | None, str]:
-        """Give the answer, or what is wrong with it in words of ours: nothing of it is repeated."""
+        """Return the answer, or what is wrong with it, in our words only."""
         try:
             output = await self._call(prompt)
         except EmptyAnswer:
@@ -103,7 +103,7 @@ class Question(Generic[TAnswer]):
         if output.finish_reason == "length":
             return None, _CUT_OFF
         try:
-            return self._wanted.model_validate_json(_object_in(output.get_text_content())), ""
+            return self._schema.model_validate_json(_object_in(output.get_text_content())), ""
         except ValidationError as error:
             return None, _issues(error)
 
@@ -113,12 +113,12 @@ class Question(Generic[TAnswer]):
             UserMessage,
         )
 
-        # At this moment: after the answer the policy may forbid what was still allowed.
+        # Read it now: after the answer, the policy may forbid this model.
         self.provenance = _provenance_of(self._model.binding)
         return await self._model.run(
             [SystemMessage(self._agent.definition.instructions), UserMessage(prompt)],
-            response_format=self._wanted,
-            validate_response_format=False,  # BeeAI would mend a half answer into a whole one
+            response_format=self._schema,
+            validate_response_format=False,  # BeeAI would complete a partial answer
             max_tokens=ANSWER_TOKENS,
         )
 
@@ -141,15 +141,15 @@ def _provenance_of(binding: Binding) -> Provenance:
 
 
 def _object_in(text: str) -> str:
-    """Give the JSON object in an answer, without what some models write around it."""
+    """Return the JSON object in an answer, without the text that some models put around it."""
     begin, end = text.find("{"), text.rfind("}")
     return text[begin : end + 1] if 0 <= begin < end else text
 
 
 def _issues(error: ValidationError) -> str:
-    """Name the fields that are wrong, and why; their names are ours, their values left out."""
-    found = error.errors(include_url=False, include_context=False, include_input=False)
-    if any(issue["type"] == "json_invalid" for issue in found):
+    """Name the wrong fields, and why they are wrong; leave their values out."""
+    issues = error.errors(include_url=False, include_context=False, include_input=False)
+    if any(issue["type"] == "json_invalid" for issue in issues):
         return "It isn't one JSON object."
-    places = (f"{'.'.join(map(str, issue['loc']))}: {issue['msg']}" for issue in found)
+    places = (f"{'.'.join(map(str, issue['loc']))}: {issue['msg']}" for issue in issues)
     return f"{'; '.join(list(places)[:_MOST_ISSUES])}."

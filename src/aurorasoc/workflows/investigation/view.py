@@ -1,4 +1,4 @@
-"""What is shown of stored investigations: frozen values, which are the response models, too."""
+"""Stored investigations as they are shown: frozen values, which are also the response models."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """Why a step, or all of it, failed."""
+    """Why a step, or the investigation, failed."""
 
     code: str
     detail: str
@@ -29,7 +29,7 @@ class Failure:
 
 @dataclass(frozen=True, slots=True)
 class StepView:
-    """One step: who worked on what, which model answered, and what came of it."""
+    """One step: its agent, its question, the model that answered, and the result."""
 
     position: int
     kind: StepKind
@@ -50,7 +50,7 @@ class StepView:
 
 @dataclass(frozen=True, slots=True)
 class FindingView:
-    """A statement, and what it rests on."""
+    """A statement, and the evidence that it rests on."""
 
     title: str
     evidence: str
@@ -59,7 +59,7 @@ class FindingView:
 
 @dataclass(frozen=True, slots=True)
 class GapView:
-    """A specialist who could not work on it."""
+    """A specialist that failed."""
 
     agent: str
     code: str
@@ -67,7 +67,7 @@ class GapView:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """What was concluded."""
+    """The conclusion of an investigation."""
 
     verdict: Verdict
     severity: Severity
@@ -94,7 +94,7 @@ class SummaryView:
 
 @dataclass(frozen=True, slots=True)
 class InvestigationView(SummaryView):
-    """An investigation with all that there is by now."""
+    """An investigation with everything that is stored so far."""
 
     alert: AlertJson
     report: Report | None
@@ -111,7 +111,7 @@ async def look(database: Database, id_: str, viewer: Viewer) -> InvestigationVie
     """Read an investigation as it is now.
 
     Raises:
-        NotFound: There is none, or not for this viewer.
+        NotFound: It doesn't exist, or this viewer may not see it.
         DatabaseUnavailable: The database doesn't answer.
     """
     async with database.reading() as session:
@@ -153,7 +153,7 @@ def detail_of(
 
 
 def step_view(step: InvestigationStepRow, state: State) -> StepView:
-    """Return a step. One that was under way when its process ended is interrupted, too."""
+    """Return a step. One that was running when its process ended is interrupted, too."""
     stopped = step.status == "running" and state != "running"
     return StepView(
         position=step.position,
