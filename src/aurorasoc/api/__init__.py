@@ -1,1 +1,1 @@
-"""REST: routers, who may call them, and what errors look like."""
+"""The REST API: routers, authorisation, and errors."""

@@ -32,16 +32,16 @@ from aurorasoc.workflows.investigation.runner import open_runner
 
 API_PREFIX: Final = "/api/v1"
 WARM_UP_AFTER: Final = 1.0
-"""Seconds after start-up: being ready comes first."""
+"""Seconds after start-up, so that the API is ready first."""
 
 
 def create_app(settings: Settings | None = None) -> FastAPI:
-    """Give the service's own app.
+    """Return the service's own app.
 
-    Interactive documentation pages are left out: they fetch their scripts from elsewhere.
+    It has no interactive documentation pages: they fetch their scripts from other hosts.
 
     Args:
-        settings: What to run with; None reads the environment, as `serve` does.
+        settings: None reads the environment, as `serve` does.
     """
     used = settings or load_settings(secrets_file=False)
 
@@ -71,10 +71,10 @@ def include_routers(
 
     Args:
         app: Ours, or a host platform's. Its own lifespan runs around ours.
-        principal: A FastAPI dependency that gives the caller as a
+        principal: A FastAPI dependency that returns the caller as a
             `aurorasoc.core.access.principal.Principal`; None reads our bearer tokens.
-        audit: Where audit entries go; None is our own log.
-        settings: What to run with; None reads the environment.
+        audit: Where audit entries go; None means our own log.
+        settings: None reads the environment.
     """
     if principal is not None:
         app.dependency_overrides[authenticated] = principal
@@ -98,8 +98,8 @@ async def _running(
 ) -> AsyncIterator[None]:
     """Open the runtime and the investigation runner, and warm up once the API is ready.
 
-    From the first request on no library logs what it is handed: at DEBUG `aiosqlite` writes
-    every parameter, and `httpcore` every header.
+    Libraries must not log their input from the first request on: at DEBUG, `aiosqlite` logs every
+    parameter, and `httpcore` every header.
     """
     quieten_libraries()
     async with (
@@ -118,7 +118,7 @@ async def _running(
 
 
 async def _warm_up() -> None:
-    """Wait until the API is ready, then load what only calls need."""
+    """Wait until the API is ready, then load what only model calls need."""
     await asyncio.sleep(WARM_UP_AFTER)
     from aurorasoc.llm.models.warm_up import warm_up  # noqa: PLC0415 - httpx alone is a fifth of a start
 

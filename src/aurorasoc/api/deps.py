@@ -1,4 +1,4 @@
-"""What a route needs, as Annotated aliases: authorisation stands in the signature."""
+"""Dependencies of routes, as Annotated aliases: a route's signature shows its authorisation."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from aurorasoc.llm.admin import MutationAnswer
 from aurorasoc.runtime import Runtime, current_runtime
 
 CALLER: Final = "aurorasoc.caller"
-"""Where a request's scope holds who asks, once that is known."""
+"""The key of the authenticated caller in a request's scope."""
 
 _bearer = HTTPBearer(auto_error=False, description="A JWT with sub, exp and roles.")
 _ETAG = re.compile(r'\s*"?(\d{1,18})"?\s*')
@@ -38,7 +38,7 @@ async def authenticated(
     """Return the caller that the bearer token names. A host platform may bring its own.
 
     Raises:
-        Unauthenticated: There is no token, or it doesn't hold.
+        Unauthenticated: There is no token, or it isn't valid.
     """
     if bearer is None:
         detail = "Send a bearer token: Authorization: Bearer <token>."
@@ -58,7 +58,7 @@ Caller = Annotated[Principal, Depends(identified)]
 
 
 def require(permission: Permission) -> Callable[..., Awaitable[Principal]]:
-    """Make a dependency that lets only holders of a permission pass; refusals are audited."""
+    """Return a dependency that admits only holders of a permission; refusals are audited."""
 
     async def allowed(request: Request, caller: Caller, runtime: OpenRuntime) -> Principal:
         if caller.may(permission):
@@ -82,7 +82,7 @@ async def if_match(
         Header(alias="If-Match", description='The revision this is based on, e.g. "7".'),
     ] = None,
 ) -> int | None:
-    """Read `If-Match` (RFC 9110 §13.1.1); `*` and none mean: whatever the revision is.
+    """Read `If-Match` (RFC 9110 §13.1.1); `*` and a missing header accept every revision.
 
     Raises:
         InvalidInput: It isn't a revision.
@@ -98,13 +98,13 @@ async def if_match(
 
 @dataclass(frozen=True, slots=True)
 class ChangeTerms:
-    """On which revision a change is to be made, and how long its answer may wait for the others."""
+    """The revision that a change is based on, and how long to wait for the other processes."""
 
     if_match: int | None
     wait: float | None
 
     async def answer(self, runtime: Runtime, changed: MutationAnswer) -> MutationAnswer:
-        """Add to a change's answer who has adopted it, if that was asked for."""
+        """Add to a change's answer who has adopted it, if that was requested."""
         if self.wait is None:
             return changed
         adoption = await runtime.fleet.adoption_of(changed.revision, self.wait, runtime.instance)
@@ -126,6 +126,6 @@ Terms = Annotated[ChangeTerms, Depends(change_terms)]
 
 
 def _target(request: Request) -> str:
-    """Name the route, not what was sent to it."""
+    """Return the method and the route, without anything that was sent."""
     route = request.scope.get("route")
     return f"{request.method} {getattr(route, 'path', '')}"

@@ -21,25 +21,25 @@ from aurorasoc.errors import RateLimited, Unauthenticated
 MEDIA_TYPE: Final = "text/event-stream"
 
 STREAM_SECONDS: Final = 600.0
-"""How long one lasts that only follows: whoever goes on shows a token again."""
+"""How long a stream lasts; a caller who continues must send a token again."""
 
 QUIET_SECONDS: Final = 15.0
-"""After how long without an event a comment is sent."""
+"""Seconds without an event until a comment is sent."""
 
 _LAST_SECONDS: Final = 5.0
-"""How long a caller has to take the last event."""
+"""How long a caller has to read the last event."""
 
 STILL_HERE: Final = ": still here\n\n"
-"""A comment: it keeps proxies from closing a stream on which nothing happens."""
+"""A comment that keeps proxies from closing an idle stream."""
 
 _UNBUFFERED: Final = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
 
 
 class StreamLimit:
-    """How many streams of a kind a process serves at once, to all callers and to one.
+    """Limits the streams of a kind that this process serves at once.
 
     Args:
-        most: To all.
+        most: To all callers together.
         most_each: To one principal.
     """
 
@@ -52,7 +52,7 @@ class StreamLimit:
         """Count one more.
 
         Raises:
-            RateLimited: All are taken, or all that one principal may have.
+            RateLimited: Either limit is reached.
         """
         if self._open.total() >= self._most:
             detail = f"{self._most} streams are open in this process. Try again in a while."
@@ -70,13 +70,13 @@ class StreamLimit:
 
 
 class EventStream(StreamingResponse):
-    """Closes its events when the caller hangs up, and with them what they wait for.
+    """A stream that closes its events when the caller disconnects.
 
     It ends with an `error` event when the caller's token expires.
 
     Args:
         events: What to send.
-        caller: Who follows them.
+        caller: Who reads them.
         limit: Held until the response ends, so that concurrent callers can't exceed it.
 
     Raises:
@@ -96,7 +96,7 @@ class EventStream(StreamingResponse):
         super().__init__(events, media_type=MEDIA_TYPE, headers=_UNBUFFERED)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Send, and count the stream as closed."""
+        """Send the stream, then release its place in the limit."""
         try:
             await super().__call__(scope, receive, send)
         finally:
@@ -104,7 +104,7 @@ class EventStream(StreamingResponse):
                 self._limit.leave(self._caller.subject)
 
     async def stream_response(self, send: Send) -> None:
-        """Send all events, or as many as are taken before the token expires."""
+        """Send events until they end or the token expires."""
         events = cast("AsyncGenerator[str]", self.body_iterator)
         expired = asyncio.timeout(_seconds_until(self._caller.expires_at))
         try:
@@ -113,7 +113,7 @@ class EventStream(StreamingResponse):
         except TimeoutError:
             if not expired.expired():
                 raise
-            with suppress(TimeoutError):  # a caller who reads nothing is hung up on
+            with suppress(TimeoutError):  # a caller who reads nothing is disconnected
                 async with asyncio.timeout(_LAST_SECONDS):
                     await send({"type": "http.response.body", "body": _EXPIRED})
 
@@ -123,7 +123,7 @@ def _seconds_until(moment: datetime | None) -> float | None:
 
 
 def event(name: str, data: object) -> str:
-    """Write one event: a frozen value or JSON, in which no bare line break can be."""
+    """Return one event: a frozen value or JSON, which holds no bare line break."""
     return f"event: {name}\ndata: {json.dumps(data, default=to_jsonable_python)}\n\n"
 
 
@@ -134,7 +134,7 @@ _EXPIRED: Final = event(
 
 
 def documented_events(*names: str, example: Mapping[str, Any]) -> dict[str, Any]:
-    """Give OpenAPI the schema of each event: before 3.2 it has no other way to say so."""
+    """Return OpenAPI's description of the events: before 3.2 it has no better form for them."""
     return {
         MEDIA_TYPE: {
             "schema": {

@@ -1,4 +1,4 @@
-"""What `/metrics` shows, read from the runtime when it is asked."""
+"""What `/metrics` shows, read from the runtime on each request."""
 
 from __future__ import annotations
 
@@ -26,13 +26,13 @@ CONTENT_TYPE: Final = CONTENT_TYPE_PLAIN_0_0_4
 
 
 class RuntimeCollector:
-    """A Prometheus collector over the open runtime; labels are names of ours, never input."""
+    """A Prometheus collector over the open runtime; labels are our own names, never input."""
 
     def __init__(self, fleet: FleetView | None) -> None:
         self._fleet = fleet
 
     def collect(self) -> Iterator[Metric]:
-        """Give the revision in force, its age of staleness, and how model calls ended."""
+        """Yield the revision in force, adoption times, the feed, the fleet, and model calls."""
         runtime = current_runtime()
         yield from _in_force(runtime)
         yield _latencies(runtime)
@@ -43,7 +43,7 @@ class RuntimeCollector:
 
 
 async def render() -> bytes:
-    """Give Prometheus's text format: this process, and the fleet if it can be looked at."""
+    """Return this process in Prometheus's text format, and the fleet if it can be read."""
     fleet = await current_runtime().fleet.glance()
     registry = CollectorRegistry(auto_describe=False)
     for collector in (ProcessCollector, PlatformCollector, GCCollector):
@@ -57,7 +57,7 @@ def _in_force(runtime: Runtime) -> Iterator[Metric]:
     if adoption.ready:
         snapshot = adoption.snapshot
         yield GaugeMetricFamily(
-            "aurorasoc_revision", "The configuration's revision in force.", value=snapshot.revision
+            "aurorasoc_revision", "The configuration revision in force.", value=snapshot.revision
         )
         ready = GaugeMetricFamily(
             "aurorasoc_provider_ready", "Whether calls may be made.", labels=["provider"]
@@ -76,7 +76,7 @@ def _latencies(runtime: Runtime) -> Metric:
     latencies = runtime.adoption.latencies
     return HistogramMetricFamily(
         "aurorasoc_adoption_seconds",
-        "From when another process wrote a change to its being in force here.",
+        "Seconds until another process's change was in force here.",
         buckets=latencies.buckets(),
         sum_value=latencies.total,
     )
@@ -84,13 +84,13 @@ def _latencies(runtime: Runtime) -> Metric:
 
 def _feed(feed: Feed) -> Iterator[Metric]:
     up = GaugeMetricFamily(
-        "aurorasoc_feed_up", "Whether changes are heard of at once.", labels=["kind"]
+        "aurorasoc_feed_up", "Whether changes are reported at once.", labels=["kind"]
     )
     up.add_metric([feed.kind], float(feed.up))
     yield up
     yield GaugeMetricFamily(
         "aurorasoc_feed_turned_timestamp_seconds",
-        "Since when that is so.",
+        "When the state of the feed last changed.",
         value=feed.since_us / 1e6,
     )
 

@@ -1,7 +1,7 @@
 """Errors as RFC 9457 problem documents, made inside the route.
 
-A host platform includes our routers in its own app: nothing about secrecy may rest on
-app-level handlers or middleware (docs/decisions/027).
+A host platform includes our routers in its own app, so secrecy must not depend on app-level
+handlers or middleware (docs/decisions/027).
 """
 
 from __future__ import annotations
@@ -34,16 +34,16 @@ from aurorasoc.errors import (
 MEDIA_TYPE: Final = PROBLEM_TYPE
 
 _UNREADABLE: Final = "There was an error parsing the body"
-"""FastAPI's words for a body that is no text, or nested too deeply: its status is a bare 400."""
+"""FastAPI's text, with a bare 400, for a body that isn't text or is nested too deeply."""
 
 _UNREAD: Final = (Unauthenticated, RequestTimeout, BodyTooLarge)
-"""Refusals that come before the body's end."""
+"""Refusals that come before the whole body is read."""
 
 log = get_logger("aurorasoc.api")
 
 
 class InvalidField(BaseModel):
-    """One field that is wrong, and why; never what was sent."""
+    """A wrong field, and why it is wrong; never its value."""
 
     field: str = Field(examples=["body.api_key"])
     message: str = Field(examples=["Field required"])
@@ -77,11 +77,11 @@ class ProblemResponse(JSONResponse):
 class ProblemRoute(APIRoute):
     """Turns every error into a problem document before any handler of the app sees it.
 
-    Who asks is known, and the body is bounded, before anything of it is parsed.
+    The caller is authenticated, and the body is bounded, before the body is parsed.
     """
 
     max_body: ClassVar[int] = MAX_BODY
-    """Bytes of a body that are taken."""
+    """The largest accepted body, in bytes."""
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         """Wrap FastAPI's own handler, dependencies and validation included."""
@@ -103,14 +103,12 @@ class ProblemRoute(APIRoute):
             except Exception as error:  # noqa: BLE001 - nothing of it may reach the user
                 failure = type(error).__name__
             log.error("unexpected error", error=failure, method=request.method, route=self.path)
-            return problem_response(
-                AuroraError("Something failed that shouldn't have. The log names it.")
-            )
+            return problem_response(AuroraError("Internal error. See the service log."))
 
         return handle
 
     def _refused(self, error: AuroraError, request: Request) -> Response:
-        if isinstance(error, Unauthenticated):  # in the log only: who asks isn't known
+        if isinstance(error, Unauthenticated):  # in the log only: the caller is unknown
             log.warning("unauthenticated", method=request.method, route=self.path)
         if isinstance(error, _UNREAD) and announces_body(request.scope["headers"]):
             return Refused(error)
@@ -123,7 +121,7 @@ def _with_headers(response: Response, headers: list[tuple[bytes, bytes]]) -> Res
 
 
 def problem_of(error: AuroraError) -> dict[str, Any]:
-    """Give an error's problem document."""
+    """Return an error's problem document."""
     document = document_of(error)
     if isinstance(error, OutcomeUnknown):
         document["operation_id"] = error.operation_id
@@ -150,7 +148,7 @@ def invalid_response(error: RequestValidationError) -> ProblemResponse:
 
 
 def http_response(error: HTTPException) -> ProblemResponse:
-    """Answer with what the framework, or a host's dependency, refused in its own way."""
+    """Answer with a refusal by the framework or by a host's dependency."""
     if error.detail == _UNREADABLE:
         return problem_response(InvalidInput("The body isn't JSON in UTF-8."))
     title = responses.get(error.status_code, "Refused")
@@ -166,7 +164,7 @@ def http_response(error: HTTPException) -> ProblemResponse:
 
 
 def _place(issue: dict[str, Any]) -> str:
-    """Where it is wrong. A field we don't know is not named: its name was sent, too."""
+    """Return the path of a wrong field. An unknown field is not named: its name is input, too."""
     parts = [str(part) for part in issue["loc"]]
     if issue["type"] == "extra_forbidden":
         parts[-1] = "(unknown field)"
@@ -175,16 +173,16 @@ def _place(issue: dict[str, Any]) -> str:
 
 
 def documented(*statuses: int) -> dict[int | str, dict[str, Any]]:
-    """Give OpenAPI the problems that a route may answer, under their one media type.
+    """Return OpenAPI's description of a route's problems, under their one media type.
 
-    FastAPI's own `model` would announce them as `application/json` as well.
+    FastAPI's own `model` would also announce them as `application/json`.
     """
     problem = {"content": {MEDIA_TYPE: {"schema": _schema()}}, "description": "Problem"}
     return dict.fromkeys(statuses, problem)
 
 
 def _schema() -> dict[str, Any]:
-    """The document's JSON Schema in one piece: `$defs` would lead nowhere inside OpenAPI."""
+    """Return the document's JSON Schema without `$defs`, which would not resolve in OpenAPI."""
     schema = ProblemDocument.model_json_schema()
     field = schema.pop("$defs")[InvalidField.__name__]
     schema["properties"]["errors"]["anyOf"][0]["items"] = field

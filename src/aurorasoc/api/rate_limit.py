@@ -1,4 +1,4 @@
-"""How often one principal may test: a test costs money at a vendor."""
+"""Limit how often one principal may test: a test costs money at a vendor."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ async def limit_tests(caller: UserManager) -> None:
     """Let a principal test twenty times in any minute, in each process.
 
     Raises:
-        RateLimited: That is used up; the answer says when to come back.
+        RateLimited: The limit is reached; the answer says when to try again.
     """
     wait = note_test(_tests, caller.subject, time.monotonic())
     if wait:
@@ -32,7 +32,7 @@ async def limit_tests(caller: UserManager) -> None:
 
 
 def note_test(tests: Tests, subject: str, now: float) -> int:
-    """Add a test, and return 0; or, where none is left, the seconds until one is again."""
+    """Add a test and return 0; at the limit, return the seconds until one is allowed again."""
     while tests and tests[0][0] <= now - WINDOW_SECONDS:
         tests.popleft()
     times = [at for at, tester in tests if tester == subject]

@@ -1,4 +1,4 @@
-"""What the configuration's calls take and answer. No answer has a field for a key."""
+"""Request and response bodies. No response has a field for a key."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from aurorasoc.config.vocabulary import Role
 class TestBody(BaseModel):
     """Which of the provider's two models to test."""
 
-    __test__ = False  # not a test class, whatever its name
+    __test__ = False  # not a test class, despite its name
     model_config = ConfigDict(extra="forbid")
 
     role: Role = "specialist"
@@ -31,7 +31,7 @@ class AuditEntry(BaseModel):
 
 
 class AuditPage(BaseModel):
-    """Entries, newest first. `next_before` gives the page that follows; null is the end."""
+    """Entries, newest first. Pass `next_before` to get the next page; null means the end."""
 
     entries: list[AuditEntry]
     next_before: int | None

@@ -1,6 +1,6 @@
-"""The settings page: one document and its files, which do all they do by the REST calls."""
+"""The settings page: one document and its files, which only use the REST API."""
 
 from typing import Final
 
 SETTINGS_PAGE: Final = "/settings/llm"
-"""Where the page is, below wherever the app is."""
+"""The page's path, relative to the app's."""

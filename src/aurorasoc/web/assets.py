@@ -14,7 +14,7 @@ MEDIA_TYPES: Final = {
     ".js": "text/javascript; charset=utf-8",
     ".svg": "image/svg+xml",
 }
-"""What is served at all. The document itself is rendered, and not one of these."""
+"""The only files that are served. The document itself is rendered."""
 
 _DOCUMENT: Final = "index.html"
 _FOLDER: Final = Path(__file__).parent / "static"
@@ -34,8 +34,8 @@ class Assets:
 
     Attributes:
         version: A digest over names and contents. It is part of every address, so that a browser
-            may keep a file for good, and never mixes those of two builds.
-        document: The page, with `$name` where something is filled in.
+            may cache a file for good, and never mixes the files of two builds.
+        document: The page, with `$name` as placeholders.
         files: By name.
     """
 
@@ -46,7 +46,7 @@ class Assets:
 
 @cache
 def load_assets() -> Assets:
-    """Read the files: with the first request for the page, not when the API starts."""
+    """Read the files at the first request for the page, not when the API starts."""
     contents = {item.name: item.read_bytes() for item in sorted(_FOLDER.iterdir())}
     served = {
         name: Asset(content, media_type)

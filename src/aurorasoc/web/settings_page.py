@@ -1,4 +1,4 @@
-"""The routes of the settings page, and the rules that browsers hold it to."""
+"""The routes of the settings page, and its security headers."""
 
 from __future__ import annotations
 
@@ -42,9 +42,9 @@ def include_settings_page(app: FastAPI, *, token_url: str | None = None) -> None
 
     Args:
         app: Ours, or a host platform's that has called `include_routers`.
-        token_url: Where the page fetches its bearer token with the host's own session, instead of
-            asking for one: a path on the same origin that answers `{"token": "…"}`, or 204 where
-            the session's cookie says all that the `principal` dependency needs. None asks.
+        token_url: Where the page fetches its bearer token with the host's own session: a path on
+            the same origin that answers `{"token": "…"}`, or 204 if the session's cookie is
+            enough for the `principal` dependency. None makes the page ask for a token.
 
     Raises:
         ValueError: `token_url` isn't a path on the same origin.
@@ -60,7 +60,7 @@ def _router(token_url: str | None) -> APIRouter:
 
     @router.get("", response_class=HTMLResponse)
     def page(assets: PageAssets) -> HTMLResponse:
-        """Give the document. It holds no data: that comes by the REST calls."""
+        """Return the document. It holds no data, which the page reads from the REST API."""
         document = Template(assets.document).substitute(
             assets=f"llm/assets/{assets.version}", token_url=escape(token_url or "")
         )
@@ -68,12 +68,12 @@ def _router(token_url: str | None) -> APIRouter:
 
     @router.get("/assets/{version}/{name}", response_class=Response)
     def asset(assets: PageAssets, version: str, name: str) -> Response:
-        """Give one of its files, under the version that the document named."""
-        found = assets.files.get(name)
-        if found is None or version != assets.version:
+        """Return one of the page's files, if the version is current."""
+        file = assets.files.get(name)
+        if file is None or version != assets.version:
             raise HTTPException(404, "There is no such file in this version of the page.")
         headers = _GUARDED | _KEPT_FOR_GOOD
-        return Response(found.content, media_type=found.media_type, headers=headers)
+        return Response(file.content, media_type=file.media_type, headers=headers)
 
     return router
 

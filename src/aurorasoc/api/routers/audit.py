@@ -18,11 +18,11 @@ router = APIRouter(tags=["audit"], route_class=ProblemRoute)
 
 @router.get("/audit", response_model=AuditPage, responses=documented(401, 403, 422, 503))
 async def read_audit(
-    _caller: AuditReader, runtime: OpenRuntime, wanted: Annotated[AuditFilter, Query()]
+    _caller: AuditReader, runtime: OpenRuntime, requested: Annotated[AuditFilter, Query()]
 ) -> dict[str, Any]:
     """List entries, newest first, filtered by actor, action and time."""
     async with runtime.database.reading() as session:
-        rows = await find_entries(session, wanted)
+        rows = await find_entries(session, requested)
     entries = [
         {
             "seq": row.seq,
@@ -35,5 +35,5 @@ async def read_audit(
         }
         for row in rows
     ]
-    more = len(entries) == wanted.limit
+    more = len(entries) == requested.limit
     return {"entries": entries, "next_before": entries[-1]["seq"] if more else None}

@@ -1,4 +1,4 @@
-"""`/system/llm/caller`: who is asking, so that a page offers only what they may do."""
+"""`/system/llm/caller`: who calls, so that a page offers only what they may do."""
 
 from __future__ import annotations
 
@@ -21,5 +21,5 @@ class CallerView(BaseModel):
 
 @router.get("/caller", response_model=CallerView, responses=documented(401, 403, 503))
 async def read_caller(caller: AgentsReader) -> CallerView:
-    """Say who is asking, and what they may do here."""
+    """Return the caller and their permissions."""
     return CallerView(subject=caller.subject, permissions=sorted(caller.permissions))

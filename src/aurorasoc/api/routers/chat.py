@@ -20,7 +20,7 @@ from aurorasoc.workflows import chat
 
 
 class ConversationRoute(ProblemRoute):
-    """Takes as much text as the models' contexts hold."""
+    """Accepts as much text as the models' contexts hold."""
 
     max_body = 4 * MIB
 

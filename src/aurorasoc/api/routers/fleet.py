@@ -1,4 +1,4 @@
-"""`/system/llm/fleet`: who runs which revision, once or as it changes."""
+"""`/system/llm/fleet`: which process runs which revision, once or as a stream."""
 
 from __future__ import annotations
 
@@ -42,11 +42,11 @@ async def read_fleet(_caller: AgentsReader, runtime: OpenRuntime) -> FleetView:
     },
 )
 async def follow_fleet(caller: AgentsReader, runtime: OpenRuntime) -> EventStream:
-    """Send the same document as an event `fleet`: at once, and each time that it changes.
+    """Send the same document as an event `fleet`: at once, and after each change.
 
-    The stream ends after ten minutes, for the caller to ask again.
+    The stream ends after ten minutes; the caller may reconnect.
     """
-    await runtime.fleet.look()  # what can't be read is refused with a status, not in the stream
+    await runtime.fleet.look()  # a failure gets a status code, not an event in the stream
     return EventStream(_events(runtime.fleet), caller, _STREAMS)
 
 

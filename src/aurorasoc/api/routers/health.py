@@ -1,4 +1,4 @@
-"""`/healthz`, `/readyz`, `/metrics`: no prefix, no permission, nothing to hide."""
+"""`/healthz`, `/readyz`, `/metrics`: no prefix, no permission, nothing secret."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ async def healthz() -> dict[str, str]:
 
 @router.get("/readyz", responses=documented(503))
 async def readyz() -> dict[str, str | int]:
-    """Say that a configuration is in force. Stays 200 while the database is away."""
+    """Say that a configuration is in force. Stays 200 while the database doesn't answer."""
     snapshot = current_runtime().adoption.snapshot
     return {"status": "ready", "revision": snapshot.revision}
 
 
 @router.get("/metrics", response_class=Response)
 async def metrics() -> Response:
-    """Give Prometheus its text format."""
+    """Return the metrics in Prometheus's text format."""
     from aurorasoc.api.metrics import CONTENT_TYPE, render  # noqa: PLC0415 - 20 ms, when scraped
 
     return Response(await render(), media_type=CONTENT_TYPE)

@@ -59,7 +59,7 @@ async def read_one(
 async def roll_back(
     body: RollbackBody, caller: UserManager, runtime: OpenRuntime, terms: Terms
 ) -> MutationAnswer:
-    """Make an earlier configuration the new one, as a new revision. Keys are not rolled back."""
+    """Restore an earlier configuration, as a new revision. Keys are not rolled back."""
     changed = await runtime.admin.rollback(
         body.revision, actor=caller.subject, if_match=terms.if_match
     )

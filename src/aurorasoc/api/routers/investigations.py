@@ -40,7 +40,7 @@ from aurorasoc.workflows.investigation.vocabulary import State
 router = APIRouter(prefix="/investigations", tags=["investigations"], route_class=ProblemRoute)
 
 LOOK_SECONDS: Final = 0.5
-"""How often a stream of events looks at the stored rows."""
+"""Seconds between a stream's reads of the stored rows."""
 
 _STREAMS: Final = StreamLimit(100, most_each=20)
 _FINAL: Final = frozenset({"completed", "failed", "interrupted"})
@@ -68,7 +68,7 @@ class InvestigationBody(BaseModel):
     ) = Field(None, description="Instead of the alert's own.")
 
     def new(self, actor: str) -> store.NewInvestigation:
-        """Read the alert.
+        """Return the investigation to store.
 
         Raises:
             InvalidInput: It can't be investigated.
@@ -80,7 +80,7 @@ class InvestigationBody(BaseModel):
 
 @dataclass(frozen=True, slots=True)
 class Opened:
-    """An investigation that was taken in, and where it stands."""
+    """An accepted investigation, and its status."""
 
     id: str
     status: State
@@ -88,14 +88,14 @@ class Opened:
 
 @dataclass(frozen=True, slots=True)
 class InvestigationPage:
-    """Investigations, newest first. `next_before` gives the page that follows; null is the end."""
+    """Investigations, newest first. Pass `next_before` to get the next page; null means the end."""
 
     investigations: list[SummaryView]
     next_before: str | None
 
 
 async def runner_of_app(request: Request) -> InvestigationRunner:
-    """Give the runner that the app's lifespan opened."""
+    """Return the runner that the app's lifespan opened."""
     runner: InvestigationRunner = request.app.state.aurorasoc_runner
     return runner
 
@@ -110,7 +110,7 @@ _EVENTS = documented_events("status", "step", "done", "error", example={"status"
 async def open_investigation(
     body: InvestigationBody, caller: Investigator, runner: OpenRunner
 ) -> Opened:
-    """Take an alert in. It is worked on in the background, when its turn comes."""
+    """Accept an alert. It is investigated in the background, when its turn comes."""
     return Opened(await runner.open(body.new(caller.subject)), "queued")
 
 
@@ -121,7 +121,7 @@ async def list_investigations(
     before: Annotated[str | None, Query(max_length=36, pattern="^[!-~]+$")] = None,
     limit: Annotated[int, Query(ge=1, le=200)] = 50,
 ) -> InvestigationPage:
-    """List investigations, newest first; above AMBER one's own only, or all for admins."""
+    """List investigations, newest first; above AMBER only the caller's own, or all for admins."""
     async with runtime.database.reading() as session:
         rows = await store.page(session, store.Viewer.of(caller), before=before, limit=limit)
         now = await runtime.database.clock(session)
@@ -137,7 +137,7 @@ async def read_investigation(
     caller: Investigator,
     runtime: OpenRuntime,
 ) -> InvestigationView:
-    """Show an investigation with its steps, while it runs as well as afterwards."""
+    """Return an investigation with its steps, during its run and afterwards."""
     return await look(runtime.database, id, store.Viewer.of(caller))
 
 
@@ -151,14 +151,14 @@ async def follow_investigation(
     caller: Investigator,
     runtime: OpenRuntime,
 ) -> EventStream:
-    """Stream what is there, then each change, until it is over. Any process can serve it.
+    """Stream the current state, then each change, until the end. Any process can serve it.
 
-    Events: `status` `{id, status}`, `step` (a step, as it is now), then `done` (all of it), or
-    `error` (a problem document). After ten minutes, or when the process stops, it ends without
-    either, for the caller to ask again.
+    Events: `status` `{id, status}`, `step` (a step, as it is now), then `done` (the whole
+    investigation), or `error` (a problem document). After ten minutes, or when the process stops,
+    the stream ends without either; the caller may reconnect.
     """
     viewer = store.Viewer.of(caller)
-    now = await look(runtime.database, id, viewer)  # a refusal has a status, before the stream
+    now = await look(runtime.database, id, viewer)  # a refusal gets a status code, not an event
     return EventStream(_changes(runtime, viewer, now), caller, _STREAMS)
 
 
@@ -172,7 +172,7 @@ async def resume_investigation(
     caller: Investigator,
     runner: OpenRunner,
 ) -> Opened:
-    """Go on with one that was interrupted or has failed. Finished steps are not asked again."""
+    """Resume an interrupted or failed investigation. Finished steps are not repeated."""
     await runner.resume(id, store.Viewer.of(caller))
     return Opened(id, "queued")
 
@@ -180,7 +180,7 @@ async def resume_investigation(
 async def _changes(
     runtime: Runtime, viewer: store.Viewer, now: InvestigationView
 ) -> AsyncGenerator[str]:
-    """Yield what is there and each change; after a while without any, a comment."""
+    """Yield the current state and each change; after a while without any, a comment."""
     shown: dict[object, object] = {}
     begun = spoken = monotonic()
     try:
@@ -201,7 +201,7 @@ async def _changes(
 
 
 def _news(now: InvestigationView, shown: dict[object, object]) -> Iterator[str]:
-    """Yield an event for each part that wasn't shown as it is now, and note it."""
+    """Yield an event for each part that is new or has changed, and note it as shown."""
     for name, data in _parts(now):
         key = (name, data.position if isinstance(data, StepView) else None)
         if shown.get(key) != data:
@@ -210,7 +210,7 @@ def _news(now: InvestigationView, shown: dict[object, object]) -> Iterator[str]:
 
 
 def _parts(now: InvestigationView) -> list[tuple[str, Opened | StepView]]:
-    """Return all parts; it begins before its steps, and ends after them."""
+    """Return all parts: the status precedes the steps, but a final status follows them."""
     status = ("status", Opened(now.id, now.status))
     steps = [("step", step) for step in now.steps]
     return [*steps, status] if now.status in _FINAL else [status, *steps]

@@ -1,4 +1,4 @@
-"""`/system/llm`: the inventory, and what an admin changes."""
+"""`/system/llm`: the inventory, and an admin's changes."""
 
 from __future__ import annotations
 
@@ -49,9 +49,9 @@ async def switch(
     terms: Terms,
     verify: Verify = False,
 ) -> MutationAnswer:
-    """Make a provider active, and configure it on the way.
+    """Make a provider active and configure it.
 
-    A field left out is unchanged, null is back to the boot default. A provider that wouldn't be
+    A missing field changes nothing; null restores the boot default. A provider that wouldn't be
     ready is refused, and nothing changes.
     """
     if verify:
@@ -80,13 +80,13 @@ async def set_key(
 async def delete_key(
     provider: str, caller: UserManager, runtime: OpenRuntime, terms: Terms
 ) -> MutationAnswer:
-    """Remove the stored key. One from the environment, if there is one, is in force again."""
+    """Remove the stored key. A key from the environment, if set, applies again."""
     return await _change(edits.delete_key(provider), caller, runtime, terms)
 
 
 @router.get("/providers/{provider}/models", responses=_LIST)
 async def list_models(provider: str, _caller: AgentsReader, runtime: OpenRuntime) -> ModelList:
-    """List the models that the provider itself lists; kept for a minute."""
+    """List the provider's models, as the provider does; cached for a minute."""
     return await runtime.admin.models(provider)
 
 
