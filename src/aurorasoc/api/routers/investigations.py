@@ -182,18 +182,18 @@ async def _changes(
 ) -> AsyncGenerator[str]:
     """Yield the current state and each change; after a while without any, a comment."""
     shown: dict[object, object] = {}
-    begun = spoken = monotonic()
+    started = last_sent = monotonic()
     try:
-        while monotonic() - begun < STREAM_SECONDS and not runtime.fleet.dismissed:
+        while monotonic() - started < STREAM_SECONDS and not runtime.fleet.dismissed:
             for written in _news(now, shown):
                 yield written
-                spoken = monotonic()
+                last_sent = monotonic()
             if now.status in _FINAL:
                 yield event("done", now)
                 return
-            if monotonic() - spoken >= QUIET_SECONDS:
+            if monotonic() - last_sent >= QUIET_SECONDS:
                 yield STILL_HERE
-                spoken = monotonic()
+                last_sent = monotonic()
             await asyncio.sleep(LOOK_SECONDS)
             now = await look(runtime.database, now.id, viewer)
     except AuroraError as error:

@@ -161,7 +161,7 @@ def _store_key(
         detail = f"{spec.label} takes no key."
         raise InvalidInput(detail)
     if origin is None:
-        detail = f"{spec.label} has no base URL, so a key would belong nowhere. Set it first."
+        detail = f"{spec.label} has no base URL to bind a key to. Set it first."
         raise InvalidInput(detail)
     stored = before.reading.credentials.get(spec.provider)
     if stored is not None and stored.origin == origin and stored.api_key == api_key:

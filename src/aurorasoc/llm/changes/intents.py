@@ -233,8 +233,8 @@ def _taken_up(open_one: Intent, new: Intent | None) -> Intent:
     if new is not None and open_one.is_repeated_by(new):
         return replace(open_one, taken_up=True)
     detail = (
-        f"A change of {open_one.provider}'s key isn't settled yet. Repeat it as it was, or wait a "
-        "few seconds."
+        f"A change of {open_one.provider}'s key isn't settled yet. Repeat the same change, or "
+        "wait a few seconds."
     )
     raise ChangeInProgress(detail)
 
@@ -246,7 +246,7 @@ def _moves(row: CredentialRow | None, key_version: KeyVersion | None) -> bool:
 
 def _unknown(intent: Intent) -> OutcomeUnknown:
     detail = (
-        "The change may or may not have happened: an answer was lost on the way. It is settled as "
-        "soon as Vault and the database answer; repeating it as it was is safe."
+        "The change may or may not have happened: an answer was lost. It is settled as soon as "
+        "Vault and the database answer; repeating the same change is safe."
     )
     return OutcomeUnknown(detail, operation_id=intent.operation_id)

@@ -1,4 +1,4 @@
-"""Keeps `auto` resolved in the background, so that a handle needs no probe of its own."""
+"""Keep `auto` resolved in the background, so that a handle needs no probe of its own."""
 
 from __future__ import annotations
 

@@ -54,7 +54,7 @@ class FindingView:
 
     title: str
     evidence: str
-    quoted: Annotated[bool, Field(description="Whether these words stand in the alert.")]
+    quoted: Annotated[bool, Field(description="Whether the alert contains these words.")]
 
 
 @dataclass(frozen=True, slots=True)
