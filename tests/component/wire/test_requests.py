@@ -10,6 +10,7 @@ from beeai_framework.tools import StringToolOutput, tool
 from pydantic import BaseModel, Field
 
 from aurorasoc import get_chat_model
+from aurorasoc.errors import InvalidInput
 from aurorasoc.runtime import Runtime
 from tests.component.live import use
 from tests.component.wire.conftest import Wire
@@ -277,3 +278,47 @@ async def test_thinking_model_is_spared_what_it_refuses(
     body = wire.requests[0].body
     assert body.keys() == {"model", "messages", bound}
     assert body[bound] == 17
+
+
+@every_provider
+@pytest.mark.parametrize("kind", ["chat", "stream"])
+async def test_message_with_an_address_is_refused_and_nothing_is_sent(
+    wire: Wire, runtime: Runtime, provider: str, kind: str
+) -> None:
+    """LiteLLM would fetch it, with this process's network."""
+    await use(provider, runtime)
+    image = UserMessage.from_image(f"{wire.vllm.url}/secret.png")
+    with pytest.raises(InvalidInput, match="data: URLs"):
+        await get_chat_model().run([image], **KINDS[kind])
+    assert wire.requests == []
+
+
+@pytest.mark.parametrize("option", ["client", "custom_llm_provider", "fallbacks", "api_base"])
+async def test_option_that_no_call_takes_is_refused_and_nothing_is_sent(
+    wire: Wire, runtime: Runtime, option: str
+) -> None:
+    """Whatever its value: LiteLLM's own options carry calls elsewhere."""
+    await use("vllm", runtime)
+    for value in (None, wire.ollama.url, [wire.ollama.url]):
+        with pytest.raises(InvalidInput, match=option):
+            get_chat_model().run(PING, **{option: value})
+    assert wire.requests == []
+
+
+async def test_option_given_past_the_handle_carries_nothing(wire: Wire, runtime: Runtime) -> None:
+    """A model that was taken out of its handle hands on what is listed, and no more."""
+    await use("vllm", runtime)
+    model = get_chat_model().binding.model
+    elsewhere: dict[str, Any] = {
+        "api_base": wire.ollama.url,
+        "base_url": wire.ollama.url,
+        "extra_body": {"canary": 1},
+        "extra_headers": {"x-canary": "1"},
+        "fallbacks": ["replicate/x"],
+        "custom_llm_provider": "ollama",
+    }
+    await model.run(PING, **elsewhere)
+    (request,) = wire.requests
+    assert wire.vllm.requests == [request]
+    assert b"canary" not in request.raw
+    assert request.headers.keys() <= PLAIN_HEADERS | {"authorization"}
