@@ -91,11 +91,11 @@ class Sender:
 
     @asynccontextmanager
     async def _answered(self, transmission: Transmission) -> AsyncIterator[httpx.Response]:
-        client = _client(self._address_policy)
-        request = client.build_request(
-            "POST", transmission.url, headers=transmission.headers, content=transmission.body
+        headers = {**_HEADERS, **transmission.headers}
+        request = httpx.Request(  # the client would add its own headers and merge them, each time
+            "POST", transmission.url, headers=headers, content=transmission.body
         )
-        response = await client.send(request, stream=True)
+        response = await _client(self._address_policy).send(request, stream=True)
         try:
             if not response.is_success:
                 text = await _beginning(response)
@@ -125,7 +125,6 @@ def _client(address_policy: AddressPolicy | None) -> httpx.AsyncClient:
         transport=judged_transport(address_policy)
         if address_policy is not None
         else trusted_transport(),
-        headers=_HEADERS,
         cookies=CookieJar(DefaultCookiePolicy(allowed_domains=[])),
         timeout=None,  # noqa: S113 - LLM_TIMEOUT holds, around each try and each piece
         follow_redirects=False,
