@@ -185,3 +185,13 @@ async def test_a_stream_is_over_when_it_says_so(
 ) -> None:
     """Its caller doesn't wait for the server to hang up."""
     await _ask(tmp_path, held_open, "vllm", stream=True)
+
+
+async def test_an_event_that_says_nothing_is_passed_over(tmp_path: Path) -> None:
+    """Servers show that they live, or tell of filters, in events without a choice."""
+    quiet = b'data: {"object": "ping"}\n\ndata: {"choices": null}\n\n: alive\n\n'
+    choice = b'{"index": 0, "delta": {"content": "pong"}, "finish_reason": "stop"}'
+    last = b'data: {"id": "1", "choices": [' + choice + b"]}\n\n"
+    answer = [_head(content_type="text/event-stream"), chunk(quiet + last), chunk(b"")]
+    with ScriptedUpstream(lambda: answer) as upstream:
+        await _ask(tmp_path, upstream, "vllm", stream=True)

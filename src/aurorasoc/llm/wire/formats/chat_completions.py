@@ -58,8 +58,11 @@ class ChatCompletions(Translation):
         """Read one event; some servers end with the finish reason and no `[DONE]`."""
         if event.get("error"):
             raise failure_in_stream(event["error"], self._request.reference)
-        self.closed |= any(choice.get("finish_reason") for choice in event["choices"])
-        piece: ModelResponseStream = self._iterator.chunk_parser(event)
+        choices = event.get("choices") or []
+        if not choices and not event.get("usage"):
+            return None  # a sign of life, or what a filter says of the prompt
+        self.closed |= any(choice.get("finish_reason") for choice in choices)
+        piece: ModelResponseStream = self._iterator.chunk_parser(event | {"choices": choices})
         return piece
 
 
