@@ -1,1 +1,1 @@
-"""A tour that checks itself: the main job, played against real processes on loopback."""
+"""A tour that checks itself: the whole switch, run against real processes on loopback."""

@@ -1,4 +1,4 @@
-"""`python -m demo`: play the tour."""
+"""`python -m demo`: run the tour."""
 
 import sys
 

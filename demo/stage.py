@@ -1,7 +1,7 @@
-"""What `make demo` plays on: three processes on loopback, one folder, one admin.
+"""The processes behind `make demo`: three on loopback, with one folder and one admin.
 
-The hosted provider is played by llm-katan, a third party's simulator of the vendors' APIs
-(Apache-2.0, a development dependency). It answers with what it was asked, and checks its key.
+The hosted provider is llm-katan, a third party's simulator of the vendors' APIs (Apache-2.0, a
+development dependency). It echoes the prompt, and checks its key.
 """
 
 from __future__ import annotations
@@ -40,12 +40,12 @@ _SIMULATOR: Final = (sys.executable, "-c", "from llm_katan.cli import main; main
 
 
 class DemoFailed(Exception):
-    """A step didn't show what it is there to show; the message says what was seen instead."""
+    """A step's check failed; the message says what happened instead."""
 
 
 @dataclass(frozen=True, slots=True)
 class Backend:
-    """Who answers at an address, in words for people."""
+    """The model at an address, with a description for the reader."""
 
     url: str
     model: str
@@ -53,19 +53,19 @@ class Backend:
 
     @property
     def base_url(self) -> str:
-        """Where OpenAI's protocol is spoken."""
+        """The base URL of its OpenAI protocol."""
         return f"{self.url}/v1"
 
 
 @dataclass(slots=True)
 class Stage:
-    """Everything that runs. Secrets are random, made for one run, and worth nothing after it.
+    """Everything that runs. Secrets are random, and useless after the run.
 
     Attributes:
-        folder: Holds state and logs; whoever made it removes it.
+        folder: Holds state and logs; the caller removes it.
         children: Stops what is started here.
-        key: The one key that the simulator takes.
-        secrets: What must not be read anywhere: the key, and whatever a step adds.
+        key: The one key that the simulator accepts.
+        secrets: Texts that no file may contain: the key, and those that steps add.
     """
 
     folder: Path
@@ -112,9 +112,9 @@ class Stage:
             timeout=_CALL_SECONDS,
         )
 
-    def start_local(self, *, wanted: bool) -> Backend:
-        """Start the small local model; where it can't run, the simulator stands in for it."""
-        reason = local_model.unavailable_reason() if wanted else "--no-local-model was given."
+    def start_local(self, *, requested: bool) -> Backend:
+        """Start the small local model; where it can't run, a second simulator replaces it."""
+        reason = local_model.unavailable_reason() if requested else "--no-local-model was given."
         if reason:
             say(f"No local model: {reason} A second simulator stands in for it.")
             url = self._simulate("the stand-in for the local model", STAND_IN_MODEL)
@@ -135,7 +135,7 @@ class Stage:
         return Backend(url, SIMULATED_MODEL, f"{_simulator()}, checks its key")
 
     def restart(self) -> tuple[int, int]:
-        """Really stop the service and start it again; give both process ids."""
+        """Stop the service's process and start another; return both process ids."""
         before = self._api
         self.children.stop(before)
         return before.process.pid, self._serve().process.pid
@@ -143,19 +143,19 @@ class Stage:
     def call(
         self, method: str, path: str, body: Mapping[str, Any] | None = None, **shown: Any
     ) -> httpx.Response:
-        """Make an admin's call, and print it as curl makes it.
+        """Make an admin's call, and print it as a curl command.
 
         Args:
             method: GET, PUT or POST.
             path: Below `/api/v1`.
             body: Sent as JSON.
-            **shown: What is printed instead of a member of the body: secrets, long texts.
+            **shown: Printed instead of members of the body: secrets, long texts.
         """
         say(_as_curl(method, path, None if body is None else {**body, **shown}))
         return self.ask(method, path, body)
 
     def ask(self, method: str, path: str, body: Mapping[str, Any] | None = None) -> httpx.Response:
-        """Make an admin's call in silence.
+        """Make an admin's call without printing it.
 
         Raises:
             DemoFailed: The service doesn't answer.
@@ -170,10 +170,10 @@ class Stage:
         raise DemoFailed(message)
 
     def command(self, *arguments: str) -> str:
-        """Run another of the service's commands to its end, and give what it printed.
+        """Run one of the service's commands to its end, and return its output.
 
         Raises:
-            DemoFailed: It ended with another exit code than 0.
+            DemoFailed: Its exit code isn't 0.
         """
         done = subprocess.run(
             [*_COMMAND, *arguments],
@@ -190,11 +190,11 @@ class Stage:
         return done.stdout
 
     def files(self) -> list[Path]:
-        """Every file that the service writes: its state, and its log."""
+        """Return every file that the service writes: its state, and its log."""
         return [*sorted(p for p in self.state_dir.rglob("*") if p.is_file()), self.log]
 
     def log_end(self) -> list[str]:
-        """The last lines of the service's log; none before it was started."""
+        """Return the last lines of the service's log; none before it starts."""
         if not self.log.exists():
             return []
         return self.log.read_text("utf-8", "replace").splitlines()[-LOG_LINES:]
@@ -207,8 +207,8 @@ class Stage:
     def _simulate(self, name: str, model: str, *more: str) -> str:
         url = f"http://{LOOPBACK}:{free_port(0, fixed=True)}"
         flags = {"--model": model, "--backend": "echo", "--providers": "openai"}
-        flags |= {"--host": LOOPBACK, "--port": _port(url)}  # it would listen everywhere
-        flags |= {"--stats-file": str(self.folder / f"{model}.json")}  # it would write at home
+        flags |= {"--host": LOOPBACK, "--port": _port(url)}  # by default it listens everywhere
+        flags |= {"--stats-file": str(self.folder / f"{model}.json")}  # by default at home
         argv = [*_SIMULATOR, *(word for flag in flags.items() for word in flag)]
         argv += ["--disable-dashboard", *more]
         self._start(argv, ready=f"{url}/health", name=name, log=f"{model}.log")
@@ -220,15 +220,15 @@ class Stage:
         )
 
     def _environment(self) -> dict[str, str]:
-        own = {"HOME": str(self.folder), "TMPDIR": str(self.folder)}
-        return bare_environment(own | self._variables)
+        folders = {"HOME": str(self.folder), "TMPDIR": str(self.folder)}
+        return bare_environment(folders | self._variables)
 
 
 def require_simulator() -> None:
-    """Refuse where llm-katan isn't installed.
+    """Refuse to run without llm-katan.
 
     Raises:
-        ConfigurationError: It isn't; the sentence says how to get it.
+        ConfigurationError: It isn't installed; the message says how to get it.
     """
     if find_spec("llm_katan") is None:
         detail = (
@@ -251,7 +251,7 @@ def _as_curl(method: str, path: str, body: Mapping[str, Any] | None) -> str:
 
 
 def _parent() -> tuple[str, str]:
-    """Tell a child whose end is its own."""
+    """Return the option that ends a child with this process."""
     return "--parent", str(os.getpid())
 
 

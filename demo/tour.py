@@ -1,8 +1,8 @@
-"""`make demo`: the main job, played for a reader who has no key.
+"""`make demo`: the whole switch, run unattended for a reader who has no key.
 
-Ask a model about an alert, be told the truth about a wrong key, store the right one, switch,
-ask again, restart, ask once more, and check the audit log. Each step prints its proof, and the
-demo fails where a proof doesn't hold.
+Ask a model about an alert, try a wrong key, store the right one, switch, ask again, restart,
+ask once more, and verify the audit log. Each step prints its proof; the demo fails if a check
+fails.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ ALERT: Final[dict[str, Any]] = {
     "event_type": "alert",
     "src_ip": "10.20.30.41",
     "src_port": 51544,
-    "dest_ip": "203.0.113.66",  # RFC 5737: nobody's
+    "dest_ip": "203.0.113.66",  # RFC 5737: for documentation
     "dest_port": 80,
     "proto": "TCP",
     "alert": {
@@ -69,14 +69,14 @@ def demo(
         bool, typer.Option("--local-model/--no-local-model", help="Start the small model.")
     ] = True,
 ) -> None:
-    """Play the main job in a minute, without any key: ask, switch, restart, verify the log."""
+    """Run the whole switch in a minute, without a key: ask, switch, restart, verify the log."""
     require_simulator()
     began = time.monotonic()
     with Children(interrupted=INTERRUPTED) as children:
         folder = children.afterwards.enter_context(TemporaryDirectory(prefix="aurorasoc-demo-"))
         stage = Stage(Path(folder), children)
         try:
-            entries = _play(stage, with_model=local_model)
+            entries = _run(stage, with_model=local_model)
         except DemoFailed as error:
             _say_failure(stage, error)
             raise typer.Exit(1) from None
@@ -88,15 +88,15 @@ def demo(
 
 
 def _say_failure(stage: Stage, error: DemoFailed) -> None:
-    """Say it on standard error, and how the service's log ends: the log is about to be gone."""
+    """Print the failure and the end of the service's log, which is about to be removed."""
     lines = [f"aurorasoc: the demo failed: {error}", *stage.log_end()]
     sys.stderr.write("\n  ".join(lines) + "\n")
 
 
-def _play(stage: Stage, *, with_model: bool) -> int:
-    """Play all steps; give the number of audit entries that were verified."""
+def _run(stage: Stage, *, with_model: bool) -> int:
+    """Run all steps; return the number of verified audit entries."""
     say(f"Everything runs on 127.0.0.1 and in {stage.folder}, which is removed at the end.")
-    local, hosted = stage.start_local(wanted=with_model), stage.start_hosted()
+    local, hosted = stage.start_local(requested=with_model), stage.start_hosted()
     stage.open(local)
     say(f"  vllm    {local.base_url}  {local.model}: {local.described}")
     say(f"  {PROVIDER}  {hosted.base_url}  {hosted.model}: {hosted.described}")
@@ -177,7 +177,7 @@ def _verify(stage: Stage) -> int:
 
 
 def _ask(stage: Stage, provider: str, backend: Backend) -> None:
-    """Ask about the alert; prove who answered."""
+    """Ask about the alert; check who answered."""
     before, newest = _state(stage), _newest(stage)
     began = time.monotonic()
     answer = _expect(stage.call("POST", "/chat", _CHAT, messages=_CHAT_SHOWN), 200)
@@ -205,13 +205,13 @@ def _configure(stage: Stage, hosted: Backend, key: str, *, shown: str) -> httpx.
 
 
 def _state(stage: Stage) -> dict[str, Any]:
-    """What must not change by itself."""
-    found = _expect(stage.ask("GET", "/system/llm/providers"), 200)
-    (row,) = (row for row in found["providers"] if row["provider"] == PROVIDER)
+    """Return what must not change by itself."""
+    inventory = _expect(stage.ask("GET", "/system/llm/providers"), 200)
+    (row,) = (row for row in inventory["providers"] if row["provider"] == PROVIDER)
     return {
-        "revision": found["revision"],
-        "fingerprint": found["fingerprint"],
-        "backend": found["active"]["backend"],
+        "revision": inventory["revision"],
+        "fingerprint": inventory["fingerprint"],
+        "backend": inventory["active"]["backend"],
         "key_state": row["key_state"],
     }
 
@@ -233,12 +233,12 @@ def _written(stage: Stage, *, since: int) -> None:
 
 
 def _sealed(stage: Stage) -> None:
-    """Prove that no key can be read in what the service wrote."""
+    """Check that no file of the service contains a key in the clear."""
     files = stage.files()
     for file in files:
         content = file.read_bytes()
-        found = any(secret.encode() in content for secret in stage.secrets)
-        _require(not found, f"{file.name} holds a key in the clear")
+        readable = any(secret.encode() in content for secret in stage.secrets)
+        _require(not readable, f"{file.name} holds a key in the clear")
     names = ", ".join(file.name for file in files)
     _proof(f"neither key can be read in any file of the service ({names})")
 

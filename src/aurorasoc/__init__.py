@@ -1,6 +1,6 @@
 """aurorasoc: run a SOC's AI agents on local or hosted models, and switch while they work.
 
-Public names are resolved when they are first used: importing this package costs nothing.
+Public names are imported on first use, so importing this package is cheap.
 """
 
 from __future__ import annotations

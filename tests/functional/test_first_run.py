@@ -177,7 +177,7 @@ def test_printed_calls_work_and_the_small_model_answers(first_run: FirstRun) -> 
 def test_first_run_says_how_small_its_model_is(first_run: FirstRun) -> None:
     """Nobody takes the small model for more than it is."""
     assert "135 million parameters" in first_run.output
-    assert "it proves the path, not the judgement" in first_run.output
+    assert "it tests the plumbing, not answer quality" in first_run.output
 
 
 def test_secrets_are_for_their_owner_only(first_run: FirstRun) -> None:

@@ -1,4 +1,4 @@
-"""The command line. Exit codes: 0 done, 1 the answer is bad, 2 wrong usage or configuration."""
+"""The command line. Exit codes: 0 success, 1 bad result, 2 wrong usage or configuration."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def main() -> None:
 
 
 def _show(error: TyperException) -> None:
-    """Say what is wrong with the usage. An unexpected argument may be a key: it isn't repeated."""
+    """Print a usage error. An unexpected argument may be a key, so it isn't repeated."""
     if "unexpected extra argument" in str(error):
         sys.stderr.write("aurorasoc: too many arguments; a key is read from standard input.\n")
     else:

@@ -13,7 +13,7 @@ from aurorasoc.agents.registry import AGENTS, AgentDefinition, definition_of
 from aurorasoc.cli.output import AsJson, say, say_json
 from aurorasoc.core.logs import configure_logging
 
-app = typer.Typer(help="The SOC's agents, and each as an A2A server.", no_args_is_help=True)
+app = typer.Typer(help="List the SOC's agents, or serve one over A2A.", no_args_is_help=True)
 
 
 @app.command("list")
@@ -33,9 +33,9 @@ def serve(
     port: Annotated[
         int | None, typer.Option(help="Port to listen on; the agent's own unless given.")
     ] = None,
-    url: Annotated[str | None, typer.Option(help="Where clients reach it, for its card.")] = None,
+    url: Annotated[str | None, typer.Option(help="Public URL for its agent card.")] = None,
     tlp: Annotated[
-        str | None, typer.Option(help="TLP 2.0 label of the data that it will be given.")
+        str | None, typer.Option(help="TLP 2.0 label of the data that it will receive.")
     ] = None,
 ) -> None:
     """Serve an agent over A2A until SIGTERM or Ctrl-C. Beyond loopback, callers need a token."""

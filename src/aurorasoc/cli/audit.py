@@ -1,4 +1,4 @@
-"""`aurorasoc audit verify|export`: the log, checked and handed on."""
+"""`aurorasoc audit verify|export`: verify or export the log."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def verify(
     ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Walk the chain. Exits with 1 and names the entry where it is wrong."""
+    """Verify the chain. Exits with 1 and names the first wrong entry."""
     from aurorasoc.core.audit import archive  # noqa: PLC0415 - SQLAlchemy costs time
 
     anchors = _anchors(anchor or [])
@@ -76,7 +76,7 @@ def _anchors(texts: list[str]) -> dict[int, str]:
     for text in texts:
         seq, colon, digest = text.partition(":")
         if not (colon and digest and seq.isascii() and seq.isdigit()):
-            detail = "--anchor takes SEQ:HASH, for instance 42:9f3c…, as the log line has them."
+            detail = "--anchor takes SEQ:HASH, for instance 42:9f3c…, as in the log line."
             raise InvalidInput(detail)
         anchors[int(seq)] = digest.lower()
     return anchors

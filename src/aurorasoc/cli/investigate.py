@@ -56,41 +56,41 @@ def _parsed(file: typer.FileText) -> object:
 
 
 async def _investigate(new: NewInvestigation, *, quiet: bool) -> InvestigationView:
-    """Run it in this process; others see it, and can go on with it if this one is stopped."""
+    """Run it in this process. Others see it, and can resume it if this one stops."""
     from aurorasoc.runtime import open_runtime  # noqa: PLC0415 - SQLAlchemy costs time
     from aurorasoc.workflows.investigation.runner import open_runner  # noqa: PLC0415 - with it
     from aurorasoc.workflows.investigation.store import Viewer  # noqa: PLC0415 - with it
     from aurorasoc.workflows.investigation.view import look  # noqa: PLC0415 - with it
 
-    viewer, said = Viewer(new.actor, sees_all=False), set[int]()
+    viewer, printed = Viewer(new.actor, sees_all=False), set[int]()
     async with open_runtime(name="investigate") as runtime, open_runner(runtime) as runner:
         id_ = await runner.open(new)
         while True:
             now = await look(runtime.database, id_, viewer)
             if not quiet:
-                _say_steps(now, said)
+                _say_steps(now, printed)
             if now.status in {"completed", "failed", "interrupted"}:
                 return now
             await asyncio.sleep(LOOK_SECONDS)
 
 
-def _say_steps(now: InvestigationView, said: set[int]) -> None:
-    """Print each step that has ended, once."""
+def _say_steps(now: InvestigationView, printed: set[int]) -> None:
+    """Print each finished step once."""
     for step in now.steps:
-        if step.status in {"completed", "failed"} and step.position not in said:
-            said.add(step.position)
+        if step.status in {"completed", "failed"} and step.position not in printed:
+            printed.add(step.position)
             who = f"{step.provider}:{step.model}" if step.provider else "nobody"
             why = f": {step.failure.detail}" if step.failure else ""
             say(f"{step.agent:<20} {step.status:<10} {who}{why}")
 
 
 def _why_none(result: InvestigationView) -> str:
-    """Say why there is no report; of one that was interrupted, that it isn't over."""
+    """Return why there is no report; for an interrupted investigation, how to resume it."""
     if result.failure is not None:
         return result.failure.detail
     return (
-        "its lease ran out, or another process took it. "
-        f"POST /api/v1/investigations/{result.id}/resume goes on from its last finished step."
+        "its lease expired, or another process took it. "
+        f"POST /api/v1/investigations/{result.id}/resume resumes it after its last finished step."
     )
 
 

@@ -1,4 +1,4 @@
-"""`aurorasoc keys rotate|doctor`: the seeds and what they seal."""
+"""`aurorasoc keys rotate|migrate|doctor`: the seeds, and the keys that they seal."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-app = typer.Typer(help="Rotate seeds, and see how stored keys stand.", no_args_is_help=True)
+app = typer.Typer(help="Rotate seeds, and check stored keys.", no_args_is_help=True)
 
 
 @app.command()
@@ -28,8 +28,8 @@ def rotate(
 ) -> None:
     """Seal everything under AURORA_SECRET_KEY that an older seed sealed.
 
-    Killed at any moment it loses nothing; run it again. Exits with 1 when something that is
-    stored can't be opened by any seed here, and with 2 while a live process lacks the new seed.
+    A killed run loses nothing; run it again. Exits with 1 when no seed here opens something that
+    is stored, and with 2 while a live process lacks the new seed.
     """
     from aurorasoc.llm.fleet.registry import require_seed_everywhere  # noqa: PLC0415 - the same
     from aurorasoc.llm.keys.rotation import Rotation, survey  # noqa: PLC0415 - SQLAlchemy costs time
@@ -51,7 +51,7 @@ def rotate(
             say(f"{item['kind']} {item['name']}: {verb} under the current seed")
         say(f"{len(items)} {verb}.")
         if unreadable:
-            say("Something can't be opened by any seed here: see `aurorasoc keys doctor`.")
+            say("No seed here opens some stored items: see `aurorasoc keys doctor`.")
     if unreadable:
         raise typer.Exit(1)
 
@@ -64,7 +64,7 @@ def migrate(
 ) -> None:
     """Move keys that are sealed in the database into Vault; it must be the configured store.
 
-    Killed at any moment it loses nothing; run it again. Exits with 1 when a key can't be moved.
+    A killed run loses nothing; run it again. Exits with 1 when a key can't be moved.
     """
     from aurorasoc.llm.keys.migration import move_to_vault, stranded_keys  # noqa: PLC0415 - SQLAlchemy
 
@@ -97,7 +97,7 @@ def migrate(
 
 @app.command()
 def doctor(as_json: AsJson = False) -> None:
-    """Say of each stored key and audit key how it stands, and what to do.
+    """Print the state of each stored key and audit key, and what to do.
 
     Exits with 1 when there is something to do.
     """

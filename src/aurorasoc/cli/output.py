@@ -1,4 +1,4 @@
-"""What commands print: JSON where it was asked for, else lines for people."""
+"""Print the output of commands: JSON on request, else plain lines."""
 
 from __future__ import annotations
 
@@ -25,5 +25,5 @@ def say_json(data: Any) -> None:  # noqa: ANN401 - whatever JSON can hold
 
 
 def operator() -> str:
-    """Name who works at this shell, for the audit log."""
+    """Return the name of the shell's user, for the audit log."""
     return f"cli:{getpass.getuser()}"

@@ -1,6 +1,6 @@
-"""`aurorasoc providers …` and `aurorasoc key …`: the admin's calls, at the shell.
+"""`aurorasoc providers …` and `aurorasoc key …`: admin operations at the shell.
 
-They work on the configured database directly; running processes adopt what is changed.
+They change the configured database directly; running processes adopt the changes.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ def use(
     base_url: Annotated[str | None, typer.Option(help="Base URL.")] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Make a provider active. The key must be stored already, or stand in the environment."""
+    """Make a provider active. The key must be stored already, or set in the environment."""
     from aurorasoc.llm.changes.requests import ConfigRequest  # noqa: PLC0415 - the same rules as over REST
 
     given = {"model": model, "orchestrator_model": orchestrator_model, "base_url": base_url}
@@ -66,7 +66,7 @@ def test(
     role: Annotated[str, typer.Option(help="specialist or orchestrator")] = "specialist",
     as_json: AsJson = False,
 ) -> None:
-    """Ask a provider's model for a word. Exits with 1 when the test fails."""
+    """Send a provider's model a one-word prompt. Exits with 1 when the test fails."""
     from aurorasoc.api.schemas import TestBody  # noqa: PLC0415 - the same rules as over REST
 
     body = _checked(lambda: TestBody.model_validate({"role": role}))
@@ -81,7 +81,7 @@ def test(
 
 @keys.command("set")
 def set_key(provider: Provider, as_json: AsJson = False) -> None:
-    """Store a key, read from standard input: an argument would stand in the process list."""
+    """Store a key, read from standard input: an argument would show in the process list."""
     from aurorasoc.llm.changes import edits  # noqa: PLC0415 - SQLAlchemy costs time
     from aurorasoc.llm.changes.requests import KeyRequest  # noqa: PLC0415 - the same rules as over REST
 
@@ -114,21 +114,21 @@ def _run(work: Callable[[Admin], Awaitable[T]]) -> T:
 
 
 def _checked(build: Callable[[], T]) -> T:
-    """Hold arguments to the rules of the REST bodies, and repeat nothing of them."""
+    """Validate arguments by the rules of the REST bodies; never repeat a value."""
     try:
         return build()
     except ValidationError as error:
         issues = error.errors(include_input=False, include_url=False, include_context=False)
     field = str(issues[0]["loc"][0])
-    wanted = [i["msg"].removeprefix("Value error, ") for i in issues if i["loc"][0] == field]
-    detail = f"{field}: {', or '.join(wanted)}."
+    expected = [i["msg"].removeprefix("Value error, ") for i in issues if i["loc"][0] == field]
+    detail = f"{field}: {', or '.join(expected)}."
     raise InvalidInput(detail)
 
 
 def _say_mutation(answer: MutationAnswer, *, as_json: bool) -> None:
     if as_json:
         shown = asdict(answer)
-        del shown["adoption"]  # no one at a shell waits for the others
+        del shown["adoption"]  # a shell command doesn't wait for other processes
         say_json(shown)
         return
     say(f"revision {answer.revision}, active: {answer.active.backend} {answer.active.model}")

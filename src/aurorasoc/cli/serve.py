@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from fastapi import FastAPI
 
 DRAIN_SECONDS: Final = 8
-"""How long a stop waits for what is under way: an open stream would hold it for ever."""
+"""How long a stop waits for running requests: an open stream would block it for ever."""
 
 
 def serve(
@@ -30,14 +30,14 @@ def serve(
     port: Annotated[int | None, typer.Option(help="Port to listen on (AURORA_PORT).")] = None,
     parent: Annotated[int | None, typer.Option(hidden=True)] = None,
 ) -> None:
-    """Run the API. Reads the environment alone, and refuses a database that isn't migrated."""
+    """Run the API. Reads only the environment, and refuses a database that isn't migrated."""
     settings = load_settings(secrets_file=False)
     configure_logging()
     if parent is not None:
         end_with_parent(parent)
     with collector_off():
         asyncio.run(_check(settings))
-        import uvicorn  # noqa: PLC0415 - what refuses to start need not load a server
+        import uvicorn  # noqa: PLC0415 - needed only if nothing is refused
 
         import aurorasoc.api.app  # noqa: F401, PLC0415 - uvicorn would, with the collector on
         from aurorasoc.core.inbound.connections import BoundedConnection  # noqa: PLC0415 - with it
@@ -59,7 +59,7 @@ def serve(
 
 
 def app() -> FastAPI:
-    """Make the app in a worker process, which has its own logging to set up."""
+    """Create the app in a worker process, which sets up its own logging."""
     from aurorasoc.api.app import create_app  # noqa: PLC0415 - beside its use
 
     configure_logging()
@@ -68,23 +68,23 @@ def app() -> FastAPI:
 
 
 def _dismiss_on_stop() -> None:
-    """End streams that would go on for ever with the signal, then do what the server does.
+    """On a signal, end open streams first, then call the server's own handler.
 
-    The server calls the app's factory once its own handlers are set, and waits for open streams
-    before the app itself learns that it is to stop.
+    The server sets its handlers before it calls the app's factory, and waits for open streams
+    before it tells the app to stop.
     """
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, _dismissing(signal.getsignal(number)))
 
 
-def _dismissing(servers_own: Any) -> Callable[[int, FrameType | None], None]:  # noqa: ANN401 - as the standard library types it
-    from aurorasoc.runtime import current_runtime  # noqa: PLC0415 - 137 ms that a refusal needn't cost
+def _dismissing(server_handler: Any) -> Callable[[int, FrameType | None], None]:  # noqa: ANN401 - as the standard library types it
+    from aurorasoc.runtime import current_runtime  # noqa: PLC0415 - costs 137 ms
 
     def stop(number: int, frame: FrameType | None) -> None:
         with suppress(RuntimeNotOpen):
             current_runtime().fleet.dismiss()
-        if callable(servers_own):
-            servers_own(number, frame)
+        if callable(server_handler):
+            server_handler(number, frame)
 
     return stop
 
@@ -98,7 +98,7 @@ def migrate() -> None:
 
 
 async def _check(settings: Settings) -> None:
-    """Refuse before any worker is started."""
+    """Check the configuration before any worker starts."""
     from aurorasoc.core.database.engine import Database  # noqa: PLC0415 - 137 ms
     from aurorasoc.core.keyring import Keyring  # noqa: PLC0415 - with it
     from aurorasoc.core.secret_store import open_secret_store  # noqa: PLC0415 - with it

@@ -25,13 +25,13 @@ def _group() -> None:
 def create(
     subject: Annotated[str, typer.Argument(help="Goes into the audit log.")] = "admin",
     role: Annotated[list[str] | None, typer.Option(help="A role; may be repeated.")] = None,
-    hours: Annotated[float, typer.Option(min=0.01, max=8760, help="How long it holds.")] = 12,
+    hours: Annotated[float, typer.Option(min=0.01, max=8760, help="How long it is valid.")] = 12,
 ) -> None:
     """Print a token signed with JWT_SECRET_KEY."""
     roles = role or ["admin"]
     unknown = sorted(set(roles) - set(ROLE_PERMISSIONS))
     if unknown:
-        detail = f"There is no role {unknown[0]}. Known are: {', '.join(ROLE_PERMISSIONS)}."
+        detail = f"There is no role {unknown[0]}. Known roles: {', '.join(ROLE_PERMISSIONS)}."
         raise InvalidInput(detail)
     settings = load_settings().security
     say(create_token(subject, roles=roles, lifetime=timedelta(hours=hours), settings=settings))

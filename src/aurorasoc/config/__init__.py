@@ -1,1 +1,1 @@
-"""What the process was told: the environment's settings, and the types everyone above reads."""
+"""Settings read from the environment, and the types that every layer above uses."""

@@ -1,11 +1,11 @@
-"""What a header may carry."""
+"""Check values that are sent in HTTP headers."""
 
 from __future__ import annotations
 
 
 def fits_a_header(text: str) -> bool:
-    """Whether a credential can be sent: printable ASCII without blanks (RFC 9110 §5.5).
+    """Return whether a credential can be sent: printable ASCII without blanks (RFC 9110 §5.5).
 
-    Libraries put what doesn't fit, whole, into the text of their exceptions.
+    HTTP libraries quote an invalid value in their exceptions, so a key would leak.
     """
     return text.isascii() and text.isprintable() and " " not in text

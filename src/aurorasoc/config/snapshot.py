@@ -1,7 +1,7 @@
-"""The frozen types that everyone above reads.
+"""Immutable configuration types that every layer above reads.
 
 A `Snapshot` is composed once (llm/adoption/compose.py), swapped in with one assignment
-(llm/adoption/adopt.py) and never changed. Each field knows where its value came from.
+(llm/adoption/adopt.py) and never changed. Each field records the source of its value.
 """
 
 from __future__ import annotations
@@ -40,16 +40,16 @@ class Problem:
 
 @dataclass(frozen=True, slots=True)
 class Credential:
-    """What is known of one provider's key.
+    """One provider's key and its state.
 
     Attributes:
-        state: Whether the key can be used as it stands.
+        state: Whether the key can be used now.
         source: Where the key is kept; None when there is none.
         origin: The origin the key belongs to (`https://host:port`); None when unknown.
         api_key: The key itself, present only in state `usable`.
         last4: The key's last four characters; None under 12 characters.
-        tag: A keyed digest that tells two keys apart without telling either; part of the
-            fingerprint by which processes compare themselves.
+        tag: A keyed digest that distinguishes keys without revealing them; part of the
+            fingerprint that processes compare.
         problem: Why the state is not `usable`.
     """
 
@@ -67,7 +67,7 @@ ABSENT = Credential(state="absent")
 
 @dataclass(frozen=True, slots=True)
 class ProviderConfig:
-    """One provider as it is in force. Ready means: no problems."""
+    """One provider's active configuration. Ready means: no problems."""
 
     provider: ServingBackend
     model: Sourced[str | None]
@@ -94,12 +94,12 @@ class Policy:
 
 @dataclass(frozen=True, slots=True)
 class CallLimits:
-    """What holds for every model call.
+    """Limits for every model call.
 
     Attributes:
         timeout: Seconds a call may take; in a stream, seconds until the next piece.
-        max_retries: Further tries of a call that failed in a way that may pass.
-        max_concurrency: Calls under way at once in this process; None is no limit.
+        max_retries: Retries after a failure that may be temporary.
+        max_concurrency: Maximum concurrent calls in this process; None means no limit.
     """
 
     timeout: float
@@ -109,9 +109,9 @@ class CallLimits:
 
 @dataclass(frozen=True, slots=True)
 class SecretStoreStatus:
-    """How the secret store answered last. `stale_since` is ISO 8601, UTC.
+    """The outcome of the last call to the secret store. `stale_since` is ISO 8601, UTC.
 
-    `token_ending` comes with state `ok`: a static token runs out soon.
+    `token_ending` comes with state `ok`: a static token expires soon.
     """
 
     kind: Literal["vault", "database"]
@@ -126,9 +126,9 @@ class Snapshot:
 
     Attributes:
         revision: Counts the changes made at runtime; 0 before the first.
-        fingerprint: Digest of all that is in force, keys by their tags: two processes with the
-            same revision and different fingerprints do not run the same configuration.
-        requested: The backend asked for; `auto` is resolved by granite.
+        fingerprint: Digest of the whole active configuration, with keys as tags. Processes with
+            the same revision and different fingerprints run different configurations.
+        requested: The requested backend; granite resolves `auto`.
     """
 
     revision: int

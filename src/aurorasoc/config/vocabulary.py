@@ -27,8 +27,8 @@ Role = Literal["specialist", "orchestrator"]
 class Tlp(StrEnum):
     """Traffic Light Protocol 2.0 labels, least restricted first (FIRST, https://www.first.org/tlp/).
 
-    `NONE` is no label of the standard: as `LLM_HOSTED_MAX_TLP` it lets no labelled request
-    leave, not even CLEAR.
+    `NONE` is not a TLP label. As `LLM_HOSTED_MAX_TLP` it keeps every labelled request local,
+    even CLEAR.
     """
 
     NONE = "NONE"

@@ -1,1 +1,1 @@
-"""What everything stands on: database, keys, audit log, principals."""
+"""The layer that all others use: database, keys, audit log, principals."""

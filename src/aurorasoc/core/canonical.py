@@ -1,4 +1,4 @@
-"""JSON in its one form: what is hashed or compared must not depend on who wrote it."""
+"""Canonical JSON: a hash or comparison must not depend on who wrote the JSON."""
 
 from __future__ import annotations
 
@@ -9,5 +9,5 @@ _write: Final = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_a
 
 
 def canonical(value: Any) -> str:  # noqa: ANN401 - whatever JSON can hold
-    """Write sorted keys, no blanks, ASCII only."""
+    """Return JSON with sorted keys, no blanks, ASCII only."""
     return _write(value)

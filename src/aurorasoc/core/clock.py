@@ -1,4 +1,4 @@
-"""Time as one integer: microseconds since the epoch, UTC. What is hashed is never rounded."""
+"""Time as integer microseconds since the epoch, UTC, so that hashed values are never rounded."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def now_us() -> int:
-    """Microseconds since 1970-01-01T00:00:00Z."""
+    """Return microseconds since 1970-01-01T00:00:00Z."""
     return time.time_ns() // 1000
 
 
@@ -22,7 +22,7 @@ def iso(at_us: int) -> str: ...
 @overload
 def iso(at_us: None) -> None: ...
 def iso(at_us: int | None) -> str | None:
-    """Write microseconds as RFC 3339 UTC, e.g. `2026-11-23T09:00:00.000000Z`."""
+    """Format microseconds as RFC 3339 UTC, e.g. `2026-11-23T09:00:00.000000Z`."""
     if at_us is None:
         return None
     at = _EPOCH + timedelta(microseconds=at_us)

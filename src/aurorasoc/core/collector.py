@@ -1,4 +1,4 @@
-"""Imports make a million objects that stay: looking through them meanwhile costs time twice."""
+"""Garbage collection is off during imports: they create a million long-lived objects."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from contextlib import contextmanager
 
 @contextmanager
 def collector_off() -> Iterator[None]:
-    """Leave the garbage collector off for a while, and what was made then out of its sight.
+    """Disable the garbage collector, then exempt the objects created meanwhile.
 
-    It is a sixth of a start, and stalls a loop that serves while a thread imports.
+    Collection takes a sixth of a start, and stalls the event loop while a thread imports.
     """
     enabled = gc.isenabled()
     gc.disable()

@@ -1,8 +1,8 @@
-"""Seeds become purpose keys; purpose keys seal what is stored.
+"""Derive purpose keys from seeds, and seal stored secrets with them.
 
-A seed is never used itself: HKDF-SHA256 (RFC 5869) derives one key for each purpose, so that
-what is sealed for one purpose opens for no other. Tokens are Fernet (AES-128-CBC and
-HMAC-SHA256). The first seed seals; every seed is tried in opening.
+A seed is never used directly: HKDF-SHA256 (RFC 5869) derives one key for each purpose, so a
+token sealed for one purpose can't be opened for another. Tokens are Fernet (AES-128-CBC and
+HMAC-SHA256). The first seed seals; opening tries every seed.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ class Keyring:
     """The seeds of one process.
 
     Args:
-        seeds: The one that seals first; may be empty, and then nothing opens or seals.
+        seeds: The sealing seed first. Without seeds, nothing can be sealed or opened.
     """
 
     def __init__(self, seeds: Sequence[SecretStr]) -> None:
@@ -72,15 +72,15 @@ class Keyring:
         """Decrypt with whichever seed fits.
 
         Raises:
-            SeedChanged: None does, or the token was altered: the two can't be told apart.
+            SeedChanged: No seed fits, or the token was altered.
         """
         return self._open(purpose, token)[1]
 
     def opener(self, purpose: Purpose, token: str) -> str:
-        """Give the id of the seed that opens a token.
+        """Return the id of the seed that opens a token.
 
         Raises:
-            SeedChanged: None does.
+            SeedChanged: No seed opens it.
         """
         return _key_id(self._open(purpose, token)[0])
 
@@ -93,13 +93,13 @@ class Keyring:
             except (InvalidToken, ValueError):  # the latter for a token that isn't ASCII
                 continue
         detail = (
-            "No seed of this process opens it. Give the seed back in AURORA_SECRET_KEY or "
-            "AURORA_SECRET_KEY_PREVIOUS, or enter the key again."
+            "No seed of this process opens it. Set the old seed in AURORA_SECRET_KEY or "
+            "AURORA_SECRET_KEY_PREVIOUS again, or enter the key again."
         )
         raise SeedChanged(detail)
 
     def digest(self, data: bytes) -> str:
-        """Tell two secrets apart without telling either: 16 hex characters of a keyed digest."""
+        """Return 16 hex characters that distinguish secrets without revealing them."""
         if not self._seeds:
             return ""
         key = _derive(self._seeds[0], "fingerprint")
@@ -109,7 +109,7 @@ class Keyring:
         if self._seeds:
             return self._seeds[0]
         detail = (
-            "Nothing here can seal a key: set AURORA_SECRET_KEY to at least 32 random "
+            "No seed is set to seal a key with: set AURORA_SECRET_KEY to at least 32 random "
             "characters, the same in every process."
         )
         raise ConfigurationError(detail)
@@ -126,7 +126,7 @@ def _derive(seed: str, purpose: Purpose) -> bytes:
 
 @lru_cache(maxsize=64)
 def _fernet(seed: str, purpose: Purpose) -> Fernet:
-    from cryptography.fernet import Fernet  # noqa: PLC0415 - 7 MiB that start-up need not spend
+    from cryptography.fernet import Fernet  # noqa: PLC0415 - costs 7 MiB at start-up
 
     return Fernet(base64.urlsafe_b64encode(_derive(seed, purpose)))
 

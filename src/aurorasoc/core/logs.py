@@ -1,8 +1,8 @@
-"""Logging: one JSON line an event, and no key in any of them.
+"""Logging: one JSON line per event, without keys.
 
-Our own loggers redact and render before the standard library sees the event, so that a host
-platform's handlers get safe lines, too. `configure_logging` brings the libraries' loggers under
-the same steps, for processes that are ours alone.
+Our loggers redact and render before the standard library sees the event, so a host platform's
+handlers get safe lines too. `configure_logging` applies the same steps to the libraries' loggers,
+in processes that run only this service.
 """
 
 from __future__ import annotations
@@ -51,10 +51,10 @@ _AFTER: Final[list[Processor]] = [
 
 
 def get_logger(name: str) -> Any:  # noqa: ANN401 - structlog's bound loggers are untyped by design
-    """Give the logger of one concern.
+    """Return the logger of one concern.
 
     Args:
-        name: Dotted, below `aurorasoc`.
+        name: Dotted name below `aurorasoc`.
     """
     return structlog.wrap_logger(
         logging.getLogger(name),
@@ -66,7 +66,7 @@ def get_logger(name: str) -> Any:  # noqa: ANN401 - structlog's bound loggers ar
 
 
 def configure_logging(level: int = logging.INFO) -> None:
-    """Write JSON lines to standard error, our own and the libraries'."""
+    """Write our logs and the libraries' to standard error as JSON lines."""
     ours = logging.getLogger(ROOT)
     ours.handlers[:] = [_handler(logging.Formatter("%(message)s"))]
     ours.setLevel(level)
@@ -85,7 +85,7 @@ def configure_logging(level: int = logging.INFO) -> None:
 
 
 def quieten_libraries() -> None:
-    """Bring the libraries' loggers under the root; some attach handlers when they are imported."""
+    """Route the libraries' loggers to the root; some attach handlers when imported."""
     for name in _LIBRARIES:
         library = logging.getLogger(name)
         library.handlers.clear()
@@ -93,11 +93,11 @@ def quieten_libraries() -> None:
         library.setLevel(logging.WARNING)
     for name in list(logging.root.manager.loggerDict):
         if name.split(".")[0] in _FAMILIES:
-            logging.getLogger(name).addFilter(_redacted)  # a second time changes nothing
+            logging.getLogger(name).addFilter(_redacted)  # adding it twice has no effect
 
 
 def _redacted(record: logging.LogRecord) -> bool:
-    """Redact a library's record where it is made: a host may have turned its logger up again."""
+    """Redact a library's record at its logger, which a host may have made verbose again."""
     record.msg, record.args = REDACTOR.text(record.getMessage()), ()
     if record.exc_info:
         record.exc_text = REDACTOR.text(logging.Formatter().formatException(record.exc_info))

@@ -1,4 +1,4 @@
-"""What is open once in this process: the runtime, through which models are reached, too."""
+"""The slot for this process's one runtime."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from typing import Any
 
 @dataclass
 class ProcessSlot:
-    """The process's one runtime, and how many have opened it.
+    """The process's one runtime, and its number of users.
 
     Attributes:
-        runtime: An `aurorasoc.runtime.Runtime`, which layers below it may not name.
+        runtime: An `aurorasoc.runtime.Runtime`, which lower layers may not import.
     """
 
     runtime: Any = None

@@ -1,4 +1,4 @@
-"""The last step before a log line is written: no key in force passes, in any common encoding."""
+"""Redact keys, in every common encoding, as the last step before a log line is written."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ _GENERIC = re.compile(
 
 
 class Redactor:
-    """A structlog processor that knows the secrets of this process."""
+    """A structlog processor that redacts this process's secrets."""
 
     def __init__(self) -> None:
         self._pattern: re.Pattern[str] | None = None
         self._secrets: frozenset[str] = frozenset()
 
     def learn(self, secrets: Iterable[str]) -> None:
-        """Add secrets. They are never unlearned: a deleted key is still a key."""
+        """Add secrets. They are never removed: a deleted key may still be valid."""
         known = self._secrets | {s for s in secrets if len(s) >= _MIN_LENGTH}
         if known == self._secrets:
             return
@@ -36,15 +36,15 @@ class Redactor:
         self._pattern = re.compile("|".join(map(re.escape, needles)))
 
     def text(self, value: str) -> str:
-        """Replace every known secret, and whatever stands behind a bearer or key header."""
-        if self._pattern is not None:  # first, for the other stops at a quote inside a key
+        """Replace every known secret, and every value after a bearer or key header."""
+        if self._pattern is not None:  # first: `_GENERIC` stops at a quote inside a key
             value = self._pattern.sub(REDACTED, value)
         return _GENERIC.sub(lambda m: m.group(1) + REDACTED, value)
 
     def __call__(
         self, _logger: object, _method: str, event: MutableMapping[str, Any]
     ) -> MutableMapping[str, Any]:
-        """Redact one event, however deep."""
+        """Redact one event at every depth."""
         return {self.text(str(key)): self._any(value) for key, value in event.items()}
 
     def _any(self, value: object) -> object:
@@ -58,7 +58,7 @@ class Redactor:
 
 
 def _forms(secret: str) -> set[str]:
-    """Give the encodings in which a key turns up in URLs, headers, bodies and dumps."""
+    """Return the encodings of a key in URLs, headers, bodies and dumps."""
     raw = secret.encode()
     forms = {secret, quote(secret), quote(secret, safe="")}
     forms |= {json.dumps(secret)[1:-1], repr(secret)[1:-1]}
@@ -73,4 +73,4 @@ def _forms(secret: str) -> set[str]:
 
 
 REDACTOR: Final = Redactor()
-"""The process's one redactor: adoption teaches it the keys in force."""
+"""The process's one redactor; adoption adds the active keys."""

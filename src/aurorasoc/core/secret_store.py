@@ -1,8 +1,8 @@
-"""Where keys are kept: a small protocol, one implementation in the database, one room for Vault.
+"""The secret store protocol and its database implementation; `core/vault` has the other one.
 
-Configuration, not health, chooses the store (docs/decisions/022). A store seals a key into
-what its credential row holds, and opens rows again; the row itself is written by the caller,
-in the transaction of the change.
+Configuration, not health, chooses the store (docs/decisions/022). A store seals keys for
+credential rows and opens rows again. The caller writes the row, in the transaction of the
+change.
 """
 
 from __future__ import annotations
@@ -22,14 +22,14 @@ from aurorasoc.core.keyring import Keyring, SeedChanged
 from aurorasoc.errors import ConfigurationError
 
 MIN_LENGTH_FOR_LAST4 = 12
-"""Shorter keys show nothing: four characters of eleven would be too many."""
+"""Shorter keys show no characters: four of eleven would reveal too much."""
 
 Credentials = Mapping[ServingBackend, Credential]
 
 
 @dataclass(frozen=True, slots=True)
 class StoredKey:
-    """What a credential row holds of a key once the store has it."""
+    """What a credential row records about a stored key."""
 
     token: str | None
     key_id: str | None
@@ -38,7 +38,7 @@ class StoredKey:
 
 @dataclass(frozen=True, slots=True)
 class StoreReading:
-    """All stored keys, and how the store answered."""
+    """All stored keys, and the store's status."""
 
     credentials: Credentials
     status: SecretStoreStatus
@@ -46,7 +46,7 @@ class StoreReading:
 
 @dataclass(frozen=True, slots=True)
 class Stamp:
-    """Who writes a key, when, and the id that names this write everywhere."""
+    """Who writes a key, when, and the id of the write."""
 
     operation_id: str
     set_by: str
@@ -62,20 +62,20 @@ class SecretStore(Protocol):
 
     @property
     def transactional(self) -> bool:
-        """Whether a write takes part in the database's transaction, or is one of its own."""
+        """Whether a write is part of the database transaction."""
 
     def peek(self, rows: Sequence[CredentialRow]) -> StoreReading:
-        """Open what the rows stand for, without a call to anyone.
+        """Open the rows' keys without any network call.
 
         A row that can't be opened is listed, never skipped.
         """
 
     async def refresh(self, rows: Sequence[CredentialRow], *, spread: float = 0.0) -> None:
-        """Fetch what `peek` would lack. What can't be had stays lacking, and is shown.
+        """Fetch keys that `peek` lacks. Failures show in the status; they don't raise.
 
         Args:
-            rows: What is to be had.
-            spread: Seconds over which processes that begin at once spread their first read.
+            rows: The rows whose keys are needed.
+            spread: Maximum random delay in seconds, so that processes don't read together.
         """
 
     async def write(
@@ -88,21 +88,21 @@ class SecretStore(Protocol):
         """
 
     async def remove(self, provider: ServingBackend) -> None:
-        """Forget a key for good.
+        """Remove a key permanently.
 
         Raises:
             SecretStoreUnavailable: The store doesn't answer, or its answer was lost.
         """
 
     def close(self) -> None:
-        """Close what the store holds open."""
+        """Release the store's resources."""
 
 
 class DatabaseSecretStore:
     """Keys as Fernet tokens in `llm_provider_credentials`.
 
-    Fernet has no associated data: provider, origin and key id stand inside the plaintext and
-    are compared after decryption, so that a row moved to another provider fails closed.
+    Fernet has no associated data, so provider, origin and key id are part of the plaintext and
+    compared after decryption. A row moved to another provider fails closed.
     """
 
     kind: Literal["vault", "database"] = "database"
@@ -112,18 +112,18 @@ class DatabaseSecretStore:
         self._keyring = keyring
 
     def peek(self, rows: Sequence[CredentialRow]) -> StoreReading:
-        """Open every row that a seed here opens; rows of unknown providers are left alone."""
+        """Open the rows of known providers; ignore the others."""
         known = [row for row in rows if row.provider in set(ServingBackend)]
         credentials = {ServingBackend(row.provider): self.open_row(row) for row in known}
         return StoreReading(credentials, SecretStoreStatus("database", "ok", None, None))
 
     async def refresh(self, rows: Sequence[CredentialRow], *, spread: float = 0.0) -> None:
-        """Nothing to fetch: the rows hold everything."""
+        """Do nothing: the rows hold everything."""
 
     async def write(
         self, provider: ServingBackend, origin: str, api_key: SecretStr, stamp: Stamp
     ) -> StoredKey:
-        """Seal; the caller's transaction is what stores it."""
+        """Seal a key; the caller's transaction stores it."""
         del stamp
         payload = {
             "provider": provider.value,
@@ -135,13 +135,13 @@ class DatabaseSecretStore:
         return StoredKey(sealed.token, sealed.key_id)
 
     async def remove(self, provider: ServingBackend) -> None:
-        """Nothing to do: the caller's transaction deletes the row, and the key with it."""
+        """Do nothing: the caller's transaction deletes the row and its key."""
 
     def close(self) -> None:
-        """Nothing is open."""
+        """Do nothing: nothing is open."""
 
     def open_row(self, row: CredentialRow) -> Credential:
-        """Open one row; one that can't be opened says why and stays as it is."""
+        """Open one row; return why if it can't be opened. Never change it."""
         if row.token is None:
             return _unreadable(row, "The key is in Vault, which isn't the configured store.")
         try:
@@ -172,7 +172,7 @@ def open_secret_store(settings: Settings, keyring: Keyring) -> SecretStore:
     """Open the store that the configuration names: Vault, if `VAULT_ADDR` is set.
 
     Raises:
-        ConfigurationError: Vault is named, and no way to log in.
+        ConfigurationError: VAULT_ADDR is set without a login.
     """
     vault = settings.vault
     if vault.addr is None:
@@ -190,14 +190,14 @@ def open_secret_store(settings: Settings, keyring: Keyring) -> SecretStore:
 
 
 def apply_stored_keys_to_settings(settings: Settings, credentials: Credentials) -> Settings:
-    """Return the settings as they stand once stored keys are applied. Pure.
+    """Return the settings with stored keys applied. Pure.
 
-    The one place where a stored key covers the environment's, or, where it can't be used,
-    doesn't uncover it: that provider has no key then. Snapshots are composed from the result.
+    Only this function lets a stored key override the environment's. An unreadable stored key
+    overrides it too: the provider then has no key. Snapshots are composed from the result.
 
     Args:
-        settings: As the environment gave them.
-        credentials: What the secret store holds, readable or not.
+        settings: As read from the environment.
+        credentials: The stored keys, readable or not.
     """
     providers = {
         provider: boot.model_copy(update={"api_key": credentials[provider].api_key})

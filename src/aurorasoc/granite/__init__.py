@@ -1,7 +1,7 @@
-"""Granite: from a snapshot to the one model that answers.
+"""Granite: choose the one model that answers, from a snapshot.
 
-`catalog` knows the providers, `base_url` what an address means, `backend_resolution` which
-backend is in force, `sensitivity` where labelled data may go.
+`catalog` lists the providers, `base_url` parses addresses, `backend_resolution` chooses the
+active backend, `sensitivity` decides where labelled data may go.
 """
 
 from __future__ import annotations
@@ -17,20 +17,20 @@ from aurorasoc.config.vocabulary import ServingBackend
 __all__ = ["NOT_NEEDED", "ModelReference", "ServingBackend"]
 
 NOT_NEEDED: Final = SecretStr("not-needed")
-"""What keyless backends get: adapters replace an empty key by an ambient one."""
+"""The key of keyless backends: adapters replace an empty key with the environment's."""
 
 
 @dataclass(frozen=True, slots=True)
 class ModelReference:
-    """One model at one provider, with all that a call needs: nothing is left to defaults.
+    """One model at one provider, with all that a call needs: adapters' defaults never apply.
 
     Attributes:
         provider: The catalog's name of the provider.
-        prefix: The adapter that speaks to it: vLLM is the `openai` adapter with a base URL.
+        prefix: BeeAI's adapter name: vLLM uses the `openai` adapter with a base URL.
         model: The model name, as the provider spells it.
-        base_url: The address that is passed on; None only for Gemini, which takes none.
-        origin: Where the call goes (`https://host:port`), and what the key is bound to.
-        api_key: The key; the literal `not-needed` where the backend takes none.
+        base_url: The address for the adapter; None only for Gemini, which takes none.
+        origin: Where the call goes (`https://host:port`). The key is bound to it.
+        api_key: The key; the literal `not-needed` if the backend takes none.
         limits: Time-out and retries.
         key_source: Where the key is kept.
     """
@@ -46,13 +46,13 @@ class ModelReference:
 
     @property
     def has_key(self) -> bool:
-        """Whether a key goes with the calls."""
+        """Whether calls send a key."""
         return self.api_key.get_secret_value() != NOT_NEEDED.get_secret_value()
 
     def reveal_key(self) -> str:
-        """Unwrap the key: the one place where that happens, called where bytes leave."""
+        """Return the plain key. Only code that is about to send a request calls this."""
         return self.api_key.get_secret_value()
 
     def __str__(self) -> str:
-        """Give the native model reference, e.g. `deepseek:deepseek-v4-flash`."""
+        """Return the native model reference, e.g. `deepseek:deepseek-v4-flash`."""
         return f"{self.prefix}:{self.model}"

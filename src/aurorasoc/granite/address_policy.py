@@ -1,7 +1,7 @@
-"""Which addresses a connection may go to. What is judged is the resolved address.
+"""Which addresses a connection may reach. The check is on the resolved address.
 
-A name proves nothing: it may lead anywhere, and elsewhere a moment later. So the addresses are
-judged when a base URL is set, and again at each connection, which goes to what was judged.
+A name proves nothing: it may resolve to any address, and change at any time. So addresses are
+checked when a base URL is set and at each connection, which uses only checked addresses.
 """
 
 from __future__ import annotations
@@ -67,9 +67,9 @@ class AddressPolicy:
     """What one kind of connection may reach. Hashable: connections are pooled by it.
 
     Attributes:
-        only: Nothing but these networks; None: by the two fields below.
+        only: Only these networks; None: the two fields below decide.
         inside_allowed: Whether loopback and private ranges may be reached.
-        allowed_hosts: `AURORA_ALLOWED_HOSTS`: reached even where they are inside.
+        allowed_hosts: `AURORA_ALLOWED_HOSTS`: hosts allowed even at such addresses.
     """
 
     only: tuple[Network, ...] | None = None
@@ -77,9 +77,9 @@ class AddressPolicy:
     allowed_hosts: tuple[str, ...] = ()
 
     def refusal(self, host: str, addresses: Iterable[str]) -> str | None:
-        """Say why a host may not be reached at these addresses; None where it may.
+        """Return why a host may not be reached at these addresses; None if it may.
 
-        A host with several addresses is judged by the worst of them.
+        One forbidden address is enough to refuse the host.
         """
         for text in addresses:
             why = self._why_not(host.lower(), text)
@@ -106,11 +106,11 @@ class AddressPolicy:
 
 
 async def resolve(host: str, port: int) -> list[str]:
-    """Give a host's addresses, in the resolver's order; empty where it has none.
+    """Return a host's addresses, in the resolver's order; empty if it has none.
 
     Args:
-        host: A name, or an address, which stands for itself.
-        port: Where it will be reached.
+        host: A name, or an address, which is returned as is.
+        port: The port to connect to.
     """
     try:
         return [str(ip_address(host.strip("[]")))]
@@ -118,30 +118,30 @@ async def resolve(host: str, port: int) -> list[str]:
         pass
     try:
         async with asyncio.timeout(RESOLVE_SECONDS):
-            found = await asyncio.get_running_loop().getaddrinfo(
+            entries = await asyncio.get_running_loop().getaddrinfo(
                 host, port, type=socket.SOCK_STREAM
             )
     except (OSError, TimeoutError, UnicodeError):
         return []
-    return list(dict.fromkeys(str(entry[4][0]) for entry in found))
+    return list(dict.fromkeys(str(entry[4][0]) for entry in entries))
 
 
 def _unmapped(address: Address) -> Address:
-    """Read an IPv4-mapped address (RFC 4291) as the IPv4 address that it is."""
+    """Return the IPv4 address inside an IPv4-mapped one (RFC 4291); others as they are."""
     inner = address.ipv4_mapped if isinstance(address, IPv6Address) else None
     return inner or address
 
 
 def _is_compatible(address: Address) -> bool:
-    """Whether it is IPv4 in the form that RFC 4291 §2.5.5.1 withdrew; `::1` has another meaning."""
+    """Return whether it is IPv4-compatible, deprecated by RFC 4291 §2.5.5.1; `::1` is not."""
     return isinstance(address, IPv6Address) and address in _COMPATIBLE and not address.is_loopback
 
 
 def _translated(address: Address) -> Address:
-    """Give what a NAT64 (RFC 6052) or 6to4 (RFC 3056) address leads to behind the translator.
+    """Return the IPv4 address inside a NAT64 (RFC 6052) or 6to4 (RFC 3056) one.
 
-    That is judged where inside addresses are forbidden. It proves nothing about locality: the
-    translator itself may be anywhere.
+    It is checked where inside addresses are forbidden. It proves nothing about locality: the
+    translator may be anywhere.
     """
     if not isinstance(address, IPv6Address):
         return address

@@ -1,4 +1,4 @@
-"""Where an admin's base URL may lead. The environment's is trusted, and not judged here."""
+"""Which addresses an admin's base URL may reach. The environment's base URLs are trusted."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from aurorasoc.granite.sensitivity import proxied
 def address_policy_of(
     provider: ServingBackend, origin: str, allowed_hosts: tuple[str, ...]
 ) -> AddressPolicy | None:
-    """Give what a provider's connections may reach; None where a proxy makes them.
+    """Return what a provider's connections may reach; None if a proxy makes them.
 
-    Behind a site's egress proxy names are resolved there, and it is the proxy that judges. Where
-    any reading of `NO_PROXY` makes the connection here, it is judged here.
+    A site's egress proxy resolves names itself and applies its own rules. If any reading of
+    `NO_PROXY` exempts the host, a direct connection is possible, and is checked here.
     """
     parts = urlsplit(origin)
     host, known = parts.hostname or "", proxies()
@@ -29,7 +29,7 @@ def address_policy_of(
 
 
 def _may_exempt(name: str, host: str) -> bool:
-    """Whether some client reads a `NO_PROXY` name so: in capitals, with scheme, port or network."""
+    """Return whether any client may read a `NO_PROXY` name as this host (scheme, port, network)."""
     bare = name.strip().lower().rpartition("://")[2].partition("/")[0]
     bare = bare.strip("[]") if bare.count(":") != 1 else bare.partition(":")[0]
     bare = bare.partition("]")[0].removeprefix("*").removeprefix(".")
@@ -39,13 +39,13 @@ def _may_exempt(name: str, host: str) -> bool:
 async def require_allowed_address(
     provider: ServingBackend, base_url: str, allowed_hosts: tuple[str, ...]
 ) -> None:
-    """Refuse a base URL that leads where this provider may not go.
+    """Refuse a base URL that this provider may not reach.
 
-    A name that can't be resolved here is let pass: a proxy may know it, and a connection that
-    is made without one is judged again.
+    A name that can't be resolved here passes: a proxy may know it, and a direct connection is
+    checked again.
 
     Raises:
-        InvalidInput: The message says which address it is about and which setting allows it.
+        InvalidInput: The message names the host and the setting that allows it, if one does.
     """
     parts = urlsplit(base_url)
     host = parts.hostname or ""

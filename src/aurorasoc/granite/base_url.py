@@ -1,7 +1,7 @@
-"""What a base URL means: its one spelling, and the origin it leads to.
+"""Normalise base URLs, and derive their origins.
 
-Two parsers that read one address differently are how keys leave for the wrong host, so an
-address with more than one reading is refused rather than repaired.
+If two parsers read one address differently, a key can reach the wrong host. An ambiguous
+address is therefore refused, not repaired.
 """
 
 from __future__ import annotations
@@ -25,15 +25,15 @@ _MAX_HOST_LENGTH: Final = 253
 
 
 def normalise_base_url(spec: ProviderSpec, text: str) -> str:
-    """Bring a base URL into the one form that the adapter wants.
+    """Return a base URL in the one form that the adapter expects.
 
     `https://gateway.example/v1/` and `https://gateway.example` both become
-    `https://gateway.example/v1` for a provider whose API root is `/v1`; a path of one's own
+    `https://gateway.example/v1` for a provider whose API root is `/v1`; a custom path
     (`https://gateway.example/openai/v1`) is kept.
 
     Args:
         spec: The provider it is for.
-        text: The address as someone wrote it.
+        text: The address as entered.
 
     Raises:
         InvalidInput: It isn't an address this provider can use. The text isn't repeated.
@@ -51,20 +51,19 @@ def normalise_base_url(spec: ProviderSpec, text: str) -> str:
 
 
 def origin_of(text: str) -> str:
-    """Give scheme, lower-case host and explicit port: `https://api.deepseek.com:443`.
+    """Return scheme, lower-case host and explicit port: `https://api.deepseek.com:443`.
 
     Raises:
-        InvalidInput: The address has no single reading.
+        InvalidInput: The address is invalid or ambiguous.
     """
     scheme, host, port = _parts(text)
     return f"{scheme}://{_bracketed(host)}:{port}"
 
 
 def origin_of_key(spec: ProviderSpec, written: str | None) -> str:
-    """Give the origin that a stored key belongs to: what stands beside it, else the vendor's own.
+    """Return the origin that a stored key belongs to: the one stored with it, else the vendor's.
 
-    What has no single reading is no origin, and no base URL leads there: such a key is in force
-    nowhere.
+    An invalid origin matches no base URL, so its key is never used.
     """
     if written is None:
         return origin_of(spec.default_base_url)
@@ -75,7 +74,7 @@ def origin_of_key(spec: ProviderSpec, written: str | None) -> str:
 
 
 def host_of(origin: str) -> str:
-    """Give an origin's host, without brackets."""
+    """Return an origin's host, without brackets."""
     return urlsplit(origin).hostname or ""
 
 

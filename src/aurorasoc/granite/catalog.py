@@ -11,7 +11,7 @@ from aurorasoc.errors import UnknownProvider
 
 @dataclass(frozen=True, slots=True)
 class ProviderSpec:
-    """What is true of a provider whatever its configuration.
+    """A provider's fixed facts, independent of its configuration.
 
     Attributes:
         prefix: BeeAI's adapter name.
@@ -20,16 +20,16 @@ class ProviderSpec:
         variables: Prefix of its environment variables.
         key: Whether it takes a key: `required`, `optional` or `none`.
         base_url_support: Whether it takes a base URL.
-        default_base_url: Where calls go when nothing else is said.
-        default_model: The specialist model when nothing else is said.
-        default_orchestrator_model: None: the specialist model serves.
+        default_base_url: The base URL when none is configured.
+        default_model: The specialist model when none is configured.
+        default_orchestrator_model: None means the specialist model.
         may_be_local: Whether its calls can stay on the site's own networks.
-        root_path: What a base URL without a path of its own gets, as the adapter wants it.
-        adapter_root: What the adapter appends itself, and a base URL therefore must not end in.
-        json_schema: Whether it takes a JSON schema as response format; else only "some JSON".
+        root_path: The path that the adapter expects where a base URL has none.
+        adapter_root: The path that the adapter appends itself; removed from a base URL's end.
+        json_schema: Whether it takes a JSON schema as response format, or only plain JSON mode.
         models_path: Where the provider lists its models, below the base URL.
-        key_header: The header that the key travels in.
-        fixed_headers: What the vendor wants beside it.
+        key_header: The header that carries the key.
+        fixed_headers: Other headers that the vendor requires.
         best_for: One line for the inventory.
     """
 
@@ -162,5 +162,5 @@ def spec_of(name: str) -> ProviderSpec:
         return CATALOG[ServingBackend(name)]
     except ValueError:
         known = ", ".join(CATALOG)
-    detail = f"There is no such provider. Known are: {known}."
+    detail = f"There is no such provider. Known providers: {known}."
     raise UnknownProvider(detail)

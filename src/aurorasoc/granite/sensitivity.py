@@ -1,6 +1,6 @@
-"""TLP label and locality of the backend → allowed, rerouted or refused (architecture, §3.5).
+"""Allow, reroute or refuse requests by TLP label and backend locality (architecture, §3.5).
 
-An address proves the next hop only: a relay behind a private address may pass data on.
+An address proves only the next hop: a relay behind a private address may forward data.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ class Route:
 
     Attributes:
         backend: Who answers.
-        restricted: Whether the call must prove, when it is made, that it stays local.
+        restricted: Whether the call is refused unless it stays local when it is made.
     """
 
     backend: ServingBackend
@@ -54,7 +54,7 @@ def route(snapshot: Snapshot, tlp: Tlp | None) -> Route:
 
 
 def needs_resolution(snapshot: Snapshot, tlp: Tlp | None) -> bool:
-    """Whether `route` stands on a probe of the local backends."""
+    """Return whether `route` depends on a probe of the local backends."""
     requested, policy = snapshot.requested.value, snapshot.policy
     if requested == AUTO:
         return True
@@ -64,13 +64,13 @@ def needs_resolution(snapshot: Snapshot, tlp: Tlp | None) -> bool:
 
 
 async def resolve_for(snapshot: Snapshot, probe: Probe, tlp: Tlp | None = None) -> None:
-    """Probe the local backends, once a minute at most, where `route` stands on it."""
+    """Probe the local backends, at most once a minute, if `route` depends on it."""
     if needs_resolution(snapshot, tlp):
         await refresh_resolution(snapshot, probe)
 
 
 def _backend_for_restricted(snapshot: Snapshot) -> ServingBackend:
-    """The active backend where it may be local; else the one that the policy names."""
+    """Return the active backend if it may be local, else the one that the policy names."""
     requested, choice = snapshot.requested.value, snapshot.policy.local_backend.value
     if requested != AUTO and CATALOG[ServingBackend(requested)].may_be_local:
         return ServingBackend(requested)
@@ -80,10 +80,10 @@ def _backend_for_restricted(snapshot: Snapshot) -> ServingBackend:
 async def require_local(
     backend: ServingBackend, origin: str, networks: Networks, proxies: Mapping[str, str]
 ) -> None:
-    """Refuse a call that would leave.
+    """Refuse a call whose data would leave the local networks.
 
     Raises:
-        TlpRefused: The backend isn't local at this moment; the message says why.
+        TlpRefused: The backend isn't local now; the message says why.
     """
     why = await why_not_local(backend, origin, networks, proxies)
     if why:
@@ -94,11 +94,11 @@ async def require_local(
 async def why_not_local(
     backend: ServingBackend, origin: str, networks: Networks, proxies: Mapping[str, str]
 ) -> str | None:
-    """Say why a backend's data leaves the host's networks; None where it stays.
+    """Return why a backend's data would leave the local networks; None if it stays.
 
     Args:
-        backend: Only ollama and vllm may be local at all.
-        origin: Where it is reached.
+        backend: Only ollama and vllm can be local.
+        origin: The backend's origin.
         networks: `LLM_LOCAL_NETWORKS`.
         proxies: The environment's; a host that a proxy resolves is never local.
     """
@@ -115,12 +115,12 @@ async def why_not_local(
 
 
 def proxied(scheme: str, host: str, proxies: Mapping[str, str]) -> bool:
-    """Whether a proxy of the environment would make a connection."""
+    """Return whether a proxy of the environment would make a connection."""
     if not (proxies.get(scheme) or proxies.get("all")):
         return False
     return not any(_exempts(name.strip(), host) for name in proxies.get("no", "").split(","))
 
 
 def _exempts(name: str, host: str) -> bool:
-    """Whether every client reads a `NO_PROXY` name so: `.lan` covers `a.lan`, never `vlan`."""
+    """Return whether a `NO_PROXY` name covers a host: `.lan` covers `a.lan`, never `vlan`."""
     return name in {"*", host} or (name != "" and host.endswith(f".{name.removeprefix('.')}"))

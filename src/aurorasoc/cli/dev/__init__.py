@@ -1,1 +1,1 @@
-"""`aurorasoc dev`: a first run that answers, and the machinery that it stands on."""
+"""`aurorasoc dev`: a first run that works, and the processes behind it."""

@@ -28,33 +28,33 @@ _SIGNALS: Final = (signal.SIGINT, signal.SIGTERM)
 
 @dataclass(frozen=True, slots=True)
 class Child:
-    """A process and its name for people; where it writes, unless that is the terminal."""
+    """A process, its display name, and its log file; None where it writes to the terminal."""
 
     name: str
     process: subprocess.Popen[bytes]
     log: Path | None
 
     @property
-    def last_words(self) -> str:
+    def log_end(self) -> str:
         """The end of its log, or where to read it."""
         if self.log is None:
-            return "its own lines above say why."
+            return "its lines above say why."
         lines = self.log.read_text("utf-8", "replace").splitlines()[-LOG_LINES:]
         return "\n  ".join(["its log ends:", *lines])
 
 
 class Children:
-    """A context that leaves no process behind, also when it fails or is interrupted.
+    """A context that stops all its processes, even when it fails or is interrupted.
 
-    SIGINT and SIGTERM end it; while a process is being started they wait, and while all are
-    being stopped they are ignored: in between one would get lost.
+    SIGINT and SIGTERM end it. They are deferred while a process starts, and ignored while all are
+    being stopped, so that no process is lost.
 
     Args:
         interrupted: The exit code after a signal.
 
     Attributes:
-        afterwards: What is to be left once all are stopped, undisturbed by signals: the folder
-            that they write to, for instance.
+        afterwards: Contexts to leave once all are stopped, such as the folder that they write
+            to. Signals don't interrupt that.
     """
 
     def __init__(self, *, interrupted: int = 0) -> None:
@@ -66,7 +66,7 @@ class Children:
         self._before: dict[signal.Signals, Any] = {}
 
     def __enter__(self) -> Self:
-        """Listen to signals."""
+        """Install the signal handlers."""
         self._before = {number: signal.signal(number, self._leave) for number in _SIGNALS}
         return self
 
@@ -80,7 +80,7 @@ class Children:
             _end(self._running.pop())
         self.afterwards.close()
         if self._signalled:
-            return  # the process is about to end; a further signal must not change how
+            return  # this process is about to end; another signal must not change how
         for number, handler in self._before.items():
             signal.signal(number, handler)
 
@@ -97,9 +97,9 @@ class Children:
 
         Args:
             argv: The command.
-            env: All of its environment.
+            env: Its whole environment.
             ready: The address that answers 200 once it is ready.
-            name: What people call it.
+            name: Its display name.
             log: Where its output is appended; None leaves it on this terminal.
 
         Raises:
@@ -109,22 +109,22 @@ class Children:
         deadline = time.monotonic() + READY_SECONDS
         while not _answers(ready):
             if child.process.poll() is not None or time.monotonic() > deadline:
-                detail = f"{_capital(name)} did not start; {child.last_words}"
+                detail = f"{_capital(name)} did not start; {child.log_end}"
                 raise ConfigurationError(detail)
             time.sleep(0.1)
         return child
 
     def stop(self, child: Child) -> None:
-        """Stop one of them and wait for its end."""
+        """Stop a process and wait for its end."""
         child.process.terminate()
         _end(child)
         self._running.remove(child)
 
     def wait(self) -> None:
-        """Wait until one of them ends.
+        """Wait until a process ends.
 
         Raises:
-            ConfigurationError: One did.
+            ConfigurationError: A process ended.
         """
         while True:
             for child in self._running:
@@ -153,13 +153,13 @@ class Children:
             raise typer.Exit(self._interrupted)
 
 
-def free_port(wanted: int, *, fixed: bool) -> int:
-    """Give the wanted port, or any free one where nobody insists.
+def free_port(requested: int, *, fixed: bool) -> int:
+    """Return the requested port, or any free one if it is taken and not fixed.
 
     Raises:
-        ConfigurationError: Somebody insists, and it is taken.
+        ConfigurationError: The port is fixed and taken.
     """
-    for candidate in (wanted,) if fixed else (wanted, 0):
+    for candidate in (requested,) if fixed else (requested, 0):
         with socket.socket() as probe:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             try:
@@ -167,14 +167,14 @@ def free_port(wanted: int, *, fixed: bool) -> int:
             except OSError:
                 continue
             return int(probe.getsockname()[1])
-    detail = f"Port {wanted} is taken. Choose another with --port or AURORA_PORT."
+    detail = f"Port {requested} is taken. Choose another with --port or AURORA_PORT."
     raise ConfigurationError(detail)
 
 
 def _popen(
     argv: Sequence[str], env: Mapping[str, str], log: Path | None
 ) -> subprocess.Popen[bytes]:
-    """Start it in a session of its own: the terminal's Ctrl-C is for us, not for it."""
+    """Start a process in its own session, so that the terminal's Ctrl-C reaches only us."""
     if log is None:
         return subprocess.Popen(argv, env=env, start_new_session=True)  # noqa: S603 - our own words
     with log.open("ab") as sink:

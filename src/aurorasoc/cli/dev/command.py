@@ -1,7 +1,7 @@
-"""`aurorasoc dev`: a first run that answers.
+"""`aurorasoc dev`: a first run that works.
 
-Makes its secrets, migrates, and supervises two processes: the API, and a small real language
-model on loopback that stands behind it as the vLLM-compatible backend.
+Create secrets, migrate, and supervise two processes: the API, and a small real language model on
+loopback, which is its vLLM-compatible backend.
 """
 
 from __future__ import annotations
@@ -62,10 +62,10 @@ def _start(
     children: Children, settings: Settings, host: str | None, port: int | None, *, with_model: bool
 ) -> FirstRun:
     model_url = _start_model(children) if with_model else None
-    _leave_address(children, settings.server.state_dir, model_url)
+    _write_address(children, settings.server.state_dir, model_url)
     used_host = host or settings.server.host
-    wanted = settings.server.port if port is None else port
-    used_port = free_port(wanted, fixed=port is not None or is_set("AURORA_PORT"))
+    requested = settings.server.port if port is None else port
+    used_port = free_port(requested, fixed=port is not None or is_set("AURORA_PORT"))
     say("==> starting the API")
     url = f"http://{used_host}:{used_port}"
     children.start(
@@ -109,9 +109,9 @@ def _start_model(children: Children) -> str | None:
 
 
 def _local_defaults(model_url: str | None) -> dict[str, str]:
-    """Point the boot defaults at the local model, where the environment says nothing else.
+    """Point the boot defaults at the local model, unless the environment sets others.
 
-    Its loopback address may also be entered as an OpenAI-compatible endpoint, for trying that.
+    Its loopback address is allowed, so that it can also be tried as an OpenAI-compatible endpoint.
     """
     if model_url is None:
         return {}
@@ -121,12 +121,12 @@ def _local_defaults(model_url: str | None) -> dict[str, str]:
 def _model_variables(model_url: str) -> dict[str, str]:
     if is_set("VLLM_BASE_URL") or is_set("VLLM_MODEL"):
         return {}
-    ours = {"LLM_VLLM_BASE_URL": f"{model_url}/v1", "LLM_VLLM_MODEL": local_model.MODEL_NAME}
-    return {name: value for name, value in ours.items() if not is_set(name)}
+    defaults = {"LLM_VLLM_BASE_URL": f"{model_url}/v1", "LLM_VLLM_MODEL": local_model.MODEL_NAME}
+    return {name: value for name, value in defaults.items() if not is_set(name)}
 
 
-def _leave_address(children: Children, state_dir: Path, model_url: str | None) -> None:
-    """Tell other commands where the local model is, for as long as it is there."""
+def _write_address(children: Children, state_dir: Path, model_url: str | None) -> None:
+    """Write the local model's address for other commands; remove it once the model stops."""
     file = state_dir / LOCAL_MODEL_FILE
     children.afterwards.callback(file.unlink, missing_ok=True)
     variables = _model_variables(model_url) if model_url else {}

@@ -1,4 +1,4 @@
-"""What `aurorasoc dev` prints, and leaves in `dev.env` for the shell."""
+"""What `aurorasoc dev` prints, and writes to `dev.env` for the shell."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _ALERT: Final = '{"alert": {"title": "Ten failed logins, then a success"}, "tlp"
 
 @dataclass(frozen=True, slots=True)
 class FirstRun:
-    """Where things are.
+    """The addresses and the token of a first run.
 
     Attributes:
         url: The API.
@@ -37,7 +37,7 @@ class FirstRun:
 
 
 def instructions(run: FirstRun) -> str:
-    """Write `dev.env` (0600), and give the lines that say what to try."""
+    """Write `dev.env` (0600), and return the lines that say what to try."""
     file = run.state_dir / SHELL_FILE
     replace_private_file(
         file,
@@ -71,5 +71,5 @@ def _who_answers(model_url: str | None) -> str:
         return "No local model runs: set a provider and its key before you chat."
     return (
         f"{MODEL_NAME} answers at {model_url}/v1. It is a real language model and a very small "
-        "one: it proves the path, not the judgement."
+        "one: it tests the plumbing, not answer quality."
     )

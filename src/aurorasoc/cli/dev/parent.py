@@ -1,4 +1,4 @@
-"""A child that ends with its parent, even where that is killed."""
+"""End a child with its parent, even if the parent is killed."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ LOOK_SECONDS: Final = 0.5
 
 
 def end_with_parent(parent: int) -> None:
-    """Stop this process in order as soon as whoever started it is gone.
+    """Stop this process cleanly as soon as its parent is gone.
 
     The parent's id is polled: that works on every POSIX.
 
     Args:
-        parent: Its process id, as it says itself: by now it may be gone already.
+        parent: The process id that the parent passed; it may be gone already.
     """
 
     def watch() -> None:

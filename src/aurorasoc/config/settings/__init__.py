@@ -1,8 +1,8 @@
 """The only reader of the environment.
 
-`load_settings()` reads every variable once and answers with one frozen `Settings`. A wrong
-value raises `ConfigurationError` with one sentence that names the variable and what it accepts;
-the value itself is never repeated, since it may be a secret.
+`load_settings()` reads every variable once and returns one frozen `Settings`. An invalid value
+raises `ConfigurationError` with one sentence that names the variable and what it accepts. The
+message never repeats the value, which may be a secret.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ S = TypeVar("S", bound=BaseSettings)
 
 @dataclass(frozen=True)
 class Settings:
-    """All that the environment said, one room for each concern."""
+    """All settings from the environment, grouped by concern."""
 
     llm: LLMSettings
     providers: dict[ServingBackend, ProviderSettings]
@@ -52,13 +52,12 @@ def load_settings(*, secrets_file: bool = True) -> Settings:
     """Read the environment.
 
     Args:
-        secrets_file: Whether `secrets.env` of the state folder is read as the lowest source,
-            and `local-model.env`, which is there while `dev` runs. Every command but `serve`
-            does so.
+        secrets_file: Whether to read `secrets.env` and `local-model.env` in the state folder,
+            with lower priority than the environment. Every command except `serve` does.
+            `local-model.env` exists while `dev` runs.
 
     Raises:
-        ConfigurationError: A variable has a value that isn't accepted, or somebody else could have
-            written the files that are read.
+        ConfigurationError: A value is invalid, or another user could have written the files.
     """
     server = _read(ServerSettings, ())
     names = (LOCAL_MODEL_FILE, SECRETS_FILE) if secrets_file else ()
@@ -87,13 +86,13 @@ def _read(cls: type[S], files: tuple[Path, ...]) -> S:
 
 
 def _sentence(cls: type[BaseSettings], error: ValidationError) -> str:
-    """Name the variable and what it accepts; the rejected value stays out."""
+    """Name the variable and what it accepts; never the rejected value."""
     issues = error.errors(include_input=False, include_url=False, include_context=False)
     name = str(issues[0]["loc"][0])
     variable = name if name.isupper() else f"{cls.model_config.get('env_prefix', '')}{name}".upper()
-    wants = [
+    rules = [
         i["msg"].removeprefix("Value error, ").removeprefix("Input should be ")
         for i in issues
         if str(i["loc"][0]) == name
     ]
-    return f"{variable} can't be used as it is set; expected: {', or '.join(dict.fromkeys(wants))}."
+    return f"{variable} can't be used as it is set; expected: {', or '.join(dict.fromkeys(rules))}."

@@ -37,10 +37,10 @@ class DatabaseSettings(BaseSettings):
 
 
 def _is_postgresql(address: str) -> bool:
-    """Whether it can be read; what SQLAlchemy says of one that can't be quotes parts of it."""
+    """Return whether it is a valid PostgreSQL URL. SQLAlchemy's error would quote parts of it."""
     if not address.startswith("postgresql://"):
         return False
-    from sqlalchemy import make_url  # noqa: PLC0415 - whoever has one loads it anyway
+    from sqlalchemy import make_url  # noqa: PLC0415 - needed only for PostgreSQL
     from sqlalchemy.exc import ArgumentError  # noqa: PLC0415 - with it
 
     try:

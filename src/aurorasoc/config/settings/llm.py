@@ -15,7 +15,7 @@ from aurorasoc.config.vocabulary import BackendChoice, LocalChoice, ServingBacke
 T = TypeVar("T")
 
 ModelName = Annotated[str, Field(max_length=255)]
-"""As long as a row holds."""
+"""The limit is the length of the database column."""
 
 LOCAL_NETWORKS = (
     "127.0.0.0/8",
@@ -31,8 +31,8 @@ LOCAL_NETWORKS = (
 class ProviderSettings(BaseSettings):
     """One provider's boot defaults.
 
-    A field that the environment doesn't name is absent from `model_fields_set`, and the
-    catalog's default applies. A variable set empty is present, as None: "no model".
+    A field whose variable is unset is absent from `model_fields_set`, and the catalog's default
+    applies. An empty variable is present as None, which means "no model".
     """
 
     model: ModelName | None = None
@@ -70,7 +70,7 @@ class AnthropicSettings(ProviderSettings):
 
 
 class OpenAISettings(ProviderSettings):
-    """`LLM_OPENAI_COMPATIBLE_…`: OpenAI, and whatever speaks its protocol."""
+    """`LLM_OPENAI_COMPATIBLE_…`: OpenAI and compatible APIs."""
 
     model_config = SettingsConfigDict(env_prefix="LLM_OPENAI_COMPATIBLE_")
 
@@ -87,7 +87,7 @@ class GeminiSettings(ProviderSettings):
 
 
 class OllamaSettings(ProviderSettings):
-    """`LLM_OLLAMA_…`, with the older names. Ollama takes no key."""
+    """`LLM_OLLAMA_…` and older names. Ollama takes no key."""
 
     model: ModelName | None = Field(
         None, validation_alias=AliasChoices("LLM_OLLAMA_MODEL", "OLLAMA_MODEL")
@@ -108,7 +108,7 @@ class OllamaSettings(ProviderSettings):
 
 
 class VLLMSettings(ProviderSettings):
-    """`LLM_VLLM_…`, with the older names."""
+    """`LLM_VLLM_…` and older names."""
 
     model: ModelName | None = Field(
         None, validation_alias=AliasChoices("LLM_VLLM_MODEL", "VLLM_MODEL")
@@ -125,7 +125,7 @@ class VLLMSettings(ProviderSettings):
 
 @cache
 def provider_settings_classes() -> dict[ServingBackend, type[ProviderSettings]]:
-    """Which class reads which provider's variables."""
+    """Return the settings class of each provider."""
     return {
         ServingBackend.ANTHROPIC: AnthropicSettings,
         ServingBackend.DEEPSEEK: DeepSeekSettings,
@@ -141,8 +141,8 @@ class LLMSettings(BaseSettings):
 
     Attributes:
         timeout: Seconds a model call may take.
-        max_retries: Further tries of a call that failed in a way that may pass.
-        max_concurrency: Calls under way at once in this process; None is no limit.
+        max_retries: Retries after a failure that may be temporary.
+        max_concurrency: Maximum concurrent calls in this process; None means no limit.
     """
 
     backend: BackendChoice = ServingBackend.VLLM

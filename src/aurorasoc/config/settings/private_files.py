@@ -1,7 +1,6 @@
-"""Files of the state folder: their owner's alone, created anew, and never reached over a link.
+"""Create and check private files in the state folder; never follow a link.
 
-Whoever else could place or replace `secrets.env` would choose the seeds that keys are sealed
-under, or read them.
+Another user who could write `secrets.env` would choose the seeds that encrypt stored keys.
 """
 
 from __future__ import annotations
@@ -18,55 +17,55 @@ _CREATE: Final = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW
 
 
 def make_private_folder(folder: Path) -> None:
-    """Create the state folder for its owner only, or check the one that is there.
+    """Create the state folder for its owner only, or check an existing one.
 
     Raises:
-        ConfigurationError: It is somebody else's, a link, or open to everybody.
+        ConfigurationError: It belongs to another user, is a link, or is writable by everyone.
     """
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     check_private_folder(folder)
 
 
 def check_private_folder(folder: Path) -> None:
-    """Refuse a state folder in which others can place files. One that is missing passes.
+    """Refuse a state folder in which others can create files. A missing one passes.
 
     Raises:
-        ConfigurationError: It is somebody else's, a link, or open to everybody.
+        ConfigurationError: It belongs to another user, is a link, or is writable by everyone.
     """
-    found = _status(folder)
-    if found is None:
+    status = _status(folder)
+    if status is None:
         return
-    if not stat.S_ISDIR(found.st_mode):
-        _refuse("AURORA_STATE_DIR must be a folder and no link. Name the folder itself.")
-    if not _is_ours(found) or found.st_mode & stat.S_IWOTH:
+    if not stat.S_ISDIR(status.st_mode):
+        _refuse("AURORA_STATE_DIR must be a folder, not a link. Set it to the folder itself.")
+    if not _is_ours(status) or status.st_mode & stat.S_IWOTH:
         _refuse(
-            "AURORA_STATE_DIR must belong to the user who runs this, or to root, and must not be "
-            "writable by everybody. Change its owner or mode, or name another folder."
+            "AURORA_STATE_DIR must belong to the current user or to root, and must not be "
+            "writable by everyone. Change its owner or mode, or set another folder."
         )
 
 
 def check_private_file(file: Path) -> None:
-    """Refuse a file of the state folder that somebody else could have written.
+    """Refuse a file in the state folder that another user could have written.
 
     Raises:
-        ConfigurationError: It is somebody else's, a link, or writable by others.
+        ConfigurationError: It belongs to another user, is a link, or is writable by others.
     """
-    found = _status(file)
-    if found is None:
+    status = _status(file)
+    if status is None:
         return
-    others_write = found.st_mode & (stat.S_IWGRP | stat.S_IWOTH)
-    if not stat.S_ISREG(found.st_mode) or not _is_ours(found) or others_write:
+    others_write = status.st_mode & (stat.S_IWGRP | stat.S_IWOTH)
+    if not stat.S_ISREG(status.st_mode) or not _is_ours(status) or others_write:
         _refuse(
-            f"{file.name} in AURORA_STATE_DIR must be a plain file, no link, that belongs to the "
-            "user who runs this, or to root, and that nobody else can write. Check who made it."
+            f"{file.name} in AURORA_STATE_DIR must be a regular file, not a link. It must belong "
+            "to the current user or to root, and be writable by no one else. Check who created it."
         )
 
 
 def create_private_file(file: Path, text: str) -> None:
-    """Write a file that isn't there yet, for its owner only.
+    """Create a file that only its owner can read.
 
     Raises:
-        ConfigurationError: Something of that name is there, be it a link that leads nowhere.
+        ConfigurationError: The name is taken, even by a dangling link.
     """
     try:
         descriptor = os.open(file, _CREATE, 0o600)
@@ -79,7 +78,7 @@ def create_private_file(file: Path, text: str) -> None:
 
 
 def replace_private_file(file: Path, text: str) -> None:
-    """Write a file anew, for its owner only; what stood there is removed and not followed."""
+    """Replace a file with one that only its owner can read; remove a link, never follow it."""
     file.unlink(missing_ok=True)
     create_private_file(file, text)
 
@@ -91,8 +90,8 @@ def _status(path: Path) -> os.stat_result | None:
         return None
 
 
-def _is_ours(found: os.stat_result) -> bool:
-    return found.st_uid in {os.geteuid(), _ROOT}
+def _is_ours(status: os.stat_result) -> bool:
+    return status.st_uid in {os.geteuid(), _ROOT}
 
 
 def _refuse(detail: str) -> NoReturn:

@@ -15,8 +15,7 @@ MIN_DISTINCT_CHARACTERS = 8
 class SecuritySettings(BaseSettings):
     """Session secret and seeds.
 
-    Seeds are refused when they are short or monotonous: HKDF (RFC 5869) keeps the entropy of
-    what it is given and adds none.
+    Short or repetitive seeds are refused: HKDF (RFC 5869) adds no entropy to its input.
     """
 
     jwt_secret_key: SecretStr | None = Field(None, alias="JWT_SECRET_KEY")
@@ -53,15 +52,15 @@ class SecuritySettings(BaseSettings):
 
     @property
     def seeds(self) -> tuple[SecretStr, ...]:
-        """All seeds, the one that seals first: the seed, the previous ones, the session secret."""
-        own = (self.secret_key, *self.secret_key_previous, self.jwt_secret_key)
-        return tuple(seed for seed in own if seed is not None)
+        """All seeds: the current one, which seals, the previous ones, then the session secret."""
+        configured = (self.secret_key, *self.secret_key_previous, self.jwt_secret_key)
+        return tuple(seed for seed in configured if seed is not None)
 
 
 def _check_seed(seed: SecretStr) -> None:
     text = seed.get_secret_value()
     if "," in text or text != text.strip():
-        msg = "no commas and no blanks around it: previous seeds are listed by commas"
+        msg = "no commas and no surrounding blanks: commas separate previous seeds"
         raise ValueError(msg)
     if len(text) < MIN_SEED_LENGTH or len(set(text)) < MIN_DISTINCT_CHARACTERS:
         msg = (

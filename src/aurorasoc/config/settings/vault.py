@@ -1,4 +1,4 @@
-"""`VAULT_…`: set `VAULT_ADDR`, and Vault is the secret store."""
+"""`VAULT_…`: setting `VAULT_ADDR` makes Vault the secret store."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ _MOUNT: Final = re.compile(r"(?!\.{1,2}(/|$))[\w.-]+(/(?!\.{1,2}(/|$))[\w.-]+)*"
 
 
 class VaultSettings(BaseSettings):
-    """How Vault (or OpenBao) is reached.
+    """How to reach and log in to Vault or OpenBao.
 
     Attributes:
-        k8s_token_file: The pod's own token (`VAULT_K8S_TOKEN_FILE`).
-        max_stale: Seconds that keys held in memory serve while Vault doesn't answer.
-        poll_interval: Seconds between looks for changes made in Vault itself.
+        k8s_token_file: The pod's service account token (`VAULT_K8S_TOKEN_FILE`).
+        max_stale: Seconds that cached keys stay usable while Vault doesn't answer.
+        poll_interval: Seconds between checks for changes made directly in Vault.
     """
 
     addr: str | None = None

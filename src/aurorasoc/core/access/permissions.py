@@ -1,4 +1,4 @@
-"""What may be done, and which role may do it."""
+"""Permissions, and the roles that grant them."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Final
 
 
 class Permission(StrEnum):
-    """One right. The values are the platform's own."""
+    """One permission. The values are the platform's."""
 
     AGENTS_READ = "agents:read"
     ALERTS_INVESTIGATE = "alerts:investigate"

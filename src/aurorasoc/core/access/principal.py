@@ -1,4 +1,4 @@
-"""Who is asking: a bearer token (RFC 7519) becomes a Principal."""
+"""Turn a bearer token (RFC 7519) into a Principal."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from aurorasoc.errors import ConfigurationError, InvalidInput, Unauthenticated
 
 _ALGORITHM = "HS256"
 _MAX_SUBJECT = 255
-_CLOCKS: Final = timedelta(minutes=1)
+_CLOCK_SKEW: Final = timedelta(minutes=1)
 """How far the issuer's clock may be ahead of ours."""
 
 _OURS: Final = ("cli:", "client:")
@@ -28,10 +28,10 @@ class Principal:
     """An authenticated caller.
 
     Attributes:
-        subject: The name that stands in the audit log.
+        subject: The name written to the audit log.
         roles: Role names, unknown ones included.
-        permissions: What the roles and the token's own list add up to.
-        expires_at: When the proof of identity expires, and streams end; None where it doesn't.
+        permissions: Those that the roles grant, and those that the token lists.
+        expires_at: When the token expires and its streams end; None if never.
     """
 
     subject: str
@@ -40,10 +40,10 @@ class Principal:
     expires_at: datetime | None = field(default=None, compare=False)
 
     def __post_init__(self) -> None:
-        """Refuse a name that no row of the audit log holds, or that isn't what it looks like.
+        """Refuse a subject that doesn't fit the audit log or has invisible characters.
 
         Raises:
-            Unauthenticated: It is empty, longer than 255 characters, or has invisible ones.
+            Unauthenticated: It is empty, longer than 255 characters, or not printable.
         """
         if not 0 < len(self.subject) <= _MAX_SUBJECT or not self.subject.isprintable():
             detail = f"A caller's subject has 1 to {_MAX_SUBJECT} printable characters."
@@ -58,14 +58,14 @@ class Principal:
         permissions: Iterable[str] = (),
         expires_at: datetime | None = None,
     ) -> Principal:
-        """Build a principal from names; those this service doesn't know grant nothing."""
+        """Build a principal from names; unknown names grant nothing."""
         named = frozenset(roles)
         granted = {p for role in named for p in ROLE_PERMISSIONS.get(role, ())}
         granted |= {Permission(p) for p in permissions if p in set(Permission)}
         return cls(subject, named, frozenset(granted), expires_at)
 
     def may(self, permission: Permission) -> bool:
-        """Whether the principal holds a permission."""
+        """Return whether the principal holds a permission."""
         return permission in self.permissions
 
 
@@ -74,10 +74,10 @@ def decode_token(token: str, settings: SecuritySettings) -> Principal:
 
     Raises:
         Unauthenticated: Wrong signature or algorithm, expired, valid for longer than
-            JWT_MAX_LIFETIME, wrong audience or issuer, a subject that is reserved for this
-            service, or a claim is missing or malformed. The answer doesn't say which.
+            JWT_MAX_LIFETIME, wrong audience or issuer, a subject reserved for this service,
+            or a missing or malformed claim. The message doesn't say which.
     """
-    import jwt  # noqa: PLC0415 - 49 ms and 10 MiB that a ready API need not have spent
+    import jwt  # noqa: PLC0415 - costs 49 ms and 10 MiB at start-up
 
     try:
         claims = jwt.decode(
@@ -101,10 +101,10 @@ def create_token(
     """Sign a token for a subject.
 
     Args:
-        subject: Goes into `sub`, and so into the audit log.
+        subject: Written to `sub`, and so to the audit log.
         roles: Role names.
-        lifetime: How long it holds.
-        settings: Holds the secret, audience, issuer and the longest lifetime.
+        lifetime: How long the token is valid.
+        settings: Hold the secret, audience, issuer and maximum lifetime.
 
     Raises:
         InvalidInput: `decode_token` would refuse the subject or the lifetime.
@@ -140,16 +140,16 @@ def _principal(claims: dict[str, Any], longest: timedelta) -> Principal:
             msg = "roles and permissions are lists of strings"
             raise ValueError(msg)
     expires_at = datetime.fromtimestamp(int(claims["exp"]), UTC)
-    if _is_reserved(subject) or expires_at > datetime.now(UTC) + longest + _CLOCKS:
+    if _is_reserved(subject) or expires_at > datetime.now(UTC) + longest + _CLOCK_SKEW:
         msg = "a subject of ours, or a lifetime beyond the limit"
         raise ValueError(msg)
     return Principal.of(subject, roles=roles, permissions=permissions, expires_at=expires_at)
 
 
 def _is_reserved(subject: str) -> bool:
-    """Whether a reader of the audit log could take the subject for one of the service's own."""
-    read = unicodedata.normalize("NFKC", subject).strip().casefold()
-    return read.startswith(_OURS) or read in _OUR_NAMES
+    """Return whether an audit reader could mistake the subject for the service itself."""
+    name = unicodedata.normalize("NFKC", subject).strip().casefold()
+    return name.startswith(_OURS) or name in _OUR_NAMES
 
 
 def _secret(settings: SecuritySettings) -> str:

@@ -1,4 +1,4 @@
-"""What the audit log can say was done. Others match on these strings: they never change."""
+"""The audit log's actions. Others match on these strings, so they never change."""
 
 from __future__ import annotations
 

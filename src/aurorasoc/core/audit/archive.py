@@ -1,7 +1,7 @@
-"""The audit log as a whole: from the database or an export, to a verdict or a file.
+"""Verify or export the whole audit log.
 
 An export is JSON lines: one `{"kind": "key"}` line for each wrapped audit key, then one
-`{"kind": "entry"}` line for each entry. Who holds no seed still checks every link.
+`{"kind": "entry"}` line for each entry. Checking the links needs no seed.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ _LINK = TypeAdapter(Link)
 async def verify_database(
     url: str, anchors: Mapping[int, str], seeds: Sequence[SecretStr]
 ) -> Verdict:
-    """Walk the log in the database."""
+    """Verify the log in the database."""
     database = Database(url)
     try:
         async with database.reading() as session:
@@ -42,10 +42,10 @@ async def verify_database(
 
 
 def verify_export(file: Path, anchors: Mapping[int, str], seeds: Sequence[SecretStr]) -> Verdict:
-    """Walk an exported log.
+    """Verify an exported log.
 
     Raises:
-        InvalidInput: The file can't be read, or a line is no line of an export.
+        InvalidInput: The file can't be read, or a line isn't from an export.
     """
     tokens: dict[str, str] = {}
     try:
@@ -107,7 +107,7 @@ def _parse(lines: Iterable[str], tokens: dict[str, str]) -> Iterator[Link]:
 
 
 def _link(fields_: dict[str, Any]) -> Link:
-    """Read one entry: every field, of its own type, and no other."""
+    """Read one entry: exactly these fields, each of its own type."""
     if fields_.keys() != set(_COLUMNS):
         msg = "fields"
         raise ValueError(msg)
@@ -117,8 +117,8 @@ def _link(fields_: dict[str, Any]) -> Link:
 def _keys(tokens: Mapping[str, str], seeds: Sequence[SecretStr]) -> dict[str, bytes] | None:
     """Unwrap the audit keys; None without a seed: then only links can be checked.
 
-    A seed that opens none gives no keys, not None: whoever emptied the table of audit keys
-    would otherwise have switched the check off.
+    If the seeds open no key, the result is empty, not None: otherwise emptying the table of
+    audit keys would switch the check off.
     """
     if not seeds:
         return None

@@ -1,4 +1,4 @@
-"""Refusals in the audit log, coalesced: one entry a minute for a principal, a kind and a target."""
+"""Audit refusals, coalesced: one entry per minute for each principal, kind and target."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class _Window:
 
 
 class Denials:
-    """Writes the first refusal of each minute; the next entry says how many followed it."""
+    """Writes the first refusal of each minute; the next entry counts those suppressed."""
 
     def __init__(self, database: Database, audit: AuditSink, clock: Clock = now_us) -> None:
         self._database = database
@@ -35,12 +35,12 @@ class Denials:
         self._windows: OrderedDict[tuple[str, str, str], _Window] = OrderedDict()
 
     async def record(self, actor: str, target: str, permission: str) -> None:
-        """Note that a permission was lacking. It stays refused, written down or not."""
+        """Record a missing permission. The request stays refused even if this fails."""
         details = {"permission": permission}
         await self._note(AuditEvent(actor, Action.ACCESS_DENIED, target, details))
 
     async def record_label(self, actor: str, target: str, tlp: str | None) -> None:
-        """Note that a label kept data from every backend at hand."""
+        """Record that a label forbade every available backend."""
         await self._note(AuditEvent(actor, Action.TLP_REFUSED, target, {"tlp": tlp}))
 
     async def _note(self, event: AuditEvent) -> None:

@@ -1,8 +1,8 @@
-"""The user audit log: a chain that others can check (docs/decisions/023).
+"""The user audit log: a hash chain that others can check (docs/decisions/023).
 
-Each entry is one line of canonical JSON that is stored as it was hashed: `prev` is the SHA-256
-of the line before it, `hash` that of the line itself, `mac` an HMAC-SHA256 over the line under
-a random audit key. Links can be checked by anyone; authenticity by who holds the seed.
+Each entry is one line of canonical JSON, stored exactly as hashed: `prev` is the SHA-256 of the
+line before it, `hash` that of the line itself, `mac` an HMAC-SHA256 over the line under a random
+audit key. Anyone can check the links; checking authenticity needs the seed.
 
 `append` runs in the caller's session: the entry commits with the change, or neither does.
 """
@@ -68,10 +68,10 @@ class AuditSink(Protocol):
 
 
 class GuardedSink:
-    """A host platform's own log: whatever it raises, the answer is the same.
+    """A host platform's own log, whose every failure becomes `AuditUnavailable`.
 
     Args:
-        sink: The host's.
+        sink: The host's log.
     """
 
     def __init__(self, sink: AuditSink) -> None:
@@ -81,13 +81,13 @@ class GuardedSink:
         """Write an entry.
 
         Raises:
-            AuditUnavailable: The host's log failed, in whatever way.
+            AuditUnavailable: The host's log failed.
         """
         try:
             await self.sink.append(session, event)
         except AuroraError:
             raise
-        except Exception:  # noqa: BLE001 - what a host's log raises is not known here
+        except Exception:  # noqa: BLE001 - a host's log may raise anything
             failed = True
         else:
             failed = False
@@ -100,7 +100,7 @@ class AuditLog:
 
     Args:
         keyring: Wraps the audit key.
-        clock: The time of an entry.
+        clock: Supplies the time of an entry.
     """
 
     def __init__(self, keyring: Keyring, clock: Clock = now_us) -> None:
@@ -109,9 +109,9 @@ class AuditLog:
         self._keys: dict[str, bytes] = {}
 
     async def append(self, session: AsyncSession, event: AuditEvent) -> None:
-        """Write an entry behind the head, and a log line once it is committed.
+        """Append an entry, and write a log line once it is committed.
 
-        The session must be `Database.transaction()`'s: its writer lock keeps the head still.
+        The session must come from `Database.transaction()`: its lock keeps the head unchanged.
         """
         try:
             row = await self._append(session, event)
@@ -132,7 +132,7 @@ class AuditLog:
         return row
 
     async def _audit_key(self, session: AsyncSession) -> tuple[str, bytes]:
-        """The newest audit key that a seed here unwraps; a first one is made when there is none."""
+        """Return the newest audit key that a seed here unwraps; create one if there is none."""
         newest = select(AuditKeyRow).order_by(AuditKeyRow.created_us.desc())
         for stored in await session.scalars(newest):
             if stored.key_id not in self._keys:
@@ -152,17 +152,17 @@ class AuditLog:
 
 
 def hash_of(entry: str) -> str:
-    """SHA-256 over the stored line, as 64 hex characters."""
+    """Return the SHA-256 of the stored line as 64 hex characters."""
     return hashlib.sha256(entry.encode("ascii")).hexdigest()
 
 
 def mac_of(key: bytes, entry: str) -> str:
-    """HMAC-SHA256 over the stored line, as 64 hex characters."""
+    """Return the HMAC-SHA256 of the stored line as 64 hex characters."""
     return hmac.new(key, entry.encode("ascii"), "sha256").hexdigest()
 
 
 def column_form(text: str, length: int) -> str:
-    """Return what a filter column holds of a text: no NUL, no lone surrogate, bounded."""
+    """Return a text as a filter column stores it: no NUL, no lone surrogate, truncated."""
     plain = (
         text.encode("utf-8", "replace").decode("utf-8").replace("\0", "\N{REPLACEMENT CHARACTER}")
     )
@@ -199,11 +199,11 @@ def _row(seq: int, at_us: int, prev: str, event: AuditEvent) -> AuditRow:
 
 
 def _as_read_back(fields: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what a verifier will parse: JSON joins surrogate pairs and makes texts of all keys."""
+    """Return what a verifier will parse: JSON joins surrogate pairs and turns keys into texts."""
     parsed: dict[str, Any] = json.loads(json.dumps(fields))
     return parsed
 
 
 def _log_anchor(row: AuditRow) -> None:
-    """Write one log line an entry, an anchor outside the database (`audit verify --anchor`)."""
+    """Write one log line per entry: an anchor outside the database (`audit verify --anchor`)."""
     log.info("audit", seq=row.seq, hash=row.hash, mac=row.mac, entry=json.loads(row.entry))

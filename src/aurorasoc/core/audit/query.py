@@ -1,4 +1,4 @@
-"""Looking things up in the audit log."""
+"""Query the audit log."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from aurorasoc.core.database.tables import AuditRow
 
 
 class AuditFilter(BaseModel):
-    """Which entries are wanted; what is left out doesn't filter.
+    """Which entries to return; omitted fields don't filter.
 
     Attributes:
         since: From this time on, RFC 3339 with an offset.
@@ -32,19 +32,19 @@ class AuditFilter(BaseModel):
     limit: int = Field(100, ge=1, le=1000)
 
 
-async def find_entries(session: AsyncSession, wanted: AuditFilter) -> Sequence[AuditRow]:
-    """Give matching entries, newest first."""
-    query = select(AuditRow).order_by(AuditRow.seq.desc()).limit(wanted.limit)
-    if wanted.actor is not None:
-        query = query.where(AuditRow.actor == column_form(wanted.actor, ACTOR_LENGTH))
-    if wanted.action is not None:
-        query = query.where(AuditRow.action == column_form(wanted.action, ACTION_LENGTH))
-    if wanted.since is not None:
-        query = query.where(AuditRow.at_us >= _us(wanted.since))
-    if wanted.until is not None:
-        query = query.where(AuditRow.at_us < _us(wanted.until))
-    if wanted.before is not None:
-        query = query.where(AuditRow.seq < wanted.before)
+async def find_entries(session: AsyncSession, requested: AuditFilter) -> Sequence[AuditRow]:
+    """Return matching entries, newest first."""
+    query = select(AuditRow).order_by(AuditRow.seq.desc()).limit(requested.limit)
+    if requested.actor is not None:
+        query = query.where(AuditRow.actor == column_form(requested.actor, ACTOR_LENGTH))
+    if requested.action is not None:
+        query = query.where(AuditRow.action == column_form(requested.action, ACTION_LENGTH))
+    if requested.since is not None:
+        query = query.where(AuditRow.at_us >= _us(requested.since))
+    if requested.until is not None:
+        query = query.where(AuditRow.at_us < _us(requested.until))
+    if requested.before is not None:
+        query = query.where(AuditRow.seq < requested.before)
     return (await session.scalars(query)).all()
 
 

@@ -1,4 +1,4 @@
-"""Walk an audit chain and name the first entry that is wrong, and why."""
+"""Verify an audit chain; name the first wrong entry, and why."""
 
 from __future__ import annotations
 
@@ -40,12 +40,12 @@ class Link:
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What a walk found.
+    """The result of a verification.
 
     Attributes:
-        entries: How many entries hold.
-        head: The last good entry's hash.
-        fault: What is wrong with the entry after it; None for a good chain.
+        entries: How many entries are valid.
+        head: The last valid entry's hash.
+        fault: What is wrong with the entry after it; None for a valid chain.
         authenticity: Whether MACs were checked: `verified`, or `not checked`.
     """
 
@@ -64,21 +64,21 @@ def verify(
     """Check links, stored columns, MACs and anchors, in one pass.
 
     Args:
-        links: In the order in which they claim to stand.
+        links: In stored order.
         keys: Audit keys by id; None leaves authenticity unchecked.
-        anchors: Hashes known from outside, by `seq`: a chain cut short, or computed anew as a
-            whole, does not contain them.
+        anchors: Hashes known from outside, by `seq`. A chain that was cut short or recomputed
+            does not contain them.
     """
-    wanted = dict(anchors or {})
+    unmatched = dict(anchors or {})
     prev, count = GENESIS, 0
     authenticity = "not checked" if keys is None else "verified"
     for link in links:
-        fault = _fault(link, count + 1, prev, keys) or _anchor_fault(link, wanted)
+        fault = _fault(link, count + 1, prev, keys) or _anchor_fault(link, unmatched)
         if fault:
             return Verdict(count, prev, f"entry {link.seq}: {fault}", authenticity)
         prev, count = link.hash, link.seq
-    if wanted:
-        first = min(wanted)
+    if unmatched:
+        first = min(unmatched)
         fault = f"entry {first}: it is missing, though an anchor names it: the log was cut short"
         return Verdict(count, prev, fault, authenticity)
     return Verdict(count, prev, None, authenticity)
@@ -92,10 +92,10 @@ def _fault(link: Link, seq: int, prev: str, keys: Mapping[str, bytes] | None) ->
 
 
 def _is_as_written(link: Link, seq: int, prev: str) -> bool:
-    """Whether the text is just what its columns and its place make of it.
+    """Return whether the text is exactly what its columns and its position produce.
 
-    It says at once, and three times as quickly, what `_text_fault` finds step by step. It is
-    never milder: what it doesn't vouch for is looked at there.
+    This check is three times as fast as `_text_fault` and never more lenient: `_text_fault`
+    decides whatever fails here.
     """
     if type(link.seq) is not int or type(link.at_us) is not int or link.seq != seq:
         return False
@@ -115,7 +115,7 @@ def _is_as_written(link: Link, seq: int, prev: str) -> bool:
 
 @lru_cache(maxsize=1024)
 def _quoted(text: str, length: int) -> str | None:
-    """Write a column's text as JSON; None where the entry's own text may be another."""
+    """Return a column's text as JSON; None if the entry's text may differ."""
     return canonical(text) if column_form(text, length) == text else None
 
 
@@ -127,7 +127,7 @@ def _is_canonical(text: str) -> bool:
 
 
 def _text_fault(link: Link, seq: int, prev: str) -> str | None:
-    """Parse the text, and compare it with its place and with each column."""
+    """Parse the text, and compare it with its position and with each column."""
     try:
         fields = json.loads(link.entry)
     except (ValueError, RecursionError):
@@ -169,6 +169,6 @@ def _mac_fault(link: Link, keys: Mapping[str, bytes] | None) -> str | None:
     return None
 
 
-def _anchor_fault(link: Link, wanted: dict[int, str]) -> str | None:
-    expected = wanted.pop(link.seq, link.hash)
+def _anchor_fault(link: Link, unmatched: dict[int, str]) -> str | None:
+    expected = unmatched.pop(link.seq, link.hash)
     return None if expected == link.hash else "its hash differs from the anchor"

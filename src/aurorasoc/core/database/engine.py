@@ -26,9 +26,9 @@ SCHEMA_HEAD: Final = "033"
 """The newest migration; a test compares it with the migrations' own head."""
 
 WRITER_LOCK: Final = "LOCK TABLE llm_runtime_config IN SHARE ROW EXCLUSIVE MODE"
-"""The lock of all our writers on PostgreSQL. It excludes itself and no reader.
+"""The lock that serialises our writers on PostgreSQL; readers don't wait for it.
 
-A role needs a grant on the table to take it; any role that can connect can hold an advisory lock.
+It needs a grant on the table. Any role that can connect could hold an advisory lock.
 """
 _PRAGMAS: Final = (
     "busy_timeout=20000",  # milliseconds
@@ -40,7 +40,7 @@ _PRAGMAS: Final = (
 LIBPQ: Final = {
     "client_encoding": "utf8",  # whatever PGCLIENTENCODING says
     "connect_timeout": 10,  # seconds
-    # A peer that is gone is noticed within seconds, not after TCP's quarter of an hour.
+    # Detect a lost peer within seconds, not after TCP's quarter of an hour.
     "keepalives_idle": 5,  # seconds
     "keepalives_interval": 2,  # seconds
     "keepalives_count": 2,
@@ -68,7 +68,7 @@ class Database:
         self._writer = asyncio.Lock()
         self._has_traces = False
         if self.is_sqlite:
-            with suppress(OSError):  # the first use will say that the database doesn't answer
+            with suppress(OSError):  # the first use reports it
                 create_sqlite_file(url)
             event.listen(self._engine.sync_engine, "connect", _prepare_sqlite)
             event.listen(self._engine.sync_engine, "begin", _begin_sqlite)
@@ -76,30 +76,30 @@ class Database:
 
     @asynccontextmanager
     async def reading(self, *, once: bool = False) -> AsyncIterator[AsyncSession]:
-        """Give a session that sees one consistent state and writes nothing.
+        """Yield a session that reads one consistent state and writes nothing.
 
         Args:
-            once: For one statement, which sees one state by itself: on PostgreSQL it is spared
-                the two trips that begin and end a transaction.
+            once: For a single statement: on PostgreSQL this saves the two round trips that
+                begin and end a transaction.
 
         Raises:
             DatabaseUnavailable: The database doesn't answer.
         """
-        alone = once and not self.is_sqlite
-        engine = self._engine.execution_options(**_ALONE) if alone else self._engine
+        autocommit = once and not self.is_sqlite
+        engine = self._engine.execution_options(**_AUTOCOMMIT) if autocommit else self._engine
         async with _as_unavailable(), AsyncSession(engine) as session:
             yield session
 
     @asynccontextmanager
     async def transaction(self, *, ordered: bool = True) -> AsyncIterator[AsyncSession]:
-        """Give the one writing session: all of it is committed, or nothing.
+        """Yield the one writing session: commit all of it or nothing.
 
-        Writers are serialised, across processes too: the audit chain's head and the revision
-        are read under this lock (docs/decisions/025).
+        Writers are serialised across processes: the audit chain's head and the revision are
+        read under this lock (docs/decisions/025).
 
         Args:
-            ordered: False for rows that are this process's alone: hundreds of processes that
-                report themselves must not hold up a change. SQLite has one writer all the same.
+            ordered: False for rows that only this process writes, so that hundreds of reporting
+                processes don't delay a change. SQLite has one writer in any case.
 
         Raises:
             DatabaseUnavailable: The database doesn't answer; nothing was committed.
@@ -118,9 +118,9 @@ class Database:
                 self._has_traces = not await truncate_log(self._engine)
 
     async def clock(self, session: AsyncSession) -> int:
-        """Give the time in microseconds by the clock that all processes share.
+        """Return microseconds from the clock that all processes share.
 
-        Hosts' clocks differ: with PostgreSQL it is the server's. SQLite's processes are on one
+        Hosts' clocks differ, so PostgreSQL's own clock is used. SQLite's processes share one
         machine.
         """
         if self.is_sqlite:
@@ -129,40 +129,40 @@ class Database:
         return int(now)
 
     async def schema_revision(self) -> str | None:
-        """Which migration the database is at; None for a database without ours.
+        """Return the database's migration; None if it has none of ours.
 
         Raises:
             DatabaseUnavailable: The database doesn't answer.
         """
         try:
             async with self._engine.connect() as connection:
-                found = await connection.execute(
+                result = await connection.execute(
                     text("SELECT version_num FROM aurorasoc_alembic_version")
                 )
-                return found.scalar()
+                return result.scalar()
         except DBAPIError as error:
             if _is_connection_failure(error):
                 raise DatabaseUnavailable from None
             return None
 
     async def close(self) -> None:
-        """Give all connections back."""
+        """Close all connections."""
         await self._engine.dispose()
 
 
 def engine_options(url: str) -> dict[str, Any]:
-    """Give what an engine for this database is made with; the URL's own parameters win.
+    """Return the options of an engine for this database; parameters in the URL win.
 
-    A reader on PostgreSQL sees one state throughout, as SQLite's readers do anyway.
+    A reader on PostgreSQL sees one consistent state, as SQLite's readers always do.
     """
     options: dict[str, Any] = {"hide_parameters": True}
     if url.startswith("postgresql"):
-        own = make_url(url).query
-        arguments = {name: value for name, value in LIBPQ.items() if name not in own}
-        # A pooler may lead the next transaction to a server that never saw what was prepared.
+        in_url = make_url(url).query
+        arguments = {name: value for name, value in LIBPQ.items() if name not in in_url}
+        # A pooler may send the next transaction to a server without the prepared statement.
         options["connect_args"] = {"prepare_threshold": None, **arguments}
         options["isolation_level"] = "REPEATABLE READ"
-        options["pool_pre_ping"] = True  # a restart of the server costs no request
+        options["pool_pre_ping"] = True  # no request fails after a server restart
     return options
 
 
@@ -180,7 +180,7 @@ def create_sqlite_file(url: str) -> None:
 
 
 def sqlite_file(url: str) -> Path | None:
-    """Give the file that a URL names; None for another database."""
+    """Return the file that a URL names; None for another database."""
     if not url.startswith("sqlite:///"):
         return None
     return Path(url.removeprefix("sqlite:///").partition("?")[0])
@@ -194,7 +194,7 @@ def after_commit(session: AsyncSession, callback: Callable[[], None]) -> None:
 async def announce_revision(session: AsyncSession, revision: int) -> None:
     """Announce a revision to PostgreSQL's listeners once the session's transaction is committed.
 
-    A SQLite file is watched instead.
+    SQLite needs no announcement: processes watch its file.
     """
     if session.get_bind().dialect.name == "postgresql":
         values = {"channel": FEED_CHANNEL, "revision": str(revision)}
@@ -203,16 +203,16 @@ async def announce_revision(session: AsyncSession, revision: int) -> None:
 
 _WRITING: Final[dict[str, dict[str, Any]]] = {
     "sqlite": {"aurorasoc_writer": True},
-    # What is read after the lock must be what the writer before committed.
+    # Reads after the lock must see what the previous writer committed.
     "postgresql": {"isolation_level": "READ COMMITTED"},
 }
 
 
-_ALONE: Final[dict[str, Any]] = {"isolation_level": "AUTOCOMMIT"}
+_AUTOCOMMIT: Final[dict[str, Any]] = {"isolation_level": "AUTOCOMMIT"}
 
 
 async def _lock_writers(session: AsyncSession) -> None:
-    """Wait for the writer that is at work, in whatever process, but not for one that hangs."""
+    """Wait for the current writer of any process, but not for one that hangs."""
     await session.execute(
         text("SELECT set_config('lock_timeout', :timeout, true)"), {"timeout": _LOCK_TIMEOUT}
     )
@@ -221,7 +221,7 @@ async def _lock_writers(session: AsyncSession) -> None:
 
 @asynccontextmanager
 async def _as_unavailable() -> AsyncIterator[None]:
-    """Turn what the driver raises into our own error; its text may hold an address."""
+    """Replace the driver's error with ours: its text may contain an address."""
     try:
         yield
     except SQLAlchemyError:
@@ -243,7 +243,7 @@ def _async_url(url: str) -> str:
 
 
 async def _open_sqlite(*args: Any, **options: Any) -> aiosqlite.Connection:
-    """Open a connection; where that fails, its thread ends first: later it would miss the loop."""
+    """Open a connection; on failure, end its thread while the event loop still runs."""
     import aiosqlite  # noqa: PLC0415 - the engine of a SQLite file has imported it
 
     connection = aiosqlite.connect(*args, **options)
@@ -262,7 +262,7 @@ def _prepare_sqlite(connection: DBAPIConnection, _record: Any) -> None:  # noqa:
         for pragma in _PRAGMAS:
             cursor.execute(f"PRAGMA {pragma}")
     except Exception:
-        connection.close()  # the pool doesn't know it yet, and would leave its thread behind
+        connection.close()  # the pool doesn't know it yet and would leak its thread
         raise
     cursor.close()
 
@@ -275,9 +275,9 @@ def _begin_sqlite(connection: Connection) -> None:
 def _roll_back_sqlite(connection: DBAPIConnection, _record: Any, _error: Any) -> None:  # noqa: ANN401 - SQLAlchemy's
     """Roll back before a cancelled connection is closed.
 
-    Closed within its transaction it keeps the write lock for as long as one of its cursors lives,
-    in a traceback for instance (https://www.sqlite.org/c3ref/close.html). That it is cancelled
-    once more is no matter: the driver's thread has the rollback in its queue by then.
+    A connection closed inside a transaction keeps the write lock while one of its cursors lives,
+    for instance in a traceback (https://www.sqlite.org/c3ref/close.html). Another cancellation
+    does no harm: the driver's thread has already queued the rollback.
     """
     with suppress(asyncio.CancelledError):
         connection.rollback()

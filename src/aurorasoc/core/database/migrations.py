@@ -1,4 +1,4 @@
-"""Running the migrations, from the installed wheel or from the repository."""
+"""Run the migrations, from the installed wheel or from the repository."""
 
 from __future__ import annotations
 
@@ -13,20 +13,20 @@ if TYPE_CHECKING:
     from sqlalchemy.types import TypeEngine
 
 VERSION_TABLE: Final = "aurorasoc_alembic_version"
-"""Our own: a host platform's Alembic chain in the same database is left alone."""
+"""Our own table: a host platform's Alembic chain in the same database stays untouched."""
 
 
 def migrate(database_url: str) -> None:
-    """Bring a database to the newest migration; one that is there already is left as it is.
+    """Migrate a database to the newest version; do nothing if it is already there.
 
     Args:
         database_url: As configured. A missing SQLite file is created, readable by its owner only.
 
     Raises:
-        ConfigurationError: A table of ours exists with another shape, the database refuses, or
-            it can't hold every text.
+        ConfigurationError: One of our tables has other columns, the database refuses, or its
+            encoding isn't UTF8.
     """
-    from alembic import command  # noqa: PLC0415 - 165 ms that only migrating needs
+    from alembic import command  # noqa: PLC0415 - costs 165 ms
     from alembic.config import Config  # noqa: PLC0415 - the same
     from sqlalchemy.exc import SQLAlchemyError  # noqa: PLC0415 - beside its use
 
@@ -47,19 +47,19 @@ def migrate(database_url: str) -> None:
 
 
 def scripts() -> Path:
-    """Where the migrations are: in the wheel beside this package, else in the repository."""
+    """Return the migrations' folder: beside this package in the wheel, else in the repository."""
     package = Path(__file__).resolve().parents[2]
     installed = package / "migrations"
     return installed if installed.is_dir() else package.parent.parent / "alembic"
 
 
 def sync_url(url: str) -> str:
-    """Name the driver that migrations use."""
+    """Return the URL with the driver that migrations use."""
     return url.replace("postgresql://", "postgresql+psycopg://", 1)
 
 
 def require_utf8(connection: Connection) -> None:
-    """Refuse a PostgreSQL database whose encoding can't hold every text, or knows none.
+    """Refuse a PostgreSQL database that can't store every text.
 
     Raises:
         ConfigurationError: Its encoding isn't UTF8.
@@ -77,10 +77,10 @@ def require_utf8(connection: Connection) -> None:
 
 
 def create_if_absent(table: str, *columns: Column[Any], indexed: tuple[str, ...] = ()) -> None:
-    """Create a table that the platform may have already.
+    """Create a table unless the platform already has it.
 
     Raises:
-        ConfigurationError: It has one of that name with other columns.
+        ConfigurationError: A table of that name has other columns.
     """
     import sqlalchemy as sa  # noqa: PLC0415 - migrations only
     from alembic import op  # noqa: PLC0415 - migrations only
@@ -91,10 +91,10 @@ def create_if_absent(table: str, *columns: Column[Any], indexed: tuple[str, ...]
         for name in indexed:
             op.create_index(f"ix_{table}_{name}", table, [name])
         return
-    found = {(c["name"], _kind(c["type"])) for c in inspector.get_columns(table)}
-    wanted = {(c.name, _kind(c.type)) for c in columns}
-    if found != wanted:
-        names = sorted({name for name, _ in found ^ wanted})
+    existing = {(c["name"], _kind(c["type"])) for c in inspector.get_columns(table)}
+    expected = {(c.name, _kind(c.type)) for c in columns}
+    if existing != expected:
+        names = sorted({name for name, _ in existing ^ expected})
         detail = (
             f"The table {table} exists with other columns than this service needs "
             f"({', '.join(names)} differ). Rename it, then migrate again."
@@ -103,7 +103,7 @@ def create_if_absent(table: str, *columns: Column[Any], indexed: tuple[str, ...]
 
 
 def _kind(column_type: TypeEngine[Any]) -> str:
-    """What a column holds (`int`, `str`), whatever the database calls it."""
+    """Return a column's Python type (`int`, `str`), whatever the database calls it."""
     try:
         return column_type.python_type.__name__
     except NotImplementedError:

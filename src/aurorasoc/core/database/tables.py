@@ -93,9 +93,9 @@ class RevisionRow(Base):
 
 
 class KeyIntentRow(Base):
-    """A key change under way in a store outside the database: at most one for a provider.
+    """A key change in progress in a store outside the database: at most one per provider.
 
-    The key itself is never in it: `tag` tells whether a repeated request brings the same one.
+    It never contains the key: `tag` shows whether a repeated request has the same one.
     `activation` is what `PUT /config` will activate together with the key.
     """
 
@@ -114,9 +114,9 @@ class KeyIntentRow(Base):
 
 
 class InstanceRow(Base):
-    """A process of the fleet, what it runs, and when it was last heard of.
+    """A process of the fleet, what it runs, and when it last reported.
 
-    `key_ids` are those of the seeds that it can open stored keys with, comma-separated.
+    `key_ids` lists the ids of its seeds, comma-separated.
     """
 
     __tablename__ = "llm_instances"
@@ -136,10 +136,10 @@ class InstanceRow(Base):
 
 
 class InvestigationRow(Base):
-    """An investigation, held by the lease of a process for as long as it is queued or running.
+    """An investigation. One process holds its lease while it is queued or running.
 
-    `alert`, `report` and `failure` are JSON. `number` is the order in which they came. That it is
-    interrupted is not stored: it follows from a lease that has expired.
+    `alert`, `report` and `failure` are JSON. `number` is the order of creation. `interrupted` is
+    never stored: it follows from an expired lease.
     """
 
     __tablename__ = "llm_investigations"
@@ -160,7 +160,7 @@ class InvestigationRow(Base):
 
 
 class InvestigationStepRow(Base):
-    """One step: who worked on what, which model answered, and what came of it.
+    """One step: who worked on what, which model answered, and the result.
 
     `usage`, `result` and `failure` are JSON.
     """

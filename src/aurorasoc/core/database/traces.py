@@ -1,4 +1,4 @@
-"""What a deleted or replaced key leaves behind in SQLite's files, and its removal.
+"""Remove what a deleted or replaced key leaves in SQLite's files.
 
 `secure_delete` overwrites the row in the database file. The write-ahead log still holds the page
 as it was until it is checkpointed and truncated (https://www.sqlite.org/wal.html#ckpt).
@@ -20,14 +20,14 @@ if TYPE_CHECKING:
     from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession
 
 _ERASED: Final = "aurorasoc.erased_key"
-_PATIENCE: Final = 1_000  # milliseconds
-_WRITERS_PATIENCE: Final = 20_000  # milliseconds
+_CHECKPOINT_TIMEOUT: Final = 1_000  # milliseconds
+_WRITER_TIMEOUT: Final = 20_000  # milliseconds
 
 log = get_logger("aurorasoc.database")
 
 
 def has_erased_key(session: AsyncSession) -> bool:
-    """Tell whether the session deleted or replaced a stored key."""
+    """Return whether the session deleted or replaced a stored key."""
     return bool(session.info.get(_ERASED))
 
 
@@ -35,16 +35,16 @@ async def truncate_log(engine: AsyncEngine) -> bool:
     """Move the write-ahead log into SQLite's file and empty it.
 
     Returns:
-        Whether that was done. A reader that is at work can prevent it; try again later.
+        Whether it succeeded. An active reader can prevent it; try again later.
     """
     try:
         async with engine.connect() as connection:
             raw: Any = (await connection.get_raw_connection()).driver_connection
-            await raw.execute(f"PRAGMA busy_timeout={_PATIENCE}")
+            await raw.execute(f"PRAGMA busy_timeout={_CHECKPOINT_TIMEOUT}")
             try:
                 (row,) = await raw.execute_fetchall("PRAGMA wal_checkpoint(TRUNCATE)")
             finally:
-                await raw.execute(f"PRAGMA busy_timeout={_WRITERS_PATIENCE}")
+                await raw.execute(f"PRAGMA busy_timeout={_WRITER_TIMEOUT}")
             done = bool(row[0] == 0)
     except (SQLAlchemyError, sqlite3.Error):
         done = False

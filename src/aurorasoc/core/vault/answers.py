@@ -1,6 +1,6 @@
-"""What Vault's answers mean: every one has a named outcome.
+"""Map every answer of Vault to a named outcome.
 
-hvac's own exceptions are not used, since they tell less than the status and the body do (three
+hvac's own exceptions are not used: they say less than the status and the body do (three
 different 404s, 503 for sealed, a 200 page from a load balancer).
 https://developer.hashicorp.com/vault/api-docs
 """
@@ -25,7 +25,7 @@ _STANDBY: Final = frozenset({412, 429, 472, 473})
 
 
 class VaultProblem(SecretStoreUnavailable):
-    """Vault didn't do what was asked, and certainly changed nothing.
+    """Vault refused or didn't answer. It certainly changed nothing.
 
     Args:
         detail: What is wrong and what to do.
@@ -42,12 +42,12 @@ class VaultUndecided(SecretStoreUnavailable):
 
 
 class VaultConflict(SecretStoreUnavailable):
-    """Check-and-set: the secret has another version than was assumed."""
+    """Check-and-set failed: the secret has another version than expected."""
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """A status, and the JSON object that came with it; an empty one stands for anything else."""
+    """A status, and the body's JSON object: empty for any other body."""
 
     status: int
     body: Mapping[str, Any]
@@ -55,18 +55,18 @@ class Answer:
     @property
     def errors(self) -> str:
         """What Vault says is wrong, in lower case."""
-        found = self.body.get("errors")
-        return " ".join(str(e) for e in found).lower() if isinstance(found, list) else ""
+        messages = self.body.get("errors")
+        return " ".join(str(m) for m in messages).lower() if isinstance(messages, list) else ""
 
     @property
     def refuses(self) -> bool:
-        """Whether it is a plain no, not one of a node that can't answer now."""
+        """Whether Vault refuses, rather than a node that can't answer now."""
         client_error = HTTPStatus.BAD_REQUEST <= self.status < HTTPStatus.INTERNAL_SERVER_ERROR
         return client_error and self.status not in _STANDBY
 
 
 def read_answer(status: int, content: bytes) -> Answer:
-    """Read an answer; a page from a load balancer is no success of Vault's."""
+    """Read an answer; a 200 page from a load balancer is not a success."""
     if status == HTTPStatus.NO_CONTENT:
         return Answer(status, {})
     try:
@@ -79,14 +79,14 @@ def read_answer(status: int, content: bytes) -> Answer:
 
 
 def require_success(answer: Answer, *, wrote: bool = False) -> None:
-    """Refuse whatever isn't a plain success, by name.
+    """Raise the named error unless the answer is a success.
 
-    A 503 is Vault's own word that it did nothing only if it says so as Vault does: proxies answer
-    503 too, also when they lost the connection after the request had gone through.
+    Only a 503 with Vault's own body proves that nothing was written. Proxies answer 503 too, even
+    when they lose the connection after they forwarded the request.
 
     Raises:
-        VaultUndecided: It answers a write that may have happened.
-        VaultProblem: It answers anything else.
+        VaultUndecided: A write may have happened.
+        VaultProblem: Any other failure.
     """
     if answer.status in _OK:
         return
@@ -106,10 +106,10 @@ def require_success(answer: Answer, *, wrote: bool = False) -> None:
 
 
 def require_mount(answer: Answer) -> None:
-    """Tell a 404 for a secret (no errors, or metadata) from one for a mount (errors).
+    """Accept a 404 for a secret (no errors, or metadata), refuse one for a mount (errors).
 
     Raises:
-        VaultProblem: It isn't about a secret.
+        VaultProblem: The 404 isn't about a secret.
     """
     if answer.errors:
         detail = "Vault has no KV version 2 engine there. Check VAULT_KV_MOUNT."
@@ -120,17 +120,17 @@ def require_mount(answer: Answer) -> None:
 
 
 def field(answer: Answer, kind: type[T], *path: str, wrote: bool = False) -> T:
-    """Give what stands in a success; a body of another shape is no answer of Vault's.
+    """Return a field of a success; a body without it isn't Vault's.
 
     Raises:
-        VaultUndecided: It answers a write.
-        VaultProblem: It answers anything else.
+        VaultUndecided: The field is missing after a write.
+        VaultProblem: The field is missing after a read.
     """
-    found: Any = answer.body
+    value: Any = answer.body
     for name in path:
-        found = found.get(name) if isinstance(found, dict) else None
-    if isinstance(found, kind):
-        return found
+        value = value.get(name) if isinstance(value, dict) else None
+    if isinstance(value, kind):
+        return value
     if wrote:
         detail = "What answered the write isn't Vault: it may or may not have happened."
         raise VaultUndecided(detail)

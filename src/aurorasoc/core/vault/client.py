@@ -44,9 +44,9 @@ class VaultSecret:
 
     Attributes:
         name: The provider.
-        version: Counts from 1, and from 1 again after all of it was deleted.
-        created: When it was written, as Vault says it; tells two first versions apart.
-        fields: What is in it, as far as it is text; hidden from `repr`.
+        version: Counts from 1; restarts at 1 after a full deletion.
+        created: Vault's creation time; distinguishes two first versions.
+        fields: Its text fields; hidden from `repr`.
     """
 
     name: str
@@ -56,21 +56,21 @@ class VaultSecret:
 
     @property
     def key_version(self) -> KeyVersion:
-        """What pins it; one written by hand gets an id made of what Vault says of it."""
+        """The version to pin; one written by hand gets an id made from Vault's metadata."""
         made = uuid.uuid5(uuid.NAMESPACE_URL, f"{self.name}/{self.version}/{self.created}")
         return KeyVersion(self.version, (self.text("operation_id") or str(made))[:36])
 
     @property
     def api_key(self) -> SecretStr | None:
-        """The key, without the line's end that `echo key | vault kv put` leaves at it."""
+        """The key, without the newline that `echo key | vault kv put` appends."""
         key = self.fields.get("api_key")
         text = key.get_secret_value().strip() if key else ""
         return SecretStr(text) if text else None
 
     def text(self, name: str) -> str | None:
-        """Give a field that is no secret."""
-        found = self.fields.get(name)
-        return None if found is None else found.get_secret_value()
+        """Return a field that isn't secret."""
+        value = self.fields.get(name)
+        return None if value is None else value.get_secret_value()
 
 
 class VaultClient:
@@ -87,14 +87,14 @@ class VaultClient:
         self._renewal = TokenRenewal(self._session)
 
     async def read(self, name: str, version: int | None = None) -> VaultSecret | None:
-        """Give a version of a secret; None where there is none, or it was deleted.
+        """Return a version of a secret; None if there is none, or it was deleted.
 
         Args:
             name: The provider.
-            version: None is the newest.
+            version: None means the newest.
 
         Raises:
-            VaultProblem: It can't be told.
+            VaultProblem: Vault refuses or doesn't answer.
         """
         answer = await self._session.ask(
             lambda vault: KvV2(vault).read_secret_version(
@@ -108,12 +108,12 @@ class VaultClient:
         return _secret(name, answer)
 
     async def current_version(self, name: str) -> int:
-        """Give the version that check-and-set must name; 0 for a secret that never was.
+        """Return the version that check-and-set must name; 0 for a secret that never existed.
 
-        A soft-deleted secret wants its present version, not 0.
+        A soft-deleted secret needs its current version, not 0.
 
         Raises:
-            VaultProblem: It can't be told.
+            VaultProblem: Vault refuses or doesn't answer.
         """
         answer = await self._session.ask(
             lambda vault: KvV2(vault).read_secret_metadata(f"{FOLDER}/{name}", self._mount)
@@ -125,10 +125,10 @@ class VaultClient:
         return field(answer, int, "data", "current_version")
 
     async def write(self, name: str, fields: Mapping[str, str], *, cas: int) -> int:
-        """Write a new version if the present one is `cas`. Give its number.
+        """Write a new version if the current one is `cas`; return its number.
 
         Raises:
-            VaultConflict: It isn't.
+            VaultConflict: The current version isn't `cas`.
             VaultUndecided: It may have been written.
             VaultProblem: It was not written.
         """
@@ -149,13 +149,13 @@ class VaultClient:
         return field(answer, int, "data", "version", wrote=True)
 
     async def delete(self, name: str) -> None:
-        """Remove all versions and the metadata; no matter whether there were any.
+        """Remove all versions and the metadata, if any.
 
         Raises:
             VaultUndecided: It may have been removed.
-            VaultProblem: It was not.
+            VaultProblem: It was not removed.
         """
-        await self.current_version(name)  # version 1 would say that it is done
+        await self.current_version(name)  # a version 1 engine would report success
         answer = await self._session.ask(
             lambda vault: KvV2(vault).delete_metadata_and_all_versions(
                 f"{FOLDER}/{name}", self._mount
@@ -168,26 +168,26 @@ class VaultClient:
         require_success(answer, wrote=True)
 
     async def keep_token(self) -> None:
-        """Renew the token before it runs out, again and again; until cancelled."""
+        """Renew the token before it expires, until cancelled."""
         await self._renewal.run()
 
     @property
     def token_ending(self) -> bool:
-        """Whether a static token runs out soon."""
+        """Whether a static token expires soon."""
         return self._renewal.ending
 
     def close(self) -> None:
-        """Let the threads end."""
+        """Shut down the threads."""
         self._transport.close()
 
     async def _require_version_2(self, missing: Answer) -> None:
-        """Make sure that a 404 speaks of a secret, and not of an engine that knows no versions.
+        """Check that a 404 comes from a version 2 engine.
 
-        A version 1 engine takes `data/…` for a name like any other: it says 404 to every read and
-        204 to every write. Which it is, is asked as `vault kv` asks; metadata prove it without.
+        A version 1 engine treats `data/…` as an ordinary name: it answers 404 to every read and
+        204 to every write. Metadata prove version 2; without them, ask as `vault kv` does.
 
         Raises:
-            VaultProblem: There is no such mount, or no version 2 there, or it can't be told.
+            VaultProblem: The mount is missing or isn't version 2, or Vault doesn't answer.
         """
         require_mount(missing)
         if isinstance(missing.body.get("data"), dict):

@@ -1,4 +1,4 @@
-"""Which version of a key is in force: the database names it, Vault holds it."""
+"""The active version of a key: the database names it, Vault holds it."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from aurorasoc.core.database.tables import CredentialRow
 
 
 class KeyVersion(NamedTuple):
-    """A version, and the id of the write that made it: after a deletion versions begin again."""
+    """A version, and the id of its write: version numbers restart after a deletion."""
 
     version: int
     operation_id: str

@@ -1,4 +1,4 @@
-"""How long a token holds.
+"""How long a token is valid.
 
 https://developer.hashicorp.com/vault/docs/concepts/lease
 """
@@ -13,7 +13,7 @@ from typing import Final
 from aurorasoc.core.vault.answers import Answer, field
 
 LEFT_AT_RENEWAL: Final = (0.25, 0.4)
-"""Renewed when this share of it is left, a third on average; many processes not all at once."""
+"""Share of the lifetime left at renewal; randomised so that processes don't renew together."""
 
 SLACK_SECONDS: Final = 1.0
 """Vault counts in whole seconds."""
@@ -21,12 +21,12 @@ SLACK_SECONDS: Final = 1.0
 
 @dataclass(frozen=True, slots=True)
 class Lease:
-    """A token's time; a token without a lease never ends.
+    """A token's lifetime; a token without a lease never expires.
 
     Attributes:
-        ends_at: Seconds of `time.monotonic`.
-        renew_at: The same, about two thirds into it.
-        renewable: Whether Vault may grant more.
+        ends_at: Expiry in seconds of `time.monotonic`.
+        renew_at: When to renew, on the same clock: after about two thirds of the lifetime.
+        renewable: Whether Vault may extend it.
     """
 
     ends_at: float
@@ -41,10 +41,10 @@ class Lease:
 
     @classmethod
     def of_lookup(cls, answer: Answer) -> Lease | None:
-        """Read what is left of a token that was given to us."""
+        """Read the remaining lifetime of a static token."""
         left, whole = (field(answer, int, "data", name) for name in ("ttl", "creation_ttl"))
         if left == 0:
-            return None  # Vault says nothing of renewal where nothing ends, as with a root token
+            return None  # it never expires, as a root token; the answer has no `renewable`
         return cls._of(left, whole, renewable=field(answer, bool, "data", "renewable"))
 
     @classmethod
@@ -56,5 +56,5 @@ class Lease:
         return cls(ends_at, ends_at - share * (whole or left), renewable)
 
     def outlasts(self, other: Lease) -> bool:
-        """Whether it ends later, so that something was gained."""
+        """Return whether it ends later than the other one."""
         return self.ends_at > other.ends_at + SLACK_SECONDS

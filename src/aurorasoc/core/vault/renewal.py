@@ -1,4 +1,4 @@
-"""Keeps the token from running out, and says so in time where it can't."""
+"""Renew the token before it expires, and warn early where that can't be done."""
 
 from __future__ import annotations
 
@@ -20,16 +20,16 @@ log = get_logger("aurorasoc.vault")
 
 
 class TokenRenewal:
-    """Renews the session's token about two thirds into its time.
+    """Renews the session's token after about two thirds of its lifetime.
 
-    A token from a login is replaced by a new login where Vault grants no more time. A static one
-    can't be replaced: that it will end is logged at once, and shown while a third of it is left.
+    If Vault grants no more time, a new login replaces a token from a login. A static token can't
+    be replaced: its expiry is logged at once, and shown in the last third of its lifetime.
 
     Args:
-        session: Whose token it is.
+        session: Holds the token.
 
     Attributes:
-        ending: Whether a static token runs out soon, and nothing more can be done here.
+        ending: Whether a static token expires soon and can't be renewed.
     """
 
     def __init__(self, session: VaultSession) -> None:
@@ -38,7 +38,7 @@ class TokenRenewal:
         self.ending = False
 
     async def run(self) -> None:
-        """Keep the token until cancelled."""
+        """Keep the token valid until cancelled."""
         while True:
             try:
                 await self._next()
@@ -55,7 +55,7 @@ class TokenRenewal:
             await self._extend(lease)
 
     async def _look_up(self) -> None:
-        """Learn how long a static token holds; who must replace it hears of it from the start."""
+        """Look up how long a static token is valid; warn at once if it can't be renewed."""
         await self._session.look_up()
         self._known = True
         lease = self._session.lease
@@ -63,7 +63,7 @@ class TokenRenewal:
             _warn(lease)
 
     async def _falls_due(self, lease: Lease | None) -> bool:
-        """Wait until it is time, or until there is another lease."""
+        """Wait until renewal is due (True) or there is a new lease (False)."""
         pause = None if lease is None or self.ending else lease.renew_at - time.monotonic()
         with suppress(TimeoutError):
             async with asyncio.timeout(pause):
@@ -81,7 +81,7 @@ class TokenRenewal:
         _warn(lease)
 
     async def _renewed(self) -> bool:
-        """Renew; whatever keeps a login's token from that, another login may not meet."""
+        """Renew; return False on a failure that a new login may avoid."""
         try:
             return await self._session.renew()
         except VaultProblem:

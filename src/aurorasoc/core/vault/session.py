@@ -1,4 +1,4 @@
-"""The token that requests bear: given, or got by a login, and by another when it has run out."""
+"""The token for requests: static, or from a login that is repeated when the token expires."""
 
 from __future__ import annotations
 
@@ -17,22 +17,22 @@ from aurorasoc.core.vault.lease import Lease
 from aurorasoc.core.vault.transport import Request, VaultTransport
 
 FRESH_SECONDS: Final = 60.0
-"""A token from a login this long ago that Vault still knows isn't replaced: the policy forbids."""
+"""A younger token that Vault still accepts isn't replaced after a 403: the policy forbids."""
 
 LONGEST_PAUSE: Final = 300.0
-"""Seconds between two logins at most, once one was refused. Vault locks a role that is tried with
-a wrong secret id too often, for all who use it (https://developer.hashicorp.com/vault/docs/concepts/user-lockout)."""
+"""Maximum seconds between logins after a refusal. Vault locks a role for all its users after too
+many wrong secret ids (https://developer.hashicorp.com/vault/docs/concepts/user-lockout)."""
 
 
 class VaultSession:
-    """Sends requests with a token that Vault takes.
+    """Sends requests with a valid token.
 
     Args:
         settings: How to log in.
-        transport: Carries the requests.
+        transport: Sends the requests.
 
     Attributes:
-        lease: How long the token holds; None while that isn't known, or where it never ends.
+        lease: How long the token is valid; None if unknown, or if it never expires.
         renewed: Set whenever there is a new lease.
     """
 
@@ -50,15 +50,15 @@ class VaultSession:
 
     @property
     def can_log_in(self) -> bool:
-        """Whether there is more than a static token."""
+        """Whether a login is configured, not only a static token."""
         return bool(self._settings.role_id or self._settings.k8s_role)
 
     async def ask(self, request: Request, *, writes: bool = False) -> Answer:
-        """Send; log in again once when the token has run out; tell why Vault forbids.
+        """Send a request; on a 403, log in again once, then raise the reason.
 
         Raises:
-            VaultUndecided: It writes, and the answer was lost.
-            VaultProblem: There is no answer, or a 403 that is final.
+            VaultUndecided: The answer to a write was lost.
+            VaultProblem: There is no answer, or the 403 persists.
         """
         if self._token is None:
             await self.log_in(self._logins)
@@ -72,17 +72,17 @@ class VaultSession:
         return answer
 
     async def look_up(self) -> None:
-        """Ask how long a static token holds.
+        """Ask how long a static token is valid.
 
         Raises:
-            VaultProblem: It can't be told.
+            VaultProblem: Vault refuses or doesn't answer.
         """
         answer = await self.ask(lambda vault: Token(vault).lookup_self())
         require_success(answer)
         self._hold(Lease.of_lookup(answer))
 
     async def renew(self) -> bool:
-        """Ask for more time. False when Vault grants none: not renewable, or at its longest.
+        """Renew the token; return False if Vault grants no more time.
 
         Raises:
             VaultProblem: Vault doesn't answer.
@@ -90,7 +90,7 @@ class VaultSession:
         before = self.lease
         answer = await self._send(lambda vault: Token(vault).renew_self())
         if answer.refuses or answer.status == HTTPStatus.INTERNAL_SERVER_ERROR:
-            return False  # Vault answers 500 where a token is past its longest time
+            return False  # Vault answers 500 for a token past its maximum lifetime
         require_success(answer)
         granted = Lease.of_login(answer)
         if before is not None and granted is not None and not granted.outlasts(before):
@@ -99,10 +99,10 @@ class VaultSession:
         return True
 
     async def log_in(self, seen: int | None = None) -> None:
-        """Log in, unless someone did since `seen`: one login, however many callers need it.
+        """Log in, unless another caller did since `seen`: concurrent callers share one login.
 
         Args:
-            seen: How many logins there were when the token was refused; None logs in anyway.
+            seen: Number of logins when the token was refused; None always logs in.
 
         Raises:
             VaultProblem: Vault doesn't answer, or refuses the login.
@@ -121,7 +121,7 @@ class VaultSession:
         return await self._transport.send(request, self._token, writes=writes)
 
     async def _is_fresh(self) -> bool:
-        """Whether the token is a new one that Vault knows: another would fare no better."""
+        """Return whether Vault accepts a recent token: a new login wouldn't help."""
         if not self._logins or time.monotonic() - self._logged_in_at > FRESH_SECONDS:
             return False
         answer = await self._send(lambda vault: Token(vault).lookup_self())
@@ -137,7 +137,7 @@ class VaultSession:
             raise VaultProblem(detail, "unauthenticated")
 
     def _refused(self) -> VaultProblem:
-        """Note a refusal: each doubles the pause until the next login."""
+        """Record a refusal: each doubles the pause until the next login."""
         self._refusals += 1
         self._not_before = time.monotonic() + min(2.0**self._refusals, LONGEST_PAUSE)
         detail = "Vault refuses the login. Check the role, its secret and its bindings."
@@ -167,19 +167,19 @@ class VaultSession:
         raise VaultProblem(detail, "unauthenticated")
 
     async def _raise_forbidden(self) -> None:
-        """Tell a token that has run out from a policy that forbids."""
+        """Raise the reason of a 403: an expired token, or the policy."""
         answer = await self._send(lambda vault: Token(vault).lookup_self())
         if answer.status == HTTPStatus.OK:
             detail = "Vault's policy denies this path. docs/vault.md has the policy that is needed."
             raise VaultProblem(detail, "denied")
         if answer.status != HTTPStatus.FORBIDDEN:
             require_success(answer)
-        detail = "Vault doesn't accept the token any more. Give a valid VAULT_TOKEN."
+        detail = "Vault no longer accepts the token. Set a valid VAULT_TOKEN."
         raise VaultProblem(detail, "unauthenticated")
 
 
 def _service_account_token(file: Path) -> str:
-    """Read the pod's own token, anew each time: the kubelet replaces it.
+    """Read the pod's service account token each time: the kubelet replaces it.
 
     Raises:
         VaultProblem: There is none.

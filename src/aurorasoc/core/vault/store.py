@@ -1,7 +1,7 @@
-"""VaultSecretStore: keys live in Vault; the database pins which version is in force.
+"""VaultSecretStore: keys are stored in Vault; the database pins the active version.
 
-What was read stays in memory: while Vault doesn't answer, a running process goes on with it, for
-`VAULT_MAX_STALE` at most, and shows since when (docs/vault.md).
+Keys stay in memory once read. While Vault doesn't answer, a running process uses them for at most
+`VAULT_MAX_STALE`, and shows since when (docs/vault.md).
 """
 
 from __future__ import annotations
@@ -33,8 +33,8 @@ KEPT: Final = 2
 
 
 @dataclass(frozen=True, slots=True)
-class _Held:
-    """A key in memory, and the origin that stands beside it in Vault."""
+class _CachedKey:
+    """A key in memory, and its origin as Vault has it."""
 
     api_key: SecretStr
     origin: str | None
@@ -42,7 +42,7 @@ class _Held:
 
 @dataclass(slots=True)
 class _Contact:
-    """How Vault answered last."""
+    """The outcome of the last call to Vault."""
 
     failing_since_us: int | None = None
     trouble: VaultTrouble | None = None
@@ -55,7 +55,7 @@ class VaultSecretStore:
     Args:
         client: Talks to Vault.
         keyring: Tags keys for the fingerprint.
-        max_stale: Seconds that keys in memory serve while Vault doesn't answer.
+        max_stale: Seconds that keys in memory stay usable while Vault doesn't answer.
     """
 
     kind: Literal["vault", "database"] = "vault"
@@ -68,19 +68,19 @@ class VaultSecretStore:
         self._keyring = keyring
         self._max_stale_us = round(max_stale * 1e6)
         self._clock = clock
-        self._held: dict[str, dict[KeyVersion, _Held]] = {}
+        self._cached: dict[str, dict[KeyVersion, _CachedKey]] = {}
         self._contact = _Contact()
 
     def peek(self, rows: Sequence[CredentialRow]) -> StoreReading:
-        """Give what memory holds of the pinned versions. No call is made."""
+        """Return the pinned keys that are in memory, without a call to Vault."""
         credentials = {ServingBackend(row.provider): self._credential(row) for row in _known(rows)}
         usable = any(c.state == "usable" for c in credentials.values())
         return StoreReading(credentials, self._status(usable=usable or not credentials))
 
     async def refresh(self, rows: Sequence[CredentialRow], *, spread: float = 0.0) -> None:
-        """Fetch the pinned versions that memory lacks. What fails is left, and shown."""
+        """Fetch the pinned versions that memory lacks. Failures show in the status."""
         pinned = [row for row in _known(rows) if key_version_of(row) is not None]
-        lacking = [row for row in pinned if self._held_for(row) is None]
+        lacking = [row for row in pinned if self._cached_for(row) is None]
         if lacking:
             await asyncio.sleep(random.uniform(0, spread))  # noqa: S311 - jitter
         try:
@@ -92,10 +92,9 @@ class VaultSecretStore:
     async def write(
         self, provider: ServingBackend, origin: str, api_key: SecretStr, stamp: Stamp
     ) -> StoredKey:
-        """Write a new version, by check-and-set against the one that was looked at.
+        """Write a new version by check-and-set against the current one.
 
-        A version that bears the stamp's operation id is this very write, done already: by an
-        earlier try, or by another process that took it up.
+        A version with the stamp's operation id is this same write, done earlier or elsewhere.
 
         Raises:
             VaultConflict: Someone else wrote between the two calls.
@@ -111,15 +110,15 @@ class VaultSecretStore:
         }
         try:
             present = await self._client.current_version(provider)
-            found = await self.newest(provider)
-            if found is not None and found.key_version.operation_id == stamp.operation_id:
-                return StoredKey(token=None, key_id=None, vault_version=found.version)
+            newest = await self.newest(provider)
+            if newest is not None and newest.key_version.operation_id == stamp.operation_id:
+                return StoredKey(token=None, key_id=None, vault_version=newest.version)
             version = await self._client.write(provider, fields, cas=present)
         except VaultProblem as problem:
             self._failed(problem)
             raise
         self._answered()
-        self._hold(provider, KeyVersion(version, stamp.operation_id), _Held(api_key, origin))
+        self._hold(provider, KeyVersion(version, stamp.operation_id), _CachedKey(api_key, origin))
         return StoredKey(token=None, key_id=None, vault_version=version)
 
     async def remove(self, provider: ServingBackend) -> None:
@@ -135,13 +134,13 @@ class VaultSecretStore:
             self._failed(problem)
             raise
         self._answered()
-        self._held.pop(provider, None)
+        self._cached.pop(provider, None)
 
     async def newest(self, provider: ServingBackend) -> VaultSecret | None:
-        """Give what Vault holds now, pinned or not, and keep it in memory.
+        """Return Vault's newest version, pinned or not, and keep it in memory.
 
         Raises:
-            VaultProblem: It can't be told.
+            VaultProblem: Vault refuses or doesn't answer.
         """
         try:
             secret = await self._client.read(provider)
@@ -152,16 +151,16 @@ class VaultSecretStore:
         return secret if secret is not None and self._remember(secret) else None
 
     def forget(self, provider: str) -> None:
-        """Drop a key from memory: Vault says that it is gone."""
-        self._held.pop(provider, None)
+        """Drop a key from memory: Vault no longer has it."""
+        self._cached.pop(provider, None)
 
     async def keep_token(self) -> None:
-        """Renew the token before it runs out, until cancelled."""
+        """Renew the token before it expires, until cancelled."""
         await self._client.keep_token()
 
     @property
     def in_trouble(self) -> bool:
-        """Whether Vault failed to answer last."""
+        """Whether the last call to Vault failed."""
         return self._contact.failing_since_us is not None
 
     @property
@@ -172,11 +171,11 @@ class VaultSecretStore:
         return self._contact.trouble
 
     def close(self) -> None:
-        """Let the client's threads end."""
+        """Shut down the client's threads."""
         self._client.close()
 
     async def _fetch(self, row: CredentialRow) -> None:
-        """Read exactly the pinned version; one that isn't there yet may be a standby's lag."""
+        """Read the pinned version; retry if it is missing, since a standby may lag."""
         for attempt in range(LAG_TRIES):
             secret = await self._client.read(row.provider, row.vault_version)
             self._answered()
@@ -186,47 +185,48 @@ class VaultSecretStore:
             await asyncio.sleep(LAG_SECONDS * (attempt + 1))
 
     def _remember(self, secret: VaultSecret) -> bool:
-        """Keep what was read, if there is a key in it."""
+        """Keep a secret in memory; return whether it contains a key."""
         if secret.api_key is None:
             return False
-        self._hold(secret.name, secret.key_version, _Held(secret.api_key, secret.text("origin")))
+        key = _CachedKey(secret.api_key, secret.text("origin"))
+        self._hold(secret.name, secret.key_version, key)
         return True
 
-    def _hold(self, provider: str, key_version: KeyVersion, key: _Held) -> None:
-        """Keep a version, and the one before it: its pin may not have moved yet."""
-        held = self._held.setdefault(provider, {})
-        held.pop(key_version, None)
-        held[key_version] = key
-        for old in list(held)[:-KEPT]:
-            del held[old]
+    def _hold(self, provider: str, key_version: KeyVersion, key: _CachedKey) -> None:
+        """Keep a version and the one before it, which may still be pinned."""
+        versions = self._cached.setdefault(provider, {})
+        versions.pop(key_version, None)
+        versions[key_version] = key
+        for old in list(versions)[:-KEPT]:
+            del versions[old]
 
-    def _held_for(self, row: CredentialRow) -> _Held | None:
+    def _cached_for(self, row: CredentialRow) -> _CachedKey | None:
         key_version = key_version_of(row)
-        return None if key_version is None else self._held.get(row.provider, {}).get(key_version)
+        return None if key_version is None else self._cached.get(row.provider, {}).get(key_version)
 
     def _credential(self, row: CredentialRow) -> Credential:
-        """Give a key with the origin that Vault has for it: a row can be altered."""
+        """Return a key with the origin that Vault has for it: a row can be altered."""
         if row.vault_version is None:
             detail = (
                 "The key is stored in the database, and Vault is the configured store. Run "
                 "`aurorasoc keys migrate --to vault`, or enter the key again."
             )
             return _without_key(row, "needs_reentry", Problem("stored_elsewhere", detail))
-        held = self._held_for(row)
-        if held is None or self._too_stale():
+        cached = self._cached_for(row)
+        if cached is None or self._too_stale():
             why = self._contact.detail or "Vault doesn't give the key now."
             detail = f"{why} The key is fetched as soon as Vault gives it."
             return _without_key(row, "unavailable", Problem("secret_store_unavailable", detail))
-        text = held.api_key.get_secret_value()
+        text = cached.api_key.get_secret_value()
         if not fits_a_header(text):
             detail = "The key in Vault has blanks, control or non-ASCII characters. Enter it again."
             return _without_key(row, "needs_reentry", Problem("key_unusable", detail))
         return Credential(
             state="usable",
             source="vault",
-            origin=held.origin,
-            api_key=held.api_key,
-            last4=last4_of(held.api_key),
+            origin=cached.origin,
+            api_key=cached.api_key,
+            last4=last4_of(cached.api_key),
             tag=self._keyring.digest(text.encode()),
         )
 

@@ -1,6 +1,6 @@
-"""One request to Vault: off the loop, bounded in time and size, and nothing from the shell.
+"""Send requests to Vault off the event loop, bounded in time and size.
 
-hvac's API classes build the requests. Its client isn't used: it takes a token from the home
+hvac's API classes build the requests. Its client isn't used: it reads a token from the home
 folder, and client certificates from the environment.
 """
 
@@ -29,7 +29,7 @@ TIMEOUT: Final = (2.0, 5.0)
 """Seconds to connect, and between two bytes of an answer."""
 
 CALL_SECONDS: Final = 10.0
-"""Seconds until a call is given up whose answer drips in byte by byte."""
+"""Maximum seconds for a call, even if its answer arrives byte by byte."""
 
 MAX_BYTES: Final = 2**20
 """No secret is larger (https://developer.hashicorp.com/vault/docs/internals/limits)."""
@@ -37,7 +37,7 @@ MAX_BYTES: Final = 2**20
 WORKERS: Final = 4
 
 Request = Callable[[Adapter], Any]
-"""Makes one request with hvac's API classes, which hand on the adapter's `Answer`."""
+"""Makes one request with hvac's API classes, which return the adapter's `Answer`."""
 
 log = get_logger("aurorasoc.vault")
 
@@ -52,10 +52,10 @@ _NEVER_SENT: Final = (
 
 
 class VaultTransport:
-    """Carries requests to Vault in a few threads of its own: one that hangs holds up no other work.
+    """Sends requests to Vault in its own threads, so that a hanging one blocks no other work.
 
     Args:
-        settings: Address, authorities and namespace.
+        settings: Address, certificate authorities and namespace.
     """
 
     def __init__(self, settings: VaultSettings) -> None:
@@ -69,10 +69,10 @@ class VaultTransport:
     async def send(
         self, request: Request, token: SecretStr | None, *, writes: bool = False
     ) -> Answer:
-        """Send a request, and read its answer whole.
+        """Send a request, and read the whole answer.
 
         Raises:
-            VaultUndecided: It writes, and the answer was lost.
+            VaultUndecided: The answer to a write was lost.
             VaultProblem: There is no answer, and nothing was written.
         """
         loop = asyncio.get_running_loop()
@@ -89,7 +89,7 @@ class VaultTransport:
         raise VaultProblem(detail, "unreachable")
 
     def close(self) -> None:
-        """Let the threads end; one that hangs in a call ends with that call's time-out."""
+        """Shut down the threads; a hanging call ends at its time-out."""
         self._threads.shutdown(wait=False, cancel_futures=True)
 
     def _in_thread(self, request: Request, token: SecretStr | None) -> Answer:
@@ -99,13 +99,13 @@ class VaultTransport:
         return answer
 
     def _adapter(self) -> _BoundedAdapter:
-        """Give this thread's adapter: sessions are not to be shared between threads."""
+        """Return this thread's adapter: threads must not share a session."""
         if not hasattr(self._local, "adapter"):
             self._local.adapter = _BoundedAdapter(
                 base_uri=self._settings.addr,
                 session=_session(self._settings),
                 timeout=TIMEOUT,
-                allow_redirects=False,  # a redirect would be sent the token
+                allow_redirects=False,  # a redirect's target would receive the token
                 namespace=self._settings.namespace,
             )
         adapter: _BoundedAdapter = self._local.adapter
@@ -113,7 +113,7 @@ class VaultTransport:
 
 
 class _BoundedAdapter(RawAdapter):  # type: ignore[misc]  # hvac ships no types
-    """Reads answers piece by piece, so that none takes a thread for ever or fills the memory."""
+    """Reads answers in pieces, so that none blocks a thread for ever or fills the memory."""
 
     def request(
         self,
@@ -123,7 +123,7 @@ class _BoundedAdapter(RawAdapter):  # type: ignore[misc]  # hvac ships no types
         raise_exception: bool = True,  # noqa: FBT001, FBT002 - hvac's signature
         **kwargs: Any,
     ) -> Answer:
-        del raise_exception  # never: the answer tells more
+        del raise_exception  # never: the answer says more
         end = time.monotonic() + CALL_SECONDS
         with super().request(
             method, url, headers, raise_exception=False, stream=True, **kwargs
@@ -139,11 +139,11 @@ def _session(settings: VaultSettings) -> requests.Session:
 
 
 def _content(response: requests.Response, end: float) -> bytes:
-    """Read a body as it comes.
+    """Read a body in pieces.
 
     Raises:
-        requests.Timeout: It takes too long, or has no end.
-        urllib3.exceptions.HTTPError: It breaks off.
+        requests.Timeout: It takes too long, or is too large.
+        urllib3.exceptions.HTTPError: The connection breaks.
     """
     content = b""
     while piece := response.raw.read1(_PIECE, decode_content=True):
@@ -154,7 +154,7 @@ def _content(response: requests.Response, end: float) -> bytes:
 
 
 def _never_sent(error: BaseException | None) -> bool:
-    """Whether no connection was made at all, so that nothing can have been written."""
+    """Return whether no connection was made, so that nothing can have been written."""
     while error is not None and not isinstance(error, _NEVER_SENT):
         error = error.__context__
     return error is not None
