@@ -36,7 +36,7 @@ def check_private_folder(folder: Path) -> None:
     if status is None:
         return
     if not stat.S_ISDIR(status.st_mode):
-        _refuse("AURORA_STATE_DIR must be a folder, not a link. Set it to the folder itself.")
+        _refuse("AURORA_STATE_DIR must be a folder and no link. Set it to the folder itself.")
     if not _is_ours(status) or status.st_mode & stat.S_IWOTH:
         _refuse(
             "AURORA_STATE_DIR must belong to the current user or to root, and must not be "
@@ -56,7 +56,7 @@ def check_private_file(file: Path) -> None:
     others_write = status.st_mode & (stat.S_IWGRP | stat.S_IWOTH)
     if not stat.S_ISREG(status.st_mode) or not _is_ours(status) or others_write:
         _refuse(
-            f"{file.name} in AURORA_STATE_DIR must be a regular file, not a link. It must belong "
+            f"{file.name} in AURORA_STATE_DIR must be a plain file and no link. It must belong "
             "to the current user or to root, and be writable by no one else. Check who created it."
         )
 

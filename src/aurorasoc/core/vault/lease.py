@@ -44,7 +44,7 @@ class Lease:
         """Read the remaining lifetime of a static token."""
         left, whole = (field(answer, int, "data", name) for name in ("ttl", "creation_ttl"))
         if left == 0:
-            return None  # it never expires, as a root token; the answer has no `renewable`
+            return None  # a token that never expires, such as root, has no `renewable`
         return cls._of(left, whole, renewable=field(answer, bool, "data", "renewable"))
 
     @classmethod

@@ -17,7 +17,7 @@ from aurorasoc.core.vault.lease import Lease
 from aurorasoc.core.vault.transport import Request, VaultTransport
 
 FRESH_SECONDS: Final = 60.0
-"""A younger token that Vault still accepts isn't replaced after a 403: the policy forbids."""
+"""After a 403, a younger token that Vault still accepts isn't replaced: the policy forbids."""
 
 LONGEST_PAUSE: Final = 300.0
 """Maximum seconds between logins after a refusal. Vault locks a role for all its users after too
