@@ -208,7 +208,7 @@ class Stage:
         url = f"http://{LOOPBACK}:{free_port(0, fixed=True)}"
         flags = {"--model": model, "--backend": "echo", "--providers": "openai"}
         flags |= {"--host": LOOPBACK, "--port": _port(url)}  # by default it listens everywhere
-        flags |= {"--stats-file": str(self.folder / f"{model}.json")}  # by default it writes at home
+        flags |= {"--stats-file": str(self.folder / f"{model}.json")}  # by default at home
         argv = [*_SIMULATOR, *(word for flag in flags.items() for word in flag)]
         argv += ["--disable-dashboard", *more]
         self._start(argv, ready=f"{url}/health", name=name, log=f"{model}.log")
