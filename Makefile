@@ -60,11 +60,13 @@ test-postgresql: $(READY) ## Run all functional tests on PostgreSQL
 	@$(SAY) 'running the functional tests on PostgreSQL'
 	@AURORASOC_TEST_DATABASE=postgresql $(BIN)/pytest $(SPREAD) tests/functional $(ARGS)
 
-lint: $(READY) ## Check format, style, types and architecture
+lint: $(READY) ## Check format, style, words, types and architecture
 	@$(SAY) 'checking the format (ruff format)'
 	@$(BIN)/ruff format --quiet --check . || { $(SAY) 'run `make fmt`'; exit 1; }
 	@$(SAY) 'checking the style (ruff check)'
 	@$(BIN)/ruff check --quiet .
+	@$(SAY) 'checking the words (plain_english)'
+	@$(BIN)/python tools/plain_english.py src tests benchmarks demo tools docs README.md CONTRIBUTING.md
 	@$(SAY) 'checking the types (mypy): $(TYPED)'
 	@$(BIN)/mypy --no-error-summary $(TYPED)
 	@$(SAY) 'checking the architecture (import-linter)'

@@ -28,15 +28,15 @@ _FLAT: Final = Bar(1.2)
 
 def measure(counts: Counts) -> list[Row]:
     """Append to each log and to the shortest, in turn."""
-    found: list[Row] = []
+    rows: list[Row] = []
     with TemporaryDirectory(prefix="aurorasoc-bench-") as name, databases() as kinds:
         for kind, leading_to in kinds.items():
             logs = {
                 length: _filled(Path(name) / f"{kind}-{length}", leading_to(), length)
                 for length in counts.logs
             }
-            found += asyncio.run(_measure(kind, logs, counts))
-    return found
+            rows += asyncio.run(_measure(kind, logs, counts))
+    return rows
 
 
 def _filled(state_dir: Path, variables: dict[str, str], length: int) -> Settings:
@@ -53,7 +53,7 @@ async def _measure(kind: str, logs: dict[int, Settings], counts: Counts) -> list
             opened.push_async_callback(database.close)
             appends[length] = _append(database, AuditLog(Keyring(settings.security.seeds)))
         shortest, *longer = appends
-        found = []
+        rows = []
         for length in longer:
             pairs = await alternate(
                 seconds(appends[length]),
@@ -63,8 +63,8 @@ async def _measure(kind: str, logs: dict[int, Settings], counts: Counts) -> list
             )
             name = f"append: behind {length:,} audit entries, {kind}"
             peer = f"behind {shortest:,}"
-            found.append(row(name, pairs.ours, pairs.theirs, peer=peer, bar=_FLAT))
-        return found
+            rows.append(row(name, pairs.ours, pairs.theirs, peer=peer, bar=_FLAT))
+        return rows
 
 
 def _append(database: Database, log: AuditLog) -> Callable[[], Awaitable[None]]:

@@ -72,12 +72,12 @@ class Case:
 
 def measure(counts: Counts) -> list[Row]:
     """Change and listen, each case in turn."""
-    found: list[Row] = []
+    rows: list[Row] = []
     with PostgreSQL(fsync="on", max_connections=str(_CONNECTIONS)) as server:
         for case in _cases(counts):
-            found += _measured(case, {"AURORA_DATABASE_URL": server.create()}, counts)
+            rows += _measured(case, {"AURORA_DATABASE_URL": server.create()}, counts)
     name = f"adopted by {counts.neighbours} processes, SQLite"
-    return found + _measured(Case(name, "process", counts.neighbours, bar=_SQLITE), {}, counts)
+    return rows + _measured(Case(name, "process", counts.neighbours, bar=_SQLITE), {}, counts)
 
 
 def _cases(counts: Counts) -> list[Case]:
@@ -139,12 +139,12 @@ async def _measure(
 
 
 async def _round(change: Change, listeners: Listeners, counts: Counts) -> Cuts:
-    found: list[float] = []
+    times: list[float] = []
     for _ in range(counts.switches):
-        found += await listeners.latencies(await change())
+        times += await listeners.latencies(await change())
         await asyncio.sleep(_PAUSE_SECONDS)
-    found.sort()
-    return {"p50": median(found), "p99": found[min(len(found) - 1, round(0.99 * len(found)))]}
+    times.sort()
+    return {"p50": median(times), "p99": times[min(len(times) - 1, round(0.99 * len(times)))]}
 
 
 @asynccontextmanager
@@ -157,8 +157,8 @@ async def _changing(settings: Settings) -> AsyncIterator[Change]:
 
         async def change() -> float:
             commits.clear()
-            wanted = ConfigRequest(provider=ServingBackend.VLLM, model=secrets.token_hex(8))
-            await runtime.admin.switch(wanted, actor="benchmark")
+            requested = ConfigRequest(provider=ServingBackend.VLLM, model=secrets.token_hex(8))
+            await runtime.admin.switch(requested, actor="benchmark")
             return commits[0]
 
         yield change
@@ -201,17 +201,17 @@ class Listeners:
             assert process.stdin is not None
             process.stdin.write(f"{since!r}\n".encode())
         heard = [json.loads(await _line(process)) for process in self.processes]
-        return [at - since for own in heard for at in own]
+        return [at - since for times in heard for at in times]
 
 
 @asynccontextmanager
 async def _listeners(
     kind: str, case: Case, url: str, channel: str, env: dict[str, str]
 ) -> AsyncIterator[Listeners]:
-    wanted = [(kind, case.each)] * case.processes + [(BARE, case.crowd)] * bool(case.crowd)
+    groups = [(kind, case.each)] * case.processes + [(BARE, case.crowd)] * bool(case.crowd)
     async with AsyncExitStack() as running:
         processes = []
-        for what, number in wanted:
+        for what, number in groups:
             process = await asyncio.create_subprocess_exec(
                 *(sys.executable, "-m", "benchmarks.rig.listener", what, str(number), url, channel),
                 env=env,

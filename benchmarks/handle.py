@@ -54,7 +54,7 @@ async def _measure(folder: Path, origin: str, counts: Counts) -> list[Row]:
             )
 
         wall, processor = time.perf_counter, time.process_time
-        found = [
+        rows = [
             _row("a chat call", await pairs(wall)),
             _row("a chat call, processor time", await pairs(processor), _WHOLE),
             _row("a streamed call", await pairs(wall, stream=True)),
@@ -64,7 +64,7 @@ async def _measure(folder: Path, origin: str, counts: Counts) -> list[Row]:
             ConfigRequest(provider=ServingBackend.VLLM, base_url=base_url), actor="benchmark"
         )
         judged = "a chat call to an address set at runtime, processor time"
-        return [*found, _row(judged, await pairs(processor), _WHOLE)]
+        return [*rows, _row(judged, await pairs(processor), _WHOLE)]
 
 
 def _row(name: str, pairs: Pairs, bar: Bar | None = None) -> Row:

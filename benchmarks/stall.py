@@ -81,8 +81,8 @@ def _stage(folder: Path) -> Iterator[tuple[Service, VaultFaultProxy]]:
 
 def _vault_variables(vault: VaultServer, proxy: VaultFaultProxy) -> dict[str, str]:
     """Poll each second, so that threads hang all the while."""
-    own = {"VAULT_ADDR": proxy.url, "VAULT_TOKEN": vault.root_token}
-    return {**own, "VAULT_POLL_INTERVAL": "1"}
+    access = {"VAULT_ADDR": proxy.url, "VAULT_TOKEN": vault.root_token}
+    return {**access, "VAULT_POLL_INTERVAL": "1"}
 
 
 @contextmanager

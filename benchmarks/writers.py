@@ -64,7 +64,7 @@ async def _measure(kind: str, variables: dict[str, str], number: int, counts: Co
 def _write(work: str, number: int, mutations: int, env: dict[str, str]) -> float:
     """Start the writers, let them go together, and give their changes a second."""
     argv = [sys.executable, "-m", "benchmarks.rig.writer", work, str(mutations)]
-    told = run_together([argv] * number, env, deadline=300)
-    spans: list[tuple[float, float]] = [json.loads(text) for text in told]
+    outputs = run_together([argv] * number, env, deadline=300)
+    spans: list[tuple[float, float]] = [json.loads(text) for text in outputs]
     began, ended = min(span[0] for span in spans), max(span[1] for span in spans)
     return number * mutations / (ended - began)

@@ -52,12 +52,12 @@ def settings(state_dir: Path, /, **variables: str) -> Settings:
 
 
 def reading(credentials: Mapping[ServingBackend, Credential] | None = None) -> StoreReading:
-    """Give what the database store answers when it holds these credentials."""
+    """Return what the database store answers when it holds these credentials."""
     return StoreReading(credentials or {}, SecretStoreStatus("database", "ok", None, None))
 
 
 def stored_key(key: str = API_KEY, *, origin: str) -> Credential:
-    """Give a usable stored key, bound to an origin."""
+    """Return a usable stored key, bound to an origin."""
     return Credential(
         state="usable",
         source="database",

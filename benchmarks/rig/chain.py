@@ -29,7 +29,7 @@ _ACTIONS: Final = (Action.CONFIG_CHANGED, Action.KEY_SET, Action.TEST_FINISHED)
 
 
 def event(number: int) -> AuditEvent:
-    """Give one of many different events, of the size that changes have."""
+    """Return one of many different events, of the size that changes have."""
     details = {
         "base_url": "https://gateway.soc.example/v1",
         "changed": True,
@@ -41,7 +41,7 @@ def event(number: int) -> AuditEvent:
 
 
 def honest_chain(length: int, key: bytes) -> Iterator[Link]:
-    """Give entries from the first, each behind the one before it."""
+    """Yield entries from the first, each behind the one before it."""
     prev = GENESIS
     for seq in range(1, length + 1):
         what, at_us = event(seq), _FIRST_US + seq * 1_000_000
@@ -87,5 +87,5 @@ def _copy(url: str, rows: Iterator[tuple[object, ...]]) -> None:
 
 
 def sqlite_file(url: str) -> Path:
-    """Give the file of a SQLite database's address."""
+    """Return the file of a SQLite database's address."""
     return Path(url.removeprefix("sqlite:///"))

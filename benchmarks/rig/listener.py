@@ -83,16 +83,16 @@ async def _main(kind: str, number: int, url: str, channel: str) -> None:
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
     heard: list[list[float]] = [[] for _ in range(number)]
     async with AsyncExitStack() as stack:
-        for own in heard:
-            await _listening(stack, kind, url, channel, _noting(own))
+        for times in heard:
+            await _listening(stack, kind, url, channel, _noting(times))
         _say("ready")
         while line := await asyncio.to_thread(sys.stdin.readline):
             since = float(line)
             while not _all_heard(heard, since):  # noqa: ASYNC110 - threads note, too
                 await asyncio.sleep(_ASK_SECONDS)
-            _say(json.dumps([min(at for at in own if at >= since) for own in heard]))
-            for own in heard:
-                own.clear()
+            _say(json.dumps([min(at for at in times if at >= since) for times in heard]))
+            for times in heard:
+                times.clear()
 
 
 async def _listening(stack: AsyncExitStack, kind: str, url: str, channel: str, note: Note) -> None:
@@ -104,11 +104,11 @@ async def _listening(stack: AsyncExitStack, kind: str, url: str, channel: str, n
 
 
 def _all_heard(heard: list[list[float]], since: float) -> bool:
-    return all(own and own[-1] >= since for own in heard)
+    return all(times and times[-1] >= since for times in heard)
 
 
-def _noting(own: list[float]) -> Note:
-    return lambda: own.append(time.monotonic())
+def _noting(times: list[float]) -> Note:
+    return lambda: times.append(time.monotonic())
 
 
 def _say(line: str) -> None:

@@ -47,8 +47,8 @@ async def alternate(ours: Sample, theirs: Sample, *, rounds: int, calls: int = 1
             a machine does beside doesn't.
     """
     await _round(ours, theirs, calls)
-    found = [await _round(ours, theirs, calls) for _ in range(rounds)]
-    return Pairs([a for a, _ in found], [b for _, b in found])
+    pairs = [await _round(ours, theirs, calls) for _ in range(rounds)]
+    return Pairs([a for a, _ in pairs], [b for _, b in pairs])
 
 
 async def _round(ours: Sample, theirs: Sample, calls: int) -> tuple[float, float]:

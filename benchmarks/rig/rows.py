@@ -74,7 +74,7 @@ class Row:
         return held.median <= self.bar.limit
 
     def cells(self) -> tuple[str, ...]:
-        """Give the line as the report shows it."""
+        """Return the line as the report shows it."""
         ratio = (
             f"{_plain(self.ratio.median)} × ({_plain(self.ratio.low)}–{_plain(self.ratio.high)})"
         )
@@ -90,8 +90,8 @@ class Row:
             return f"{sign} {self.bar.limit:g} ×"
         if self.bar.on == "ours":
             return f"{sign} {shown(self.bar.limit, self.unit)}"
-        found = shown(self.difference.median, self.unit)
-        return f"{sign} {shown(self.bar.limit, self.unit)} more (is {found})"
+        actual = shown(self.difference.median, self.unit)
+        return f"{sign} {shown(self.bar.limit, self.unit)} more (is {actual})"
 
 
 def row(  # noqa: PLR0913 - a line of the table has as many parts

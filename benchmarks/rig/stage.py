@@ -43,7 +43,7 @@ def migrated_settings(state_dir: Path, **variables: str) -> Settings:
 
 @contextmanager
 def databases() -> Iterator[dict[str, Callable[[], dict[str, str]]]]:
-    """Give each kind of database by name: each call gives what leads to a new, empty one.
+    """Yield each kind of database by name: each call gives what leads to a new, empty one.
 
     PostgreSQL keeps its promises here: what it says is committed survives a power cut.
     """

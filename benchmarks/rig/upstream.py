@@ -73,8 +73,8 @@ class _OneToken(asyncio.Protocol):
 
 
 def _length(head: bytes) -> int:
-    _, found, rest = head.lower().partition(b"content-length:")
-    return int(rest.split(b"\r\n")[0]) if found else 0
+    _, separator, rest = head.lower().partition(b"content-length:")
+    return int(rest.split(b"\r\n")[0]) if separator else 0
 
 
 _WHOLE: Final = _whole()

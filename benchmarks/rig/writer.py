@@ -31,8 +31,8 @@ async def change(number: int) -> None:
         await _go()
         began = time.monotonic()
         for _ in range(number):
-            wanted = ConfigRequest(provider=ServingBackend.VLLM, model=secrets.token_hex(8))
-            await runtime.admin.switch(wanted, actor="benchmark")
+            requested = ConfigRequest(provider=ServingBackend.VLLM, model=secrets.token_hex(8))
+            await runtime.admin.switch(requested, actor="benchmark")
         _tell(began)
 
 
@@ -67,7 +67,7 @@ async def _go() -> None:
 
 
 def _tell(began: float) -> None:
-    """Give both ends: the monotonic clock is one for all processes of a machine."""
+    """Print both ends: the monotonic clock is one for all processes of a machine."""
     sys.stdout.write(json.dumps([began, time.monotonic()]) + "\n")
     sys.stdout.flush()
 

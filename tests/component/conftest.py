@@ -25,19 +25,19 @@ __all__ = [  # pytest finds the fixtures here
 
 @pytest.fixture(scope="session")
 def migrated_file() -> Path:
-    """Give an empty, migrated SQLite file to copy; it is never opened itself."""
+    """Return an empty, migrated SQLite file to copy; it is never opened itself."""
     return databases.migrated_file()
 
 
 @pytest.fixture
 def stored(tmp_path: Path) -> Stored:
-    """Give a migrated database of the test's own: SQLite, unless its module is `ON_BOTH`."""
+    """Return a migrated database of the test's own: SQLite, unless its module is `ON_BOTH`."""
     return DATABASES.migrated(tmp_path)
 
 
 @pytest.fixture
 def database_file(tmp_path: Path) -> Path:
-    """Give a migrated SQLite file of the test's own, where settings expect it."""
+    """Return a migrated SQLite file of the test's own, where settings expect it."""
     with DATABASES.of_kind(SQLITE):
         DATABASES.migrated(tmp_path)
     return tmp_path / "aurorasoc.db"

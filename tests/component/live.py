@@ -47,7 +47,7 @@ class World:
     ca: CertificateAuthority
 
     def server(self, provider: str) -> VendorServer:
-        """Give the server that plays a provider."""
+        """Return the server that plays a provider."""
         return self.ollama if provider == "ollama" else self.keyed
 
     def clear(self) -> None:
@@ -56,15 +56,15 @@ class World:
         self.ollama.clear()
         self.proxy.clear()
 
-    def variables(self, **own: str) -> dict[str, str]:
-        """Give the environment that leads all providers here; `own` is added."""
-        found = {"LLM_MAX_RETRIES": "0", "AURORA_ALLOWED_HOSTS": "127.0.0.1"}
+    def variables(self, **overrides: str) -> dict[str, str]:
+        """Return the environment that leads all providers here, with `overrides`."""
+        variables = {"LLM_MAX_RETRIES": "0", "AURORA_ALLOWED_HOSTS": "127.0.0.1"}
         for provider in PROVIDERS:
             if provider != "gemini":
-                found[variable(provider, "BASE_URL")] = self.server(provider).url
+                variables[variable(provider, "BASE_URL")] = self.server(provider).url
             if provider in KEYS:
-                found[variable(provider, "API_KEY")] = KEYS[provider]
-        return found | own
+                variables[variable(provider, "API_KEY")] = KEYS[provider]
+        return variables | overrides
 
 
 def variable(provider: str, field: str) -> str:
@@ -121,7 +121,7 @@ def servers(ca: CertificateAuthority) -> Iterator[World]:
 async def world(
     libraries: None, servers: World, monkeypatch: pytest.MonkeyPatch
 ) -> AsyncIterator[World]:
-    """Give the vendors without faults, and close the connections to them afterwards."""
+    """Yield the vendors without faults, and close the connections to them afterwards."""
     del libraries
     monkeypatch.setenv("HTTPS_PROXY", servers.proxy.url)
     monkeypatch.setenv("NO_PROXY", "127.0.0.1")
@@ -134,12 +134,12 @@ async def world(
 
 @pytest.fixture
 def boot(world: World, tmp_path: Path) -> Settings:
-    """Give settings whose boot defaults lead to the vendors; DeepSeek is active.
+    """Return settings whose boot defaults lead to the vendors; DeepSeek is active.
 
     Anthropic's key is the one that tests store and delete.
     """
-    own = {"LLM_BACKEND": "deepseek", "LLM_ANTHROPIC_API_KEY": ""}
-    return settings(tmp_path, **world.variables(**own))
+    overrides = {"LLM_BACKEND": "deepseek", "LLM_ANTHROPIC_API_KEY": ""}
+    return settings(tmp_path, **world.variables(**overrides))
 
 
 @pytest.fixture
@@ -160,7 +160,7 @@ class _Fixed:
 def handle_on(
     boot_settings: Settings, provider: str, ledger: TrafficLedger | None = None
 ) -> LiveChatModel:
-    """Give a handle on one provider, without a database, with slots as configured."""
+    """Return a handle on one provider, without a database, with slots as configured."""
     source, llm = _Fixed(boot_settings), boot_settings.llm
     pool = ModelPool(
         source,

@@ -57,12 +57,12 @@ def _require_figures(name: str, **variables: str) -> None:
     assert done.returncode == 0, done.stderr
     rows: list[dict[str, Any]] = json.loads(done.stdout)
     assert rows
-    for found in rows:
-        assert found["name"].startswith(f"{name}: ")
-        assert found["peer"]
-        assert (found["met"] is None) == (found["bar"] is None)
+    for figures in rows:
+        assert figures["name"].startswith(f"{name}: ")
+        assert figures["peer"]
+        assert (figures["met"] is None) == (figures["bar"] is None)
         for side in ("ours", "theirs", "ratio"):
-            spread = found[side]
+            spread = figures[side]
             assert 0 < spread["low"] <= spread["median"] <= spread["high"] < math.inf
 
 
@@ -75,8 +75,8 @@ def test_unknown_name_is_refused_with_the_known_ones() -> None:
 
 def test_ratio_is_taken_pair_by_pair() -> None:
     """A machine that was slow in one round was slow for both sides."""
-    found = _row([2.0, 20.0, 3.0], [1.0, 10.0, 1.0])
-    assert (found.ratio.median, found.ratio.low, found.ratio.high) == (2.0, 2.0, 3.0)
+    result = _row([2.0, 20.0, 3.0], [1.0, 10.0, 1.0])
+    assert (result.ratio.median, result.ratio.low, result.ratio.high) == (2.0, 2.0, 3.0)
 
 
 @pytest.mark.parametrize(

@@ -62,15 +62,15 @@ class Instruction(NamedTuple):
 def stages() -> dict[str, list[Instruction]]:
     """Read the Dockerfile: each stage's instructions by its name, `FROM` included."""
     text = re.sub(r"^\s*#.*\n", "", (ROOT / "Dockerfile").read_text("utf-8"), flags=re.MULTILINE)
-    found: dict[str, list[Instruction]] = {}
+    result: dict[str, list[Instruction]] = {}
     name = ""
     for line in re.sub(r"\\\n", " ", text).splitlines():
         word, _, rest = line.partition(" ")
         if word == "FROM":
             name = rest.rpartition(" AS ")[2]
         if word:
-            found.setdefault(name, []).append(Instruction(word, rest.strip()))
-    return found
+            result.setdefault(name, []).append(Instruction(word, rest.strip()))
+    return result
 
 
 def all_of(word: str) -> list[str]:
@@ -80,9 +80,9 @@ def all_of(word: str) -> list[str]:
 
 def chain(stage: str) -> list[Instruction]:
     """A stage's instructions after those of the stages that it is built from."""
-    own = stages()[stage]
-    base = own[0].rest.partition(" ")[0]
-    return [*(chain(base) if base in stages() else []), *own]
+    instructions = stages()[stage]
+    base = instructions[0].rest.partition(" ")[0]
+    return [*(chain(base) if base in stages() else []), *instructions]
 
 
 def last(stage: str, word: str) -> Instruction:
@@ -156,8 +156,8 @@ def _fits(path: str, pattern: str) -> bool:
 def context_files() -> list[str]:
     """What the build sees of src, alembic, requirements and the root."""
     folders = ("src", "alembic", "requirements")
-    found = [*ROOT.iterdir(), *(file for name in folders for file in (ROOT / name).rglob("*"))]
-    names = [file.relative_to(ROOT).as_posix() for file in found if file.is_file()]
+    paths = [*ROOT.iterdir(), *(file for name in folders for file in (ROOT / name).rglob("*"))]
+    names = [file.relative_to(ROOT).as_posix() for file in paths if file.is_file()]
     return [name for name in names if not ignored(name)]
 
 
@@ -243,7 +243,7 @@ def test_whatever_keeps_running_has_a_health_check() -> None:
 def test_a_plain_up_starts_no_extra() -> None:
     """The local model and the vault wait for their profiles; nothing else has one."""
     profiles = {name: service.get("profiles") for name, service in services().items()}
-    extras = {name: own for name, own in profiles.items() if own}
+    extras = {name: listed for name, listed in profiles.items() if listed}
     assert extras == {"local-model": ["local-model"], "vault": ["vault"]}
     for name, service in services().items():
         needed = set(service.get("depends_on", {}))

@@ -167,8 +167,8 @@ def test_a_schema_is_held_by_grammar(client: httpx.Client) -> None:
     technique = {"type": "string", "pattern": "^T[0-9]{4}$"}
     properties = {"verdict": {"enum": ["benign", "malicious"]}, "technique": technique}
     schema = {"type": "object", "properties": properties, "required": ["verdict", "technique"]}
-    wanted = {"type": "json_schema", "json_schema": {"name": "triage", "schema": schema}}
-    choice = ask(client, "40 failed logins, then one.", max_tokens=100, response_format=wanted)
+    requested = {"type": "json_schema", "json_schema": {"name": "triage", "schema": schema}}
+    choice = ask(client, "40 failed logins, then one.", max_tokens=100, response_format=requested)
     answer = json.loads(choice["message"]["content"])
     assert answer["verdict"] in {"benign", "malicious"}
     assert answer["technique"][0] == "T"

@@ -33,8 +33,8 @@ def test_importing_the_package_imports_nothing_else() -> None:
 @pytest.mark.parametrize("name", ["get_chat_model", "reset_chat_model_pool", "open_runtime"])
 def test_a_name_for_agents_needs_no_web_framework_and_no_model_library(name: str) -> None:
     """Those come with the first call."""
-    found = _imported_by(f"from aurorasoc import {name}")
-    assert not found & {"alembic", "beeai_framework", "fastapi", "hvac", "litellm"}
+    imported = _imported_by(f"from aurorasoc import {name}")
+    assert not imported & {"alembic", "beeai_framework", "fastapi", "hvac", "litellm"}
 
 
 def test_a_name_for_hosts_needs_no_model_library() -> None:

@@ -38,7 +38,7 @@ print("closed")
 
 @pytest.fixture
 def boot(database_file: Path) -> Settings:
-    """Give settings on a migrated database."""
+    """Return settings on a migrated database."""
     return settings(database_file.parent)
 
 

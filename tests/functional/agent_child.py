@@ -26,8 +26,8 @@ async def main() -> None:
         model = get_chat_model()
         question = UserMessage("Ten failed logins from one address, then a success. Judge it.")
         answer = await model.run([question], response_format=Verdict, max_tokens=300)
-    found = Verdict.model_validate(answer.output_structured)
-    sys.stdout.write(json.dumps(found.model_dump()) + "\n")
+    verdict = Verdict.model_validate(answer.output_structured)
+    sys.stdout.write(json.dumps(verdict.model_dump()) + "\n")
 
 
 asyncio.run(main())

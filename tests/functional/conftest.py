@@ -52,7 +52,7 @@ def shared_service(
 def service(
     shared_service: Callable[[], Service], hosted: VendorServer, local_servers: VendorServer
 ) -> Iterator[Service]:
-    """Give the shared service at its boot defaults, and vendors with nothing recorded."""
+    """Yield the shared service at its boot defaults, and vendors with nothing recorded."""
     shared_service().reset()
     hosted.clear()
     local_servers.clear()
@@ -63,5 +63,5 @@ def service(
 
 @pytest.fixture
 def admin(service: Service) -> httpx.Client:
-    """Give an admin's client of the shared service."""
+    """Return an admin's client of the shared service."""
     return service.client()

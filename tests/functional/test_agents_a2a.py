@@ -76,17 +76,17 @@ class Agent(ChildProcess):
     async def client(
         self, *, polling: bool = False, streaming: bool = False
     ) -> AsyncIterator[Client]:
-        """Give the SDK's client, made from the card that the agent shows."""
+        """Yield the SDK's client, made from the card that the agent shows."""
         async with httpx.AsyncClient(trust_env=False, timeout=60) as http:
             config = ClientConfig(httpx_client=http, streaming=streaming, polling=polling)
             yield ClientFactory(config).create(await self.card(http))
 
     async def card(self, http: httpx.AsyncClient) -> AgentCard:
-        """Give its card, as the SDK finds it."""
+        """Return the agent's card, as the SDK finds it."""
         return await A2ACardResolver(http, self.url).get_agent_card()
 
     def health(self) -> dict[str, object]:
-        """Give `GET /health`."""
+        """Return `GET /health`."""
         answer = httpx.get(f"{self.url}/health", trust_env=False, timeout=60)
         assert answer.status_code == 200
         return dict(answer.json())
@@ -112,7 +112,7 @@ async def sent(client: Client, request: Message) -> Task:
 
 
 def said(task: Task) -> str:
-    """Give the text that ended a task."""
+    """Return the text that ended a task."""
     assert task.status.message is not None
     (part,) = task.status.message.parts
     assert part.root.kind == "text"
@@ -154,7 +154,7 @@ def hunter(variables: dict[str, str], tmp_path_factory: pytest.TempPathFactory) 
 
 @pytest.fixture
 def agent(hunter: Agent, openai: VendorServer, deepseek: VendorServer) -> Agent:
-    """Give it with vendors that remember nothing and work."""
+    """Return the agent, with vendors that remember nothing and work."""
     openai.clear()
     deepseek.clear()
     return hunter
@@ -377,8 +377,8 @@ def test_an_unknown_agent_is_not_served(tmp_path: Path) -> None:
 def test_an_agent_without_a_backend_is_not_served(tmp_path: Path) -> None:
     """The message has both addresses that were tried."""
     vllm, ollama = (f"http://{LOOPBACK}:{free_port()}" for _ in range(2))
-    own = {"LLM_BACKEND": "auto", "LLM_VLLM_BASE_URL": vllm, "LLM_OLLAMA_BASE_URL": ollama}
-    line = refused(tmp_path, "threat-hunter", "--port", str(free_port()), **own)
+    overrides = {"LLM_BACKEND": "auto", "LLM_VLLM_BASE_URL": vllm, "LLM_OLLAMA_BASE_URL": ollama}
+    line = refused(tmp_path, "threat-hunter", "--port", str(free_port()), **overrides)
     assert f"{vllm}/health" in line
     assert f"{ollama}/api/tags" in line
 

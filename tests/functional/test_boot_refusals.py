@@ -43,7 +43,7 @@ asyncio.run(main())
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Give a folder whose state is migrated."""
+    """Return a folder whose state is migrated."""
     folder = tmp_path_factory.mktemp("boot")
     DATABASES.migrated(folder / "state")
     return folder
@@ -103,7 +103,7 @@ def test_serve_does_not_read_the_secrets_file(folder: Path) -> None:
 
 @pytest.fixture(scope="module", params=[READY_API, OPEN_RUNTIME], ids=["api", "agent"])
 def imported(folder: Path, request: pytest.FixtureRequest) -> set[str]:
-    """Give what a process has imported: a ready API, and an agent's open runtime."""
+    """Return what a process has imported: a ready API, and an agent's open runtime."""
     child = subprocess.run(
         [sys.executable, "-c", request.param],
         env=service_env(folder / "state"),

@@ -46,10 +46,10 @@ class Stored(NamedTuple):
 def _stored(database: Database) -> Stored:
     rows = database.rows("SELECT revision, config FROM llm_revisions")
     entries = database.rows("SELECT seq, entry FROM user_audit_log ORDER BY seq")
-    found = database.rows("SELECT revision FROM llm_runtime_config")
+    current = database.rows("SELECT revision FROM llm_runtime_config")
     changes = [json.loads(entry)["details"] for _, entry in entries]
     return Stored(
-        revision=found[0][0] if found else 0,
+        revision=current[0][0] if current else 0,
         history={r: json.loads(c)["providers"]["ollama"]["model"] for r, c in rows},
         audited={d["revision"]: d["model"] for d in changes if d.get("changed")},
         seqs=[seq for seq, _ in entries],
@@ -115,8 +115,8 @@ def _write_in_processes(folder: Path) -> list[Acknowledged]:
         [sys.executable, str(WRITING_CHILD), f"writer-{number}", str(EACH)]
         for number in range(WRITERS)
     ]
-    told = run_together(commands, service_env(folder), deadline=500)
-    return [{int(r): model for r, model in json.loads(text).items()} for text in told]
+    outputs = run_together(commands, service_env(folder), deadline=500)
+    return [{int(r): model for r, model in json.loads(text).items()} for text in outputs]
 
 
 @pytest.mark.soak
@@ -124,10 +124,10 @@ def _write_in_processes(folder: Path) -> list[Acknowledged]:
 def test_many_writing_processes_leave_one_chain(tmp_path: Path) -> None:
     """No two of them are told the same revision; history and audit log are without fork or gap."""
     database = DATABASES.migrated(tmp_path)
-    told = _write_in_processes(tmp_path)
+    per_process = _write_in_processes(tmp_path)
     acknowledged: Acknowledged = {}
-    for own in told:
-        acknowledged |= own
+    for revisions in per_process:
+        acknowledged |= revisions
     assert len(acknowledged) == WRITERS * EACH
     _assert_whole(database, acknowledged)
 

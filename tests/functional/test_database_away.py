@@ -70,12 +70,12 @@ def server(database_kind: str) -> Iterator[PostgreSQL | None]:
 
 
 def own_database(server: PostgreSQL | None) -> dict[str, str]:
-    """Give what leads a service to a database on the server; nothing for SQLite's."""
+    """Return what leads a service to a database on the server; nothing for SQLite's."""
     return {} if server is None else {"AURORA_DATABASE_URL": server.create()}
 
 
 def fresh_inventory(service: Service) -> dict[str, Any]:
-    """Give the first inventory that isn't stale."""
+    """Return the first inventory that isn't stale."""
     until(lambda: service.inventory()["stale_since"] is None)
     return service.inventory()
 
@@ -110,8 +110,8 @@ def outage(
 
 def test_what_needs_the_database_is_a_503(outage: Outage) -> None:
     """A mutation, and the audit log, answer that the database doesn't."""
-    found = [(answer.status_code, answer.json()["code"]) for answer in outage.refused]
-    assert found == [(503, "database_unavailable")] * 2
+    refusals = [(answer.status_code, answer.json()["code"]) for answer in outage.refused]
+    assert refusals == [(503, "database_unavailable")] * 2
 
 
 def test_models_keep_running(outage: Outage) -> None:

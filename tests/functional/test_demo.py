@@ -153,9 +153,9 @@ def test_every_step_prints_its_proof(play: Callable[..., Demo]) -> None:
     ]
     place = 0
     for fragment in ordered:
-        found = re.compile(fragment).search(printed, place)
-        assert found is not None, f"{fragment!r} isn't in {printed[place:]!r}"
-        place = found.end()
+        match = re.compile(fragment).search(printed, place)
+        assert match is not None, f"{fragment!r} isn't in {printed[place:]!r}"
+        place = match.end()
     assert key[1].decode() not in printed
     assert "eyJ" not in printed  # how every JSON Web Token begins
     assert demo.left_behind() == []

@@ -101,9 +101,9 @@ class Fleet:
 
     def _runs(self, revision: int) -> bool:
         """Tell whether all who can be reached run a revision; the agents' own logs say so."""
-        found = [int(member["revision"]) for member in self.members() if member["kind"] == "api"]
-        found += [agent.adopted[-1] for agent in self.agents if agent not in self.away]
-        return min(found) >= revision
+        current = [int(member["revision"]) for member in self.members() if member["kind"] == "api"]
+        current += [agent.adopted[-1] for agent in self.agents if agent not in self.away]
+        return min(current) >= revision
 
     def _put(self, body: dict[str, str]) -> httpx.Response:
         wait = 0 if self.away or self.killed else PATIENCE
@@ -118,7 +118,7 @@ class Fleet:
             assert answer.json()["revision"] >= revision
 
     def members(self) -> list[dict[str, Any]]:
-        """Give the fleet as an admin sees it."""
+        """Return the fleet as an admin sees it."""
         answer = self.service.client().get("/system/llm/fleet")
         assert answer.status_code == 200, answer.text
         return list(answer.json()["instances"])
@@ -200,12 +200,12 @@ def played(fleet: Fleet) -> Played:
 
 
 def revisions_of_models(stored: Stored) -> dict[str, int]:
-    """Give the revision that set each model."""
-    found = {}
+    """Return the revision that set each model."""
+    revisions = {}
     for revision, text in stored.rows("SELECT revision, config FROM llm_revisions"):
         config = json.loads(text)
-        found[config["providers"][config["backend"]]["model"]] = int(revision)
-    return found
+        revisions[config["providers"][config["backend"]]["model"]] = int(revision)
+    return revisions
 
 
 @pytest.mark.soak
@@ -222,9 +222,9 @@ def test_no_call_was_stale(played: Played) -> None:
 def summary(played: Played) -> str:
     """Say how soon the agents had adopted, where they were connected."""
     lines = [line for agent in played.agents[2:] for line in agent.lines]
-    found = sorted(line["latency"] for line in lines if line.get("latency") is not None)
-    cuts = quantiles(found, n=100)
-    return f"{len(found)} adoptions, p50 {cuts[49]:.3f} s, p99 {cuts[98]:.3f} s, max {found[-1]} s"
+    times = sorted(line["latency"] for line in lines if line.get("latency") is not None)
+    cuts = quantiles(times, n=100)
+    return f"{len(times)} adoptions, p50 {cuts[49]:.3f} s, p99 {cuts[98]:.3f} s, max {times[-1]} s"
 
 
 @pytest.mark.soak

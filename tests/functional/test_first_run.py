@@ -47,17 +47,17 @@ class FirstRun(ChildProcess):
         return self._printed(r"aurorasoc is ready at (\S+)")
 
     def client(self) -> httpx.Client:
-        """Give a client with the token that was printed; the caller closes it."""
+        """Return a client with the token that was printed; the caller closes it."""
         headers = bearer(self._printed(r"Admin token \(12 hours\): (\S+)"))
         url = f"{self.url}{API}"
         return httpx.Client(base_url=url, headers=headers, trust_env=False, timeout=120)
 
     def printed_calls(self) -> str:
-        """Give the shell lines between "Try" and the blank line."""
+        """Return the shell lines between "Try" and the blank line."""
         return self._printed(r"Try, in another shell:\n((?:  .*\n)+)")
 
     def secrets(self) -> str:
-        """Give what `secrets.env` holds."""
+        """Return what `secrets.env` holds."""
         return (self.state_dir / "secrets.env").read_text()
 
     def stop(self, number: signal.Signals = signal.SIGTERM) -> int:
@@ -66,9 +66,9 @@ class FirstRun(ChildProcess):
         return self.wait(STOPS_WITHIN)
 
     def _printed(self, pattern: str) -> str:
-        found = re.search(pattern, self.output)
-        assert found, self.output
-        return found[1]
+        match = re.search(pattern, self.output)
+        assert match, self.output
+        return match[1]
 
 
 class SecondRun(NamedTuple):
@@ -79,24 +79,24 @@ class SecondRun(NamedTuple):
 
 
 def started_by(pid: int) -> list[int]:
-    """Give the ids of a process's children, and theirs (Linux's /proc)."""
+    """Return the ids of a process's children, and theirs (Linux's /proc)."""
     children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
-    return [found for child in map(int, children) for found in (child, *started_by(child))]
+    return [process for child in map(int, children) for process in (child, *started_by(child))]
 
 
 def alive(pids: list[int]) -> list[int]:
-    """Give the processes that still exist."""
+    """Return the processes that still exist."""
     return [pid for pid in pids if Path(f"/proc/{pid}").exists()]
 
 
 def documents(text: str) -> list[dict[str, Any]]:
     """Read JSON documents that stand one after the other."""
-    decoder, found = json.JSONDecoder(), []
+    decoder, documents = json.JSONDecoder(), []
     while text := text.lstrip():
         document, end = decoder.raw_decode(text)
-        found.append(document)
+        documents.append(document)
         text = text[end:]
-    return found
+    return documents
 
 
 def run_printed(run: FirstRun) -> str:
@@ -114,7 +114,7 @@ def run_printed(run: FirstRun) -> str:
 
 
 def mode(path: Path) -> int:
-    """Give a file's permission bits."""
+    """Return a file's permission bits."""
     return stat.S_IMODE(path.stat().st_mode)
 
 

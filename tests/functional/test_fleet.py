@@ -99,8 +99,8 @@ def test_every_change_can_wait(site: Site, method: str, path: str, body: object)
 def test_wait_is_bounded(site: Site, seconds: str) -> None:
     """And nothing is changed where it isn't kept."""
     before = site.fleet()["revision"]
-    wanted = {"provider": "ollama", "model": "never"}
-    answer = site.here.client().put(CONFIG, params={"wait": seconds}, json=wanted)
+    requested = {"provider": "ollama", "model": "never"}
+    answer = site.here.client().put(CONFIG, params={"wait": seconds}, json=requested)
     assert (answer.status_code, site.fleet()["revision"]) == (422, before)
 
 
@@ -175,9 +175,9 @@ def test_of_two_admins_at_one_revision_one_succeeds(site: Site) -> None:
         revision = site.fleet()["revision"]
 
         def change(service: Service, at: int = revision, turn: int = number) -> int:
-            wanted = {"provider": "ollama", "model": f"race-{turn}-{service.port}"}
+            requested = {"provider": "ollama", "model": f"race-{turn}-{service.port}"}
             headers = {"If-Match": f'"{at}"'}
-            return service.client().put(CONFIG, json=wanted, headers=headers).status_code
+            return service.client().put(CONFIG, json=requested, headers=headers).status_code
 
         with ThreadPoolExecutor(2) as admins:
             statuses = list(admins.map(change, (site.here, site.there)))
@@ -211,8 +211,8 @@ def test_all_processes_come_to_the_same_fingerprint(site: Site) -> None:
 
 def test_a_key_stored_at_one_service_serves_at_the_other(site: Site, hosted: VendorServer) -> None:
     """Unsealed there with the same seed."""
-    wanted = {"provider": "deepseek", "api_key": VENDOR_KEYS["deepseek"]}
-    assert site.here.client().put(CONFIG, json=wanted).status_code == 200
+    requested = {"provider": "deepseek", "api_key": VENDOR_KEYS["deepseek"]}
+    assert site.here.client().put(CONFIG, json=requested).status_code == 200
     until(lambda: site.there.inventory()["active"]["backend"] == "deepseek")
     answer = site.there.client().post("/chat", json=asked())
     assert answer.status_code == 200, answer.text
@@ -223,8 +223,8 @@ def test_a_key_deleted_at_one_service_is_not_used_by_the_other(
     site: Site, hosted: VendorServer
 ) -> None:
     """It refuses, without a request."""
-    wanted = {"provider": "deepseek", "api_key": VENDOR_KEYS["deepseek"]}
-    site.here.client().put(CONFIG, json=wanted)
+    requested = {"provider": "deepseek", "api_key": VENDOR_KEYS["deepseek"]}
+    site.here.client().put(CONFIG, json=requested)
     site.here.client().delete(f"{PROVIDERS}/deepseek/key")
     until(lambda: site.there.row("deepseek")["key_state"] == "absent")
     until(lambda: site.there.inventory()["revision"] == site.revision())
@@ -245,8 +245,8 @@ def test_a_handle_in_another_process_follows(site: Site, local_servers: VendorSe
 
 def test_a_switch_to_what_is_not_ready_is_told_in_the_agents_own_process(site: Site) -> None:
     """Its handle raises our error."""
-    wanted = {"provider": "deepseek", "api_key": VENDOR_KEYS["deepseek"]}
-    site.here.client().put(CONFIG, json=wanted)
+    requested = {"provider": "deepseek", "api_key": VENDOR_KEYS["deepseek"]}
+    site.here.client().put(CONFIG, json=requested)
     until(lambda: site.agent.ask() == "deepseek-v4-flash says: pong")
     site.here.client().delete(f"{PROVIDERS}/deepseek/key")
     until(lambda: site.agent.ask() == "provider_not_ready")
@@ -256,8 +256,8 @@ def test_changes_at_both_services_make_one_history(site: Site) -> None:
     """Each is made on top of the other's."""
     before = site.revision()
     for turn, service in enumerate((site.here, site.there, site.here, site.there)):
-        wanted = {"provider": "ollama", "model": f"turn-{turn}"}
-        answer = service.client().put(CONFIG, json=wanted)
+        requested = {"provider": "ollama", "model": f"turn-{turn}"}
+        answer = service.client().put(CONFIG, json=requested)
         assert answer.json()["revision"] == before + turn + 1
 
 
@@ -292,8 +292,8 @@ def late(
     """Start a service late, with a log of its own; stop it while somebody follows its stream."""
     changed = processes.change(WAIT_SECONDS, provider="ollama")
     shared = {n: v for n, v in processes.here.env.items() if n.startswith("AURORA_")}
-    own = {**site_variables(world_variables), **shared, "LLM_VLLM_MODEL": "another"}
-    with Service(tmp_path_factory.mktemp("late"), own) as service:
+    variables = {**site_variables(world_variables), **shared, "LLM_VLLM_MODEL": "another"}
+    with Service(tmp_path_factory.mktemp("late"), variables) as service:
         until(lambda: len(processes.members()) == 4)
         inventory = service.inventory()
         assert inventory["revision"] == changed["revision"]

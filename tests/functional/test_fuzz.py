@@ -43,7 +43,7 @@ FITS: Final = [
 
 
 def document() -> dict[str, Any]:
-    """Give the OpenAPI document of our routers."""
+    """Return the OpenAPI document of our routers."""
     app = FastAPI(title="aurorasoc", version="0")
     include_routers(app)
     return app.openapi()

@@ -85,10 +85,10 @@ def refused(answer: httpx.Response, status: int, code: str) -> bool:
 
 def test_inventory_has_the_fields_of_the_contract_and_no_other(service: Service) -> None:
     """Every level of the inventory has exactly the documented fields, each of its type."""
-    found = service.inventory()
-    assert fits(found, SHAPE)
-    assert all(fits(row, ROW) for row in found["providers"])
-    problems = [problem for row in found["providers"] for problem in row["problems"]]
+    inventory = service.inventory()
+    assert fits(inventory, SHAPE)
+    assert all(fits(row, ROW) for row in inventory["providers"])
+    problems = [problem for row in inventory["providers"] for problem in row["problems"]]
     assert problems
     assert all(problem.keys() == PROBLEM for problem in problems)
 
@@ -322,8 +322,8 @@ def test_reset_keeps_keys(service: Service, admin: httpx.Client) -> None:
     """DELETE config goes back to the boot defaults of every provider, and keeps stored keys."""
     put(admin, provider="deepseek", api_key=KEY, model="other")
     assert admin.delete(CONFIG).status_code == 200
-    found = service.inventory()
-    assert (found["active"]["backend"], found["active"]["source"]) == ("vllm", "default")
+    inventory = service.inventory()
+    assert (inventory["active"]["backend"], inventory["active"]["source"]) == ("vllm", "default")
     row = service.row("deepseek")
     assert (row["model"], row["key_state"]) == ("deepseek-v4-flash", "usable")
     assert row["key_source"] == "database"

@@ -29,7 +29,7 @@ def script(hosted: VendorServer, local_servers: VendorServer) -> Iterator[Script
 
 @pytest.fixture
 def service(service: Service, script: Script) -> Iterator[Service]:
-    """Give the shared service; what a test leaves running ends before the next one begins."""
+    """Yield the shared service; what a test leaves running ends before the next one begins."""
     del script  # plays on until then
     yield service
 
@@ -41,7 +41,7 @@ def service(service: Service, script: Script) -> Iterator[Service]:
 
 @pytest.fixture
 def analyst(service: Service) -> httpx.Client:
-    """Give an analyst's client."""
+    """Return an analyst's client."""
     return service.client("analyst")
 
 
@@ -55,7 +55,7 @@ def opened(client: httpx.Client, alert: object = EVE, **fields: object) -> str:
 
 def over(client: httpx.Client, id_: str, seconds: float = 60) -> dict[str, Any]:
     """Wait for its end, and show it."""
-    return when(lambda: read(client, id_), lambda found: found["status"] in FINAL, seconds)
+    return when(lambda: read(client, id_), lambda current: current["status"] in FINAL, seconds)
 
 
 def read(client: httpx.Client, id_: str) -> dict[str, Any]:
@@ -70,15 +70,15 @@ def when(
 ) -> dict[str, Any]:
     """Look until it is right, and give up loudly."""
     end = time.monotonic() + seconds
-    while not right(found := look()):
-        assert time.monotonic() < end, found
+    while not right(value := look()):
+        assert time.monotonic() < end, value
         time.sleep(0.05)
-    return found
+    return value
 
 
 def reached(server: VendorServer, count: int) -> None:
     """Wait until a vendor was asked so often."""
-    when(lambda: {"asked": len(server.requests)}, lambda found: found["asked"] >= count, 60)
+    when(lambda: {"asked": len(server.requests)}, lambda current: current["asked"] >= count, 60)
 
 
 @pytest.mark.soak
@@ -95,14 +95,14 @@ def test_real_formats_end_to_end_on_the_real_local_model(
     with Service(tmp_path, variables) as service:
         client = service.client("analyst")
         for alert in (EVE, OCSF_2001)[: 2 if SOAK else 1]:
-            found = over(client, opened(client, alert, tlp="RED"), 280)
-            assert found["status"] == "completed", found
-            assert found["report"]["findings"]
-            assert found["report"]["recommended_actions"]
-            assert {(s["provider"], s["model"], s["tlp"]) for s in found["steps"]} == {
+            result = over(client, opened(client, alert, tlp="RED"), 280)
+            assert result["status"] == "completed", result
+            assert result["report"]["findings"]
+            assert result["report"]["recommended_actions"]
+            assert {(s["provider"], s["model"], s["tlp"]) for s in result["steps"]} == {
                 ("vllm", "smollm2-135m-instruct", "RED")
             }
-            assert all(s["usage"]["completion_tokens"] for s in found["steps"])
+            assert all(s["usage"]["completion_tokens"] for s in result["steps"])
 
 
 @pytest.mark.parametrize(
@@ -115,11 +115,11 @@ def test_real_formats_end_to_end_through_a_hosted_vendor(
     key = VENDOR_KEYS["openai"]
     service.client().put(CONFIG, json={"provider": "openai", "api_key": key})
     client = service.client("analyst")
-    found = over(client, opened(client, alert, tlp="GREEN"))
-    assert found["status"] == "completed"
-    assert found["alert"] == alert
+    result = over(client, opened(client, alert, tlp="GREEN"))
+    assert result["status"] == "completed"
+    assert result["alert"] == alert
     revision = service.inventory()["revision"]
-    assert {(s["provider"], s["model"], s["revision"], s["tlp"]) for s in found["steps"]} == {
+    assert {(s["provider"], s["model"], s["revision"], s["tlp"]) for s in result["steps"]} == {
         ("openai", "gpt-4o", revision, "GREEN")
     }
     assert len(hosted.requests) == len(script.asked) == len(TEAM) + 2
@@ -132,9 +132,9 @@ def test_every_hosted_vendor_can_be_asked(service: Service, script: Script, prov
     body = {"provider": provider, "api_key": VENDOR_KEYS[provider]}
     assert service.client().put(CONFIG, json=body).is_success
     client = service.client("analyst")
-    found = over(client, opened(client))
-    assert found["status"] == "completed", found
-    assert {step["provider"] for step in found["steps"]} == {provider}
+    result = over(client, opened(client))
+    assert result["status"] == "completed", result
+    assert {step["provider"] for step in result["steps"]} == {provider}
 
 
 def test_provenance_is_of_who_really_answered_after_a_reroute(
@@ -145,8 +145,8 @@ def test_provenance_is_of_who_really_answered_after_a_reroute(
     key = VENDOR_KEYS["openai"]
     service.client().put(CONFIG, json={"provider": "openai", "api_key": key})
     client = service.client("analyst")
-    found = over(client, opened(client, tlp="RED"))
-    assert {s["provider"] for s in found["steps"]} == {"vllm"}
+    result = over(client, opened(client, tlp="RED"))
+    assert {s["provider"] for s in result["steps"]} == {"vllm"}
     assert hosted.requests == []
 
 
@@ -155,10 +155,10 @@ def test_progress_comes_as_events(analyst: httpx.Client) -> None:
     id_ = opened(analyst)
     answer = analyst.get(f"{CALL}/{id_}/events")
     assert answer.headers["content-type"].startswith("text/event-stream")
-    found = events(answer.text)
-    assert {name for name, _ in found[:-1]} <= {"status", "step"}
-    assert found[-1] == ("done", read(analyst, id_))
-    ended = {d["position"] for name, d in found if name == "step" and d["status"] == "completed"}
+    received = events(answer.text)
+    assert {name for name, _ in received[:-1]} <= {"status", "step"}
+    assert received[-1] == ("done", read(analyst, id_))
+    ended = {d["position"] for name, d in received if name == "step" and d["status"] == "completed"}
     assert ended == {0, 1, 2, 3}
 
 
@@ -166,8 +166,8 @@ def test_events_of_what_is_over_end_at_once(analyst: httpx.Client) -> None:
     """Whoever comes late reads the same."""
     id_ = opened(analyst)
     over(analyst, id_)
-    found = events(analyst.get(f"{CALL}/{id_}/events").text)
-    assert [name for name, _ in found] == ["step", "step", "step", "step", "status", "done"]
+    received = events(analyst.get(f"{CALL}/{id_}/events").text)
+    assert [name for name, _ in received] == ["step", "step", "step", "step", "status", "done"]
 
 
 def test_it_can_be_read_while_it_runs(
@@ -178,10 +178,10 @@ def test_it_can_be_read_while_it_runs(
     script.then["plan"] = lambda: local_servers.faults.set(Fault(gate=gate))
     id_ = opened(analyst)
     reached(local_servers, 3)
-    found = read(analyst, id_)
-    assert (found["status"], found["report"]) == ("running", None)
-    assert found["steps"][0]["result"]["specialists"][0]["agent"] == TEAM[0]
-    assert [step["status"] for step in found["steps"][1:]] == ["running", "running", "queued"]
+    result = read(analyst, id_)
+    assert (result["status"], result["report"]) == ("running", None)
+    assert result["steps"][0]["result"]["specialists"][0]["agent"] == TEAM[0]
+    assert [step["status"] for step in result["steps"][1:]] == ["running", "running", "queued"]
     gate.set()
     assert over(analyst, id_)["status"] == "completed"
 
@@ -189,10 +189,10 @@ def test_it_can_be_read_while_it_runs(
 def test_one_failed_specialist_is_reported(analyst: httpx.Client, script: Script) -> None:
     """And the others' work stands."""
     script.failing = {TEAM[0]}
-    found = over(analyst, opened(analyst))
-    assert found["status"] == "completed"
-    assert found["report"]["failed_specialists"] == [{"agent": TEAM[0], "code": "bad_response"}]
-    assert found["steps"][1]["failure"]["code"] == "bad_response"
+    result = over(analyst, opened(analyst))
+    assert result["status"] == "completed"
+    assert result["report"]["failed_specialists"] == [{"agent": TEAM[0], "code": "bad_response"}]
+    assert result["steps"][1]["failure"]["code"] == "bad_response"
 
 
 def test_an_own_title_wins(analyst: httpx.Client) -> None:
@@ -208,8 +208,8 @@ def test_a_title_of_nothing_visible_gives_way(analyst: httpx.Client) -> None:
 def test_a_model_that_writes_controls_does_no_harm(analyst: httpx.Client, script: Script) -> None:
     """PostgreSQL stores no NUL in a text."""
     script.plan["specialists"][0]["question"] = "What\0 now?"
-    found = over(analyst, opened(analyst))
-    assert (found["status"], found["steps"][1]["question"]) == ("completed", "What now?")
+    result = over(analyst, opened(analyst))
+    assert (result["status"], result["steps"][1]["question"]) == ("completed", "What now?")
 
 
 @pytest.mark.parametrize(
@@ -303,9 +303,9 @@ def test_a_refused_label_is_a_problem_at_once(service: Service, script: Script) 
 def test_events_tell_of_a_step_before_the_end(analyst: httpx.Client) -> None:
     """It begins before its steps and ends after them; nothing is said while nothing happens."""
     text = analyst.get(f"{CALL}/{opened(analyst)}/events").text
-    told = [(name, data["status"]) for name, data in events(text)]
-    assert told[0][0] == "status"
-    assert told[-3:] == [("step", "completed"), ("status", "completed"), ("done", "completed")]
+    received = [(name, data["status"]) for name, data in events(text)]
+    assert received[0][0] == "status"
+    assert received[-3:] == [("step", "completed"), ("status", "completed"), ("done", "completed")]
     assert "still here" not in text
 
 

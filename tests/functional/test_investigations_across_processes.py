@@ -37,7 +37,7 @@ def pair(
 
 @pytest.fixture
 def here(pair: tuple[Service, Service]) -> Service:
-    """Give the one that runs investigations; a test may have ended it."""
+    """Return the one that runs investigations; a test may have ended it."""
     if pair[0].returncode is not None:
         pair[0].resume()
     return pair[0]
@@ -45,7 +45,7 @@ def here(pair: tuple[Service, Service]) -> Service:
 
 @pytest.fixture
 def there(pair: tuple[Service, Service]) -> Service:
-    """Give the other one, which no test ends."""
+    """Return the other one, which no test ends."""
     return pair[1]
 
 
@@ -105,9 +105,9 @@ def test_an_investigation_survives_the_death_of_its_process(
     assert client.post(f"{CALL}/{id_}/resume").status_code == 409  # its lease still holds
     if not SOAK:
         end_lease(there, id_)
-    found = over(client, id_)
-    assert found["status"] == "interrupted"
-    assert [step["status"] for step in found["steps"]][:3] == INTERRUPTED
+    result = over(client, id_)
+    assert result["status"] == "interrupted"
+    assert [step["status"] for step in result["steps"]][:3] == INTERRUPTED
     assert client.post(f"{CALL}/{id_}/resume").status_code == 202
     assert over(client, id_)["status"] == "completed"
     assert len(script.of_kind("plan")) == 1

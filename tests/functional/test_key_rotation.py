@@ -65,7 +65,7 @@ asyncio.run(rotate())
 
 @pytest.fixture
 def shell(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Shell:
-    """Give a shell for the run that is not killed."""
+    """Return a shell for the run that is not killed."""
     return Shell(monkeypatch, capsys)
 
 
@@ -102,12 +102,12 @@ def test_killed_at_random_it_loses_nothing(tmp_path: Path, shell: Shell) -> None
 
 def kill_at_random(installation: Installation) -> int:
     """Rotate, and kill it when a random number of rows is done; give how many really were."""
-    wanted = random.SystemRandom().randint(1, ROWS // 2)
+    threshold = random.SystemRandom().randint(1, ROWS // 2)
     rotating = subprocess.Popen(
         [*AURORASOC, "keys", "rotate"], env=installation.env(), stdout=subprocess.DEVNULL
     )
     try:
-        while rotating.poll() is None and installation.rotated() < wanted:
+        while rotating.poll() is None and installation.rotated() < threshold:
             time.sleep(0.001)
     finally:
         rotating.kill()

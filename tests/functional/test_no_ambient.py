@@ -89,9 +89,9 @@ def ambient(stale: CaptureServer) -> dict[str, str]:
 def dotenv_lines(stale: CaptureServer) -> str:
     """Say the same in a `.env`, with the overrides and variables of our own beside it."""
     said = dict.fromkeys(OVERRIDES, f"X-Canary={CANARY}") | {"GEMINI_API_BASE": stale.url}
-    own = dict.fromkeys(KEY_VARIABLES.values(), CANARY) | {"LLM_BACKEND": "gemini"}
-    found = said | own | {"DOTENV_WAS_LOADED": "yes"}
-    return "".join(f"{name}={value}\n" for name, value in found.items())
+    variables = dict.fromkeys(KEY_VARIABLES.values(), CANARY) | {"LLM_BACKEND": "gemini"}
+    entries = said | variables | {"DOTENV_WAS_LOADED": "yes"}
+    return "".join(f"{name}={value}\n" for name, value in entries.items())
 
 
 @pytest.fixture(scope="module")
@@ -128,7 +128,7 @@ def haunted_service(
 
 @pytest.fixture
 def haunted(haunted_service: Service) -> Service:
-    """Give it at its boot defaults, without stored keys."""
+    """Return the service at its boot defaults, without stored keys."""
     haunted_service.reset()
     return haunted_service
 
@@ -269,7 +269,7 @@ def overridden(tmp_path_factory: pytest.TempPathFactory, stale: CaptureServer) -
 
 @pytest.fixture(scope="module")
 def problems(overridden: Service) -> dict[str, Mapping[str, Any]]:
-    """Give each provider's `ambient_override` problem."""
+    """Return each provider's `ambient_override` problem."""
     listed = json.loads(overridden.command("providers", "list", "--json").stdout)
     return {
         row["provider"]: problem

@@ -80,18 +80,18 @@ class Traffic:
         self.statuses.append(answer.status_code)
 
     def by(self, subject: str, role: str = "admin") -> Send:
-        """Give a function that sends requests as a subject."""
+        """Return a function that sends requests as a subject."""
         headers = bearer(token(role, subject=subject))
 
         def send(method: str, path: str, **options: Any) -> httpx.Response:
-            own = {**headers, **options.pop("headers", {})}
-            return self.client.request(method, path, headers=own, **options)
+            merged = {**headers, **options.pop("headers", {})}
+            return self.client.request(method, path, headers=merged, **options)
 
         return send
 
 
 def wrong_places(key: str) -> Iterator[tuple[str, str, dict[str, Any]]]:
-    """Give requests that hold a key where none belongs: method, path below /api/v1, options."""
+    """Yield requests that hold a key where none belongs: method, path below /api/v1, options."""
     quoted = quote(key, safe="")
     yield from _wrong_bodies(key)
     for path in (f"{PROVIDERS}/{quoted}/key", f"{PROVIDERS}/deepseek/{quoted}", f"/{quoted}"):
@@ -203,7 +203,7 @@ def _raw_bodies(key: str) -> Iterator[tuple[str, str, dict[str, Any]]]:
 
 
 def echoes(key: str, capture: CaptureServer) -> Iterator[Fault]:
-    """Give every way in which an upstream fails, with the key in its body and its headers."""
+    """Yield every way in which an upstream fails, with the key in its body and its headers."""
     header = {"X-Key": key, "Set-Cookie": f"key={quote(key)}", "Retry-After": key}
     error = {"error": {"message": f"The key {key} failed", "type": key, "code": key, "param": key}}
     document = json.dumps(error).encode()
@@ -230,7 +230,7 @@ def echoes(key: str, capture: CaptureServer) -> Iterator[Fault]:
 
 
 def share(key: str, capture: CaptureServer, turn: int) -> Faults:
-    """Give a sixth of the failures in a plain run, another one at each turn; all in a soak run."""
+    """Return a sixth of the failures in a plain run, another at each turn; all in a soak run."""
     return list(echoes(key, capture))[slice(None) if SOAK else slice(turn % 6, None, 6)]
 
 
@@ -559,7 +559,7 @@ def every_exception(error: BaseException) -> Iterator[BaseException]:
 
 
 def shown(error: BaseException) -> dict[str, bytes]:
-    """Give all that a log, a debugger or a crash reporter would show of an exception."""
+    """Return all that a log, a debugger or a crash reporter would show of an exception."""
     places = {}
     for one in every_exception(error):
         name = f"{type(one).__name__} {id(one):x}"
@@ -597,8 +597,8 @@ async def test_exceptions_of_a_handle_hold_no_key(
     """Neither text, arguments, notes, causes nor any frame's locals show the key."""
     (key,) = canaries(1)
     room = "LLM_OPENAI_COMPATIBLE" if provider == "openai" else f"LLM_{provider.upper()}"
-    own = {"BACKEND": provider, "MAX_RETRIES": "1", "TIMEOUT": "20"}
-    variables = {f"LLM_{name}": value for name, value in own.items()}
+    overrides = {"BACKEND": provider, "MAX_RETRIES": "1", "TIMEOUT": "20"}
+    variables = {f"LLM_{name}": value for name, value in overrides.items()}
     variables |= {f"{room}_API_KEY": key, f"{room}_BASE_URL": hosted.url}
     for name, value in {**database_env, **variables}.items():
         monkeypatch.setenv(name, value)

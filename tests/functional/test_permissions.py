@@ -79,11 +79,11 @@ def app_routes() -> list[RouteContext]:
 
 def calls() -> list[tuple[str, str]]:
     """List the method and path of each route; HEAD goes with GET."""
-    found = []
+    result = []
     for route in app_routes():
         assert isinstance(route.original_route, Route | APIRoute), f"who may use {route}?"
-        found += [(method, route.path or "") for method in route.methods or () if method != "HEAD"]
-    return found
+        result += [(method, route.path or "") for method in route.methods or () if method != "HEAD"]
+    return result
 
 
 CALLS: Final = calls()
@@ -99,7 +99,7 @@ def unsigned() -> str:
 
 
 def headers_of(who: str) -> dict[str, str]:
-    """Give what someone sends to show who they are."""
+    """Return what someone sends to show who they are."""
     if who == "no token":
         return {}
     if who == "expired":
@@ -125,7 +125,7 @@ def ask(client: httpx.Client, call: tuple[str, str], who: str) -> httpx.Response
 
 @pytest.fixture
 def client(service: Service) -> Iterator[httpx.Client]:
-    """Give a client that brings no token of its own."""
+    """Yield a client that brings no token of its own."""
     with httpx.Client(base_url=service.url, trust_env=False, timeout=60) as client:
         yield client
 
@@ -139,13 +139,13 @@ def guards(route: RouteContext) -> set[str]:
         deps.UserManager: Permission.USERS_MANAGE,
     }
     known = {get_args(alias)[1].dependency: str(named) for alias, named in aliases.items()}
-    found, waiting = set(), [route.dependant]
+    permissions, waiting = set(), [route.dependant]
     while waiting:
         dependant = waiting.pop()
         waiting += dependant.dependencies
         if dependant.call in known:
-            found.add(known[dependant.call])
-    return found
+            permissions.add(known[dependant.call])
+    return permissions
 
 
 def test_every_route_of_the_app_is_in_the_designs_table() -> None:

@@ -47,7 +47,7 @@ class Roles:
             owner.execute(grant)
 
     def url(self, user: str, *, port: int = 0) -> str:
-        """Give the database's address for a role."""
+        """Return the database's address for a role."""
         return self.server.url("aurorasoc", user=user, port=port)
 
 
@@ -209,8 +209,8 @@ def test_database_and_feed_are_reached_over_verified_tls(
 ) -> None:
     """With the authority and the host name checked, for both connections."""
     url = _verified(tls, "localhost", ca.pem)
-    own = {**world_variables, "AURORA_DATABASE_URL": url}
-    with Service(tmp_path, own) as over_tls:
+    variables = {**world_variables, "AURORA_DATABASE_URL": url}
+    with Service(tmp_path, variables) as over_tls:
         answer = over_tls.client().put(CONFIG, json={"provider": "ollama"})
         assert answer.status_code == 200, answer.text
         until(lambda: set(_feeds(over_tls)) == {"listen"})

@@ -56,15 +56,15 @@ def shared_service(
     world_variables: dict[str, str], tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Callable[[], Service]]:
     """Run a service that may be led to loopback, and doesn't wait for ever."""
-    own = {"AURORA_ALLOWED_HOSTS": LOOPBACK, "LLM_TIMEOUT": str(SECONDS)}
-    with Service(tmp_path_factory.mktemp("tested"), world_variables | own) as service:
+    overrides = {"AURORA_ALLOWED_HOSTS": LOOPBACK, "LLM_TIMEOUT": str(SECONDS)}
+    with Service(tmp_path_factory.mktemp("tested"), world_variables | overrides) as service:
         until(lambda: '"warm"' in service.output, 120)  # the first call waits for the libraries
         yield lambda: service
 
 
 @pytest.fixture
 def tester(service: Service, request: pytest.FixtureRequest) -> httpx.Client:
-    """Give an admin of the test's own: tests are counted for each."""
+    """Return an admin of the test's own: tests are counted for each."""
     return service.client(subject=f"tester of {request.node.name}")
 
 
@@ -77,7 +77,7 @@ def keyed(service: Service, provider: str) -> None:
 
 
 def lead_to(service: Service, url: str, **fields: str) -> None:
-    """Give `openai` a base URL of its own, and the key for it."""
+    """Set a base URL of its own for `openai`, and the key for it."""
     body = {"provider": "openai", "base_url": f"{url}/v1", "api_key": KEY, **fields}
     switched = service.client().put(CONFIG, json=body)
     assert switched.status_code == 200, switched.text
@@ -91,7 +91,7 @@ def outcome(client: httpx.Client, provider: str, **body: str) -> dict[str, Any]:
 
 
 def verdict(result: dict[str, Any]) -> tuple[bool, str]:
-    """Give what a test says in short."""
+    """Return whether a test passed, and its code."""
     return result["ok"], result["code"]
 
 
@@ -343,7 +343,7 @@ def test_more_tests_than_a_minute_takes_are_refused(
 
 
 def state(service: Service) -> tuple[object, ...]:
-    """Give all that a switch could change: revision, active choice, rows of the database."""
+    """Return all that a switch could change: revision, active choice, rows of the database."""
     inventory = service.inventory()
     dumped = service.stored.dump()
     rows = {table: dumped[table] for table in dumped if "audit" not in table}

@@ -84,7 +84,7 @@ def after_restart(
 
 @pytest.fixture
 def restarted(after_restart: Restarted) -> Service:
-    """Give the service that was restarted; what is active there is each test's own."""
+    """Return the service that was restarted; what is active there is each test's own."""
     return after_restart.service
 
 
@@ -101,7 +101,7 @@ def make_active(service: Service, provider: str) -> None:
 
 
 def only_request(provider: str, hosted: VendorServer, local_servers: VendorServer) -> Exchange:
-    """Give the one request that arrived anywhere."""
+    """Return the one request that arrived anywhere."""
     mine, other = hosted.requests, local_servers.requests
     if TABLE[provider].host is None:
         mine, other = other, mine

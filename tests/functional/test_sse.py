@@ -23,7 +23,7 @@ PATIENCE: Final = 60.0
 
 @pytest.fixture
 def analyst(service: Service) -> httpx.Client:
-    """Give an analyst's client."""
+    """Return an analyst's client."""
     return service.client("analyst")
 
 

@@ -21,7 +21,7 @@ ROOT: Final = Path(__file__).parents[2]
 
 @pytest.fixture
 def chain(tmp_path: Path) -> Config:
-    """Give the host's Alembic chain on the very database that we use."""
+    """Return the host's Alembic chain on the very database that we use."""
     return host_chain(tmp_path / "host-alembic", DATABASES.url(tmp_path))
 
 
@@ -74,8 +74,8 @@ def test_installed_wheel_migrates_without_the_repository(
     assert where.count(str(installed)) == 2
     assert str(ROOT / "alembic") not in where
     assert "newest migration" in _run(env, tmp_path, "-m", "aurorasoc.cli", "migrate")
-    found = Stored(DATABASES.url(tmp_path)).rows(f"SELECT version_num FROM {VERSION_TABLE}")  # noqa: S608 - our own name
-    assert found == [(SCHEMA_HEAD,)]
+    rows = Stored(DATABASES.url(tmp_path)).rows(f"SELECT version_num FROM {VERSION_TABLE}")  # noqa: S608 - our own name
+    assert rows == [(SCHEMA_HEAD,)]
     assert '"revision": 0' in _run(
         env, tmp_path, "-m", "aurorasoc.cli", "providers", "list", "--json"
     )

@@ -17,8 +17,8 @@ async def main(name: str, count: int) -> None:
         sys.stdout.flush()
         await asyncio.to_thread(sys.stdin.readline)
         for number in range(count):
-            wanted = ConfigRequest(provider=ServingBackend.OLLAMA, model=f"{name}-{number}")
-            answer = await runtime.admin.switch(wanted, actor=name)
+            requested = ConfigRequest(provider=ServingBackend.OLLAMA, model=f"{name}-{number}")
+            answer = await runtime.admin.switch(requested, actor=name)
             acknowledged[answer.revision] = f"{name}-{number}"
     sys.stdout.write(json.dumps(acknowledged) + "\n")
 

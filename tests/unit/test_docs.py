@@ -58,7 +58,7 @@ def _page(name: str) -> str:
 
 
 def _section(text: str, heading: str) -> str:
-    """Give what stands under a heading, up to the next one of its depth or above."""
+    """Return what stands under a heading, up to the next one of its depth or above."""
     depth = heading.split(" ", 1)[0]
     _, _, after = text.partition(f"\n{heading}\n")
     return re.split(rf"^#{{1,{len(depth)}}} ", after, maxsplit=1, flags=re.MULTILINE)[0]
@@ -109,7 +109,7 @@ def _commands(group: object, path: tuple[str, ...] = ()) -> Iterator[str]:
 
 
 def _anchors(page: Path) -> set[str]:
-    """Give the ids that GitHub makes of headings."""
+    """Return the ids that GitHub makes of headings."""
     headings = HEADING.findall(FENCED.sub("", page.read_text("utf-8")))
     plain = (re.sub(r"[^\w\- ]", "", heading.lower()) for heading in headings)
     return {text.replace(" ", "-") for text in plain}
@@ -176,9 +176,9 @@ def test_every_error_code_is_documented_and_no_other() -> None:
 
 def test_every_problem_of_a_provider_is_documented_and_no_other() -> None:
     """The codes that composing finds, and the one of an absent backend."""
-    found = {code for text in _sources() for code in PROBLEM.findall(text)}
+    codes = {code for text in _sources() for code in PROBLEM.findall(text)}
     shown = _first_column(_section(_page("docs/api.md"), "### A provider's problems"))
-    assert shown - {"backend_unavailable"} == found
+    assert shown - {"backend_unavailable"} == codes
 
 
 def test_every_audit_action_is_documented_and_no_other() -> None:

@@ -44,7 +44,7 @@ def canaries(count: int) -> list[str]:
 
 
 def forms(key: str) -> set[bytes]:
-    """Give a key as it is, in base64 at each alignment, in hex, quoted and escaped."""
+    """Return a key as it is, in base64 at each alignment, in hex, quoted and escaped."""
     raw = key.encode()
     texts = {key, raw.hex(), raw.hex().upper(), quote(key), quote(key, safe=""), quote_plus(key)}
     texts |= {json.dumps(key)[1:-1], json.dumps(json.dumps(key)[1:-1])[1:-1], repr(key)[1:-1]}

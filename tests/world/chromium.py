@@ -37,7 +37,7 @@ def chromium_binary() -> Path | None:
             message = f"{_NAMED} must name a Chromium, and {named} can't be run"
             raise FileNotFoundError(message)
         return Path(named)
-    return next((Path(found) for name in _NAMES if (found := shutil.which(name))), None)
+    return next((Path(path) for name in _NAMES if (path := shutil.which(name))), None)
 
 
 CHROMIUM: Final = Program(

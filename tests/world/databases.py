@@ -50,8 +50,8 @@ class Stored:
     def rows(self, query: str) -> list[Row]:
         """Ask it, while others may be writing."""
         with closing(self._connect("ro")) as connection:
-            found: list[Row] = connection.execute(query).fetchall()
-            return found
+            rows: list[Row] = connection.execute(query).fetchall()
+            return rows
 
     def execute(self, *statements: str) -> None:
         """Run statements in one transaction."""
@@ -83,18 +83,18 @@ class Stored:
     def columns(self, table: str) -> list[str]:
         """Name a table's columns, in order."""
         with closing(self._connect("ro")) as connection:
-            found = connection.execute(f'SELECT * FROM "{table}" LIMIT 0')  # noqa: S608 - our own name
-            return [str(column[0]) for column in found.description or ()]
+            cursor = connection.execute(f'SELECT * FROM "{table}" LIMIT 0')  # noqa: S608 - our own name
+            return [str(column[0]) for column in cursor.description or ()]
 
     def dump(self) -> dict[str, list[Row]]:
-        """Give every row of every table, sorted."""
+        """Return every row of every table, sorted."""
         return {
             table: sorted(self.rows(f'SELECT * FROM "{table}"'), key=repr)  # noqa: S608 - its own names
             for table in self.tables()
         }
 
     def stored_bytes(self) -> bytes:
-        """Give what is on the disk: SQLite's files, or PostgreSQL's rows as text."""
+        """Return what is on the disk: SQLite's files, or PostgreSQL's rows as text."""
         if self.kind == POSTGRESQL:
             return repr(self.dump()).encode()
         return b"".join(file.read_bytes() for file in self.file.parent.glob("aurorasoc.db*"))
@@ -111,7 +111,7 @@ class Stored:
 
 
 class Databases:
-    """Gives each state folder its database, of the kind that is chosen at the time."""
+    """The database of each state folder, of the kind that is chosen at the time."""
 
     def __init__(self) -> None:
         """Begin with the run's choice."""
@@ -128,7 +128,7 @@ class Databases:
             self.kind = before
 
     def url(self, state_dir: Path) -> str:
-        """Give the address of a folder's database; a new one is empty."""
+        """Return the address of a folder's database; a new one is empty."""
         if state_dir not in self._urls:
             self._urls[state_dir] = self._new(state_dir)
         return self._urls[state_dir]
@@ -140,7 +140,7 @@ class Databases:
         return shared_postgresql().create(template)
 
     def migrated(self, state_dir: Path) -> Stored:
-        """Give a folder's database at the newest migration; a new one is copied, for speed."""
+        """Return a folder's database at the newest migration; a new one is copied, for speed."""
         if state_dir not in self._urls and self.kind == POSTGRESQL:
             self._urls[state_dir] = self._new(state_dir, _migrated_database())
         elif state_dir not in self._urls:
@@ -149,7 +149,7 @@ class Databases:
         return Stored(self.url(state_dir))
 
     def variables(self, state_dir: Path) -> dict[str, str]:
-        """Give what leads a process there; nothing for SQLite, which is the service's default."""
+        """Return what leads a process there; nothing for SQLite, which is the service's default."""
         url = self.url(state_dir)
         return {} if url.startswith(SQLITE) else {"AURORA_DATABASE_URL": url}
 

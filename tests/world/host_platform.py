@@ -31,7 +31,7 @@ LIBRARIES: Final = (
 
 
 def create_host() -> FastAPI:
-    """Give the host's app; `HOST_LOG` names its log, `HOST_SHOUTS` turns libraries up again."""
+    """Return the host's app; `HOST_LOG` names its log, `HOST_SHOUTS` turns libraries up again."""
     logging.basicConfig(filename=os.environ["HOST_LOG"], level=logging.DEBUG, force=True)
     _turn_up()
 

@@ -23,7 +23,7 @@ Session = Annotated[str | None, Cookie()]
 
 
 def create_host() -> FastAPI:
-    """Give the host's app; who goes to `/login` has a session."""
+    """Return the host's app; who goes to `/login` has a session."""
     app, settings = FastAPI(), load_settings(secrets_file=False)
     by_cookie = os.environ["HOST_HANDS_OVER"] == "nothing"
 

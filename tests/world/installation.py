@@ -33,19 +33,19 @@ class Installation:
         await database.close()
         return keys
 
-    def variables(self, **own: str) -> dict[str, str]:
-        """Give what an operator sets who rotates from OLD to NEW."""
+    def variables(self, **overrides: str) -> dict[str, str]:
+        """Return what an operator sets who rotates from OLD to NEW."""
         return {
             **DATABASES.variables(self.folder),
             "AURORA_STATE_DIR": str(self.folder),
             "JWT_SECRET_KEY": SESSION_SECRET,
             "AURORA_SECRET_KEY": NEW,
             "AURORA_SECRET_KEY_PREVIOUS": OLD,
-            **own,
+            **overrides,
         }
 
     def env(self) -> dict[str, str]:
-        """Give the whole environment of a process that rotates."""
+        """Return the whole environment of a process that rotates."""
         return service_env(self.folder, self.variables())
 
     def tokens(self) -> dict[str, str]:

@@ -108,18 +108,18 @@ class Script:
         return json.dumps(answers[kind]) if kind in answers else "pong"
 
     def of_kind(self, kind: str) -> list[Question]:
-        """Give what was asked for one kind of step."""
+        """Return what was asked for one kind of step."""
         return [question for question in self.asked if kind_of(question) == kind]
 
 
 def kind_of(question: Question) -> str:
     """Tell a question by what it wants."""
-    wanted = set((question.schema or {}).get("properties", {}))
-    if "specialists" in wanted:
+    fields = set((question.schema or {}).get("properties", {}))
+    if "specialists" in fields:
         return "plan"
-    if "verdict" in wanted:
+    if "verdict" in fields:
         return "report"
-    return "specialist" if "findings" in wanted else "chat"
+    return "specialist" if "findings" in fields else "chat"
 
 
 @contextmanager

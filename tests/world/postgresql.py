@@ -84,7 +84,7 @@ class PostgreSQL(ChildProcess):
         return super().terminate(patience)
 
     def url(self, database: str = _SUPERUSER, *, user: str = _SUPERUSER, port: int = 0) -> str:
-        """Give a database's address; `port` is that of a proxy in front of the server."""
+        """Return a database's address; `port` is that of a proxy in front of the server."""
         return f"postgresql://{user}@{LOOPBACK}:{port or self.port}/{database}"
 
     def create(self, template: str = "template0", *, encoding: str = "UTF8") -> str:

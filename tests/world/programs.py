@@ -30,10 +30,10 @@ class Program:
 
     def required(self) -> Path:
         """Find it for a test that can't be left out."""
-        found = self.find()
-        if found is None:
+        path = self.find()
+        if path is None:
             pytest.fail(self.missing)
-        return found
+        return path
 
     def leave_out(self, items: list[pytest.Item]) -> None:
         """Skip the tests that need it where there is none; CI has them all.

@@ -26,7 +26,7 @@ class Relay(LoopbackServer):
         self._flowing.set()
 
     def leading_to(self, url: str) -> str:
-        """Give a database's address by way of this wire."""
+        """Return a database's address by way of this wire."""
         return url.replace(f":{self._target}/", f":{self.port}/")
 
     def cut(self) -> None:

@@ -90,11 +90,11 @@ def but_for_rotation(stored: Stored) -> Dump:
 
 def opened(stored: Stored, *seeds: str) -> dict[str, str]:
     """Open every credential that these seeds open: the keys by provider."""
-    store, found = DatabaseSecretStore(ring(*seeds)), {}
+    store, keys = DatabaseSecretStore(ring(*seeds)), {}
     names = stored.columns("llm_provider_credentials")
     for values in stored.dump()["llm_provider_credentials"]:
         row = CredentialRow(**dict(zip(names, values, strict=True)))
         key = store.open_row(row).api_key
         if key is not None:
-            found[row.provider] = key.get_secret_value()
-    return found
+            keys[row.provider] = key.get_secret_value()
+    return keys

@@ -91,32 +91,32 @@ class Service(ChildProcess):
         return run_command(*arguments, env=self.env, cwd=self.folder, stdin=stdin)
 
     def client(self, role: str = "admin", *, subject: str = "") -> httpx.Client:
-        """Give the client of a role, below `/api/v1`; closed when the service ends."""
+        """Return the client of a role, below `/api/v1`; closed when the service ends."""
         who = (role, subject or f"test-{role}")
         if who not in self._clients:
             self._clients[who] = self.anonymous(bearer(token(role, subject=who[1])))
         return self._clients[who]
 
     def anonymous(self, headers: Mapping[str, str] | None = None) -> httpx.Client:
-        """Give a new client without a token, below `/api/v1`; the caller closes it."""
+        """Return a new client without a token, below `/api/v1`; the caller closes it."""
         return httpx.Client(
             base_url=f"{self.url}{API}", headers=headers, trust_env=False, timeout=120
         )
 
     def inventory(self) -> dict[str, Any]:
-        """Give `GET /system/llm/providers`."""
+        """Return `GET /system/llm/providers`."""
         answer = self.client().get(PROVIDERS)
         assert answer.status_code == 200, answer.text
         return dict(answer.json())
 
     def row(self, provider: str) -> dict[str, Any]:
-        """Give one provider's row of the inventory."""
+        """Return one provider's row of the inventory."""
         (row,) = (row for row in self.inventory()["providers"] if row["provider"] == provider)
         return dict(row)
 
-    def entries(self, **wanted: str) -> list[dict[str, Any]]:
-        """Give audit entries, newest first; `wanted` filters by actor or action."""
-        answer = self.client().get("/audit", params=wanted)
+    def entries(self, **filters: str) -> list[dict[str, Any]]:
+        """Return audit entries, newest first, filtered by actor or action."""
+        answer = self.client().get("/audit", params=filters)
         assert answer.status_code == 200, answer.text
         return list(answer.json()["entries"])
 
@@ -129,15 +129,15 @@ class Service(ChildProcess):
 
 
 def service_env(state_dir: Path, variables: Mapping[str, str] | None = None) -> dict[str, str]:
-    """Give a whole environment for any command of the service, its database included."""
-    own = {
+    """Return a whole environment for any command of the service, its database included."""
+    defaults = {
         **DATABASES.variables(state_dir),
         "AURORA_STATE_DIR": str(state_dir),
         "JWT_SECRET_KEY": SESSION_SECRET,
         "AURORA_SECRET_KEY": SEED,
         "PYTHONUNBUFFERED": "1",
     }
-    return bare_env(**own | dict(variables or {}))
+    return bare_env(**defaults | dict(variables or {}))
 
 
 def run_command(
@@ -170,20 +170,20 @@ def token(
 
 
 def bearer(text: str) -> dict[str, str]:
-    """Give the header that carries a token."""
+    """Return the header that carries a token."""
     return {"Authorization": f"Bearer {text}"}
 
 
 def asked(content: str = "ping", **fields: object) -> dict[str, object]:
-    """Give the body of a chat with one message."""
+    """Return the body of a chat with one message."""
     return {"messages": [{"role": "user", "content": content}], **fields}
 
 
 def events(text: str) -> list[tuple[str, dict[str, Any]]]:
     """Read a whole event stream: each event's name and data (WHATWG HTML, §9.2)."""
-    found = []
+    result = []
     for block in text.split("\n\n"):
         fields = dict(line.split(": ", 1) for line in block.splitlines() if line and line[0] != ":")
         if fields:
-            found.append((fields["event"], json.loads(fields["data"])))
-    return found
+            result.append((fields["event"], json.loads(fields["data"])))
+    return result

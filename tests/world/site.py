@@ -47,23 +47,23 @@ class Site(NamedTuple):
     agent: Agent
 
     def fleet(self) -> dict[str, Any]:
-        """Give `GET /system/llm/fleet` as the first service answers it."""
+        """Return `GET /system/llm/fleet` as the first service answers it."""
         answer = self.here.client("viewer").get(FLEET)
         assert answer.status_code == 200, answer.text
         return dict(answer.json())
 
     def members(self) -> list[dict[str, Any]]:
-        """Give the fleet's processes."""
+        """Return the fleet's processes."""
         return list(self.fleet()["instances"])
 
     def member(self, kind: str) -> dict[str, Any]:
-        """Give the one process of a kind."""
-        (found,) = (member for member in self.members() if member["kind"] == kind)
-        return dict(found)
+        """Return the one process of a kind."""
+        (row,) = (member for member in self.members() if member["kind"] == kind)
+        return dict(row)
 
-    def change(self, wait: float, **wanted: object) -> dict[str, Any]:
+    def change(self, wait: float, **fields: object) -> dict[str, Any]:
         """Switch at the first service, and wait for the others."""
-        answer = self.here.client().put(CONFIG, params={"wait": wait}, json=wanted)
+        answer = self.here.client().put(CONFIG, params={"wait": wait}, json=fields)
         assert answer.status_code == 200, answer.text
         return dict(answer.json())
 
@@ -108,13 +108,13 @@ def processes(
 
 
 def site_variables(world_variables: dict[str, str]) -> dict[str, str]:
-    """Give the environment that all services of the site share."""
+    """Return the environment that all services of the site share."""
     return {**world_variables, "LLM_BACKEND": "vllm"}
 
 
 @pytest.fixture
 def site(processes: Site, hosted: VendorServer, local_servers: VendorServer) -> Iterator[Site]:
-    """Give the processes at their boot defaults."""
+    """Yield the processes at their boot defaults."""
     processes.here.reset()
     until(lambda: processes.there.inventory()["revision"] == processes.revision())
     hosted.clear()

@@ -29,7 +29,7 @@ JSON: Final = {"Content-Type": "application/json"}
 
 @asynccontextmanager
 async def served(runtime: Runtime, host: str = "127.0.0.1") -> AsyncIterator[httpx.AsyncClient]:
-    """Give a client of an agent's app that listens there."""
+    """Yield a client of an agent's app that listens there."""
     app = create_app("threat-hunter", url=URL, settings=runtime.settings, host=host)
     transport = httpx.ASGITransport(app=app)
     async with (
@@ -142,7 +142,7 @@ async def test_beyond_loopback_callers_need_a_token(runtime: Runtime, world: Wor
     async with served(runtime, host="0.0.0.0") as http:  # noqa: S104 - nothing listens
         card = (await http.get("/.well-known/agent-card.json")).json()
         assert (await http.get("/health")).status_code == 200
-        found = [
+        statuses = [
             (await http.post("/", json=call(), headers=headers)).status_code
             for headers in (
                 {},
@@ -152,7 +152,7 @@ async def test_beyond_loopback_callers_need_a_token(runtime: Runtime, world: Wor
                 {"Authorization": f"Bearer {root}"},
             )
         ]
-        assert found == [401, 401, 401, 403, 403]
+        assert statuses == [401, 401, 401, 403, 403]
         assert asked(world.keyed) == []
         answer = await http.post("/", json=call(), headers={"Authorization": f"Bearer {admin}"})
         assert answer.json()["result"]["status"]["state"] == "completed"

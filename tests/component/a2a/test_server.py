@@ -26,7 +26,7 @@ URL = "http://agent.example"
 async def served(
     runtime: Runtime, name: str, tlp: str | None = None
 ) -> AsyncIterator[httpx.AsyncClient]:
-    """Give an HTTP client of an agent's app, as it is inside its lifespan."""
+    """Yield an HTTP client of an agent's app, as it is inside its lifespan."""
     app = create_app(name, url=URL, tlp=tlp, settings=runtime.settings)
     transport = httpx.ASGITransport(app=app)
     async with (

@@ -27,7 +27,7 @@ from tests.world.loopback import refused_port
 
 
 def apart(runtime: Runtime) -> Runtime:
-    """Give a second process's view of the same database, to which no feed tells anything."""
+    """Return a second process's view of the same database, to which no feed tells anything."""
     store = runtime.admin.changer.store
     adoption = Adoption(runtime.settings, runtime.database, store, runtime.keyring)
     local_networks = runtime.settings.llm.local_networks
@@ -109,8 +109,8 @@ async def test_build_refuses_without_a_local_backend_and_names_both_addresses(
 ) -> None:
     """Who reads it knows what to start, and where."""
     vllm, ollama = (f"http://127.0.0.1:{refused_port()}" for _ in range(2))
-    own = {"LLM_BACKEND": "auto", "LLM_VLLM_BASE_URL": f"{vllm}/v1", "LLM_OLLAMA_BASE_URL": ollama}
-    said = await refusal(settings(tmp_path, **world.variables(**own)), BackendUnavailable)
+    env = {"LLM_BACKEND": "auto", "LLM_VLLM_BASE_URL": f"{vllm}/v1", "LLM_OLLAMA_BASE_URL": ollama}
+    said = await refusal(settings(tmp_path, **world.variables(**env)), BackendUnavailable)
     assert f"{vllm}/health" in said
     assert f"{ollama}/api/tags" in said
 
@@ -120,8 +120,8 @@ async def test_build_refuses_a_provider_without_a_key_and_names_the_variable(
     world: World, tmp_path: Path
 ) -> None:
     """The message says what to set."""
-    own = {"LLM_BACKEND": "deepseek", "LLM_DEEPSEEK_API_KEY": ""}
-    said = await refusal(settings(tmp_path, **world.variables(**own)), ProviderNotReady)
+    env = {"LLM_BACKEND": "deepseek", "LLM_DEEPSEEK_API_KEY": ""}
+    said = await refusal(settings(tmp_path, **world.variables(**env)), ProviderNotReady)
     assert "LLM_DEEPSEEK_API_KEY" in said
 
 
@@ -130,8 +130,8 @@ async def test_build_refuses_a_provider_without_a_model_and_names_the_variable(
     world: World, tmp_path: Path
 ) -> None:
     """The message says what to set."""
-    own = {"LLM_BACKEND": "openai", "LLM_OPENAI_COMPATIBLE_MODEL": ""}
-    said = await refusal(settings(tmp_path, **world.variables(**own)), NoModelConfigured)
+    env = {"LLM_BACKEND": "openai", "LLM_OPENAI_COMPATIBLE_MODEL": ""}
+    said = await refusal(settings(tmp_path, **world.variables(**env)), NoModelConfigured)
     assert "LLM_OPENAI_COMPATIBLE_MODEL" in said
 
 
@@ -140,8 +140,8 @@ async def test_build_refuses_an_unlabelled_agent_where_labels_are_required(
     world: World, tmp_path: Path
 ) -> None:
     """An agent of such a site is built with a label."""
-    own = {"LLM_BACKEND": "deepseek", "LLM_REQUIRE_TLP": "true"}
-    said = await refusal(settings(tmp_path, **world.variables(**own)), TlpRefused)
+    env = {"LLM_BACKEND": "deepseek", "LLM_REQUIRE_TLP": "true"}
+    said = await refusal(settings(tmp_path, **world.variables(**env)), TlpRefused)
     assert "LLM_REQUIRE_TLP" in said
 
 

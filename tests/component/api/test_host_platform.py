@@ -94,7 +94,7 @@ class Host:
         return self.stored.rows(f"SELECT * FROM {table}")  # noqa: S608 - its own names
 
     def said(self) -> list[str]:
-        """Give what the host's log says."""
+        """Return what the host's log says."""
         return [str(row[1]) for row in self.rows("host_log")]
 
 
@@ -161,7 +161,7 @@ def settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:
 
 @pytest.fixture
 def chain(tmp_path: Path, settings: Settings) -> Config:
-    """Give the host's Alembic chain on the very database that we use."""
+    """Return the host's Alembic chain on the very database that we use."""
     return host_chain(tmp_path / "host-alembic", settings.database_url)
 
 
@@ -361,6 +361,6 @@ async def test_investigations_run_in_a_host(host: Host) -> None:
     path = f"/investigations/{opened.json()['id']}"
     assert f"bob investigation.created {opened.json()['id']}" in host.said()
     assert (await host.call("GET", path, "eve:analyst")).status_code == 404
-    while (found := (await host.call("GET", path, "bob:analyst")).json())["status"] != "failed":  # noqa: ASYNC110 - a row sets no event
+    while (state := (await host.call("GET", path, "bob:analyst")).json())["status"] != "failed":  # noqa: ASYNC110 - a row sets no event
         await asyncio.sleep(0.05)
-    assert found["failure"]["code"] == "unreachable"  # nobody plays a backend here
+    assert state["failure"]["code"] == "unreachable"  # nobody plays a backend here

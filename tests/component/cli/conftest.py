@@ -17,7 +17,7 @@ __all__ = ["Outcome", "Shell", "libraries"]
 def shell(
     database_file: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> Shell:
-    """Give a shell on an empty, migrated database."""
+    """Return a shell on an empty, migrated database."""
     monkeypatch.setenv("AURORA_STATE_DIR", str(database_file.parent))
     monkeypatch.setenv("JWT_SECRET_KEY", JWT_SECRET)
     monkeypatch.setenv("AURORA_SECRET_KEY", SEED)

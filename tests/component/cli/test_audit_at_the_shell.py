@@ -22,10 +22,10 @@ def log(shell: Shell, database_file: Path) -> sqlite3.Connection:
 
 
 def _export(shell: Shell, tmp_path: Path) -> Path:
-    found = shell("audit", "export")
-    assert found.code == 0
+    result = shell("audit", "export")
+    assert result.code == 0
     file = tmp_path / "export.jsonl"
-    file.write_text(found.out, "ascii")
+    file.write_text(result.out, "ascii")
     return file
 
 
@@ -36,19 +36,19 @@ def _forget_seeds(shell: Shell) -> None:
 
 def test_a_good_log_holds(shell: Shell, log: sqlite3.Connection) -> None:
     """Exit code 0, and a head to write down."""
-    found = shell("audit", "verify")
+    result = shell("audit", "verify")
     (head,) = log.execute("SELECT hash FROM user_audit_log WHERE seq = 3").fetchone()
     log.close()
-    assert found.code == 0
-    assert "3 entries, the chain holds; authenticity verified." in found.out
-    assert f"head 3:{head}" in found.out
+    assert result.code == 0
+    assert "3 entries, the chain holds; authenticity verified." in result.out
+    assert f"head 3:{head}" in result.out
 
 
 def test_an_empty_log_holds(shell: Shell) -> None:
     """There is nothing wrong with it."""
-    found = shell("audit", "verify", "--json")
-    assert found.code == 0
-    assert (found.json["ok"], found.json["entries"]) == (True, 0)
+    result = shell("audit", "verify", "--json")
+    assert result.code == 0
+    assert (result.json["ok"], result.json["entries"]) == (True, 0)
 
 
 TAMPERINGS = {
@@ -75,10 +75,10 @@ def test_a_tampered_log_is_a_bad_answer_that_names_the_entry(
     log.execute(statement)
     assert log.execute("SELECT * FROM user_audit_log").fetchall() != before
     log.close()
-    found = shell("audit", "verify", "--json")
-    assert found.code == 1
-    assert found.json["ok"] is False
-    assert found.json["fault"].startswith(f"entry {entry}: ")
+    result = shell("audit", "verify", "--json")
+    assert result.code == 1
+    assert result.json["ok"] is False
+    assert result.json["fault"].startswith(f"entry {entry}: ")
 
 
 def test_a_log_that_was_cut_short_holds_without_an_anchor_and_not_with_one(
@@ -89,9 +89,9 @@ def test_a_log_that_was_cut_short_holds_without_an_anchor_and_not_with_one(
     log.execute("DELETE FROM user_audit_log WHERE seq = 3")
     log.close()
     assert shell("audit", "verify").code == 0
-    found = shell("audit", "verify", "--anchor", f"3:{head}")
-    assert found.code == 1
-    assert "cut short" in found.out
+    result = shell("audit", "verify", "--anchor", f"3:{head}")
+    assert result.code == 1
+    assert "cut short" in result.out
 
 
 def test_anchors_may_be_several(shell: Shell, log: sqlite3.Connection) -> None:
@@ -116,8 +116,8 @@ def test_anchors_may_be_several(shell: Shell, log: sqlite3.Connection) -> None:
 )
 def test_an_unreadable_anchor_is_wrong_usage(shell: Shell, anchor: str) -> None:
     """Left out, it would prove nothing."""
-    found = shell("audit", "verify", f"--anchor={anchor}")
-    assert (found.code, found.out) == (2, "")
+    result = shell("audit", "verify", f"--anchor={anchor}")
+    assert (result.code, result.out) == (2, "")
 
 
 def test_an_export_verifies_as_the_database_does(
@@ -138,9 +138,9 @@ def test_an_export_verifies_without_seeds(
     log.close()
     file = _export(shell, tmp_path)
     _forget_seeds(shell)
-    found = shell("audit", "verify", "--file", str(file), "--json")
-    assert found.code == 0
-    assert (found.json["entries"], found.json["authenticity"]) == (3, "not checked")
+    result = shell("audit", "verify", "--file", str(file), "--json")
+    assert result.code == 0
+    assert (result.json["entries"], result.json["authenticity"]) == (3, "not checked")
 
 
 def test_an_export_does_not_verify_to_a_stranger(
@@ -151,9 +151,9 @@ def test_an_export_does_not_verify_to_a_stranger(
     file = _export(shell, tmp_path)
     shell.patch.setenv("AURORA_SECRET_KEY", STRANGER)
     shell.patch.setenv("JWT_SECRET_KEY", STRANGER)
-    found = shell("audit", "verify", "--file", str(file), "--json")
-    assert found.code == 1
-    assert "audit key" in found.json["fault"]
+    result = shell("audit", "verify", "--file", str(file), "--json")
+    assert result.code == 1
+    assert "audit key" in result.json["fault"]
 
 
 def test_a_tampered_export_is_a_bad_answer(
@@ -175,5 +175,5 @@ def test_what_is_no_export_is_wrong_usage(shell: Shell, tmp_path: Path, content:
     """It isn't an empty log that holds."""
     file = tmp_path / "export.jsonl"
     file.write_text(content, "utf-8")
-    found = shell("audit", "verify", "--file", str(file))
-    assert (found.code, found.out) == (2, "")
+    result = shell("audit", "verify", "--file", str(file))
+    assert (result.code, result.out) == (2, "")

@@ -34,11 +34,11 @@ def serve(shell: Shell, **variables: str) -> Outcome:
     return shell("serve", "--port", str(free_port()))
 
 
-def refused(found: Outcome, named: str) -> None:
+def refused(result: Outcome, named: str) -> None:
     """Hold a refusal to its form: exit code 2, and one line on standard error."""
-    assert (found.code, found.out) == (2, "")
-    assert named in found.error
-    assert CANARY not in found.error
+    assert (result.code, result.out) == (2, "")
+    assert named in result.error
+    assert CANARY not in result.error
 
 
 @pytest.mark.parametrize("variable", WRONG)
@@ -63,14 +63,14 @@ def test_older_names_of_local_backends_are_read(shell: Shell) -> None:
     """`OLLAMA_BASE_URL` and `VLLM_MODEL`, as earlier deployments set them, still count."""
     shell.patch.setenv("OLLAMA_BASE_URL", "http://10.1.2.3:11434")
     shell.patch.setenv("VLLM_MODEL", "older-name")
-    found = shell("providers", "list", "--json")
-    rows = {row["provider"]: row for row in found.json["providers"]}
+    result = shell("providers", "list", "--json")
+    rows = {row["provider"]: row for row in result.json["providers"]}
     assert rows["ollama"]["base_url"] == "http://10.1.2.3:11434"
     assert (rows["vllm"]["model"], rows["vllm"]["sources"]["model"]) == ("older-name", "env")
 
 
 def test_unknown_command_is_wrong_usage(shell: Shell) -> None:
     """A command that doesn't exist is exit code 2, without a traceback."""
-    found = shell("no-such-command")
-    assert found.code == 2
-    assert "Traceback" not in found.err
+    result = shell("no-such-command")
+    assert result.code == 2
+    assert "Traceback" not in result.err

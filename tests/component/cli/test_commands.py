@@ -25,18 +25,18 @@ LEAVES = [path for path in COMMANDS if not any(o[: len(path)] == path != o for o
 @pytest.mark.parametrize("path", COMMANDS, ids=" ".join)
 def test_every_command_explains_itself(shell: Shell, path: tuple[str, ...]) -> None:
     """In a sentence, before its options."""
-    found = shell(*path, "--help")
-    assert found.code == 0
-    assert found.out.startswith("Usage: ")
-    assert len(found.out.split("\n\n")[1].strip()) > 10
+    result = shell(*path, "--help")
+    assert result.code == 0
+    assert result.out.startswith("Usage: ")
+    assert len(result.out.split("\n\n")[1].strip()) > 10
 
 
 @pytest.mark.parametrize("path", LEAVES, ids=" ".join)
 def test_an_unknown_option_is_wrong_usage(shell: Shell, path: tuple[str, ...]) -> None:
     """Exit code 2, and nothing is done."""
-    found = shell(*path, "--no-such-option")
-    assert (found.code, found.out) == (2, "")
-    assert "Traceback" not in found.err
+    result = shell(*path, "--no-such-option")
+    assert (result.code, result.out) == (2, "")
+    assert "Traceback" not in result.err
 
 
 def test_an_unknown_command_is_wrong_usage(shell: Shell) -> None:
@@ -47,9 +47,9 @@ def test_an_unknown_command_is_wrong_usage(shell: Shell) -> None:
 @pytest.mark.parametrize("path", [("providers",), ("key",), ("keys",), ("audit",), ("token",)])
 def test_a_group_alone_shows_what_it_has(shell: Shell, path: tuple[str, ...]) -> None:
     """Instead of doing anything."""
-    found = shell(*path)
-    assert found.code == 2
-    assert "Commands:" in found.out + found.err
+    result = shell(*path)
+    assert result.code == 2
+    assert "Commands:" in result.out + result.err
 
 
 @pytest.mark.parametrize(
@@ -68,9 +68,9 @@ def test_json_is_all_that_is_printed(
     shell: Shell, arguments: tuple[str, ...], keys: set[str]
 ) -> None:
     """A script reads standard output whole."""
-    found = shell(*arguments, stdin=API_KEY)
-    assert found.code == 0
-    assert keys <= found.json.keys()
+    result = shell(*arguments, stdin=API_KEY)
+    assert result.code == 0
+    assert keys <= result.json.keys()
 
 
 @pytest.mark.parametrize(
@@ -105,7 +105,7 @@ def test_an_error_is_one_line_and_exit_code_2(
     """Never a traceback; the line says what to do."""
     for name, value in variables.items():
         shell.patch.setenv(name, value)
-    found = shell(*arguments, stdin=API_KEY)
-    assert (found.code, found.out) == (2, "")
-    assert found.error.startswith("aurorasoc: ")
-    assert found.error.endswith(".")
+    result = shell(*arguments, stdin=API_KEY)
+    assert (result.code, result.out) == (2, "")
+    assert result.error.startswith("aurorasoc: ")
+    assert result.error.endswith(".")

@@ -32,17 +32,17 @@ def test_a_key_is_not_read_from_the_command_line(shell: Shell) -> None:
 
 def test_a_key_on_the_command_line_is_not_repeated(shell: Shell) -> None:
     """A CI job's log would keep it."""
-    found = shell("key", "set", "deepseek", API_KEY)
-    assert API_KEY not in found.out + found.err
+    result = shell("key", "set", "deepseek", API_KEY)
+    assert API_KEY not in result.out + result.err
 
 
 @pytest.mark.parametrize("text", ["", "   ", "\n", "two words", "tab\tbed", "k€y", "a" * 4097])
 def test_what_is_no_key_is_refused_and_not_repeated(shell: Shell, text: str) -> None:
     """The same rules as over REST."""
-    found = shell("key", "set", "deepseek", stdin=text)
-    assert (found.code, found.out) == (2, "")
-    assert found.error.startswith("aurorasoc: api_key: ")
-    assert not text.strip() or text.strip() not in found.err
+    result = shell("key", "set", "deepseek", stdin=text)
+    assert (result.code, result.out) == (2, "")
+    assert result.error.startswith("aurorasoc: api_key: ")
+    assert not text.strip() or text.strip() not in result.err
 
 
 def test_a_stored_key_is_never_printed(shell: Shell) -> None:
@@ -50,7 +50,7 @@ def test_a_stored_key_is_never_printed(shell: Shell) -> None:
     outputs = [shell("key", "set", "deepseek", stdin=API_KEY)]
     outputs += [shell(*c) for c in (("providers", "list"), ("providers", "list", "--json"))]
     outputs += [shell("audit", "export"), shell("keys", "doctor"), shell("keys", "rotate")]
-    assert not any(API_KEY in found.out + found.err for found in outputs)
+    assert not any(API_KEY in result.out + result.err for result in outputs)
 
 
 def test_deleting_a_key_removes_it(shell: Shell) -> None:
@@ -70,9 +70,9 @@ def test_changes_at_the_shell_name_the_operator(shell: Shell) -> None:
 def test_the_doctor_has_nothing_to_do_for_a_good_key(shell: Shell) -> None:
     """Exit code 0."""
     shell("key", "set", "deepseek", stdin=API_KEY)
-    found = shell("keys", "doctor", "--json")
-    assert found.code == 0
-    assert {item["name"] for item in found.json} >= {"deepseek"}
+    result = shell("keys", "doctor", "--json")
+    assert result.code == 0
+    assert {item["name"] for item in result.json} >= {"deepseek"}
 
 
 def test_the_doctor_names_a_key_that_no_seed_opens(shell: Shell) -> None:
@@ -80,6 +80,6 @@ def test_the_doctor_names_a_key_that_no_seed_opens(shell: Shell) -> None:
     shell("key", "set", "deepseek", stdin=API_KEY)
     shell.patch.setenv("AURORA_SECRET_KEY", "another-seed-0123456789-abcdefghijklmnop")
     shell.patch.setenv("JWT_SECRET_KEY", "another-secret-0123456789-abcdefghijklm")
-    found = shell("keys", "doctor")
-    assert found.code == 1
-    assert "deepseek" in found.out
+    result = shell("keys", "doctor")
+    assert result.code == 1
+    assert "deepseek" in result.out

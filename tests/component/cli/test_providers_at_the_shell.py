@@ -17,29 +17,29 @@ def test_the_list_marks_the_active_provider(shell: Shell) -> None:
 
 def test_a_switch_holds_for_the_next_command(shell: Shell) -> None:
     """It is stored."""
-    found = shell("providers", "use", "ollama", "--model", "granite4:tiny")
-    assert (found.code, found.out) == (0, "revision 1, active: ollama granite4:tiny\n")
+    result = shell("providers", "use", "ollama", "--model", "granite4:tiny")
+    assert (result.code, result.out) == (0, "revision 1, active: ollama granite4:tiny\n")
     assert shell("providers", "list", "--json").json["active"]["model"] == "granite4:tiny"
 
 
 def test_a_switch_to_auto_takes_no_model(shell: Shell) -> None:
     """It chooses between what there is; where nothing answers, it says so."""
-    found = shell("providers", "use", "auto", "--json")
-    assert found.code == 0
-    assert found.json["active"]["requested"] == "auto"
+    result = shell("providers", "use", "auto", "--json")
+    assert result.code == 0
+    assert result.json["active"]["requested"] == "auto"
 
 
 def test_a_secret_in_a_base_url_is_refused_and_not_repeated(shell: Shell) -> None:
     """User names and passwords don't belong there."""
-    found = shell("providers", "use", "openai", "--base-url", f"http://u:{API_KEY}@host/v1")
-    assert found.code == 2
-    assert API_KEY not in found.out + found.err
+    result = shell("providers", "use", "openai", "--base-url", f"http://u:{API_KEY}@host/v1")
+    assert result.code == 2
+    assert API_KEY not in result.out + result.err
 
 
 def test_a_provider_that_answers_passes_its_test(shell: Shell, ollama: VendorServer) -> None:
     """Exit code 0."""
-    found = shell("providers", "test", "ollama")
-    assert (found.code, found.out.partition(":")[0]) == (0, "ok")
+    result = shell("providers", "test", "ollama")
+    assert (result.code, result.out.partition(":")[0]) == (0, "ok")
     assert ollama.requests
 
 
@@ -52,9 +52,9 @@ def test_a_failed_test_is_a_bad_answer(
 ) -> None:
     """Exit code 1, with the code of the contract."""
     ollama.faults.set(Fault(refusal=refusal))
-    found = shell("providers", "test", "ollama", "--json")
-    assert found.code == 1
-    assert (found.json["ok"], found.json["code"]) == (False, code)
+    result = shell("providers", "test", "ollama", "--json")
+    assert result.code == 1
+    assert (result.json["ok"], result.json["code"]) == (False, code)
 
 
 def test_a_test_uses_the_role_it_is_told(shell: Shell, ollama: VendorServer) -> None:

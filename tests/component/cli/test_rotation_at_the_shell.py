@@ -20,19 +20,19 @@ pytestmark = ON_BOTH
 
 @pytest.fixture
 def shell(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Shell:
-    """Give a shell without a database: that is the installation's."""
+    """Return a shell without a database: that is the installation's."""
     return Shell(monkeypatch, capsys)
 
 
 @pytest.fixture
 def installation(tmp_path: Path) -> Installation:
-    """Give an installation that ran on OLD."""
+    """Return an installation that ran on OLD."""
     return Installation(tmp_path / "state")
 
 
-def typed(shell: Shell, installation: Installation, *arguments: str, **own: str) -> Outcome:
-    """Run a command as an operator does who rotates from OLD to NEW; `own` overrides."""
-    return shell.within(installation.variables(**own))(*arguments)
+def typed(shell: Shell, installation: Installation, *arguments: str, **overrides: str) -> Outcome:
+    """Run a command as an operator does who rotates from OLD to NEW, with `overrides`."""
+    return shell.within(installation.variables(**overrides))(*arguments)
 
 
 def test_check_says_what_would_be_done_and_changes_nothing(

@@ -11,9 +11,9 @@ from tests.examples import JWT_SECRET
 
 
 def _claims(shell: Shell, *arguments: str) -> dict[str, object]:
-    found = shell("token", "create", *arguments)
-    assert found.code == 0, found.err
-    return dict(jwt.decode(found.out.strip(), JWT_SECRET, algorithms=["HS256"]))
+    result = shell("token", "create", *arguments)
+    assert result.code == 0, result.err
+    return dict(jwt.decode(result.out.strip(), JWT_SECRET, algorithms=["HS256"]))
 
 
 def test_a_token_is_an_admins_by_default(shell: Shell) -> None:
@@ -46,12 +46,12 @@ def test_a_token_ends(shell: Shell) -> None:
 @pytest.mark.parametrize("hours", ["0", "-1", "8761", "nan", "soon"])
 def test_a_lifetime_is_bounded(shell: Shell, hours: str) -> None:
     """A token without an end is a password."""
-    found = shell("token", "create", "--hours", hours)
-    assert (found.code, found.out) == (2, "")
+    result = shell("token", "create", "--hours", hours)
+    assert (result.code, result.out) == (2, "")
 
 
 def test_an_unknown_role_is_refused_and_the_known_are_named(shell: Shell) -> None:
     """A typing mistake isn't a role without permissions."""
-    found = shell("token", "create", "--role", "root")
-    assert found.code == 2
-    assert all(role in found.error for role in ROLE_PERMISSIONS)
+    result = shell("token", "create", "--role", "root")
+    assert result.code == 2
+    assert all(role in result.error for role in ROLE_PERMISSIONS)

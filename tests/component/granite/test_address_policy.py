@@ -148,7 +148,7 @@ class Platform:
         return await self.client.put(CONFIG, json=body, params=query)
 
     async def seen(self) -> dict[str, Any]:
-        """Give the inventory."""
+        """Return the inventory."""
         return dict((await self.client.get(PROVIDERS)).json())
 
 

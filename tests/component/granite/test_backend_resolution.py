@@ -72,10 +72,10 @@ def test_explicit_choice_needs_no_probe(backend: ServingBackend, tmp_path: Path)
 @pytest.mark.parametrize("backend", list(ServingBackend))
 async def test_explicit_choice_is_never_replaced(backend: ServingBackend, tmp_path: Path) -> None:
     """Not even when another backend was found and this one wasn't."""
-    found = ServingBackend.OLLAMA if backend != "ollama" else ServingBackend.VLLM
+    other = ServingBackend.OLLAMA if backend != "ollama" else ServingBackend.VLLM
     explicit = snapshot(settings(tmp_path, LLM_BACKEND=backend.value))
-    await refresh_resolution(explicit, Probe(OLLAMA_URL if found == "ollama" else VLLM_URL))
-    assert local_backend(explicit) is found
+    await refresh_resolution(explicit, Probe(OLLAMA_URL if other == "ollama" else VLLM_URL))
+    assert local_backend(explicit) is other
     assert active_backend(explicit) is backend
 
 
@@ -265,10 +265,10 @@ ANSWERS: Final = {
 
 
 @pytest.mark.usefixtures("_patient")
-@pytest.mark.parametrize(("answer", "found"), ANSWERS.values(), ids=ANSWERS)
-async def test_only_200_counts_as_an_answer(answer: bytes, found: bool, tmp_path: Path) -> None:  # noqa: FBT001 - a column
+@pytest.mark.parametrize(("answer", "expected"), ANSWERS.values(), ids=ANSWERS)
+async def test_only_200_counts_as_an_answer(answer: bytes, expected: bool, tmp_path: Path) -> None:  # noqa: FBT001 - a column
     """A redirect isn't followed, and an error isn't health."""
-    assert await _is_found(_saying(answer), tmp_path) is found
+    assert await _is_found(_saying(answer), tmp_path) is expected
 
 
 @pytest.mark.usefixtures("_hasty")

@@ -33,10 +33,10 @@ UNOBSERVED = ProviderObservation(leaves_host=True, last=LastCalls())
 
 
 def _row(tmp_path: Path, credential: Credential | None = None, **env: str) -> ProviderView:
-    found = snapshot(
+    current = snapshot(
         settings(tmp_path, **env), credentials={DEEPSEEK: credential} if credential else {}
     )
-    return provider_row(found, DEEPSEEK, UNOBSERVED)
+    return provider_row(current, DEEPSEEK, UNOBSERVED)
 
 
 def _key_of(row: ProviderView) -> tuple[Any, ...]:
@@ -93,12 +93,12 @@ def test_a_key_for_another_origin_needs_reentry(tmp_path: Path) -> None:
 
 def test_no_key_is_in_an_inventory(tmp_path: Path) -> None:
     """None is put there."""
-    found = snapshot(
+    current = snapshot(
         settings(tmp_path, LLM_GEMINI_API_KEY="AIza-unit-0123456789"),
         credentials={DEEPSEEK: stored_key(origin=ORIGIN)},
     )
     text = json.dumps(
-        inventory_of(found, dict.fromkeys(ServingBackend, UNOBSERVED), None), default=asdict
+        inventory_of(current, dict.fromkeys(ServingBackend, UNOBSERVED), None), default=asdict
     )
     assert API_KEY not in text
     assert "AIza-unit-0123456789" not in text
@@ -106,8 +106,8 @@ def test_no_key_is_in_an_inventory(tmp_path: Path) -> None:
 
 def test_all_providers_are_listed_and_one_is_active(tmp_path: Path) -> None:
     """In the catalog's order."""
-    found = snapshot(settings(tmp_path, LLM_BACKEND="gemini"))
-    rows = inventory_of(found, dict.fromkeys(ServingBackend, UNOBSERVED), None).providers
+    current = snapshot(settings(tmp_path, LLM_BACKEND="gemini"))
+    rows = inventory_of(current, dict.fromkeys(ServingBackend, UNOBSERVED), None).providers
     assert {row.provider for row in rows} == {backend.value for backend in ServingBackend}
     assert [row.provider for row in rows if row.active] == ["gemini"]
 
@@ -117,8 +117,8 @@ def test_the_active_choice_says_where_it_came_from(tmp_path: Path) -> None:
     by_default = snapshot(settings(tmp_path))
     by_env = snapshot(settings(tmp_path, LLM_BACKEND="ollama"))
     by_admin = snapshot(settings(tmp_path), StoredConfig(revision=1, backend="openai"))
-    found = [(a.backend, a.source) for a in map(active_of, (by_default, by_env, by_admin))]
-    assert found == [("vllm", "default"), ("ollama", "env"), ("openai", "runtime")]
+    choices = [(a.backend, a.source) for a in map(active_of, (by_default, by_env, by_admin))]
+    assert choices == [("vllm", "default"), ("ollama", "env"), ("openai", "runtime")]
 
 
 async def test_auto_that_found_nothing_is_active_without_a_backend(tmp_path: Path) -> None:
@@ -127,9 +127,9 @@ async def test_auto_that_found_nothing_is_active_without_a_backend(tmp_path: Pat
     async def silent(_: ServingBackend, _url: str) -> bool:
         return False
 
-    found = snapshot(settings(tmp_path, LLM_BACKEND="auto"))
-    await refresh_resolution(found, silent)
-    active = active_of(found)
+    current = snapshot(settings(tmp_path, LLM_BACKEND="auto"))
+    await refresh_resolution(current, silent)
+    active = active_of(current)
     assert (active.backend, active.requested, active.ready) == (None, "auto", False)
     assert active.problems[0].code == "backend_unavailable"
 
@@ -140,9 +140,9 @@ async def test_auto_shows_what_it_found(tmp_path: Path) -> None:
     async def answers(_: ServingBackend, url: str) -> bool:
         return url.endswith("/api/tags")
 
-    found = snapshot(settings(tmp_path, LLM_BACKEND="auto"))
-    await refresh_resolution(found, answers)
-    assert (active_of(found).backend, active_of(found).requested) == ("ollama", "auto")
+    current = snapshot(settings(tmp_path, LLM_BACKEND="auto"))
+    await refresh_resolution(current, answers)
+    assert (active_of(current).backend, active_of(current).requested) == ("ollama", "auto")
 
 
 async def test_production_calls_show_in_their_row(world: World, runtime: Runtime) -> None:

@@ -20,13 +20,13 @@ _PATIENCE: Final = 60.0
 
 @pytest.fixture(autouse=True)
 def _patient(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Give Vault, on a busy machine, more time than the service does."""
+    """Let Vault take longer than the service does: the machine may be busy."""
     monkeypatch.setattr(transport, "TIMEOUT", (_PATIENCE, _PATIENCE))
     monkeypatch.setattr(transport, "CALL_SECONDS", _PATIENCE)
 
 
 @pytest.fixture
 def impatient(_patient: None, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Give up soon, where nothing is to be answered."""
+    """Shorten the timeouts: nothing will answer."""
     monkeypatch.setattr(transport, "TIMEOUT", _BETWEEN_BYTES)
     monkeypatch.setattr(transport, "CALL_SECONDS", GIVEN_UP_AFTER)

@@ -19,7 +19,7 @@ NAME: Final = "deepseek"
 
 @pytest.fixture
 def client(house: House, proxy: VaultFaultProxy) -> Iterator[VaultClient]:
-    """Give root's client by way of the fault proxy."""
+    """Yield root's client by way of the fault proxy."""
     login = {"token": house.vault.root_token, "kv_mount": house.mount}
     made = VaultClient(vault_settings(proxy.url, **login))
     yield made

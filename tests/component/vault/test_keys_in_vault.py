@@ -43,10 +43,10 @@ def without_audit_log(house: House) -> Iterator[None]:
     house.stored.execute("ALTER TABLE elsewhere RENAME TO user_audit_log")
 
 
-async def lose(own: Member, proxy: VaultFaultProxy, key: str = KEY) -> str:
+async def lose(process: Member, proxy: VaultFaultProxy, key: str = KEY) -> str:
     """Set a key whose answer is lost after Vault has taken it; give the operation's id."""
     with proxy.held(LOST), pytest.raises(OutcomeUnknown) as caught:
-        await own.set_key(key)
+        await process.set_key(key)
     return caught.value.operation_id
 
 
@@ -55,16 +55,16 @@ async def lose(own: Member, proxy: VaultFaultProxy, key: str = KEY) -> str:
 
 async def test_a_key_is_set_and_pinned(house: House) -> None:
     """The version in Vault is the one in force."""
-    async with member(house.boot()) as own:
-        await own.set_key()
-        assert (own.key, own.credential.source) == (KEY, "vault")
+    async with member(house.boot()) as process:
+        await process.set_key()
+        assert (process.key, process.credential.source) == (KEY, "vault")
     await asyncio.to_thread(house.check_one_truth)
 
 
 async def test_the_secret_says_who_wrote_it_and_for_which_origin(house: House) -> None:
     """All five fields are there."""
-    async with member(house.boot()) as own:
-        await own.set_key()
+    async with member(house.boot()) as process:
+        await process.set_key()
     secret = house.secret()
     assert secret is not None
     fields = secret["data"]
@@ -74,56 +74,57 @@ async def test_the_secret_says_who_wrote_it_and_for_which_origin(house: House) -
 
 async def test_a_key_is_replaced_by_a_new_version(house: House) -> None:
     """The one before it is no longer in force."""
-    async with member(house.boot()) as own:
-        await own.set_key()
-        await own.set_key(OTHER_KEY)
-        assert (own.key, (house.in_vault() or (0,))[0]) == (OTHER_KEY, 2)
+    async with member(house.boot()) as process:
+        await process.set_key()
+        await process.set_key(OTHER_KEY)
+        assert (process.key, (house.in_vault() or (0,))[0]) == (OTHER_KEY, 2)
     await asyncio.to_thread(house.check_one_truth)
 
 
 async def test_a_deleted_key_leaves_no_version(house: House) -> None:
     """Neither in Vault nor in force."""
-    async with member(house.boot()) as own:
-        await own.set_key()
-        await own.delete_key()
-        assert (own.key, house.secret(), house.key_version()) == (None, None, None)
+    async with member(house.boot()) as process:
+        await process.set_key()
+        await process.delete_key()
+        assert (process.key, house.secret(), house.key_version()) == (None, None, None)
     await asyncio.to_thread(house.check_one_truth)
 
 
 async def test_a_key_set_after_a_deletion_is_in_force(house: House) -> None:
     """Versions begin at one again, and the operation id tells them apart."""
-    async with member(house.boot()) as own:
-        await own.set_key()
-        await own.delete_key()
-        await own.set_key(OTHER_KEY)
-        await own.watch.poll()
-        assert own.key == OTHER_KEY
+    async with member(house.boot()) as process:
+        await process.set_key()
+        await process.delete_key()
+        await process.set_key(OTHER_KEY)
+        await process.watch.poll()
+        assert process.key == OTHER_KEY
     await asyncio.to_thread(house.check_one_truth)
 
 
 async def test_intent_and_outcome_are_audited(house: House) -> None:
     """Each change is two entries and one revision."""
-    async with member(house.boot()) as own:
-        await own.set_key()
-        await own.delete_key()
+    async with member(house.boot()) as process:
+        await process.set_key()
+        await process.delete_key()
     expected = [INTENDED, "llm.key.set", INTENDED, "llm.key.deleted"]
     assert (house.actions(), house.revision()) == (expected, 2)
 
 
 async def test_a_configuration_is_activated_with_its_key(house: House) -> None:
     """Model and key come into force in one revision."""
-    async with member(house.boot()) as own:
-        snapshot = await own.configure("chosen")
+    async with member(house.boot()) as process:
+        snapshot = await process.configure("chosen")
         config = snapshot.providers[DEEPSEEK]
         assert (snapshot.requested.value, config.model.value) == ("deepseek", "chosen")
-        assert (own.key, house.revision()) == (KEY, 1)
+        assert (process.key, house.revision()) == (KEY, 1)
 
 
 async def test_a_preview_writes_nothing(house: House, proxy: VaultFaultProxy) -> None:
     """What `verify=true` tests first reaches neither Vault nor the database."""
-    async with member(house.boot(proxy.url)) as own:
-        wanted = config_request("deepseek", model="m", api_key=SecretStr(KEY))
-        planned = await own.changer.preview(edits.switch(own.settings, wanted), if_match=None)
+    async with member(house.boot(proxy.url)) as process:
+        requested = config_request("deepseek", model="m", api_key=SecretStr(KEY))
+        change = edits.switch(process.settings, requested)
+        planned = await process.changer.preview(change, if_match=None)
         assert planned.candidate.providers[DEEPSEEK].credential.state == "usable"
     assert (proxy.seen(method="POST"), house.actions(), house.intents()) == ([], [], [])
 
@@ -133,9 +134,9 @@ async def test_a_preview_writes_nothing(house: House, proxy: VaultFaultProxy) ->
 
 async def test_a_lost_answer_is_an_unknown_outcome(house: House, proxy: VaultFaultProxy) -> None:
     """The error names the operation that the open intent and the secret bear."""
-    async with member(house.boot(proxy.url)) as own:
-        operation_id = await lose(own, proxy)
-        assert own.key is None
+    async with member(house.boot(proxy.url)) as process:
+        operation_id = await lose(process, proxy)
+        assert process.key is None
     assert house.intents() == [("set", operation_id)]
     assert house.in_vault() == (1, operation_id, KEY)
 
@@ -144,10 +145,10 @@ async def test_the_same_key_again_settles_it_with_one_version(
     house: House, proxy: VaultFaultProxy
 ) -> None:
     """What Vault took before its answer was lost isn't written twice."""
-    async with member(house.boot(proxy.url)) as own:
-        operation_id = await lose(own, proxy)
-        await own.set_key()
-        assert (own.key, house.in_vault()) == (KEY, (1, operation_id, KEY))
+    async with member(house.boot(proxy.url)) as process:
+        operation_id = await lose(process, proxy)
+        await process.set_key()
+        assert (process.key, house.in_vault()) == (KEY, (1, operation_id, KEY))
     await asyncio.to_thread(house.check_one_truth)
 
 
@@ -158,17 +159,17 @@ async def test_the_same_key_again_after_a_silence_settles_it_with_one_version(
     """A time-out after Vault committed leaves exactly one version after the retry."""
     gate, silent = Gate(), replace(LOST, lose="silence")
     looked_at = VaultFault(method="GET", where="/data/", gate_after=gate)
-    async with member(house.boot(proxy.url)) as own:
+    async with member(house.boot(proxy.url)) as process:
         with proxy.held(looked_at, silent):
-            setting = asyncio.create_task(own.set_key())
+            setting = asyncio.create_task(process.set_key())
             await gate.occupied()
             with monkeypatch.context() as patch:  # for the write, which comes next
                 patch.setattr(transport, "CALL_SECONDS", GIVEN_UP_AFTER)
                 gate.open()
                 with pytest.raises(OutcomeUnknown):
                     await setting
-        await own.set_key()
-        assert (own.key, (house.in_vault() or (0,))[0]) == (KEY, 1)
+        await process.set_key()
+        assert (process.key, (house.in_vault() or (0,))[0]) == (KEY, 1)
     await asyncio.to_thread(house.check_one_truth)
 
 
@@ -176,45 +177,45 @@ async def test_the_same_key_again_is_written_if_it_had_not_been(
     house: House, proxy: VaultFaultProxy
 ) -> None:
     """A request that a proxy gave up on is undecided as well."""
-    async with member(house.boot(proxy.url)) as own:
+    async with member(house.boot(proxy.url)) as process:
         with proxy.held(NOT_TAKEN), pytest.raises(OutcomeUnknown):
-            await own.set_key()
+            await process.set_key()
         assert house.secret() is None
-        await own.set_key()
-        assert (own.key, (house.in_vault() or (0,))[0]) == (KEY, 1)
+        await process.set_key()
+        assert (process.key, (house.in_vault() or (0,))[0]) == (KEY, 1)
     await asyncio.to_thread(house.check_one_truth)
 
 
 async def test_another_key_is_refused_while_one_is_unsettled(
     house: House, proxy: VaultFaultProxy
 ) -> None:
-    """So is a deletion, and a change of the provider's configuration."""
-    async with member(house.boot(proxy.url)) as own:
-        await lose(own, proxy)
-        for change in (own.set_key(OTHER_KEY), own.delete_key(), own.configure("other")):
+    """So is a deletion, and a call of the provider's configuration."""
+    async with member(house.boot(proxy.url)) as process:
+        await lose(process, proxy)
+        for call in (process.set_key(OTHER_KEY), process.delete_key(), process.configure("other")):
             with pytest.raises(ChangeInProgress):
-                await change
+                await call
     assert (house.in_vault() or (0,))[0] == 1
 
 
 async def test_a_deletion_again_settles_the_deletion(house: House, proxy: VaultFaultProxy) -> None:
     """Who lost its answer may repeat it at once."""
-    async with member(house.boot(proxy.url)) as own:
-        await own.set_key()
+    async with member(house.boot(proxy.url)) as process:
+        await process.set_key()
         fault = VaultFault(method="DELETE", lose="reset")
         with proxy.held(fault), pytest.raises(OutcomeUnknown):
-            await own.delete_key()
-        await own.delete_key()
-        assert own.key is None
+            await process.delete_key()
+        await process.delete_key()
+        assert process.key is None
     await asyncio.to_thread(house.check_one_truth)
 
 
 async def test_the_watch_pins_what_was_written(house: House, proxy: VaultFaultProxy) -> None:
     """Without a retry, an intent is settled from what Vault holds."""
-    async with member(house.boot(proxy.url)) as own:
-        operation_id = await lose(own, proxy)
-        await own.watch.settle()
-        assert (own.key, house.key_version()) == (KEY, (1, operation_id))
+    async with member(house.boot(proxy.url)) as process:
+        operation_id = await lose(process, proxy)
+        await process.watch.settle()
+        assert (process.key, house.key_version()) == (KEY, (1, operation_id))
     await asyncio.to_thread(house.check_one_truth)
 
 
@@ -222,12 +223,12 @@ async def test_the_watch_activates_what_waited_for_the_key(
     house: House, proxy: VaultFaultProxy
 ) -> None:
     """A configuration whose key's answer was lost comes into force with the pin."""
-    async with member(house.boot(proxy.url)) as own:
+    async with member(house.boot(proxy.url)) as process:
         with proxy.held(LOST), pytest.raises(OutcomeUnknown):
-            await own.configure("chosen")
-        assert own.adoption.snapshot.providers[DEEPSEEK].model.value != "chosen"
-        await own.watch.settle()
-        snapshot = own.adoption.snapshot
+            await process.configure("chosen")
+        assert process.adoption.snapshot.providers[DEEPSEEK].model.value != "chosen"
+        await process.watch.settle()
+        snapshot = process.adoption.snapshot
         assert (snapshot.requested.value, snapshot.providers[DEEPSEEK].model.value) == (
             "deepseek",
             "chosen",
@@ -238,11 +239,11 @@ async def test_the_watch_withdraws_what_was_not_written(
     house: House, proxy: VaultFaultProxy
 ) -> None:
     """The audit log tells that the change came to nothing."""
-    async with member(house.boot(proxy.url)) as own:
+    async with member(house.boot(proxy.url)) as process:
         with proxy.held(NOT_TAKEN), pytest.raises(OutcomeUnknown):
-            await own.set_key()
-        await own.watch.settle()
-        assert (own.key, house.actions()) == (None, [INTENDED, ABANDONED])
+            await process.set_key()
+        await process.watch.settle()
+        assert (process.key, house.actions()) == (None, [INTENDED, ABANDONED])
     await asyncio.to_thread(house.check_one_truth)
 
 
@@ -250,22 +251,22 @@ async def test_a_removal_leaves_alone_what_an_operator_wrote_after_it(
     house: House, proxy: VaultFaultProxy
 ) -> None:
     """Settling goes forward: nothing that came later is undone."""
-    async with member(house.boot(proxy.url)) as own:
-        await own.set_key()
+    async with member(house.boot(proxy.url)) as process:
+        await process.set_key()
         fault = VaultFault(method="DELETE", lose="reset")
         with proxy.held(fault), pytest.raises(OutcomeUnknown):
-            await own.delete_key()
+            await process.delete_key()
         house.put(api_key=OTHER_KEY)
-        await own.watch.settle()
-        await own.watch.poll()
-        assert own.key == OTHER_KEY
+        await process.watch.settle()
+        await process.watch.poll()
+        assert process.key == OTHER_KEY
 
 
 async def test_the_doctor_shows_an_open_intent(house: House, proxy: VaultFaultProxy) -> None:
     """With the operation's id, and that repeating it is safe."""
-    async with member(house.boot(proxy.url)) as own:
-        operation_id = await lose(own, proxy)
-        findings = await examine(own.database, own.keyring, own.adoption)
+    async with member(house.boot(proxy.url)) as process:
+        operation_id = await lose(process, proxy)
+        findings = await examine(process.database, process.keyring, process.adoption)
     (finding,) = (f for f in findings if f.kind == "unsettled intent")
     assert (finding.name, finding.healthy, operation_id in finding.advice) == (
         "deepseek",
@@ -279,9 +280,9 @@ async def test_no_key_is_in_the_database_at_any_time(house: House, proxy: VaultF
     before, after = Gate(), Gate()
     gated = VaultFault(method="POST", where="/data/", gate_before=before, gate_after=after)
     seen = {}
-    async with member(house.boot(proxy.url)) as own:
+    async with member(house.boot(proxy.url)) as process:
         with proxy.held(gated):
-            setting = asyncio.create_task(own.set_key())
+            setting = asyncio.create_task(process.set_key())
             await before.occupied()
             seen["before"] = house.stored.stored_bytes()
             before.open()
@@ -297,9 +298,9 @@ async def test_a_late_answer_is_not_taken_for_success(house: House, proxy: Vault
     """Another process had withdrawn the intent; the key is adopted like an operator's."""
     gate = Gate()
     late = VaultFault(method="POST", where="/data/", gate_before=gate)
-    async with member(house.boot(proxy.url)) as own, member(house.boot()) as peer:
+    async with member(house.boot(proxy.url)) as process, member(house.boot()) as peer:
         with proxy.held(late):
-            setting = asyncio.create_task(own.set_key())
+            setting = asyncio.create_task(process.set_key())
             await gate.occupied()
             await peer.watch.settle()
             gate.open()
@@ -317,16 +318,16 @@ async def test_a_pin_that_the_database_refuses_is_an_unknown_outcome(
     """Vault took the key, so that "nothing was changed" would be wrong; the retry settles it."""
     gate = Gate()
     held = VaultFault(method="POST", where="/data/", gate_after=gate)
-    async with member(house.boot(proxy.url)) as own:
+    async with member(house.boot(proxy.url)) as process:
         with proxy.held(held):
-            setting = asyncio.create_task(own.set_key())
+            setting = asyncio.create_task(process.set_key())
             await gate.occupied()
             with without_audit_log(house):
                 gate.open()
                 with pytest.raises(OutcomeUnknown):
                     await setting
-        await own.set_key()
-        assert (own.key, (house.in_vault() or (0,))[0]) == (KEY, 1)
+        await process.set_key()
+        assert (process.key, (house.in_vault() or (0,))[0]) == (KEY, 1)
     await asyncio.to_thread(house.check_one_truth)
 
 
@@ -413,12 +414,12 @@ async def test_the_process_that_set_a_key_does_not_ask_for_it(
     house: House, proxy: VaultFaultProxy
 ) -> None:
     """It has it; the others fetch it when they hear of it."""
-    async with member(house.boot(proxy.url)) as own, member(house.boot()) as other:
-        await own.set_key()
+    async with member(house.boot(proxy.url)) as process, member(house.boot()) as other:
+        await process.set_key()
         proxy.clear()
-        await own.adoption.follow()
+        await process.adoption.follow()
         await other.adoption.follow()
-        assert (own.key, other.key, proxy.seen("/data/")) == (KEY, KEY, [])
+        assert (process.key, other.key, proxy.seen("/data/")) == (KEY, KEY, [])
 
 
 # --- sealed in the midst of it -----------------------------------------------------------------
@@ -432,10 +433,10 @@ def own_house(vault: VaultServer, tmp_path: Path) -> House:
 
 async def test_sealed_before_a_write_nothing_changes(own_house: House) -> None:
     """A 503, and the intent and its end are audited."""
-    async with member(own_house.boot()) as own:
+    async with member(own_house.boot()) as process:
         own_house.vault.seal()
         with pytest.raises(VaultProblem) as caught:
-            await own.set_key()
+            await process.set_key()
         assert (caught.value.status_code, caught.value.trouble) == (503, "sealed")
         own_house.vault.unseal()
     assert (own_house.actions(), own_house.revision()) == ([INTENDED, ABANDONED], 0)
@@ -444,12 +445,12 @@ async def test_sealed_before_a_write_nothing_changes(own_house: House) -> None:
 
 async def test_sealed_before_a_deletion_nothing_changes(own_house: House) -> None:
     """The key stays in force, from memory."""
-    async with member(own_house.boot()) as own:
-        await own.set_key()
+    async with member(own_house.boot()) as process:
+        await process.set_key()
         own_house.vault.seal()
         with pytest.raises(VaultProblem):
-            await own.delete_key()
-        assert own.key == KEY
+            await process.delete_key()
+        assert process.key == KEY
         own_house.vault.unseal()
     await asyncio.to_thread(own_house.check_one_truth)
 
@@ -458,17 +459,17 @@ async def test_sealed_during_a_write_it_is_refused_or_reconciled(own_house: Hous
     """Sealed between the look at the version and the write: nothing was written."""
     gate = Gate()
     with VaultFaultProxy(own_house.vault.url) as proxy:
-        async with member(own_house.boot(proxy.url)) as own:
+        async with member(own_house.boot(proxy.url)) as process:
             with proxy.held(VaultFault(method="POST", where="/data/", gate_before=gate)):
-                setting = asyncio.create_task(own.set_key())
+                setting = asyncio.create_task(process.set_key())
                 await gate.occupied()
                 own_house.vault.seal()
                 gate.open()
                 with pytest.raises(VaultProblem):
                     await setting
             own_house.vault.unseal()
-            await own.watch.settle()
-            assert (own.key, own_house.secret()) == (None, None)
+            await process.watch.settle()
+            assert (process.key, own_house.secret()) == (None, None)
     await asyncio.to_thread(own_house.check_one_truth)
 
 
@@ -477,29 +478,29 @@ async def test_sealed_after_a_write_it_is_reconciled(own_house: House) -> None:
     gate = Gate()
     lost = VaultFault(method="POST", where="/data/", gate_after=gate, lose="reset")
     with VaultFaultProxy(own_house.vault.url) as proxy:
-        async with member(own_house.boot(proxy.url)) as own:
+        async with member(own_house.boot(proxy.url)) as process:
             with proxy.held(lost):
-                setting = asyncio.create_task(own.set_key())
+                setting = asyncio.create_task(process.set_key())
                 await gate.occupied()
                 own_house.vault.seal()
                 gate.open()
                 with pytest.raises(OutcomeUnknown):
                     await setting
             with pytest.raises(VaultProblem):
-                await own.watch.settle()
+                await process.watch.settle()
             assert len(own_house.intents()) == 1
             own_house.vault.unseal()
-            await own.watch.settle()
-            assert own.key == KEY
+            await process.watch.settle()
+            assert process.key == KEY
     await asyncio.to_thread(own_house.check_one_truth)
 
 
 async def test_the_same_key_again_while_sealed_stays_unknown(own_house: House) -> None:
     """An earlier try may have been written: the intent isn't withdrawn."""
     with VaultFaultProxy(own_house.vault.url) as proxy:
-        async with member(own_house.boot(proxy.url)) as own:
-            await lose(own, proxy)
+        async with member(own_house.boot(proxy.url)) as process:
+            await lose(process, proxy)
             own_house.vault.seal()
             with pytest.raises(OutcomeUnknown):
-                await own.set_key()
+                await process.set_key()
     assert len(own_house.intents()) == 1

@@ -29,7 +29,7 @@ async def seal_keys(house: House, seed: str = SEED) -> dict[str, str]:
 def shell(
     house: House, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> Shell:
-    """Give an operator's shell, in the house's environment."""
+    """Return an operator's shell, in the house's environment."""
     variables = {"AURORA_STATE_DIR": str(house.folder), **house.env(house.vault.url)}
     return Shell(monkeypatch, capsys).within(variables)
 
@@ -40,13 +40,13 @@ def migrate_keys(shell: Shell, *arguments: str) -> Outcome:
 
 
 def key_in_vault(house: House, provider: str) -> str | None:
-    """Give the key that Vault holds for a provider."""
+    """Return the key that Vault holds for a provider."""
     secret = house.secret(provider)
     return secret["data"]["api_key"] if secret else None
 
 
 def tokens(house: House) -> list[str]:
-    """Give the sealed keys that are left in the database."""
+    """Return the sealed keys that are left in the database."""
     rows = house.stored.rows("SELECT token FROM llm_provider_credentials WHERE token IS NOT NULL")
     return [str(row[0]) for row in rows]
 
@@ -72,10 +72,10 @@ def test_every_key_is_moved(house: House, shell: Shell) -> None:
 async def test_a_second_run_finds_nothing(house: House) -> None:
     """It may be repeated at will."""
     await seal_keys(house)
-    async with member(house.boot()) as own:
-        for stranded in await stranded_keys(own.changer, own.keyring):
-            await move_to_vault(own.changer, stranded, actor="operator")
-        assert await stranded_keys(own.changer, own.keyring) == []
+    async with member(house.boot()) as process:
+        for stranded in await stranded_keys(process.changer, process.keyring):
+            await move_to_vault(process.changer, stranded, actor="operator")
+        assert await stranded_keys(process.changer, process.keyring) == []
 
 
 def test_a_key_that_no_seed_opens_is_left_and_told(house: House, shell: Shell) -> None:
@@ -96,10 +96,10 @@ def test_without_vault_it_is_refused(shell: Shell) -> None:
 async def test_the_origin_and_the_history_stay(house: House) -> None:
     """Each key belongs where it belonged, and the move is audited as one."""
     await seal_keys(house)
-    async with member(house.boot()) as own:
-        for stranded in await stranded_keys(own.changer, own.keyring):
-            await move_to_vault(own.changer, stranded, actor="operator")
-        assert own.credential.origin == "https://api.deepseek.com:443"
+    async with member(house.boot()) as process:
+        for stranded in await stranded_keys(process.changer, process.keyring):
+            await move_to_vault(process.changer, stranded, actor="operator")
+        assert process.credential.origin == "https://api.deepseek.com:443"
     moved = ["llm.key.intended", "llm.key.moved_to_vault"]
     assert house.actions() == ["llm.key.set"] * 2 + moved * 2
     await asyncio.to_thread(house.check_one_truth)
@@ -108,14 +108,14 @@ async def test_the_origin_and_the_history_stay(house: House) -> None:
 async def test_a_lost_answer_loses_no_key(house: House, proxy: VaultFaultProxy) -> None:
     """The sealed copy stays until the version is pinned; the next run makes no second version."""
     keys = await seal_keys(house)
-    async with member(house.boot(proxy.url)) as own:
-        stranded = (await stranded_keys(own.changer, own.keyring))[0]
+    async with member(house.boot(proxy.url)) as process:
+        stranded = (await stranded_keys(process.changer, process.keyring))[0]
         lost = VaultFault(method="POST", where="/data/", lose="reset")
         with proxy.held(lost), pytest.raises(OutcomeUnknown):
-            await move_to_vault(own.changer, stranded, actor="operator")
+            await move_to_vault(process.changer, stranded, actor="operator")
         assert opened(house.stored, SEED) == keys
-        for left in await stranded_keys(own.changer, own.keyring):
-            await move_to_vault(own.changer, left, actor="operator")
+        for left in await stranded_keys(process.changer, process.keyring):
+            await move_to_vault(process.changer, left, actor="operator")
     assert tokens(house) == []
     assert (house.in_vault() or (0,))[0] == 1
     await asyncio.to_thread(house.check_one_truth)
@@ -124,7 +124,7 @@ async def test_a_lost_answer_loses_no_key(house: House, proxy: VaultFaultProxy) 
 async def test_a_stranded_key_is_shown_as_such(house: House) -> None:
     """Not in force, and with the command that moves it."""
     await seal_keys(house)
-    async with member(house.boot()) as own:
-        problem = own.credential.problem
+    async with member(house.boot()) as process:
+        problem = process.credential.problem
     assert problem is not None
     assert (problem.code, "keys migrate" in problem.detail) == ("stored_elsewhere", True)

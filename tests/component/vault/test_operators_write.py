@@ -19,9 +19,9 @@ VENDOR = "https://api.deepseek.com:443"
 
 
 def key_of(runtime: Runtime) -> str | None:
-    """Give DeepSeek's key in force in a running process."""
-    own = runtime.adoption.snapshot.providers[DEEPSEEK].credential.api_key
-    return own.get_secret_value() if own else None
+    """Return DeepSeek's key in force in a running process."""
+    key = runtime.adoption.snapshot.providers[DEEPSEEK].credential.api_key
+    return key.get_secret_value() if key else None
 
 
 async def test_a_hand_written_key_comes_into_force_by_itself(house: House) -> None:
@@ -41,19 +41,19 @@ async def test_a_hand_written_key_comes_into_force_by_itself(house: House) -> No
 
 async def test_a_hand_written_key_belongs_to_the_vendor(house: House) -> None:
     """Without an origin it is bound to the catalog's own."""
-    async with member(house.boot()) as own:
+    async with member(house.boot()) as process:
         house.put(api_key=KEY)
-        await own.watch.poll()
-        assert (own.credential.state, own.credential.origin) == ("usable", VENDOR)
+        await process.watch.poll()
+        assert (process.credential.state, process.credential.origin) == ("usable", VENDOR)
 
 
 async def test_a_hand_written_key_is_not_sent_elsewhere(house: House) -> None:
     """Where the base URL leads to another origin, the key isn't in force."""
     boot = house.boot(LLM_DEEPSEEK_BASE_URL="https://elsewhere.example/v1")
-    async with member(boot) as own:
+    async with member(boot) as process:
         house.put(api_key=KEY)
-        await own.watch.poll()
-        assert (own.key, own.credential.state) == (None, "needs_reentry")
+        await process.watch.poll()
+        assert (process.key, process.credential.state) == (None, "needs_reentry")
 
 
 async def test_a_hand_written_origin_binds_the_key(house: House) -> None:
@@ -71,43 +71,43 @@ async def test_an_origin_that_cant_be_read_binds_the_key_to_nowhere(
     house: House, origin: str
 ) -> None:
     """It was meant for some address, and that isn't the vendor's."""
-    async with member(house.boot()) as own:
+    async with member(house.boot()) as process:
         house.put(api_key=KEY, origin=origin)
-        await own.watch.poll()
-        assert (own.key, own.credential.state) == (None, "needs_reentry")
+        await process.watch.poll()
+        assert (process.key, process.credential.state) == (None, "needs_reentry")
 
 
 @pytest.mark.parametrize("origin", [{}, {"origin": VENDOR}], ids=["none", "the vendor's"])
 async def test_a_row_that_is_altered_moves_no_key(house: House, origin: dict[str, str]) -> None:
     """Who can write to the database alone can't have the key sent elsewhere."""
     boot = house.boot(LLM_DEEPSEEK_BASE_URL="https://elsewhere.example/v1")
-    async with member(boot) as own:
+    async with member(boot) as process:
         house.put(api_key=KEY, **origin)
-        await own.watch.poll()
+        await process.watch.poll()
         house.stored.execute(
             "UPDATE llm_provider_credentials SET origin = 'https://elsewhere.example:443'"
         )
-        await own.adoption.adopt()
-        assert (own.key, own.credential.state) == (None, "needs_reentry")
+        await process.adoption.adopt()
+        assert (process.key, process.credential.state) == (None, "needs_reentry")
 
 
 async def test_a_line_end_is_no_part_of_a_key(house: House) -> None:
     """`echo key | vault kv put … api_key=-` leaves one."""
-    async with member(house.boot()) as own:
+    async with member(house.boot()) as process:
         house.put(api_key=f"{KEY}\n")
-        await own.watch.poll()
-        assert own.key == KEY
+        await process.watch.poll()
+        assert process.key == KEY
 
 
 @pytest.mark.parametrize("key", ["two words", "caf\u00e9-0123456789", "line\nline-0123"])
 async def test_a_key_that_fits_no_header_is_not_in_force(house: House, key: str) -> None:
     """Libraries would put it into the text of their exceptions."""
-    async with member(house.boot()) as own:
+    async with member(house.boot()) as process:
         house.put(api_key=key)
-        await own.watch.poll()
-        problem = own.credential.problem
+        await process.watch.poll()
+        problem = process.credential.problem
         assert problem is not None
-        assert (own.key, own.credential.state, problem.code) == (
+        assert (process.key, process.credential.state, problem.code) == (
             None,
             "needs_reentry",
             "key_unusable",
@@ -116,11 +116,11 @@ async def test_a_key_that_fits_no_header_is_not_in_force(house: House, key: str)
 
 async def test_what_is_no_text_is_no_key(house: House) -> None:
     """JSON's null doesn't become a key named None."""
-    async with member(house.boot()) as own:
+    async with member(house.boot()) as process:
         path = f"{house.mount}/data/aurorasoc/llm-providers/deepseek"
         house.vault.call("POST", path, {"data": {"api_key": None}})
-        await own.watch.poll()
-        assert own.credential.state == "absent"
+        await process.watch.poll()
+        assert process.credential.state == "absent"
 
 
 async def test_two_watching_processes_make_one_revision(house: House) -> None:
@@ -147,9 +147,9 @@ async def test_two_watching_processes_make_one_revision_of_a_removal(house: Hous
 
 async def test_the_entry_tells_of_the_change_and_not_of_the_key(house: House) -> None:
     """Who did it is Vault's to say; the version is named."""
-    async with member(house.boot()) as own:
+    async with member(house.boot()) as process:
         house.put(api_key=KEY)
-        await own.watch.poll()
+        await process.watch.poll()
     ((actor, entry),) = house.stored.rows("SELECT actor, entry FROM user_audit_log")
     details = json.loads(entry)["details"]
     assert (actor, details["vault_version"], KEY in entry) == ("vault", 1, False)
@@ -157,86 +157,86 @@ async def test_the_entry_tells_of_the_change_and_not_of_the_key(house: House) ->
 
 async def test_a_soft_deletion_drops_the_key(house: House) -> None:
     """As `vault kv delete` leaves it."""
-    async with member(house.boot()) as own:
-        await own.set_key()
+    async with member(house.boot()) as process:
+        await process.set_key()
         house.vault.call("DELETE", f"{house.mount}/data/aurorasoc/llm-providers/deepseek")
-        await own.watch.poll()
-        assert (own.key, house.key_version()) == (None, None)
+        await process.watch.poll()
+        assert (process.key, house.key_version()) == (None, None)
 
 
 async def test_a_key_set_over_a_soft_deletion_is_in_force(house: House) -> None:
     """Check-and-set counts the deleted version."""
-    async with member(house.boot()) as own:
-        await own.set_key()
+    async with member(house.boot()) as process:
+        await process.set_key()
         house.vault.call("DELETE", f"{house.mount}/data/aurorasoc/llm-providers/deepseek")
-        await own.watch.poll()
-        await own.set_key(OTHER_KEY)
-        assert (own.key, (house.key_version() or (0,))[0]) == (OTHER_KEY, 2)
+        await process.watch.poll()
+        await process.set_key(OTHER_KEY)
+        assert (process.key, (house.key_version() or (0,))[0]) == (OTHER_KEY, 2)
 
 
 async def test_a_rewritten_first_version_is_adopted(house: House) -> None:
     """Removed and written anew it is version one again, and yet another secret."""
-    async with member(house.boot()) as own:
-        await own.set_key()
+    async with member(house.boot()) as process:
+        await process.set_key()
         house.remove()
         house.put(api_key=OTHER_KEY)
-        await own.watch.poll()
-        assert own.key == OTHER_KEY
+        await process.watch.poll()
+        assert process.key == OTHER_KEY
 
 
 @pytest.mark.parametrize("fields", [{"apikey": KEY}, {"api_key": ""}], ids=["misspelt", "empty"])
 async def test_a_secret_without_a_key_is_none(house: House, fields: dict[str, str]) -> None:
     """It comes into no process, and is in no one's way."""
-    async with member(house.boot()) as own:
+    async with member(house.boot()) as process:
         house.put(**fields)
-        await own.watch.poll()
-        await own.set_key()
-        assert own.key == KEY
+        await process.watch.poll()
+        await process.set_key()
+        assert process.key == KEY
 
 
 async def test_a_fresh_pin_outlives_a_standby_that_does_not_know_it(
     house: House, proxy: VaultFaultProxy
 ) -> None:
     """That nothing is there isn't believed of what was pinned a moment ago."""
-    async with member(house.boot(proxy.url)) as own:
-        await own.set_key()
-        patient = replace(own.watch, lag_us=LAG_US)
+    async with member(house.boot(proxy.url)) as process:
+        await process.set_key()
+        patient = replace(process.watch, lag_us=LAG_US)
         with proxy.held(VaultFault(method="GET", where="/data/", answer=NEVER_EXISTED)):
             await patient.poll()
-        assert (own.key, house.key_version() is not None) == (KEY, True)
+        assert (process.key, house.key_version() is not None) == (KEY, True)
 
 
 async def test_a_deleted_key_is_not_taken_back_from_a_standby_that_still_has_it(
     house: House, proxy: VaultFaultProxy
 ) -> None:
     """Nor is it believed that an operator wrote what was deleted a moment ago."""
-    async with member(house.boot(proxy.url)) as own:
-        await own.set_key()
-        await own.watch.poll()
-        await own.delete_key()
-        patient = replace(own.watch, lag_us=LAG_US)
+    async with member(house.boot(proxy.url)) as process:
+        await process.set_key()
+        await process.watch.poll()
+        await process.delete_key()
+        patient = replace(process.watch, lag_us=LAG_US)
         with proxy.held(VaultFault(method="GET", where="/data/", stale=True)):
             await patient.poll()
-        assert (own.key, house.key_version()) == (None, None)
+        assert (process.key, house.key_version()) == (None, None)
 
 
 async def test_what_is_under_way_is_not_taken_for_an_operators(
     house: House, proxy: VaultFaultProxy
 ) -> None:
     """A watching process leaves an open intent's secret to the intent."""
-    async with member(house.boot(proxy.url)) as own, member(house.boot()) as peer:
+    async with member(house.boot(proxy.url)) as process, member(house.boot()) as peer:
         lost = VaultFault(method="POST", where="/data/", lose="reset")
         with proxy.held(lost), pytest.raises(OutcomeUnknown):
-            await own.set_key()
+            await process.set_key()
         await peer.watch.poll()
         assert (peer.key, house.actions()) == (None, ["llm.key.intended"])
 
 
 async def test_a_mount_that_is_gone_drops_no_key(house: House) -> None:
     """A wrong mount is trouble, and no deletion."""
-    async with member(house.boot()) as own:
-        await own.set_key()
+    async with member(house.boot()) as process:
+        await process.set_key()
         house.vault.call("DELETE", f"sys/mounts/{house.mount}")
         with pytest.raises(VaultProblem):
-            await own.watch.poll()
-        assert own.key == KEY
+            await process.watch.poll()
+        assert process.key == KEY

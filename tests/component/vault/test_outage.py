@@ -57,9 +57,9 @@ def own_house(vault: VaultServer, tmp_path: Path) -> House:
 
 
 @asynccontextmanager
-async def running(house: House, **own: str) -> AsyncIterator[Runtime]:
+async def running(house: House, **overrides: str) -> AsyncIterator[Runtime]:
     """Run a process that has DeepSeek's key in force."""
-    async with open_runtime(house.boot(**own)) as runtime:
+    async with open_runtime(house.boot(**overrides)) as runtime:
         await runtime.admin.change(edits.set_key("deepseek", SecretStr(KEY)), actor="test")
         yield runtime
 
@@ -113,16 +113,16 @@ async def test_a_policy_that_is_taken_away_is_no_deletion(house: House) -> None:
 
 async def test_a_login_that_is_refused_is_no_deletion(house: House) -> None:
     """Token and role are gone: stale, and unauthenticated."""
-    async with member(house.boot()) as own:
-        await own.set_key()
+    async with member(house.boot()) as process:
+        await process.set_key()
         house.vault.call("DELETE", f"auth/approle/role/{house.mount}")
-        token = own.store._client._session._token
+        token = process.store._client._session._token
         assert token is not None
         house.vault.revoke(token.get_secret_value())
         with pytest.raises(SecretStoreUnavailable):
-            await own.watch.poll()
-        status = own.adoption.snapshot.secret_store
-        assert (own.key, status.state, status.problem) == (KEY, "stale", "unauthenticated")
+            await process.watch.poll()
+        status = process.adoption.snapshot.secret_store
+        assert (process.key, status.state, status.problem) == (KEY, "stale", "unauthenticated")
 
 
 # --- what starts comes up -----------------------------------------------------------------------
@@ -141,8 +141,8 @@ async def test_a_cold_start_without_vault_comes_up_and_adopts_later(own_house: H
 
 async def test_an_unavailable_key_never_uncovers_the_environments(own_house: House) -> None:
     """A stored key that can't be had is no leave to use another."""
-    async with member(own_house.boot()) as own:
-        await own.set_key()
+    async with member(own_house.boot()) as process:
+        await process.set_key()
     own_house.vault.stop()
-    async with member(own_house.boot(LLM_DEEPSEEK_API_KEY="sk-of-the-environment-01")) as own:
-        assert (own.key, own.credential.state) == (None, "unavailable")
+    async with member(own_house.boot(LLM_DEEPSEEK_API_KEY="sk-of-the-environment-01")) as process:
+        assert (process.key, process.credential.state) == (None, "unavailable")

@@ -42,9 +42,9 @@ READERS: Final = 100
 
 
 @contextmanager
-def opened(url: str, **own: Any) -> Iterator[VaultClient]:
-    """Give a client with these settings."""
-    client = VaultClient(vault_settings(url, **own))
+def opened(url: str, **fields: Any) -> Iterator[VaultClient]:
+    """Yield a client with these settings."""
+    client = VaultClient(vault_settings(url, **fields))
     try:
         yield client
     finally:
@@ -53,35 +53,35 @@ def opened(url: str, **own: Any) -> Iterator[VaultClient]:
 
 @pytest.fixture
 def bare(shared_vault: VaultServer, tmp_path: Path) -> House:
-    """Give the shared mount, without the secret, and no database."""
-    found = House(tmp_path, shared_vault, "secret", {})
-    found.remove()
-    return found
+    """Return the shared mount, without the secret, and no database."""
+    house = House(tmp_path, shared_vault, "secret", {})
+    house.remove()
+    return house
 
 
 @pytest.fixture
 def client(bare: House) -> Iterator[VaultClient]:
-    """Give root's client of the real server."""
+    """Yield root's client of the real server."""
     with opened(bare.vault.url, token=bare.vault.root_token) as made:
         yield made
 
 
 @pytest.fixture
 def behind(bare: House, proxy: VaultFaultProxy) -> Iterator[VaultClient]:
-    """Give the same by way of the fault proxy."""
+    """Yield root's client by way of the fault proxy."""
     with opened(proxy.url, token=bare.vault.root_token) as made:
         yield made
 
 
 async def trouble_of_read(client: VaultClient) -> str:
-    """Give what a read says is wrong."""
+    """Return the problem that a read reports."""
     with pytest.raises(VaultProblem) as caught:
         await client.read(NAME)
     return caught.value.trouble
 
 
 async def trouble_of_write(client: VaultClient) -> str:
-    """Give what a write says is wrong that certainly didn't happen."""
+    """Return the problem that a write reports which certainly didn't happen."""
     with pytest.raises(VaultProblem) as caught:
         await client.write(NAME, FIELDS, cas=0)
     return caught.value.trouble
@@ -225,8 +225,8 @@ async def test_a_hundred_readers_across_an_expiry_make_one_login(
 ) -> None:
     """An expired AppRole token is replaced once, and no reader sees an error."""
     house.put(api_key=KEY)
-    own = {name: house.variables[f"VAULT_{name.upper()}"] for name in ("role_id", "secret_id")}
-    with opened(proxy.url, kv_mount=house.mount, **own) as client:
+    login = {name: house.variables[f"VAULT_{name.upper()}"] for name in ("role_id", "secret_id")}
+    with opened(proxy.url, kv_mount=house.mount, **login) as client:
         await client.read(NAME)
         (used,) = {str(seen.token) for seen in proxy.seen(DATA)}
         house.vault.shorten(used, 1)
@@ -262,15 +262,15 @@ async def test_a_pod_logs_in_with_its_service_account(house: House, tmp_path: Pa
         house.vault.kubernetes_role(
             "pods", house.mount, "default", api=api, account="aurorasoc", namespace="soc"
         )
-        own = {"k8s_role": "pods", "k8s_token_file": file, "kv_mount": house.mount}
-        with opened(house.vault.url, **own) as client:
+        login = {"k8s_role": "pods", "k8s_token_file": file, "kv_mount": house.mount}
+        with opened(house.vault.url, **login) as client:
             assert await client.write(NAME, FIELDS, cas=0) == 1
 
 
 async def test_a_pod_without_a_token_is_unauthenticated(house: House, tmp_path: Path) -> None:
     """It is no matter of the network."""
-    own = {"k8s_role": "pods", "k8s_token_file": tmp_path / "absent"}
-    with opened(house.vault.url, **own) as client:
+    login = {"k8s_role": "pods", "k8s_token_file": tmp_path / "absent"}
+    with opened(house.vault.url, **login) as client:
         assert await trouble_of_read(client) == "unauthenticated"
 
 

@@ -49,7 +49,7 @@ def _due_early(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @asynccontextmanager
 async def kept(house: House, url: str, **login: Any) -> AsyncIterator[VaultClient]:
-    """Give a client that keeps its token."""
+    """Yield a client that keeps its token."""
     client = VaultClient(vault_settings(url, kv_mount=house.mount, **login))
     keeping = asyncio.create_task(client.keep_token())
     try:
@@ -61,14 +61,14 @@ async def kept(house: House, url: str, **login: Any) -> AsyncIterator[VaultClien
 
 
 def approle(house: House, **fields: Any) -> dict[str, str]:
-    """Give the login of a role whose tokens last for `SECONDS`."""
+    """Return the login of a role whose tokens last for `SECONDS`."""
     policies = (house.mount, "default")
     role = house.vault.approle(f"short-{house.mount}", *policies, ttl=f"{SECONDS}s", **fields)
     return {"role_id": role.role_id, "secret_id": role.secret_id}
 
 
 def static_token(house: House, **fields: Any) -> str:
-    """Give a token that lasts for `SECONDS`."""
+    """Return a token that lasts for `SECONDS`."""
     return house.vault.token(house.mount, "default", ttl=f"{SECONDS}s", **fields)
 
 
@@ -205,17 +205,17 @@ async def test_a_root_token_needs_no_renewal(house: House, proxy: VaultFaultProx
 async def ending(house: House, token: str) -> Member:
     """Run a member's watch until the inventory shows that its token ends; it can still be used."""
     login = {"VAULT_TOKEN": token, "VAULT_ROLE_ID": "", "VAULT_SECRET_ID": ""}
-    async with member(house.boot(**login)) as own:
-        watching = asyncio.create_task(own.watch.run())
+    async with member(house.boot(**login)) as process:
+        watching = asyncio.create_task(process.watch.run())
         try:
-            while own.adoption.snapshot.secret_store.problem is None:
-                await own.watch.settle()
+            while process.adoption.snapshot.secret_store.problem is None:
+                await process.watch.settle()
                 await asyncio.sleep(0.05)
-            assert await own.store.newest(DEEPSEEK) is not None
+            assert await process.store.newest(DEEPSEEK) is not None
         finally:
             watching.cancel()
             await asyncio.gather(watching, return_exceptions=True)
-        return own
+        return process
 
 
 @pytest.mark.parametrize(
@@ -229,8 +229,8 @@ async def test_a_static_token_says_that_it_will_end(
     """In the inventory and in the log, while it still can be used."""
     house.put(api_key=KEY)
     with caplog.at_level(logging.WARNING, "aurorasoc.vault"):
-        own = await asyncio.wait_for(ending(house, static_token(house, **fields)), PATIENCE)
-    status = own.adoption.snapshot.secret_store
+        process = await asyncio.wait_for(ending(house, static_token(house, **fields)), PATIENCE)
+    status = process.adoption.snapshot.secret_store
     assert (status.state, status.problem) == ("ok", "token_ending")
     assert "replace it before it ends" in caplog.text
 

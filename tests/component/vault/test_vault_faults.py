@@ -39,7 +39,7 @@ def _no_secret(shared_vault: VaultServer) -> None:
 
 
 def version(vault: VaultServer) -> int:
-    """Give the secret's version as Vault itself has it."""
+    """Return the secret's version as Vault itself has it."""
     return int(vault.get_secret("faults/key")["metadata"]["version"])
 
 

@@ -23,8 +23,8 @@ def bare_path(tmp_path: Path) -> Path:
     folder = tmp_path / "bin"
     folder.mkdir()
     for tool in TOOLS:
-        if found := shutil.which(tool):
-            (folder / tool).symlink_to(found)
+        if path := shutil.which(tool):
+            (folder / tool).symlink_to(path)
     return folder
 
 
@@ -115,7 +115,7 @@ def test_a_program_on_path_that_only_shares_the_name_is_passed_over(bare_path: P
 
 @pytest.fixture
 def our_program(vault_program: Path) -> Path:
-    """Give the program that `make vault` built; skip where the tests run on another."""
+    """Return the program that `make vault` built; skip where the tests run on another."""
     if program_kind(vault_program) != "ours":
         pytest.skip("the tests run on a released Vault")
     return vault_program

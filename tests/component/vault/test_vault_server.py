@@ -21,7 +21,7 @@ def write(vault: VaultServer, path: str, cas: int) -> httpx.Response:
 
 
 def errors(answer: httpx.Response) -> str:
-    """Give what the answer says is wrong."""
+    """Return what the answer says is wrong."""
     return "; ".join(answer.json()["errors"])
 
 

@@ -123,7 +123,7 @@ class Stage:
 
 @pytest.fixture(scope="module")
 def state(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Give a folder with a migrated database."""
+    """Return a folder with a migrated database."""
     folder = tmp_path_factory.mktemp("matrix")
     DATABASES.migrated(folder)
     return folder
@@ -157,9 +157,9 @@ async def stage(
         "LLM_ANTHROPIC_API_KEY": VENDOR_KEYS["anthropic"],
         "LLM_GEMINI_API_KEY": VENDOR_KEYS["gemini"],
     }
-    own = {n: v for n, v in world_variables.items() if n.startswith("LLM_")}
+    variables = {n: v for n, v in world_variables.items() if n.startswith("LLM_")}
     reset_resolution_cache()
-    async with open_runtime(settings(state, **own, **keys)) as runtime:
+    async with open_runtime(settings(state, **variables, **keys)) as runtime:
         yield Stage(runtime, hosted, local_servers, egress, script)
     hosted.clear()
     local_servers.clear()
@@ -207,7 +207,7 @@ every_use = pytest.mark.parametrize("use", USES)
 
 
 def other(backend: str) -> str:
-    """Give the backend that is switched to: a hosted one, always."""
+    """Return the backend that is switched to: a hosted one, always."""
     return "deepseek" if backend == "openai" else "openai"
 
 

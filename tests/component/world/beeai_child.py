@@ -40,7 +40,7 @@ async def call(case: dict[str, Any]) -> dict[str, Any]:
     return {
         "text": outcome.get_text_content(),
         "tokens": seen,
-        "tools": [[found.tool_name, found.args] for found in outcome.get_tool_calls()],
+        "tools": [[used.tool_name, used.args] for used in outcome.get_tool_calls()],
         "structured": _dumped(outcome.output_structured),
         "finish": outcome.finish_reason,
         "usage": outcome.usage.model_dump(),

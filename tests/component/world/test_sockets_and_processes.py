@@ -81,8 +81,8 @@ class Announced:
     @property
     def url(self) -> str:
         """The address; empty before it is written."""
-        found = re.search(r"\((http://127\.0\.0\.1:\d+/)\)", self.log.read_text())
-        return found[1] if found else ""
+        match = re.search(r"\((http://127\.0\.0\.1:\d+/)\)", self.log.read_text())
+        return match[1] if match else ""
 
     def __call__(self) -> bool:
         """Tell whether it answers."""
@@ -142,7 +142,7 @@ def test_stubborn_child_is_killed_with_its_own_children(tmp_path: Path) -> None:
 
 
 def test_bare_environment_inherits_nothing_unnamed(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Ambient keys stay outside; PATH, a fresh HOME and coverage's variable come along."""
+    """Ambient keys stay outside; PATH, a fresh HOME and coverage's variable are set."""
     monkeypatch.setenv("OPENAI_API_KEY", "ambient")
     monkeypatch.setenv("COVERAGE_PROCESS_START", "rc")
     env = bare_env(EXTRA="1")

@@ -140,16 +140,16 @@ def test_all_but_deepseek_insist_on_v1(client: httpx.Client) -> None:
 
 
 @pytest.mark.parametrize(
-    ("plays", "found"), [("vllm", {"/health"}), ("ollama", {"/api/tags"}), ("openai", set())]
+    ("plays", "expected"), [("vllm", {"/health"}), ("ollama", {"/api/tags"}), ("openai", set())]
 )
-def test_each_local_backend_answers_its_own_probe(plays: str, found: set[str]) -> None:
+def test_each_local_backend_answers_its_own_probe(plays: str, expected: set[str]) -> None:
     """/health is vLLM's and /api/tags is Ollama's: a server that plays one lacks the other."""
     with (
         VendorServer(models={plays: ["m"]}, plays=[plays]) as vendor,
         httpx.Client(base_url=vendor.url, trust_env=False) as client,
     ):
         probes = ("/health", "/api/tags", "/v1/health")
-        assert {path for path in probes if client.get(path).status_code == 200} == found
+        assert {path for path in probes if client.get(path).status_code == 200} == expected
         assert client.get("/v1/models").json()["data"][0]["id"] == "m"
 
 
@@ -170,20 +170,20 @@ SCHEMA = {
 
 def test_structured_answers_fit_the_schema(client: httpx.Client) -> None:
     """An answer to a JSON schema validates against it."""
-    wanted = {"type": "json_schema", "json_schema": {"name": "n", "schema": SCHEMA}}
-    content = chat(client, response_format=wanted).json()["choices"][0]["message"]["content"]
+    requested = {"type": "json_schema", "json_schema": {"name": "n", "schema": SCHEMA}}
+    content = chat(client, response_format=requested).json()["choices"][0]["message"]["content"]
     jsonschema.validate(json.loads(content), SCHEMA)
 
 
 def test_deepseek_answers_json_objects_only(client: httpx.Client) -> None:
     """DeepSeek refuses json_schema, and takes json_object where the prompt speaks of JSON."""
     model = "deepseek-v4-flash"
-    wanted = {"type": "json_schema", "json_schema": {"name": "n", "schema": SCHEMA}}
-    assert chat(client, "sk-deepseek", model, response_format=wanted).status_code == 400
-    wanted = {"type": "json_object"}
-    assert chat(client, "sk-deepseek", model, response_format=wanted).status_code == 400
+    requested = {"type": "json_schema", "json_schema": {"name": "n", "schema": SCHEMA}}
+    assert chat(client, "sk-deepseek", model, response_format=requested).status_code == 400
+    requested = {"type": "json_object"}
+    assert chat(client, "sk-deepseek", model, response_format=requested).status_code == 400
     messages = [{"role": "user", "content": f"Answer in JSON that fits {json.dumps(SCHEMA)}, now."}]
-    answer = chat(client, "sk-deepseek", model, response_format=wanted, messages=messages)
+    answer = chat(client, "sk-deepseek", model, response_format=requested, messages=messages)
     jsonschema.validate(json.loads(answer.json()["choices"][0]["message"]["content"]), SCHEMA)
 
 

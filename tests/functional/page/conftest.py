@@ -22,7 +22,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.fixture
 def context(browser: Browser) -> Iterator[BrowserContext]:
-    """Give a browser without a past; without motion, so that what is seen stands still."""
+    """Yield a browser without a past; without motion, so that what is seen stands still."""
     fresh = browser.new_context(
         viewport={"width": 1280, "height": 860}, reduced_motion="reduce", locale="en-GB"
     )
@@ -32,5 +32,5 @@ def context(browser: Browser) -> Iterator[BrowserContext]:
 
 @pytest.fixture
 def visit(context: BrowserContext, service: Service) -> Visit:
-    """Give a visitor of the shared service."""
+    """Return a visitor of the shared service."""
     return Visit(context, service)

@@ -17,16 +17,16 @@ SEEN: Final = """() => {{
 
 @pytest.fixture
 def admin(visit: Visit) -> Visit:
-    """Give an admin who has signed in."""
+    """Return an admin who has signed in."""
     visit.sign_in()
     return visit
 
 
-def focus_by_tab(visit: Visit, wanted: Locator) -> None:
+def focus_by_tab(visit: Visit, target: Locator) -> None:
     """Press Tab until something has the focus; forty times are enough for this page."""
     for _ in range(40):
         visit.page.keyboard.press("Tab")
-        if wanted.evaluate("(element) => element === document.activeElement"):
+        if target.evaluate("(element) => element === document.activeElement"):
             return
     pytest.fail("Tab never came there")
 

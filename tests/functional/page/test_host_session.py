@@ -50,7 +50,7 @@ def host(
 
 @pytest.fixture
 def page(context: BrowserContext) -> Page:
-    """Give an empty tab."""
+    """Return an empty tab."""
     return context.new_page()
 
 

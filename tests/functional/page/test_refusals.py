@@ -16,10 +16,10 @@ TYPED: Final = "a-model-of-mine"
 
 
 @pytest.fixture
-def own(
+def visitor(
     context: BrowserContext, world_variables: dict[str, str], tmp_path: Path
 ) -> Iterator[Visit]:
-    """Give a visitor of a service of the test's own, to stop and start."""
+    """Yield a visitor of a service of the test's own, to stop and start."""
     with Service(tmp_path, world_variables) as service:
         yield Visit(context, service)
 
@@ -122,21 +122,21 @@ def test_a_secret_store_that_is_down_is_named(
         expect(key).to_have_value("sk-not-a-real-key-0000")
 
 
-def test_no_connection_is_told_and_over_once_it_is_back(own: Visit) -> None:
+def test_no_connection_is_told_and_over_once_it_is_back(visitor: Visit) -> None:
     """No answer at all: what was read stays, and so does what was typed."""
-    own.sign_in()
-    type_model(own, "vLLM")
-    own.service.terminate()
-    save(own)
-    own.page.get_by_role("dialog").get_by_text("No connection to the service").wait_for()
-    own.look("no-connection")
-    expect_typed(own)
-    own.service.resume()
-    told = own.page.get_by_text("No connection to the service")
-    expect(told).to_have_count(0, timeout=40_000)
-    own.button("Save").click()
-    own.says("Saved, and in force here.")
-    assert own.service.row("vllm")["model"] == TYPED
+    visitor.sign_in()
+    type_model(visitor, "vLLM")
+    visitor.service.terminate()
+    save(visitor)
+    visitor.page.get_by_role("dialog").get_by_text("No connection to the service").wait_for()
+    visitor.look("no-connection")
+    expect_typed(visitor)
+    visitor.service.resume()
+    message = visitor.page.get_by_text("No connection to the service")
+    expect(message).to_have_count(0, timeout=40_000)
+    visitor.button("Save").click()
+    visitor.says("Saved, and in force here.")
+    assert visitor.service.row("vllm")["model"] == TYPED
 
 
 def test_too_many_tests_say_when_to_come_back(visit: Visit) -> None:

@@ -32,7 +32,7 @@ ATTEMPTS: Final = {
 
 @pytest.fixture
 def admin(visit: Visit) -> Visit:
-    """Give an admin who has signed in."""
+    """Return an admin who has signed in."""
     visit.sign_in()
     return visit
 

@@ -34,7 +34,7 @@ def site(
 
 @pytest.fixture
 def admin(context: BrowserContext, site: tuple[Service, Service]) -> Visit:
-    """Give an admin in front of the first service's page."""
+    """Return an admin in front of the first service's page."""
     return Visit(context, site[0])
 
 

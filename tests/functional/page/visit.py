@@ -84,15 +84,15 @@ class Visit:
 
     def dialog(self, name: str) -> Locator:
         """Find a dialog by its title, once it is open."""
-        found = self.page.get_by_role("dialog", name=name)
-        found.wait_for()
-        return found
+        dialog = self.page.get_by_role("dialog", name=name)
+        dialog.wait_for()
+        return dialog
 
     def says(self, text: str) -> Locator:
         """Wait until a text can be seen."""
-        found = self.page.get_by_text(text).first
-        found.wait_for()
-        return found
+        shown = self.page.get_by_text(text).first
+        shown.wait_for()
+        return shown
 
     # --- what can be seen ------------------------------------------------------------------------
 
@@ -115,11 +115,11 @@ class Visit:
 
     def violations(self, options: dict[str, list[str]] | None = None) -> list[str]:
         """List what axe-core finds wrong: the rule, and where."""
-        found = Axe().run(self.page, options=options).response["violations"]
-        return [f"{rule['id']}: {node['target']}" for rule in found for node in rule["nodes"]]
+        violations = Axe().run(self.page, options=options).response["violations"]
+        return [f"{rule['id']}: {node['target']}" for rule in violations for node in rule["nodes"]]
 
     def kept(self) -> str:
-        """Give all that the browser shows or keeps: document, fields, storage, address, console."""
+        """Return all that the browser shows or keeps: document, fields, storage, URL, console."""
         seen = self.page.evaluate(
             """() => JSON.stringify([
                 document.documentElement.outerHTML,

@@ -86,8 +86,8 @@ def hanging(proxy: VaultFaultProxy) -> int:
 
 
 def _variables(house: House, proxy: VaultFaultProxy, ollama: VendorServer) -> dict[str, Any]:
-    own = {"LLM_OLLAMA_BASE_URL": ollama.url, "LLM_BACKEND": "ollama"}
-    return house.env(proxy.url) | own
+    overrides = {"LLM_OLLAMA_BASE_URL": ollama.url, "LLM_BACKEND": "ollama"}
+    return house.env(proxy.url) | overrides
 
 
 @pytest.mark.parametrize("call", ["inventory", "switch", "chat", "history", "readyz"])

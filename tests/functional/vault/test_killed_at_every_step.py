@@ -32,7 +32,7 @@ pytestmark = pytest.mark.soak
 
 
 def expected_key(operation: str, step: str) -> str | None:
-    """Give the key that must be in force afterwards: what Vault took, or what was before it.
+    """Return the key that must be in force afterwards: what Vault took, or what was before it.
 
     A removal goes forward whatever Vault had done of it.
     """
@@ -100,8 +100,8 @@ def kill_at(house: House, proxy: VaultFaultProxy, operation: str, step: str) -> 
 
 async def acknowledged(house: House) -> None:
     """Set the key that is to be replaced or deleted."""
-    async with member(house.boot()) as own:
-        await own.set_key()
+    async with member(house.boot()) as process:
+        await process.set_key()
 
 
 async def restarted(houses: list[House]) -> list[str | None]:
@@ -110,16 +110,16 @@ async def restarted(houses: list[House]) -> list[str | None]:
         members = [await stack.enter_async_context(member(house.boot())) for house in houses]
         if SOAK:
             await with_the_real_grace(houses, members)
-        for own in members:
-            await own.watch.settle()
-            await own.watch.poll()
-            await own.adoption.adopt()  # a watch that ended between commit and adoption
-        return [own.key for own in members]
+        for process in members:
+            await process.watch.settle()
+            await process.watch.poll()
+            await process.adoption.adopt()  # a watch that ended between commit and adoption
+        return [process.key for process in members]
 
 
 async def with_the_real_grace(houses: list[House], members: list[Member]) -> None:
     """Run the watches as a service does, until nothing is open."""
-    watches = [VaultWatch(own.store, own.intents, poll_interval=1) for own in members]
+    watches = [VaultWatch(process.store, process.intents, poll_interval=1) for process in members]
     running = [asyncio.create_task(watch.run()) for watch in watches]
     try:
         await until(lambda: not any(house.intents() for house in houses), SETTLED_WITHIN)
@@ -150,6 +150,6 @@ def test_a_killed_change_leaves_one_truth(
     assert asyncio.run(restarted(houses)) == [expected_key(operation, step)] * TIMES
     for house in houses:
         house.check_one_truth()
-        told = house.actions()
-        ended = [action for action in told if action in OUTCOMES]
-        assert told.count("llm.key.intended") == len(ended) == len(told) - len(ended)
+        actions = house.actions()
+        ended = [action for action in actions if action in OUTCOMES]
+        assert actions.count("llm.key.intended") == len(ended) == len(actions) - len(ended)

@@ -22,7 +22,7 @@ as_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a fil
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    """Give a state folder that was made as it should be."""
+    """Return a state folder that was made as it should be."""
     made = tmp_path / "state"
     make_private_folder(made)
     return made

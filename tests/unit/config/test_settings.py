@@ -205,10 +205,10 @@ def test_provider_variable_is_read(
     provider: ServingBackend, field: str, variable: str, tmp_path: Path
 ) -> None:
     """Each provider has a model, an orchestrator model, a key and a base URL of its own."""
-    found = settings(tmp_path, **{variable: "https://value.example"})
+    loaded = settings(tmp_path, **{variable: "https://value.example"})
     for other in ServingBackend:
         for name in PROVIDER_FIELDS:
-            value = _revealed(getattr(found.providers[other], name))
+            value = _revealed(getattr(loaded.providers[other], name))
             mine = other == provider and name == field
             assert value == ("https://value.example" if mine else None)
 
@@ -226,8 +226,8 @@ def test_older_name_is_accepted(
     alias: str, provider: ServingBackend, field: str, tmp_path: Path
 ) -> None:
     """What worked before works on."""
-    found = settings(tmp_path, **{alias: "http://old.example"})
-    assert getattr(found.providers[provider], field) == "http://old.example"
+    loaded = settings(tmp_path, **{alias: "http://old.example"})
+    assert getattr(loaded.providers[provider], field) == "http://old.example"
 
 
 @pytest.mark.parametrize(("alias", "provider", "field"), ALIASES)
@@ -245,15 +245,15 @@ def test_empty_provider_variable_means_none(
     provider: ServingBackend, field: str, variable: str, text: str, tmp_path: Path
 ) -> None:
     """Set empty is not unset: the field is present, as None."""
-    own = settings(tmp_path, **{variable: text}).providers[provider]
-    assert getattr(own, field) is None
-    assert field in own.model_fields_set
+    config = settings(tmp_path, **{variable: text}).providers[provider]
+    assert getattr(config, field) is None
+    assert field in config.model_fields_set
 
 
 def test_unset_provider_variable_is_absent(tmp_path: Path) -> None:
     """Without a variable the catalog's default applies."""
-    own = settings(tmp_path).providers[ServingBackend.DEEPSEEK]
-    assert own.model_fields_set == set()
+    config = settings(tmp_path).providers[ServingBackend.DEEPSEEK]
+    assert config.model_fields_set == set()
 
 
 @pytest.mark.parametrize("variable", sorted(VARIABLES.keys() - {"JWT_SECRET_KEY"}))
@@ -272,15 +272,15 @@ def test_empty_variable_leaves_the_default(
 
 def test_defaults_are_those_of_the_design(tmp_path: Path) -> None:
     """An empty environment gives vLLM, GREEN and the numbers of the design."""
-    found = settings(tmp_path)
-    assert found.llm.backend is ServingBackend.VLLM
-    assert found.llm.hosted_max_tlp is Tlp.GREEN
-    assert (found.llm.local_backend, found.llm.require_tlp) == ("auto", False)
-    assert (found.llm.timeout, found.llm.max_retries, found.llm.max_concurrency) == (60, 1, None)
-    assert (found.server.host, found.server.port, found.server.workers) == ("127.0.0.1", 8080, 1)
-    assert found.vault.kv_mount == "secret"
-    assert (found.vault.max_stale, found.vault.poll_interval) == (86_400, 30)
-    assert found.database_url == f"sqlite:///{tmp_path}/aurorasoc.db"
+    loaded = settings(tmp_path)
+    assert loaded.llm.backend is ServingBackend.VLLM
+    assert loaded.llm.hosted_max_tlp is Tlp.GREEN
+    assert (loaded.llm.local_backend, loaded.llm.require_tlp) == ("auto", False)
+    assert (loaded.llm.timeout, loaded.llm.max_retries, loaded.llm.max_concurrency) == (60, 1, None)
+    assert (loaded.server.host, loaded.server.port, loaded.server.workers) == ("127.0.0.1", 8080, 1)
+    assert loaded.vault.kv_mount == "secret"
+    assert (loaded.vault.max_stale, loaded.vault.poll_interval) == (86_400, 30)
+    assert loaded.database_url == f"sqlite:///{tmp_path}/aurorasoc.db"
 
 
 def test_default_local_networks_are_loopback_and_private_ones(tmp_path: Path) -> None:
@@ -349,9 +349,9 @@ def test_printed_settings_show_no_secret(tmp_path: Path) -> None:
         "VAULT_TOKEN": "{}",
         **{v: "{}" for _, f, v in READABLE if f == "api_key"},
     }
-    found = settings(tmp_path, **{name: text.format(CANARY) for name, text in secrets.items()})
-    assert CANARY not in repr(found)
-    assert CANARY not in str(found)
+    loaded = settings(tmp_path, **{name: text.format(CANARY) for name, text in secrets.items()})
+    assert CANARY not in repr(loaded)
+    assert CANARY not in str(loaded)
 
 
 def _with_secrets_file(folder: Path, *lines: str) -> None:
@@ -364,9 +364,9 @@ def test_secrets_file_is_read_where_the_environment_is_silent(
     """Every command but `serve` finds what `dev` made."""
     monkeypatch.setenv("AURORA_STATE_DIR", str(tmp_path))
     _with_secrets_file(tmp_path, f"JWT_SECRET_KEY={JWT_SECRET}", "LLM_DEEPSEEK_API_KEY=sk-file")
-    found = load_settings()
-    assert _revealed(found.security.jwt_secret_key) == JWT_SECRET
-    assert _revealed(found.providers[ServingBackend.DEEPSEEK].api_key) == "sk-file"
+    loaded = load_settings()
+    assert _revealed(loaded.security.jwt_secret_key) == JWT_SECRET
+    assert _revealed(loaded.providers[ServingBackend.DEEPSEEK].api_key) == "sk-file"
 
 
 def test_secrets_file_is_the_lowest_source(tmp_path: Path) -> None:
@@ -374,10 +374,10 @@ def test_secrets_file_is_the_lowest_source(tmp_path: Path) -> None:
     _with_secrets_file(
         tmp_path, f"AURORA_SECRET_KEY={SEED}", f"JWT_SECRET_KEY={SEED}", "LLM_DEEPSEEK_API_KEY=sk"
     )
-    found = settings(tmp_path, AURORA_SECRET_KEY=OTHER_SEED, LLM_DEEPSEEK_API_KEY="")
-    assert _revealed(found.security.secret_key) == OTHER_SEED
-    assert _revealed(found.security.jwt_secret_key) == JWT_SECRET
-    assert found.providers[ServingBackend.DEEPSEEK].api_key is None
+    loaded = settings(tmp_path, AURORA_SECRET_KEY=OTHER_SEED, LLM_DEEPSEEK_API_KEY="")
+    assert _revealed(loaded.security.secret_key) == OTHER_SEED
+    assert _revealed(loaded.security.jwt_secret_key) == JWT_SECRET
+    assert loaded.providers[ServingBackend.DEEPSEEK].api_key is None
 
 
 def test_secrets_file_is_not_read_for_serve(
@@ -403,10 +403,10 @@ def test_refused_value_of_the_secrets_file_is_not_repeated(
 def test_seed_seals_before_previous_seeds_and_session_secret(tmp_path: Path) -> None:
     """Sealing uses the first; opening tries all, in this order."""
     previous = "seed-three-52d9e0b6c17f83a4-of-the-unit-tests"
-    found = settings(
+    loaded = settings(
         tmp_path, AURORA_SECRET_KEY=SEED, AURORA_SECRET_KEY_PREVIOUS=f"{OTHER_SEED},{previous}"
     )
-    assert _revealed(found.security.seeds) == (SEED, OTHER_SEED, previous, JWT_SECRET)
+    assert _revealed(loaded.security.seeds) == (SEED, OTHER_SEED, previous, JWT_SECRET)
 
 
 def test_session_secret_seals_where_there_is_no_seed(tmp_path: Path) -> None:

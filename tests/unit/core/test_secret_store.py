@@ -71,10 +71,10 @@ def _key_of(credential: Credential) -> str | None:
 
 async def test_stored_key_is_read_back_with_its_origin() -> None:
     """Usable, and known to come from the database."""
-    found = _read(await _row(keyring()))
-    assert (found.state, found.source, found.origin) == ("usable", "database", ORIGIN)
-    assert _key_of(found) == API_KEY
-    assert found.problem is None
+    key = _read(await _row(keyring()))
+    assert (key.state, key.source, key.origin) == ("usable", "database", ORIGIN)
+    assert _key_of(key) == API_KEY
+    assert key.problem is None
 
 
 async def test_row_holds_no_readable_key() -> None:
@@ -103,10 +103,10 @@ async def test_altered_row_fails_closed(column: str, value: str | None) -> None:
     """The binding stands inside the ciphertext: the columns can't be moved or changed."""
     row = await _row(keyring())
     setattr(row, column, value)
-    found = _read(row)
-    assert (found.state, found.api_key) == ("needs_reentry", None)
-    assert found.problem is not None
-    assert found.problem.code == "seed_changed"
+    key = _read(row)
+    assert (key.state, key.api_key) == ("needs_reentry", None)
+    assert key.problem is not None
+    assert key.problem.code == "seed_changed"
 
 
 async def test_token_of_another_provider_fails_closed() -> None:
@@ -128,11 +128,11 @@ async def test_token_of_another_purpose_fails_closed() -> None:
 
 async def test_unreadable_row_is_listed_as_needing_reentry() -> None:
     """The admin sees that a key is there, which one, and why it doesn't serve."""
-    found = _read(await _row(keyring(SEED)), keyring(OTHER_SEED))
-    assert (found.state, found.source, found.last4) == ("needs_reentry", "database", API_KEY[-4:])
-    assert found.api_key is None
-    assert found.problem is not None
-    assert found.problem.code == "seed_changed"
+    key = _read(await _row(keyring(SEED)), keyring(OTHER_SEED))
+    assert (key.state, key.source, key.last4) == ("needs_reentry", "database", API_KEY[-4:])
+    assert key.api_key is None
+    assert key.problem is not None
+    assert key.problem.code == "seed_changed"
 
 
 async def test_unreadable_row_is_left_as_it_is_and_opens_when_the_seed_returns() -> None:
@@ -220,8 +220,8 @@ def test_database_is_the_store_without_vault(tmp_path: Path) -> None:
     assert open_secret_store(settings(tmp_path), keyring()).kind == "database"
 
 
-def _env_key(found: Settings, provider: ServingBackend = DEEPSEEK) -> str | None:
-    key = found.providers[provider].api_key
+def _env_key(loaded: Settings, provider: ServingBackend = DEEPSEEK) -> str | None:
+    key = loaded.providers[provider].api_key
     return key.get_secret_value() if key else None
 
 

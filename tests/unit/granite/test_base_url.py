@@ -273,8 +273,8 @@ def test_origin_is_its_own_origin(text: str) -> None:
 def test_any_text_is_normalised_or_refused(spec: ProviderSpec, text: str) -> None:
     """No text brings another error than our own, and what is accepted is plain."""
     try:
-        found = normalise_base_url(spec, text)
+        url = normalise_base_url(spec, text)
     except InvalidInput:
         return
-    assert found.isascii()
-    assert not set(found) & set("@\\%?#; \t\r\n")
+    assert url.isascii()
+    assert not set(url) & set("@\\%?#; \t\r\n")

@@ -87,8 +87,8 @@ def test_catalog_names_the_variable_that_settings_read(
         with pytest.raises(ConfigurationError, match=f"^{variable} .* takes no "):
             settings(tmp_path, **{variable: text})
         return
-    found = getattr(settings(tmp_path, **{variable: text}).providers[provider], field)
-    assert (found.get_secret_value() if isinstance(found, SecretStr) else found) == text
+    value = getattr(settings(tmp_path, **{variable: text}).providers[provider], field)
+    assert (value.get_secret_value() if isinstance(value, SecretStr) else value) == text
 
 
 @pytest.mark.parametrize("provider", list(ServingBackend))
@@ -120,9 +120,9 @@ def test_orchestrator_reference_is_native(
 def test_reference_leaves_nothing_to_defaults(provider: ServingBackend, tmp_path: Path) -> None:
     """Address, origin, key and limits are all explicit."""
     boot = _ready(tmp_path, LLM_TIMEOUT="9", LLM_MAX_RETRIES="0")
-    found = model_reference(boot, provider, "specialist")
+    reference = model_reference(boot, provider, "specialist")
     key = API_KEY if CATALOG[provider].needs_key else "not-needed"
-    assert found == ModelReference(
+    assert reference == ModelReference(
         provider=provider,
         prefix=REFERENCES[provider].split(":")[0],
         model=REFERENCES[provider].split(":", 1)[1],
@@ -136,8 +136,8 @@ def test_reference_leaves_nothing_to_defaults(provider: ServingBackend, tmp_path
 
 def test_reference_shows_no_key(tmp_path: Path) -> None:
     """It may be logged."""
-    found = model_reference(_ready(tmp_path), ServingBackend.OPENAI, "specialist")
-    assert API_KEY not in f"{found} {found!r}"
+    reference = model_reference(_ready(tmp_path), ServingBackend.OPENAI, "specialist")
+    assert API_KEY not in f"{reference} {reference!r}"
 
 
 @pytest.mark.parametrize("provider", [p for p, s in CATALOG.items() if s.needs_key])

@@ -45,14 +45,14 @@ def _policy(folder: Path, backend: str, maximum: str, local: str = "auto") -> Sn
 
 def _expected(label: Tlp | None, maximum: Tlp, choice: str, local: str) -> Route:
     """Say the design's rule again, as plainly as can be, with Ollama the one that was found."""
-    found = ServingBackend.OLLAMA
-    active = found if choice == AUTO else ServingBackend(choice)
+    detected = ServingBackend.OLLAMA
+    active = detected if choice == AUTO else ServingBackend(choice)
     order = ["NONE", "CLEAR", "GREEN", "AMBER", "AMBER+STRICT", "RED"]
     if label is None or order.index(label) <= order.index(maximum):
         return Route(active, restricted=False)
     if choice in {"ollama", "vllm"}:
         return Route(active, restricted=True)
-    return Route(found if local == "auto" else ServingBackend(local), restricted=True)
+    return Route(detected if local == "auto" else ServingBackend(local), restricted=True)
 
 
 @pytest.mark.parametrize("maximum", list(Tlp))
@@ -75,10 +75,10 @@ async def test_no_label_above_the_limit_goes_to_a_hosted_provider(
     boot = _policy(tmp_path, choice, maximum)
     await refresh_resolution(boot, _ollama_answers)
     for label in LABELS[1:]:
-        found = route(boot, label)
+        chosen = route(boot, label)
         assert label is not None
-        assert found.restricted == (label.rank > maximum.rank)
-        assert found.backend in LOCAL or not found.restricted
+        assert chosen.restricted == (label.rank > maximum.rank)
+        assert chosen.backend in LOCAL or not chosen.restricted
 
 
 @pytest.mark.parametrize("choice", ["auto", "deepseek"])
@@ -90,8 +90,8 @@ def test_restricted_request_without_local_backend_is_refused(choice: str, tmp_pa
 
 def test_none_lets_no_labelled_request_leave(tmp_path: Path) -> None:
     """Not even CLEAR."""
-    found = route(_policy(tmp_path, "openai", "NONE", "vllm"), Tlp.CLEAR)
-    assert found == Route(VLLM, restricted=True)
+    chosen = route(_policy(tmp_path, "openai", "NONE", "vllm"), Tlp.CLEAR)
+    assert chosen == Route(VLLM, restricted=True)
 
 
 def test_limit_set_at_runtime_counts(tmp_path: Path) -> None:

@@ -32,7 +32,7 @@ def name_of(file: Path) -> str:
 
 @pytest.fixture
 async def client() -> AsyncIterator[httpx.AsyncClient]:
-    """Give a client of an app that serves nothing but the page."""
+    """Yield a client of an app that serves nothing but the page."""
     app = FastAPI()
     include_settings_page(app)
     transport = httpx.ASGITransport(app)
@@ -122,8 +122,8 @@ def test_no_file_names_another_origin(file: Path) -> None:
 def test_every_import_is_there(script: Path) -> None:
     """A module or a name that is missing would leave an empty page."""
     for names, module in IMPORT.findall(script.read_text("utf-8")):
-        wanted = {name.strip() for name in names.split(",")} - {""}
-        assert module == LIBRARY or wanted <= set(
+        imported = {name.strip() for name in names.split(",")} - {""}
+        assert module == LIBRARY or imported <= set(
             EXPORT.findall((STATIC / module).read_text("utf-8"))
         )
 
@@ -132,7 +132,7 @@ def test_every_import_is_there(script: Path) -> None:
 def test_every_import_is_used(script: Path) -> None:
     """What isn't used is taken for needed by whoever reads it."""
     text = script.read_text("utf-8")
-    names = [name.strip() for found, _ in IMPORT.findall(text) for name in found.split(",")]
+    names = [name.strip() for imported, _ in IMPORT.findall(text) for name in imported.split(",")]
     assert [name for name in names if len(re.findall(rf"\b{name}\b", text)) < 2] == []
 
 

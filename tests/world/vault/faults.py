@@ -123,7 +123,7 @@ class VaultFault:
 
 
 @dataclass(frozen=True, slots=True)
-class Seen:
+class ProxiedRequest:
     """A request, the fault it met, and the status that Vault itself gave (None: not asked)."""
 
     exchange: Exchange
@@ -163,7 +163,7 @@ class VaultFaultProxy(LoopbackServer):
         self._tls = tls
         self._lock = threading.Lock()
         self._rules: list[_Rule] = []
-        self._seen: list[Seen] = []
+        self._seen: list[ProxiedRequest] = []
         self._last_reads: dict[str, bytes] = {}
 
     @property
@@ -185,11 +185,11 @@ class VaultFaultProxy(LoopbackServer):
         finally:
             self.put()
 
-    def seen(self, where: str = "", method: str = "") -> list[Seen]:
-        """Give the requests of `method` whose path contains `where`, as they were settled."""
-        wanted = VaultFault(where=where, method=method)
+    def seen(self, where: str = "", method: str = "") -> list[ProxiedRequest]:
+        """Return the requests of `method` whose path contains `where`, as they were settled."""
+        pattern = VaultFault(where=where, method=method)
         with self._lock:
-            return [seen for seen in self._seen if wanted.meets(seen.exchange)]
+            return [seen for seen in self._seen if pattern.meets(seen.exchange)]
 
     def clear(self) -> None:
         """End every fault, and forget what was seen and read."""
@@ -211,16 +211,16 @@ class VaultFaultProxy(LoopbackServer):
         await asyncio.sleep(fault.delay)
         instead = self._instead(exchange, fault)
         if fault.hang or instead is not None:
-            self._record(Seen(exchange, fault))
+            self._record(ProxiedRequest(exchange, fault))
             await (_write(writer, instead) if instead else _silence(reader))
             return
         try:
             answer = await self._forward(exchange)
         except OSError:  # it is stopped: what a load balancer's TCP mode shows of that
-            self._record(Seen(exchange, fault))
+            self._record(ProxiedRequest(exchange, fault))
             reset(writer)
             return
-        self._record(Seen(exchange, fault, _status(answer)))
+        self._record(ProxiedRequest(exchange, fault, _status(answer)))
         await _deliver(reader, writer, answer, fault)
 
     def _take(self, exchange: Exchange) -> VaultFault:
@@ -235,7 +235,7 @@ class VaultFaultProxy(LoopbackServer):
         return VaultFault()
 
     def _instead(self, exchange: Exchange, fault: VaultFault) -> bytes | None:
-        """Give the whole response that stands in for Vault's, or None if Vault shall answer."""
+        """Return the whole response that stands in for Vault's, or None if Vault shall answer."""
         if fault.answer is not None:
             return _whole(fault.answer)
         if fault.redirect is not None:
@@ -260,7 +260,7 @@ class VaultFaultProxy(LoopbackServer):
                 self._last_reads[_target(exchange)] = answer
         return answer
 
-    def _record(self, seen: Seen) -> None:
+    def _record(self, seen: ProxiedRequest) -> None:
         with self._lock:
             self._seen.append(seen)
 
@@ -355,7 +355,7 @@ async def _deliver(
 
 
 def _middle(response: bytes) -> int:
-    """Give the middle of the body, or of the head where there is no body."""
+    """Return the middle of the body, or of the head where there is no body."""
     head = response.index(b"\r\n\r\n") + 4
     return (head + len(response)) // 2 if len(response) > head else head // 2
 

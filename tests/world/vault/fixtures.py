@@ -40,7 +40,7 @@ def spare_vault(
 
 @pytest.fixture
 def vault(spare_vault: VaultServer) -> Iterator[VaultServer]:
-    """Give an open Vault to seal, stop and kill; it is mended for the next test."""
+    """Yield an open Vault to seal, stop and kill; it is mended for the next test."""
     yield spare_vault
     spare_vault.mend()
 

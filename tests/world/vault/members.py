@@ -60,8 +60,8 @@ class Member:
     @property
     def key(self) -> str | None:
         """DeepSeek's key in force."""
-        own = self.credential.api_key
-        return own.get_secret_value() if own else None
+        key = self.credential.api_key
+        return key.get_secret_value() if key else None
 
     async def set_key(self, key: str = KEY) -> Snapshot:
         """Set DeepSeek's key as an admin does."""
@@ -75,8 +75,8 @@ class Member:
 
     async def configure(self, model: str, key: str = KEY) -> Snapshot:
         """Switch to DeepSeek with a model and a key, as `PUT /config` does."""
-        wanted = config_request("deepseek", model=model, api_key=SecretStr(key))
-        change = edits.switch(self.settings, wanted)
+        requested = config_request("deepseek", model=model, api_key=SecretStr(key))
+        change = edits.switch(self.settings, requested)
         return await self.changer.apply(change, actor=ACTOR, if_match=None)
 
 
@@ -112,14 +112,14 @@ class House:
         """Its database, seen without the service."""
         return Stored(DATABASES.url(self.folder))
 
-    def boot(self, url: str | None = None, **own: str) -> Settings:
-        """Give settings whose Vault is reached at `url`: a proxy's, or its own."""
+    def boot(self, url: str | None = None, **overrides: str) -> Settings:
+        """Return settings whose Vault is reached at `url`: a proxy's, or its own."""
         return settings(
-            self.folder, **{**self.variables, "VAULT_ADDR": url or self.vault.url, **own}
+            self.folder, **{**self.variables, "VAULT_ADDR": url or self.vault.url, **overrides}
         )
 
     def env(self, url: str) -> dict[str, str]:
-        """Give a command's variables."""
+        """Return a command's variables."""
         return {**self.variables, "VAULT_ADDR": url}
 
     def put(self, provider: str = "deepseek", **fields: str) -> int:
@@ -131,27 +131,27 @@ class House:
         self.vault.call("DELETE", f"{self.mount}/metadata/{_FOLDER}/{provider}")
 
     def secret(self, provider: str = "deepseek") -> dict[str, Any] | None:
-        """Give the newest version's data and metadata, as Vault itself has it."""
+        """Return the newest version's data and metadata, as Vault itself has it."""
         answer = self.vault.ask("GET", f"{self.mount}/data/{_FOLDER}/{provider}")
         return dict(answer.json()["data"]) if answer.is_success else None
 
     def in_vault(self) -> tuple[int, str, str] | None:
-        """Give version, operation id and key of DeepSeek's secret."""
-        found = self.secret()
-        if found is None:
+        """Return version, operation id and key of DeepSeek's secret."""
+        secret = self.secret()
+        if secret is None:
             return None
-        fields = found["data"]
-        return found["metadata"]["version"], fields.get("operation_id", ""), fields["api_key"]
+        fields = secret["data"]
+        return secret["metadata"]["version"], fields.get("operation_id", ""), fields["api_key"]
 
     def key_version(self) -> tuple[int, str] | None:
-        """Give version and operation id that the database pins for DeepSeek."""
+        """Return version and operation id that the database pins for DeepSeek."""
         query = "SELECT vault_version, operation_id, token FROM llm_provider_credentials"
-        found = self.stored.rows(f"{query} WHERE provider = 'deepseek'")
-        assert all(token is None for _, _, token in found), "the database holds a token"
-        return (found[0][0], found[0][1]) if found else None
+        rows = self.stored.rows(f"{query} WHERE provider = 'deepseek'")
+        assert all(token is None for _, _, token in rows), "the database holds a token"
+        return (rows[0][0], rows[0][1]) if rows else None
 
     def intents(self) -> list[tuple[str, str]]:
-        """Give kind and operation id of each open intent."""
+        """Return kind and operation id of each open intent."""
         rows = self.stored.rows("SELECT kind, operation_id FROM llm_key_intents")
         return [(str(kind), str(operation_id)) for kind, operation_id in rows]
 
@@ -163,9 +163,9 @@ class House:
         ]
 
     def revision(self) -> int:
-        """Give the stored revision."""
-        found = self.stored.rows("SELECT revision FROM llm_runtime_config")
-        return int(found[0][0]) if found else 0
+        """Return the stored revision."""
+        rows = self.stored.rows("SELECT revision FROM llm_runtime_config")
+        return int(rows[0][0]) if rows else 0
 
     def check_one_truth(self) -> None:
         """Hold it to the promise: nothing open, pin and Vault agree, and the chain verifies."""
@@ -210,6 +210,6 @@ def build_house(folder: Path, vault: VaultServer) -> House:
     return House(folder, vault, mount, variables)
 
 
-def vault_settings(url: str, **own: Any) -> VaultSettings:
-    """Give Vault's settings as they would be read, and nothing from the environment."""
-    return VaultSettings.model_validate({"addr": url, **own})
+def vault_settings(url: str, **fields: Any) -> VaultSettings:
+    """Return Vault's settings as they would be read, and nothing from the environment."""
+    return VaultSettings.model_validate({"addr": url, **fields})

@@ -69,8 +69,8 @@ def vault_binary() -> Path | None:
             message = f"{_NAMED} must name a vault or bao server, and {named} is none"
             raise FileNotFoundError(message)
         return Path(named)
-    on_path = (Path(found) for name in ("vault", "bao") if (found := shutil.which(name)))
-    return next((found for found in (*on_path, _built()) if program_kind(found)), None)
+    on_path = (Path(path) for name in ("vault", "bao") if (path := shutil.which(name)))
+    return next((path for path in (*on_path, _built()) if program_kind(path)), None)
 
 
 def _built() -> Path:
@@ -180,7 +180,7 @@ class VaultServer(ChildProcess):
         return dict(answer.json()) if answer.content else {}
 
     def client(self, token: str | None = None, *, url: str | None = None) -> Any:  # noqa: ANN401
-        """Give an hvac client, as root unless `token` says otherwise; `url` may be a proxy's.
+        """Return an hvac client, as root unless `token` says otherwise; `url` may be a proxy's.
 
         Its connections are closed when the server ends.
         """
@@ -218,8 +218,8 @@ class VaultServer(ChildProcess):
 
     def token(self, *policies: str, ttl: str = "1h", **fields: object) -> str:
         """Create a token that bears `policies`; `fields` are Vault's own (`num_uses`, …)."""
-        wanted = {"policies": policies, "ttl": ttl, "no_parent": True, **fields}
-        return str(self.call("POST", "auth/token/create", wanted)["auth"]["client_token"])
+        body = {"policies": policies, "ttl": ttl, "no_parent": True, **fields}
+        return str(self.call("POST", "auth/token/create", body)["auth"]["client_token"])
 
     def shorten(self, token: str, seconds: int) -> None:
         """Let a token end this long from now, whatever time it was made with."""

@@ -91,8 +91,8 @@ class AnthropicWire:
 
 def _schema(body: Mapping[str, Any]) -> Mapping[str, Any] | None:
     """Return the wanted schema, from the field of today or that of the 2025 beta."""
-    wanted = (body.get("output_config") or {}).get("format") or body.get("output_format")
-    return dict(wanted["schema"]) if wanted else None
+    requested = (body.get("output_config") or {}).get("format") or body.get("output_format")
+    return dict(requested["schema"]) if requested else None
 
 
 def _block(turn: Turn) -> dict[str, Any]:

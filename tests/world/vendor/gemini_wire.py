@@ -153,8 +153,8 @@ def _chunk(
 
 
 def _schema(config: Mapping[str, Any]) -> Mapping[str, Any] | None:
-    wanted = config.get("responseJsonSchema") or config.get("responseSchema")
-    return dict(wanted) if wanted else None
+    requested = config.get("responseJsonSchema") or config.get("responseSchema")
+    return dict(requested) if requested else None
 
 
 def _camel(value: Any) -> Any:  # noqa: ANN401 - any JSON value

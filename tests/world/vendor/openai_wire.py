@@ -89,16 +89,16 @@ class OpenAIWire:
         return Answer.of(document | {"usage": _usage(turn)})
 
     def _schema(
-        self, wanted: Mapping[str, Any] | None, messages: Sequence[Mapping[str, Any]]
+        self, requested: Mapping[str, Any] | None, messages: Sequence[Mapping[str, Any]]
     ) -> Mapping[str, Any] | None:
-        kind = (wanted or {}).get("type")
-        if wanted is None or kind == "text":
+        kind = (requested or {}).get("type")
+        if requested is None or kind == "text":
             return None
         if kind == "json_schema" and self.vendor == "deepseek":
             message = "This response_format type is unavailable now"
             raise RefusedError(Refusal.BAD_REQUEST, message)
         if kind == "json_schema":
-            return dict(wanted["json_schema"]["schema"])
+            return dict(requested["json_schema"]["schema"])
         text = " ".join(_text(message.get("content")) for message in messages)
         if "json" not in text.lower():
             message = (

@@ -54,10 +54,10 @@ def wire_of(vendor: str) -> Wire:
 
 def route(exchange: Exchange, plays: Collection[str]) -> Route | None:
     """Return where a request belongs on a server that plays these vendors, or None (a 404)."""
-    found = _errand(exchange)
-    if found is None:
+    match = _errand(exchange)
+    if match is None:
         return None
-    errand, vendors = found
+    errand, vendors = match
     host = exchange.host.partition(":")[0].lower()
     named = HOSTS.get(host)
     meant = tuple(v for v in vendors if v in plays and named in (None, v))

@@ -29,11 +29,11 @@ def described(text: str) -> Mapping[str, Any]:
     decoder = json.JSONDecoder()
     for brace in re.finditer(r"\{", text):
         try:
-            found, _ = decoder.raw_decode(text, brace.start())
+            schema, _ = decoder.raw_decode(text, brace.start())
         except ValueError:
             continue
-        if "properties" in found:
-            return dict(found)
+        if "properties" in schema:
+            return dict(schema)
     return {"type": "object", "properties": {"answer": {"type": "string"}}}
 
 
@@ -68,8 +68,8 @@ class _Builder:
         match kind:
             case "object":
                 properties = schema.get("properties", {})
-                wanted = schema.get("required", list(properties))
-                return {key: self.build(properties.get(key, {}), depth + 1) for key in wanted}
+                required = schema.get("required", list(properties))
+                return {key: self.build(properties.get(key, {}), depth + 1) for key in required}
             case "array":
                 item = schema.get("items", {})
                 count = int(schema.get("minItems", 0))

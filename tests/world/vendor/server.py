@@ -99,33 +99,33 @@ class VendorServer(LoopbackServer):
                 return
 
     def _answer(self, exchange: Exchange, fault: Fault) -> Answer:
-        found = route(exchange, self._plays)
+        matched = route(exchange, self._plays)
         if fault.status is not None:
             return Answer(fault.status, fault.body, fault.media_type, fault.headers)
         if fault.redirect is not None:
             return Answer(307, headers={"Location": fault.redirect})
-        if found is None:
+        if matched is None:
             return _NOWHERE
-        if found.errand == "health":
+        if matched.errand == "health":
             return Answer()
-        wire = wire_of(self._meant(exchange, found))
+        wire = wire_of(self._meant(exchange, matched))
         key = wire.key(exchange)
-        model = wire.model(exchange) if found.errand == "complete" else ""
+        model = wire.model(exchange) if matched.errand == "complete" else ""
         note = f"The key {key} was refused." if fault.echo_key else ""
         echo = {"X-Echoed-Key": key} if fault.echo_key else {}
         try:
-            self._admit(wire, key, model, fault, named=found.named)
-            done = self._done(wire, exchange, found, fault)
+            self._admit(wire, key, model, fault, named=matched.named)
+            done = self._done(wire, exchange, matched, fault)
         except RefusedError as refused:
             done = wire.refusal(refused.refusal, model, note or refused.message)
         headers = {**done.headers, **echo, **fault.headers}
         return Answer(done.status, done.body, done.media_type, headers, done.events)
 
-    def _done(self, wire: Wire, exchange: Exchange, found: Route, fault: Fault) -> Answer:
+    def _done(self, wire: Wire, exchange: Exchange, matched: Route, fault: Fault) -> Answer:
         known = self.models.get(wire.vendor, [])
-        if found.errand == "tags":
+        if matched.errand == "tags":
             return tags(known)
-        if found.errand == "models":
+        if matched.errand == "models":
             return wire.models(known)
         try:
             question = wire.question(exchange)
@@ -134,17 +134,17 @@ class VendorServer(LoopbackServer):
         turn = thinking_only() if fault.empty_content else answer(question, self.wording)
         return wire.answer(turn, question)
 
-    def _meant(self, exchange: Exchange, found: Route) -> str:
+    def _meant(self, exchange: Exchange, matched: Route) -> str:
         """Choose among the vendors that share a wire format: by key, then by model."""
-        for vendor in found.vendors:
+        for vendor in matched.vendors:
             if self.keys.get(vendor) == wire_of(vendor).key(exchange):
                 return vendor
-        if found.errand == "complete":
-            for vendor in found.vendors:
+        if matched.errand == "complete":
+            for vendor in matched.vendors:
                 if wire_of(vendor).model(exchange) in self.models.get(vendor, []):
                     return vendor
-        keyed = [vendor for vendor in found.vendors if vendor in self.keys]
-        return (keyed or found.vendors)[0]
+        keyed = [vendor for vendor in matched.vendors if vendor in self.keys]
+        return (keyed or matched.vendors)[0]
 
     def _admit(self, wire: Wire, key: str, model: str, fault: Fault, *, named: bool) -> None:
         expected = self.keys.get(wire.vendor)

@@ -71,10 +71,10 @@ def test_known_head_is_the_scripts_own(stored: Stored) -> None:
 def test_revisions_are_one_line_of_numbers(stored: Stored) -> None:
     """027, 028, 029, each after the one before."""
     revisions = list(ScriptDirectory.from_config(_config(stored)).walk_revisions())
-    found = [(script.revision, script.down_revision) for script in reversed(revisions)]
+    pairs = [(script.revision, script.down_revision) for script in reversed(revisions)]
     first = [("027", None), ("028", "027"), ("029", "028")]
-    assert found[:3] == first
-    assert [down for _, down in found[1:]] == [revision for revision, _ in found[:-1]]
+    assert pairs[:3] == first
+    assert [down for _, down in pairs[1:]] == [revision for revision, _ in pairs[:-1]]
 
 
 def test_downgrade_to_base_leaves_the_record_alone(stored: Stored) -> None:

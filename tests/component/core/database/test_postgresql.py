@@ -15,7 +15,7 @@ from tests.world.postgresql import PostgreSQL
 
 @pytest.fixture
 def stored(tmp_path: Path) -> Iterator[Stored]:
-    """Give a migrated PostgreSQL database."""
+    """Yield a migrated PostgreSQL database."""
     with DATABASES.of_kind(POSTGRESQL):
         yield DATABASES.migrated(tmp_path)
 

@@ -15,7 +15,7 @@ from tests.world.databases import Stored, migrated_file
 
 @pytest.fixture
 def stored(tmp_path: Path) -> Stored:
-    """Give a migrated SQLite file."""
+    """Return a migrated SQLite file."""
     file = tmp_path / "aurorasoc.db"
     file.write_bytes(migrated_file().read_bytes())
     return Stored(f"sqlite:///{file}")

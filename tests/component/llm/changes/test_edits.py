@@ -80,7 +80,7 @@ class RaisingSink:
 
 
 def _boot(folder: Path, **variables: str) -> Settings:
-    """Give boot defaults under which base URLs may lead to loopback."""
+    """Return boot defaults under which base URLs may lead to loopback."""
     common = {"AURORA_SECRET_KEY": SEED, "AURORA_ALLOWED_HOSTS": "127.0.0.1"}
     return settings(folder, **(common | variables))
 
@@ -127,7 +127,7 @@ async def _audited(runtime: Runtime) -> list[dict[str, Any]]:
 
 
 async def _rows(runtime: Runtime, *, without_audit: bool = False) -> dict[str, list[Any]]:
-    """Give all that is stored, table by table; the process writes itself down when it likes."""
+    """Return all that is stored, table by table; the process writes itself down when it likes."""
     beside = {"user_audit_keys", "llm_instances"}
     tables = [t for name, t in Base.metadata.tables.items() if name not in beside]
     if without_audit:
@@ -367,13 +367,13 @@ REFUSALS: Final = [
 
 
 @pytest.mark.parametrize(
-    ("error", "wanted"), [row[1:] for row in REFUSALS], ids=[row[0] for row in REFUSALS]
+    ("error", "requested"), [row[1:] for row in REFUSALS], ids=[row[0] for row in REFUSALS]
 )
 async def test_refused_switch_changes_nothing(
-    error: type[AuroraError], wanted: ConfigRequest, runtime: Runtime
+    error: type[AuroraError], requested: ConfigRequest, runtime: Runtime
 ) -> None:
     """Not ready, not allowed, not known."""
-    await _refused(runtime, error, lambda r: r.admin.switch(wanted, actor="alice"))
+    await _refused(runtime, error, lambda r: r.admin.switch(requested, actor="alice"))
 
 
 async def test_switch_to_a_provider_without_model_is_refused_in_the_designs_words(
@@ -403,11 +403,11 @@ async def test_key_without_an_address_is_refused(database_file: Path) -> None:
 async def test_stale_if_match_is_refused(revision: int, runtime: Runtime) -> None:
     """Who decided on another revision decides again."""
     await _switch(runtime, "vllm", model="m")
-    wanted = config_request("vllm", model="n")
+    requested = config_request("vllm", model="n")
     error = await _refused(
         runtime,
         RevisionMismatch,
-        lambda r: r.admin.switch(wanted, actor="alice", if_match=revision),
+        lambda r: r.admin.switch(requested, actor="alice", if_match=revision),
     )
     assert "revision 1" in error.detail
 
@@ -416,8 +416,8 @@ async def test_of_racing_writers_with_the_same_revision_one_wins(runtime: Runtim
     """The others are told; none is lost silently."""
 
     async def change(n: int) -> object:
-        wanted = config_request("vllm", model=f"m{n}")
-        return await runtime.admin.switch(wanted, actor=f"admin{n}", if_match=0)
+        requested = config_request("vllm", model=f"m{n}")
+        return await runtime.admin.switch(requested, actor=f"admin{n}", if_match=0)
 
     outcomes = await asyncio.gather(*map(change, range(8)), return_exceptions=True)
     lost = [outcome for outcome in outcomes if isinstance(outcome, RevisionMismatch)]
@@ -538,7 +538,7 @@ async def _step(runtime: Runtime, name: str, *arguments: Any) -> None:
 
 
 def _environment(base_url: str | None, with_key: bool, seed: str) -> dict[str, str]:  # noqa: FBT001 - drawn
-    """Give the environment that a restart changes to."""
+    """Return the environment that a restart changes to."""
     variables = {"AURORA_SECRET_KEY": seed}
     for prefix in ("LLM_DEEPSEEK_", "LLM_VLLM_", "LLM_OPENAI_COMPATIBLE_"):
         if base_url is not None:

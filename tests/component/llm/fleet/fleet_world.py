@@ -15,12 +15,12 @@ async def write_revision(database: Database, revision: int) -> None:
         )
 
 
-async def report(database: Database, adoption: Adoption, instance: str, **own: object) -> None:
-    """Write the row of a process that runs what this one runs, but for what is its `own`.
+async def report(database: Database, adoption: Adoption, instance: str, **changes: object) -> None:
+    """Write the row of a process that runs what this one runs, but for `changes`.
 
     `age` is how many seconds ago it was last heard of.
     """
-    age = own.pop("age", 0)
+    age = changes.pop("age", 0)
     assert isinstance(age, (int, float))
     async with database.transaction() as session:
         now = await database.clock(session)
@@ -35,4 +35,4 @@ async def report(database: Database, adoption: Adoption, instance: str, **own: o
             "key_ids": "",
             "seen_us": now - round(age * 1e6),
         }
-        await session.merge(InstanceRow(instance=instance, **(row | own)))
+        await session.merge(InstanceRow(instance=instance, **(row | changes)))

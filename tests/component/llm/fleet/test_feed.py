@@ -26,14 +26,14 @@ PING: Final[list[Any]] = [UserMessage("ping")]
 
 @pytest.fixture
 def elsewhere(world: World, database_file: Path) -> "Elsewhere":
-    """Give another process on the same database."""
-    own = {
+    """Return another process on the same database."""
+    overrides = {
         "LLM_BACKEND": "deepseek",
         "LLM_ANTHROPIC_API_KEY": "",
         "JWT_SECRET_KEY": JWT_SECRET,
         "AURORA_STATE_DIR": str(database_file.parent),
     }
-    return Elsewhere(bare_env(**world.variables(**own)), database_file.parent)
+    return Elsewhere(bare_env(**world.variables(**overrides)), database_file.parent)
 
 
 class Elsewhere:
@@ -89,7 +89,7 @@ async def test_changes_here_and_elsewhere_make_one_history(
 
 @pytest.fixture
 async def watched(tmp_path: Path) -> AsyncIterator[tuple[sqlite3.Connection, Path]]:
-    """Give a SQLite file in WAL mode with one number in it, and a writer's connection."""
+    """Yield a SQLite file in WAL mode with one number in it, and a writer's connection."""
     path = tmp_path / "watched.db"
     writer = sqlite3.connect(path, isolation_level=None)
     writer.execute("PRAGMA journal_mode=WAL")

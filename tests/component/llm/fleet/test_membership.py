@@ -32,7 +32,7 @@ def _patient(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 async def adoption(database: Database, tmp_path: Path) -> Adoption:
-    """Give what this process runs: the boot defaults, with Ollama active."""
+    """Return what this process runs: the boot defaults, with Ollama active."""
     boot = settings(tmp_path, LLM_BACKEND="ollama")
     here = Adoption(boot, database, open_secret_store(boot, keyring()), keyring())
     await here.adopt()
@@ -41,10 +41,10 @@ async def adoption(database: Database, tmp_path: Path) -> Adoption:
 
 @pytest.fixture
 async def member(database: Database, adoption: Adoption) -> AsyncIterator[Membership]:
-    """Give a process that joins when it is told to."""
+    """Yield a process that joins when it is told to."""
     seeds = keyring(SEED, OTHER_SEED)
-    own = this_process("agent", "triage")
-    membership = Membership(own, database, adoption, seeds, lambda: "data_version")
+    process = this_process("agent", "triage")
+    membership = Membership(process, database, adoption, seeds, lambda: "data_version")
     yield membership
     await membership.close()
 
@@ -146,8 +146,8 @@ async def test_process_that_never_adopted_has_nothing_to_report(
     """It isn't in the fleet before its database answered."""
     boot = settings(tmp_path)
     cold = Adoption(boot, database, open_secret_store(boot, keyring()), keyring())
-    own = this_process("api", "api")
-    membership = Membership(own, database, cold, keyring(), lambda: "poll")
+    process = this_process("api", "api")
+    membership = Membership(process, database, cold, keyring(), lambda: "poll")
     membership.start()
     await asyncio.sleep(0.1)
     assert await _rows(database) == []

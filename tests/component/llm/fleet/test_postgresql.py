@@ -27,14 +27,14 @@ from tests.world.relay import Relay
 
 @pytest.fixture
 def stored(tmp_path: Path) -> Iterator[Stored]:
-    """Give a migrated PostgreSQL database."""
+    """Yield a migrated PostgreSQL database."""
     with DATABASES.of_kind(POSTGRESQL):
         yield DATABASES.migrated(tmp_path)
 
 
 @pytest.fixture
 def relay() -> Iterator[Relay]:
-    """Give a wire to PostgreSQL that can be cut and frozen."""
+    """Yield a wire to PostgreSQL that can be cut and frozen."""
     with Relay(shared_postgresql().port) as wire:
         yield wire
 

@@ -21,7 +21,7 @@ pytestmark = ON_BOTH
 
 @pytest.fixture
 async def adoption(database: Database, tmp_path: Path) -> Adoption:
-    """Give what this process runs: the boot defaults."""
+    """Return what this process runs: the boot defaults."""
     boot = settings(tmp_path)
     here = Adoption(boot, database, open_secret_store(boot, keyring()), keyring())
     await here.adopt()
@@ -30,7 +30,7 @@ async def adoption(database: Database, tmp_path: Path) -> Adoption:
 
 @pytest.fixture
 async def fleet(database: Database, adoption: Adoption) -> AsyncIterator[Fleet]:
-    """Give the way to look at the registry."""
+    """Yield the reader of the registry."""
     opened = Fleet(database, adoption)
     yield opened
     await opened.close()

@@ -21,8 +21,8 @@ KEY: Final = "sk-env-0123456789abcdef"
 async def _examined(folder: Path, /, **variables: str) -> dict[tuple[str, str], Finding]:
     """Examine the installation in a folder, by kind and name."""
     async with open_runtime(settings(folder, **variables)) as runtime:
-        found = await examine(runtime.database, runtime.keyring, runtime.adoption)
-    return {(finding.kind, finding.name): finding for finding in found}
+        findings = await examine(runtime.database, runtime.keyring, runtime.adoption)
+    return {(finding.kind, finding.name): finding for finding in findings}
 
 
 def _only(findings: Iterable[Finding], kind: str) -> Finding:
@@ -39,16 +39,16 @@ async def test_nothing_stored_is_nothing_to_say(tmp_path: Path) -> None:
 async def test_current_key_needs_nothing(database: Database, tmp_path: Path) -> None:
     """A key under the first seed is healthy, and so is the audit key."""
     await install(database, SEED, providers=["openai"])
-    found = await _examined(tmp_path, AURORA_SECRET_KEY=SEED)
-    assert len(found) == 2
-    assert all(one.healthy and one.advice == "nothing to do" for one in found.values())
+    findings = await _examined(tmp_path, AURORA_SECRET_KEY=SEED)
+    assert len(findings) == 2
+    assert all(one.healthy and one.advice == "nothing to do" for one in findings.values())
 
 
 @pytest.mark.usefixtures("database_file")
 async def test_environments_key_needs_nothing(tmp_path: Path) -> None:
     """A key from the environment is listed, and where it comes from."""
-    found = await _examined(tmp_path, LLM_DEEPSEEK_API_KEY=KEY)
-    finding = found["credential", "deepseek"]
+    findings = await _examined(tmp_path, LLM_DEEPSEEK_API_KEY=KEY)
+    finding = findings["credential", "deepseek"]
     assert (finding.state, finding.healthy) == ("usable, from env", True)
 
 
@@ -58,8 +58,10 @@ async def test_older_seed_asks_for_a_rotation(
 ) -> None:
     """What an older seed sealed works, and wants `keys rotate` before that seed goes."""
     await install(database, SEED, providers=["openai"])
-    found = await _examined(tmp_path, AURORA_SECRET_KEY=OTHER_SEED, AURORA_SECRET_KEY_PREVIOUS=SEED)
-    finding = _only(found.values(), kind)
+    findings = await _examined(
+        tmp_path, AURORA_SECRET_KEY=OTHER_SEED, AURORA_SECRET_KEY_PREVIOUS=SEED
+    )
+    finding = _only(findings.values(), kind)
     assert (finding.state, finding.healthy) == ("older seed", False)
     assert "aurorasoc keys rotate" in finding.advice
     assert "AURORA_SECRET_KEY_PREVIOUS" in finding.advice
@@ -70,8 +72,8 @@ async def test_session_secret_as_the_older_seed_is_named(
 ) -> None:
     """After the first AURORA_SECRET_KEY the seed to keep for now is JWT_SECRET_KEY."""
     await install(database, JWT_SECRET, providers=["openai"])
-    found = await _examined(tmp_path, AURORA_SECRET_KEY=SEED)
-    assert "JWT_SECRET_KEY" in found["credential", "openai"].advice
+    findings = await _examined(tmp_path, AURORA_SECRET_KEY=SEED)
+    assert "JWT_SECRET_KEY" in findings["credential", "openai"].advice
 
 
 async def test_lost_seed_asks_for_it_or_for_the_key(database: Database, tmp_path: Path) -> None:
@@ -86,8 +88,8 @@ async def test_lost_seed_asks_for_it_or_for_the_key(database: Database, tmp_path
 async def test_lost_audit_key_is_not_to_be_entered(database: Database, tmp_path: Path) -> None:
     """Nobody can enter an audit key: its seed is wanted back, and links still hold."""
     await install(database, SEED, providers=["openai"])
-    found = await _examined(tmp_path, AURORA_SECRET_KEY=OTHER_SEED)
-    finding = _only(found.values(), "audit key")
+    findings = await _examined(tmp_path, AURORA_SECRET_KEY=OTHER_SEED)
+    finding = _only(findings.values(), "audit key")
     assert (finding.state, finding.healthy) == ("unreadable", False)
     assert "AURORA_SECRET_KEY_PREVIOUS" in finding.advice
     assert "links" in finding.advice
@@ -108,12 +110,12 @@ async def test_altered_row_asks_for_the_key(database: Database, tmp_path: Path) 
 async def test_moved_base_url_names_both_origins(database: Database, tmp_path: Path) -> None:
     """A key of another origin is healthy in itself; the advice says where it belongs."""
     await install(database, SEED, providers=["openai"])
-    found = await _examined(
+    findings = await _examined(
         tmp_path,
         AURORA_SECRET_KEY=SEED,
         LLM_OPENAI_COMPATIBLE_BASE_URL="https://gateway.example/v1",
     )
-    finding = found["credential", "openai"]
+    finding = findings["credential", "openai"]
     assert not finding.healthy
     assert "https://api.openai.com:443" in finding.advice
     assert "https://gateway.example:443" in finding.advice
@@ -133,8 +135,8 @@ async def test_findings_hold_no_key(database: Database, tmp_path: Path) -> None:
     """What the doctor says can be pasted into a ticket."""
     keys = await install(database, SEED)
     for seed in (SEED, OTHER_SEED):
-        found = await _examined(
+        findings = await _examined(
             tmp_path, AURORA_SECRET_KEY=seed, LLM_ANTHROPIC_API_KEY=KEY, LLM_DEEPSEEK_API_KEY=KEY
         )
-        said = repr(found)
+        said = repr(findings)
         assert not any(secret in said for secret in (*keys.values(), KEY, SEED, OTHER_SEED))

@@ -403,7 +403,7 @@ async def test_a_long_lived_agent_follows_without_being_rebuilt(
 
 
 def _switching(runtime: Runtime, provider: str) -> Tool[Any, Any, Any]:
-    """Give a tool in whose call an admin switches."""
+    """Return a tool in whose call an admin switches."""
 
     @tool
     async def wait_for(minutes: int) -> StringToolOutput:

@@ -63,7 +63,7 @@ FAILURES: Final[dict[str, tuple[Fault, type[ModelCallError]]]] = {
 
 @pytest.fixture
 def boot(world: World, tmp_path: Path) -> Settings:
-    """Give settings with every key."""
+    """Return settings with every key."""
     return settings(tmp_path, **world.variables(LLM_BACKEND="deepseek"))
 
 
@@ -86,7 +86,7 @@ async def listed(
 
 
 async def failure(boot: Settings, provider: str, lists: ModelLists | None = None) -> ModelCallError:
-    """Give what is raised."""
+    """Return what is raised."""
     with pytest.raises(ModelCallError) as caught:
         await listed(boot, provider, lists)
     return caught.value

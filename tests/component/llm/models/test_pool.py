@@ -197,8 +197,8 @@ async def test_a_resolved_name_is_judged_by_its_addresses(
     """`localhost` is an ordinary name here, and leads outside the networks that were named."""
     del database_file
     url = f"http://localhost:{world.ollama.port}"
-    own = {"LLM_OLLAMA_BASE_URL": url, "LLM_LOCAL_NETWORKS": "10.0.0.0/8"}
-    boot = settings(tmp_path, **world.variables(LLM_BACKEND="ollama", **own))
+    overrides = {"LLM_OLLAMA_BASE_URL": url, "LLM_LOCAL_NETWORKS": "10.0.0.0/8"}
+    boot = settings(tmp_path, **world.variables(LLM_BACKEND="ollama", **overrides))
     async with open_runtime(boot):
         with pytest.raises(TlpRefused, match="localhost leads to an address outside"):
             await get_chat_model(tlp="AMBER").run(PING)
@@ -278,9 +278,9 @@ async def test_a_base_url_that_an_admin_sets_is_judged_at_each_connection(
     """A host that was allowed when it was stored may not be allowed where it is used."""
     del database_file
     monkeypatch.delenv("HTTPS_PROXY")
-    wanted = config_request("openai", base_url=f"{world.keyed.url}/v1")
+    requested = config_request("openai", base_url=f"{world.keyed.url}/v1")
     async with open_runtime(settings(tmp_path, **world.variables())) as runtime:
-        await runtime.admin.switch(wanted, actor="test")
+        await runtime.admin.switch(requested, actor="test")
         await get_chat_model().run(PING)
     strict = settings(tmp_path, **world.variables(AURORA_ALLOWED_HOSTS=""))
     async with open_runtime(strict):

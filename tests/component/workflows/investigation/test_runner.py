@@ -72,9 +72,9 @@ class Site:
     async def over(self, id_: str) -> dict[str, Any]:
         """Wait for its end, and show it."""
         async with asyncio.timeout(60):
-            while (found := await self.read(id_))["status"] not in FINAL:  # noqa: ASYNC110 - a row sets no event
+            while (result := await self.read(id_))["status"] not in FINAL:  # noqa: ASYNC110 - a row sets no event
                 await asyncio.sleep(0.02)
-        return found
+        return result
 
     async def expire(self, id_: str) -> None:
         """Let the lease run out, as when its process was killed."""
@@ -91,7 +91,7 @@ class Site:
             return (await store.find(session, id_, ADMIN)).lease_until_us
 
     async def entries(self, action: str) -> list[Any]:
-        """Give audit entries of one action."""
+        """Return audit entries of one action."""
         async with self.runtime.database.reading() as session:
             rows = await find_entries(session, AuditFilter(action=action))
         return [json.loads(row.entry) for row in rows]
@@ -106,7 +106,7 @@ def script(world: World) -> Iterator[Script]:
 
 @pytest.fixture
 async def site(runtime: Runtime, script: Script) -> AsyncIterator[Site]:
-    """Give a runtime on which OpenAI is active, and a runner."""
+    """Yield a runtime on which OpenAI is active, and a runner."""
     await use("openai", runtime)
     opened = Site(runtime, script)
     yield opened
@@ -122,9 +122,9 @@ def hold_specialists(script: Script, world: World) -> threading.Event:
 
 async def test_an_investigation_ends_with_a_report(site: Site) -> None:
     """Verdict, severity, confidence, techniques, findings, actions."""
-    found = await site.over(await site.open())
-    assert found["status"] == "completed"
-    report = found["report"]
+    result = await site.over(await site.open())
+    assert result["status"] == "completed"
+    report = result["report"]
     assert (report["verdict"], report["severity"], report["confidence"]) == (
         "true_positive",
         "high",
@@ -150,21 +150,21 @@ async def test_a_finding_says_whether_its_evidence_stands_in_the_alert(site: Sit
 
 async def test_steps_are_the_plan_its_specialists_and_the_report(site: Site) -> None:
     """In their order, each with what it was asked and what it gave."""
-    found = await site.over(await site.open())
-    assert [(s["position"], s["kind"], s["agent"], s["status"]) for s in found["steps"]] == [
+    result = await site.over(await site.open())
+    assert [(s["position"], s["kind"], s["agent"], s["status"]) for s in result["steps"]] == [
         (0, "plan", "orchestrator", "completed"),
         (1, "specialist", "network-security", "completed"),
         (2, "specialist", "threat-hunter", "completed"),
         (3, "report", "orchestrator", "completed"),
     ]
-    assert found["steps"][1]["why"] == "network-security knows."
-    assert found["steps"][2]["result"]["findings"][0]["evidence"] == "uid=0(root)"
+    assert result["steps"][1]["why"] == "network-security knows."
+    assert result["steps"][2]["result"]["findings"][0]["evidence"] == "uid=0(root)"
 
 
 async def test_every_step_records_who_answered(site: Site) -> None:
     """Provider, model, revision, label and tokens."""
-    found = await site.over(await site.open("CLEAR"))
-    for step in found["steps"]:
+    result = await site.over(await site.open("CLEAR"))
+    for step in result["steps"]:
         assert (step["provider"], step["model"], step["revision"]) == ("openai", "gpt-4o", 1)
         assert step["tlp"] == "CLEAR"
         assert step["usage"]["prompt_tokens"] == 7
@@ -185,12 +185,12 @@ async def test_specialists_work_side_by_side(site: Site, world: World) -> None:
 async def test_one_failed_specialist_loses_nothing_of_the_others(site: Site) -> None:
     """It is named in the report, and the one who concludes is told."""
     site.script.failing = {"network-security"}
-    found = await site.over(await site.open())
-    assert found["status"] == "completed"
-    assert found["report"]["failed_specialists"] == [
+    result = await site.over(await site.open())
+    assert result["status"] == "completed"
+    assert result["report"]["failed_specialists"] == [
         {"agent": "network-security", "code": "bad_response"}
     ]
-    failed, worked = found["steps"][1:3]
+    failed, worked = result["steps"][1:3]
     assert (failed["status"], failed["failure"]["code"]) == ("failed", "bad_response")
     assert worked["status"] == "completed"
     (concluding,) = site.script.of_kind("report")
@@ -201,19 +201,19 @@ async def test_one_failed_specialist_loses_nothing_of_the_others(site: Site) -> 
 async def test_without_any_specialist_there_is_no_report(site: Site) -> None:
     """It fails with the first one's reason, and nobody is asked to conclude from nothing."""
     site.script.failing = {"network-security", "threat-hunter"}
-    found = await site.over(await site.open())
-    assert (found["status"], found["failure"]["code"]) == ("failed", "bad_response")
-    assert found["report"] is None
+    result = await site.over(await site.open())
+    assert (result["status"], result["failure"]["code"]) == ("failed", "bad_response")
+    assert result["report"] is None
     assert site.script.of_kind("report") == []
 
 
 async def test_a_vendors_failure_is_told_in_our_words(site: Site, world: World) -> None:
     """Its code, and nothing that the vendor said."""
     world.keyed.faults.set(Fault(refusal=Refusal.BAD_KEY, echo_key=True))
-    found = await site.over(await site.open())
-    assert found["failure"]["code"] == "auth_failed"
-    assert found["steps"][0]["failure"] == found["failure"]
-    assert "was refused." not in str(found)
+    result = await site.over(await site.open())
+    assert result["failure"]["code"] == "auth_failed"
+    assert result["steps"][0]["failure"] == result["failure"]
+    assert "was refused." not in str(result)
 
 
 HOSTILE: Final = {
@@ -241,19 +241,19 @@ async def test_an_alert_that_gives_orders_changes_neither_schema_nor_tools(
 
     await site.over(await site.open())
     harmless = terms()
-    found = await site.over(await site.open(alert=HOSTILE))
+    result = await site.over(await site.open(alert=HOSTILE))
     assert terms() == harmless
-    assert found["report"]["verdict"] == "true_positive"
+    assert result["report"]["verdict"] == "true_positive"
 
 
 async def test_a_model_that_obeys_the_alert_gains_nothing(site: Site) -> None:
     """An agent that isn't ours is no answer; a field that wasn't asked for is dropped."""
     site.script.plan = {"specialists": HOSTILE["specialists"]}
-    found = await site.over(await site.open(alert=HOSTILE))
-    assert (found["status"], len(site.script.asked)) == ("failed", 2)
+    result = await site.over(await site.open(alert=HOSTILE))
+    assert (result["status"], len(site.script.asked)) == ("failed", 2)
     site.script.plan = Script().plan | {"approved": True}
-    found = await site.over(await site.open(alert=HOSTILE))
-    assert "approved" not in found["steps"][0]["result"]
+    result = await site.over(await site.open(alert=HOSTILE))
+    assert "approved" not in result["steps"][0]["result"]
 
 
 async def test_all_that_comes_from_outside_is_fenced(site: Site) -> None:
@@ -299,19 +299,19 @@ async def test_a_switch_in_mid_run_moves_the_next_step_only(site: Site, world: W
     await until(lambda: len(world.keyed.requests) == 3)
     await use("ollama", site.runtime)
     gate.set()
-    found = await site.over(id_)
-    assert [s["provider"] for s in found["steps"]] == ["openai", "openai", "openai", "ollama"]
-    assert found["steps"][3]["model"] == "granite4:dense"
-    assert found["steps"][3]["revision"] == 2
+    result = await site.over(id_)
+    assert [s["provider"] for s in result["steps"]] == ["openai", "openai", "openai", "ollama"]
+    assert result["steps"][3]["model"] == "granite4:dense"
+    assert result["steps"][3]["revision"] == 2
 
 
 async def test_a_restricted_investigation_goes_to_the_local_backend(
     site: Site, world: World
 ) -> None:
     """All of it, and the steps say so."""
-    found = await site.over(await site.open("RED"))
-    assert {s["provider"] for s in found["steps"]} == {"vllm"}
-    assert {s["tlp"] for s in found["steps"]} == {"RED"}
+    result = await site.over(await site.open("RED"))
+    assert {s["provider"] for s in result["steps"]} == {"vllm"}
+    assert {s["tlp"] for s in result["steps"]} == {"RED"}
     assert "gpt-4o" not in asked(world.keyed)
 
 
@@ -348,9 +348,9 @@ async def test_a_policy_that_is_tightened_in_mid_run_stops_what_is_hosted(
     )
     sent = len(world.keyed.requests)
     gate.set()
-    found = await site.over(id_)
-    assert (found["status"], found["failure"]["code"]) == ("failed", "tlp_refused")
-    assert found["steps"][3]["failure"]["code"] == "tlp_refused"
+    result = await site.over(id_)
+    assert (result["status"], result["failure"]["code"]) == ("failed", "tlp_refused")
+    assert result["steps"][3]["failure"]["code"] == "tlp_refused"
     assert len(world.keyed.requests) == sent
     (entry,) = await site.entries("tlp.refused")
     assert (entry["actor"], entry["target"]) == ("analyst", f"investigation {id_}")
@@ -454,9 +454,9 @@ async def test_a_stop_releases_what_runs(site: Site, world: World) -> None:
     id_ = await site.open()
     await until(lambda: len(world.keyed.requests) == 3)
     await site.runner.close()
-    found = await site.read(id_)
-    assert found["status"] == "interrupted"
-    assert [s["status"] for s in found["steps"]] == [
+    result = await site.read(id_)
+    assert result["status"] == "interrupted"
+    assert [s["status"] for s in result["steps"]] == [
         "completed",
         "interrupted",
         "interrupted",
@@ -481,8 +481,8 @@ async def test_a_failed_investigation_is_resumed_from_its_last_finished_step(
     site.script.concluded = good
     world.keyed.clear()
     await site.runner.resume(id_, ANALYST)
-    found = await site.over(id_)
-    assert (found["status"], found["failure"]) == ("completed", None)
+    result = await site.over(id_)
+    assert (result["status"], result["failure"]) == ("completed", None)
     assert len(world.keyed.requests) == 1
 
 
@@ -631,6 +631,6 @@ def test_who_manages_users_counts_as_admin() -> None:
 
 
 def _boundary(question: Question) -> str:
-    found = BOUNDARY.search(question.prompt)
-    assert found is not None
-    return found[1]
+    match = BOUNDARY.search(question.prompt)
+    assert match is not None
+    return match[1]

@@ -27,7 +27,7 @@ class Answers:
         self.prompts: list[str] = []
 
     def __call__(self, question: Asked) -> str:
-        """Give the next one, as `VendorServer.wording`."""
+        """Return the next one, as `VendorServer.wording`."""
         self.prompts.append(question.prompt)
         return next(self._answers)
 

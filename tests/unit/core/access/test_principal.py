@@ -36,8 +36,8 @@ def security(tmp_path: Path) -> SecuritySettings:
 
 def _token(secret: str = JWT_SECRET, algorithm: str = "HS256", **claims: Any) -> str:
     present = {"sub": "alice", "exp": LATER, **claims}
-    wanted = {name: value for name, value in present.items() if value is not ...}
-    return jwt.encode(wanted, secret, algorithm=algorithm)
+    payload = {name: value for name, value in present.items() if value is not ...}
+    return jwt.encode(payload, secret, algorithm=algorithm)
 
 
 def _unsigned(claims: dict[str, Any], header: dict[str, Any]) -> str:
@@ -59,10 +59,10 @@ def test_there_are_no_other_roles_or_permissions() -> None:
 
 def test_roles_and_permissions_add_up() -> None:
     """A token may carry both."""
-    found = Principal.of("a", roles=["viewer", "api_service"], permissions=["audit:read"])
-    assert found.permissions == {"agents:read", "alerts:investigate", "audit:read"}
-    assert found.may(Permission.AUDIT_READ)
-    assert not found.may(Permission.USERS_MANAGE)
+    principal = Principal.of("a", roles=["viewer", "api_service"], permissions=["audit:read"])
+    assert principal.permissions == {"agents:read", "alerts:investigate", "audit:read"}
+    assert principal.may(Permission.AUDIT_READ)
+    assert not principal.may(Permission.USERS_MANAGE)
 
 
 @given(
@@ -84,8 +84,8 @@ def test_created_token_comes_back_as_its_principal(security: SecuritySettings) -
 
 def test_token_may_name_permissions(security: SecuritySettings) -> None:
     """Beside roles, or without any."""
-    found = decode_token(_token(permissions=["audit:read"]), security)
-    assert found.permissions == {Permission.AUDIT_READ}
+    principal = decode_token(_token(permissions=["audit:read"]), security)
+    assert principal.permissions == {Permission.AUDIT_READ}
 
 
 REFUSED: Final = {

@@ -78,7 +78,7 @@ def _blame_mallory_on_bob(content: dict[str, Any]) -> None:
 
 
 def _named(fault: str | None) -> str:
-    """Give the entry that a fault names."""
+    """Return the entry that a fault names."""
     assert fault is not None
     return fault.split(":")[0]
 

@@ -35,7 +35,7 @@ class Sent:
         self.taken = 0
 
     async def __call__(self) -> Message:
-        """Give the next part."""
+        """Return the next part."""
         message = next(self._messages, None)
         if message is None:
             await asyncio.Event().wait()

@@ -27,8 +27,8 @@ async def status(host: str | None, origin: str | None = None, *names: str) -> in
     headers = [(name, value.encode()) for name, value in sent if value is not None]
     guard = HostGuard(behind, names or NAMES)
     await guard({"type": "http", "headers": headers}, receive, send)  # type: ignore[arg-type] # as above
-    (found,) = answered
-    return found
+    (code,) = answered
+    return code
 
 
 @pytest.mark.parametrize(

@@ -119,8 +119,8 @@ def test_active_choice_has_the_same_precedence(
     variables: dict[str, str], chosen: str | None, expected: tuple[str, str], tmp_path: Path
 ) -> None:
     """After a restart the runtime choice stands, and is visible as such."""
-    found = snapshot(settings(tmp_path, **variables), StoredConfig(backend=chosen)).requested
-    assert (str(found.value), found.source) == expected
+    requested = snapshot(settings(tmp_path, **variables), StoredConfig(backend=chosen)).requested
+    assert (str(requested.value), requested.source) == expected
 
 
 POLICY: Final[list[tuple[str, str, object, object, object]]] = [
@@ -141,8 +141,8 @@ def test_policy_has_the_same_precedence(
     unset = snapshot(settings(tmp_path)).policy
     assert getattr(unset, field) == Sourced(default, "default")
     assert getattr(snapshot(boot).policy, field) == Sourced(from_env, "env")
-    found = snapshot(boot, StoredConfig(**runtime)).policy
-    assert getattr(found, field) == Sourced(chosen, "runtime")
+    policy = snapshot(boot, StoredConfig(**runtime)).policy
+    assert getattr(policy, field) == Sourced(chosen, "runtime")
 
 
 def test_limits_come_from_the_environment(tmp_path: Path) -> None:
@@ -326,10 +326,10 @@ def test_missing_key_names_the_variable(tmp_path: Path) -> None:
 def test_ambient_variable_makes_its_provider_not_ready(tmp_path: Path) -> None:
     """It is named, and the others are not touched by it."""
     overrides = {VLLM: ("OPENAI_ORGANIZATION", "OPENAI_API_HEADERS")}
-    found = snapshot(settings(tmp_path), overrides=overrides).providers
-    assert _codes(found[VLLM]) == ["ambient_override"]
-    assert "OPENAI_ORGANIZATION, OPENAI_API_HEADERS" in found[VLLM].problems[0].detail
-    assert found[OLLAMA].ready
+    providers = snapshot(settings(tmp_path), overrides=overrides).providers
+    assert _codes(providers[VLLM]) == ["ambient_override"]
+    assert "OPENAI_ORGANIZATION, OPENAI_API_HEADERS" in providers[VLLM].problems[0].detail
+    assert providers[OLLAMA].ready
 
 
 def test_all_problems_are_listed_at_once(tmp_path: Path) -> None:
@@ -392,9 +392,9 @@ def test_unreadable_key_gives_another_fingerprint(tmp_path: Path) -> None:
 
 def test_fingerprint_can_be_shown(tmp_path: Path) -> None:
     """16 hex characters, of which no key can be tried without the seed."""
-    found = _print(tmp_path, LLM_DEEPSEEK_API_KEY=API_KEY)
-    assert len(found) == 16
-    assert set(found) <= set("0123456789abcdef")
+    fingerprint = _print(tmp_path, LLM_DEEPSEEK_API_KEY=API_KEY)
+    assert len(fingerprint) == 16
+    assert set(fingerprint) <= set("0123456789abcdef")
     assert keyring().digest(API_KEY.encode()) != keyring(OTHER_SEED).digest(API_KEY.encode())
 
 
@@ -404,11 +404,11 @@ def test_fingerprint_can_be_shown(tmp_path: Path) -> None:
 def test_printed_snapshot_shows_no_key(tmp_path: Path) -> None:
     """Neither the environment's nor a stored one."""
     stored = {DEEPSEEK: stored_key(origin=HOME)}
-    found = snapshot(settings(tmp_path, LLM_GEMINI_API_KEY=OTHER_API_KEY), None, stored)
-    assert _key(found.providers[DEEPSEEK]) == API_KEY
-    assert _key(found.providers[GEMINI]) == OTHER_API_KEY
+    current = snapshot(settings(tmp_path, LLM_GEMINI_API_KEY=OTHER_API_KEY), None, stored)
+    assert _key(current.providers[DEEPSEEK]) == API_KEY
+    assert _key(current.providers[GEMINI]) == OTHER_API_KEY
     for key in (API_KEY, OTHER_API_KEY):
-        assert key not in repr(found)
+        assert key not in repr(current)
 
 
 def test_composition_is_pure(tmp_path: Path) -> None:
@@ -422,11 +422,11 @@ def test_composition_is_pure(tmp_path: Path) -> None:
 
 def test_snapshot_cannot_be_patched(tmp_path: Path) -> None:
     """It is swapped as a whole."""
-    found = snapshot(settings(tmp_path))
+    current = snapshot(settings(tmp_path))
     with pytest.raises(FrozenInstanceError):
-        found.revision = 7  # type: ignore[misc]  # that is the point
+        current.revision = 7  # type: ignore[misc]  # that is the point
     with pytest.raises(TypeError):
-        found.providers[DEEPSEEK] = found.providers[VLLM]  # type: ignore[index]  # the same
+        current.providers[DEEPSEEK] = current.providers[VLLM]  # type: ignore[index]  # the same
 
 
 def test_every_provider_is_in_every_snapshot(tmp_path: Path) -> None:
@@ -438,10 +438,10 @@ ORIGINS: Final = ["http://127.0.0.1:1", "http://127.0.0.1:2", "https://api.deeps
 URLS: Final = st.none() | st.sampled_from(ORIGINS)
 
 
-def _no_key_is_elsewhere(found: Snapshot) -> bool:
+def _no_key_is_elsewhere(current: Snapshot) -> bool:
     return all(
         config.credential.api_key is None or config.credential.origin == config.origin
-        for config in found.providers.values()
+        for config in current.providers.values()
     )
 
 

@@ -8,9 +8,9 @@ def test_buckets_are_cumulative_and_end_with_all() -> None:
     latencies = Latencies()
     for seconds in (0.001, 0.005, 0.3, 99.0):
         latencies.observe(seconds)
-    found = dict(latencies.buckets())
-    assert (found["0.005"], found["0.01"], found["0.5"], found["+Inf"]) == (2, 2, 3, 4)
-    assert len(found) == len(BOUNDS) + 1
+    buckets = dict(latencies.buckets())
+    assert (buckets["0.005"], buckets["0.01"], buckets["0.5"], buckets["+Inf"]) == (2, 2, 3, 4)
+    assert len(buckets) == len(BOUNDS) + 1
 
 
 def test_total_is_the_sum() -> None:

@@ -16,7 +16,7 @@ NOON, LATER = 1_800_000_000_000_000, 1_800_000_060_000_000
 
 @pytest.fixture
 def vllm(tmp_path: Path) -> ModelReference:
-    """Give a reference to a local model."""
+    """Return a reference to a local model."""
     return model_reference(snapshot(settings(tmp_path)), ServingBackend.VLLM, "specialist")
 
 

@@ -12,7 +12,7 @@ from tests.world.investigation import EVE, OCSF_2001, OCSF_2004, PLAIN
 
 
 def read(document: object) -> dict[str, Any]:
-    """Give the evidence of an alert, parsed again."""
+    """Return the evidence of an alert, parsed again."""
     parsed: dict[str, Any] = json.loads(evidence_of(parse_alert(document)))
     return parsed
 
