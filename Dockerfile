@@ -1,9 +1,9 @@
 # syntax=docker/dockerfile:1
-# `docker build .` gives the service; `--target local-model` gives the small local model's server.
-# A site that pins by digest: --build-arg PYTHON_IMAGE=python:3.11-slim-bookworm@sha256:…
+# `docker build .` builds the service; `--target local-model` builds the small local model's server.
+# To pin by digest: --build-arg PYTHON_IMAGE=python:3.11-slim-bookworm@sha256:…
 ARG PYTHON_IMAGE=python:3.11-slim-bookworm
 
-# --- everything that is installed, in one virtual environment -------------------------------------
+# --- all packages, in one virtual environment -----------------------------------------------------
 FROM ${PYTHON_IMAGE} AS builder
 ENV PIP_DISABLE_PIP_VERSION_CHECK=1 \
     PIP_NO_CACHE_DIR=1 \
@@ -20,8 +20,8 @@ RUN python -m venv --without-pip /opt/aurorasoc \
 COPY pyproject.toml ./
 COPY alembic/ alembic/
 COPY src/ src/
-# What builds the wheel is pinned by hash, too. Byte code that is never checked against its source
-# survives whatever an image store does to time stamps, and saves three seconds of each start.
+# Build tools are pinned by hash, too. Unchecked byte code stays valid when an image store changes time
+# stamps, and saves three seconds of each start.
 RUN uv build --wheel --require-hashes --build-constraints requirements/dev.lock --out-dir dist \
  && pip --python /opt/aurorasoc/bin/python install --no-compile --no-deps --no-index dist/*.whl \
  && /opt/aurorasoc/bin/python -m compileall -q -j 0 --invalidation-mode unchecked-hash \
@@ -31,7 +31,7 @@ FROM builder AS builder-local-model
 RUN pip --python /opt/aurorasoc/bin/python install --no-compile \
       --require-hashes --no-deps --only-binary :all: -r requirements/local-model.lock
 
-# --- what both images have in common --------------------------------------------------------------
+# --- the base of both images ----------------------------------------------------------------------
 FROM ${PYTHON_IMAGE} AS base
 RUN groupadd --gid 10001 aurorasoc \
  && useradd --uid 10001 --gid 10001 --no-create-home --home-dir /var/lib/aurorasoc \
@@ -56,7 +56,7 @@ CMD ["local-model", "serve", "--port", "8081"]
 # --- the service: the last stage is the default ---------------------------------------------------
 FROM base AS api
 COPY --from=builder /opt/aurorasoc /opt/aurorasoc
-# The embedded database lives here; with AURORA_DATABASE_URL nothing does.
+# The embedded database is here; with AURORA_DATABASE_URL the folder stays empty.
 VOLUME /var/lib/aurorasoc
 ENV AURORA_HOST=0.0.0.0 \
     AURORA_PORT=8080 \
