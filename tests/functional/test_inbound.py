@@ -45,9 +45,14 @@ class Connection:
 
     def head(self, method: str, path: str, **fields: str) -> None:
         """Send a request's head."""
-        own = {"Host": LOOPBACK, "Content-Type": "application/json"}
-        own |= {name.replace("_", "-"): value for name, value in fields.items()}
-        lines = [f"{method} {path} HTTP/1.1", *(f"{n}: {v}" for n, v in own.items() if v), "", ""]
+        headers = {"Host": LOOPBACK, "Content-Type": "application/json"}
+        headers |= {name.replace("_", "-"): value for name, value in fields.items()}
+        lines = [
+            f"{method} {path} HTTP/1.1",
+            *(f"{n}: {v}" for n, v in headers.items() if v),
+            "",
+            "",
+        ]
         self.send("\r\n".join(lines).encode())
 
     def send(self, data: bytes) -> None:
@@ -118,14 +123,14 @@ def host(tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
 
 @pytest.fixture(params=["service", "host"])
 def port(request: pytest.FixtureRequest) -> int:
-    """Give the port of our own service, then of a host's app that includes the routers."""
-    found = request.getfixturevalue(request.param)
-    return found if isinstance(found, int) else int(found.port)
+    """Return the port of our own service, then of a host's app that includes the routers."""
+    site = request.getfixturevalue(request.param)
+    return site if isinstance(site, int) else int(site.port)
 
 
 @pytest.fixture
 def signed_in() -> dict[str, str]:
-    """Give an analyst's header."""
+    """Return an analyst's header."""
     return bearer(token("analyst"))
 
 
@@ -236,8 +241,8 @@ def test_pages_of_others_reach_nothing(
     """By a rebound name, or across origins."""
     with Connection(service.port) as connection:
         connection.head("GET", path, **fields)
-        found, problem = connection.answer()
-    assert (found, problem["code"]) == (status, code)
+        answered, problem = connection.answer()
+    assert (answered, problem["code"]) == (status, code)
 
 
 def test_trailing_slash_leads_nowhere(service: Service) -> None:
@@ -250,8 +255,8 @@ def test_trailing_slash_leads_nowhere(service: Service) -> None:
 
 def test_name_that_is_configured_is_answered(tmp_path: Path) -> None:
     """As behind a proxy, with the page that the proxy serves under it."""
-    own = {"AURORA_PUBLIC_HOSTS": "soc.example"}
-    with Service(tmp_path, own) as service, Connection(service.port) as connection:
+    variables = {"AURORA_PUBLIC_HOSTS": "soc.example"}
+    with Service(tmp_path, variables) as service, Connection(service.port) as connection:
         connection.head("GET", "/readyz", Host="soc.example", Origin="https://soc.example")
         assert connection.answer()[0] == 200
 

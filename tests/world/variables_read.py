@@ -35,13 +35,13 @@ def reads_of(package: str, *, without: tuple[str, ...] = ()) -> set[Read]:
         without: Beginnings of paths that are left out.
     """
     site = Path(str(distribution("litellm").locate_file("")))
-    found = set[Read]()
+    reads = set[Read]()
     for file in sorted((site / package).rglob("*.py")):
         path = file.relative_to(site).as_posix()
         source = file.read_text("utf-8")
         if any(word in source for word in _WORDS) and not path.startswith(without):
-            found |= {Read(path, name) for name in names_in(source)}
-    return found
+            reads |= {Read(path, name) for name in names_in(source)}
+    return reads
 
 
 def names_in(source: str) -> set[str]:

@@ -63,7 +63,7 @@ async def refresh_resolution(
 
 
 def active_backend(snapshot: Snapshot) -> ServingBackend:
-    """Give the backend in force.
+    """Return the backend in force.
 
     Raises:
         BackendUnavailable: The choice is `auto` and no local backend answered.
@@ -74,7 +74,7 @@ def active_backend(snapshot: Snapshot) -> ServingBackend:
 
 
 def local_backend(snapshot: Snapshot) -> ServingBackend:
-    """Give the local backend that was found last, whatever is active.
+    """Return the local backend that was found last, whatever is active.
 
     Raises:
         BackendUnavailable: Neither answered; both addresses are in the message.
@@ -92,7 +92,7 @@ def local_backend(snapshot: Snapshot) -> ServingBackend:
 
 
 def model_reference(snapshot: Snapshot, backend: ServingBackend, role: Role) -> ModelReference:
-    """Give the reference to a backend's model for a role.
+    """Return the reference to a backend's model for a role.
 
     Raises:
         NoModelConfigured: There is no model name.
@@ -105,7 +105,7 @@ def model_reference(snapshot: Snapshot, backend: ServingBackend, role: Role) -> 
 
 
 def listing_reference(snapshot: Snapshot, backend: ServingBackend) -> ModelReference:
-    """Give a reference to ask a provider for its models: it needs no model name for that.
+    """Return a reference to ask a provider for its models: it needs no model name for that.
 
     Raises:
         ProviderNotReady: Calls can't be made for another reason.

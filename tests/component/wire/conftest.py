@@ -49,7 +49,7 @@ class Wire:
     ca: CertificateAuthority
 
     def server(self, provider: str) -> VendorServer:
-        """Give the server that plays a provider."""
+        """Return the server that plays a provider."""
         return {"vllm": self.vllm, "ollama": self.ollama}.get(provider, self.hosted)
 
     @property
@@ -64,7 +64,7 @@ class Wire:
         self.proxy.clear()
 
     def variables(self) -> dict[str, str]:
-        """Give the environment that leads here; base URLs are said for loopback only."""
+        """Return the environment that leads here; base URLs are said for loopback only."""
         keys = {
             "LLM_OPENAI_COMPATIBLE_API_KEY": VENDOR_KEYS["openai"],
             "LLM_DEEPSEEK_API_KEY": VENDOR_KEYS["deepseek"],
@@ -102,7 +102,7 @@ def providers(ca: CertificateAuthority) -> Iterator[Wire]:
 async def wire(
     libraries: None, providers: Wire, monkeypatch: pytest.MonkeyPatch
 ) -> AsyncIterator[Wire]:
-    """Give the six with nothing recorded, and an environment that leads to them alone."""
+    """Yield the six with nothing recorded, and an environment that leads to them alone."""
     del libraries
     for name in os.environ:
         if name.startswith(READ_AMBIENT):
@@ -133,7 +133,7 @@ async def runtime(
 
 @pytest.fixture
 async def api(runtime: Runtime) -> AsyncIterator[httpx.AsyncClient]:
-    """Give an admin's client of the API in this process, below `/api/v1`."""
+    """Yield an admin's client of the API in this process, below `/api/v1`."""
     app = create_app(runtime.settings)
     async with httpx.AsyncClient(
         transport=httpx.ASGITransport(app),

@@ -130,13 +130,13 @@ PLAIN_HEADERS: Final = {
 
 
 def at(document: Any, place: Place) -> Any:  # noqa: ANN401 - any JSON value
-    """Give what stands at a place of a JSON document."""
+    """Return what stands at a place of a JSON document."""
     for step in place:
         document = document[step]
     return document
 
 
 def places(request: Exchange) -> dict[str, bytes]:
-    """Give all that a request says, by where it says it."""
+    """Return all that a request says, by where it says it."""
     said = {name: value.encode() for name, value in request.headers.items()}
     return said | {"URL": f"{request.path}?{request.query}".encode(), "body": request.raw}

@@ -69,7 +69,7 @@ every_row = pytest.mark.parametrize(
 
 
 def _called(wire: Wire, golden: Golden) -> list[str]:
-    """Give the URLs that were called, below the provider's origin; nothing else may be."""
+    """Return the URLs that were called, below the provider's origin; nothing else may be."""
     server = wire.server(golden.provider)
     assert wire.requests == server.requests
     assert all(server.url == f"http://{request.host}" for request in server.requests)

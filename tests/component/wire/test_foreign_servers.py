@@ -63,8 +63,8 @@ def katan(wire: Wire, katan_proxy: ConnectProxy, monkeypatch: pytest.MonkeyPatch
 async def use_real(provider: str, runtime: Runtime, url: str) -> None:
     """Point a provider at the local model, as an admin does."""
     key = SecretStr("any-key-will-do-1234")
-    wanted = config_request(provider, model=MODEL_NAME, base_url=f"{url}/v1", api_key=key)
-    await runtime.admin.switch(wanted, actor="test")
+    requested = config_request(provider, model=MODEL_NAME, base_url=f"{url}/v1", api_key=key)
+    await runtime.admin.switch(requested, actor="test")
 
 
 @pytest.mark.parametrize("provider", KATAN)
@@ -105,8 +105,8 @@ async def test_llm_katan_passes_the_provider_test(
 ) -> None:
     """The reachability test says what a call would."""
     del katan
-    found = await runtime.admin.test(provider, role="specialist", actor="test")
-    assert (found.ok, found.code, found.key_checked) == (True, "ok", None)
+    result = await runtime.admin.test(provider, role="specialist", actor="test")
+    assert (result.ok, result.code, result.key_checked) == (True, "ok", None)
 
 
 @pytest.mark.parametrize("provider", REAL)
@@ -145,6 +145,6 @@ async def test_real_model_is_listed(local_model_url: str, runtime: Runtime, prov
 async def test_real_model_is_seen_not_to_check_keys(local_model_url: str, runtime: Runtime) -> None:
     """It takes any key, and the test warns of that."""
     await use_real("openai", runtime, local_model_url)
-    found = await runtime.admin.test("openai", role="specialist", actor="test")
-    assert (found.code, found.key_checked) == ("ok", False)
-    assert "doesn't check keys" in found.detail
+    result = await runtime.admin.test("openai", role="specialist", actor="test")
+    assert (result.code, result.key_checked) == ("ok", False)
+    assert "doesn't check keys" in result.detail

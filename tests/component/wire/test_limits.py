@@ -23,7 +23,7 @@ every_provider = pytest.mark.parametrize("provider", EVERY)
 
 @pytest.fixture
 def wire(wire: Wire, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Wire:
-    """Give the six, each call to be made once more when its failure may pass."""
+    """Return the six, each call to be made once more when its failure may pass."""
     monkeypatch.setenv("LLM_MAX_RETRIES", "1")
     monkeypatch.setenv("AURORA_STATE_DIR", str(tmp_path))
     return wire

@@ -126,8 +126,8 @@ def _adapted(provider: str, name: str, kind: str) -> Transmission:
 def _strays(provider: str, name: str, sent: Transmission) -> bool:
     """Whether a request goes elsewhere than its provider's row says, or names another model."""
     row = _table().get(name, {})
-    own = row.get("litellm_provider") == "openai" and row.get("mode") == "responses"
-    expected = RESPONSES if provider == "openai" and own else FAMILY[provider]
+    on_responses = row.get("litellm_provider") == "openai" and row.get("mode") == "responses"
+    expected = RESPONSES if provider == "openai" and on_responses else FAMILY[provider]
     there = sent.url.startswith(expected) if provider == "gemini" else sent.url == expected
     named = json.loads(sent.body).get("model", name) == name
     return not (there and named and sent.url.count("/") == expected.count("/"))

@@ -99,9 +99,9 @@ async def test_no_header_is_sent_that_nobody_asked_for(
 ) -> None:
     """Beside what any HTTP client sends there is the key's header and what the vendor wants."""
     request, row = await request_of(wire, runtime, provider, **KINDS[kind]), TABLE[provider]
-    wanted = {**row.fixed, **(row.structured if kind == "structured" else {})}
-    assert wanted.items() <= request.headers.items()
-    beside = request.headers.keys() - PLAIN_HEADERS - wanted.keys() - {row.header}
+    expected = {**row.fixed, **(row.structured if kind == "structured" else {})}
+    assert expected.items() <= request.headers.items()
+    beside = request.headers.keys() - PLAIN_HEADERS - expected.keys() - {row.header}
     assert beside == set()
     assert request.headers["user-agent"] == "aurorasoc"  # no library tells its version
 
@@ -122,11 +122,11 @@ async def test_adapter_is_told_its_base_url(wire: Wire, runtime: Runtime, provid
     """Nothing is left to a default that the environment could move; Gemini takes none."""
     await use(provider, runtime)
     binding, row = get_chat_model().binding, TABLE[provider]
-    own = {"ollama": wire.ollama.url, "vllm": f"{wire.vllm.url}/v1"}
-    told = binding.model._settings.get("base_url")
-    expected = own.get(provider, row.base_url)
+    local = {"ollama": wire.ollama.url, "vllm": f"{wire.vllm.url}/v1"}
+    base_url = binding.model._settings.get("base_url")
+    expected = local.get(provider, row.base_url)
     assert binding.reference.base_url == expected
-    assert (told or "").removesuffix("/v1") == (expected or "").removesuffix("/v1")
+    assert (base_url or "").removesuffix("/v1") == (expected or "").removesuffix("/v1")
 
 
 @every_provider
@@ -250,8 +250,8 @@ async def test_list_of_models_holds_the_key_in_its_header_alone(
     """As a call does; where no key is in force none is made up."""
     await runtime.admin.models(provider)
     row, said = TABLE[provider], places(wire.requests[0])
-    wanted = {name: value.encode() for name, value in row.fixed.items()}
-    assert wanted.items() <= said.items()
+    expected = {name: value.encode() for name, value in row.fixed.items()}
+    assert expected.items() <= said.items()
     key = said.pop(row.header, b"").decode()
     assert key == ("" if row.key == NOT_NEEDED else f"{row.scheme}{row.key}")
     assert found(KEYS, said) == []

@@ -39,8 +39,8 @@ Headers = Iterable[tuple[bytes, bytes]]
 
 def announces_body(headers: Headers) -> bool:
     """Tell whether a body follows a request's head (RFC 9112 §6.3)."""
-    found = dict(headers)
-    return b"transfer-encoding" in found or found.get(b"content-length", b"0").strip() != b"0"
+    fields = dict(headers)
+    return b"transfer-encoding" in fields or fields.get(b"content-length", b"0").strip() != b"0"
 
 
 async def read_body(receive: Receive, headers: Headers, most: int = MAX_BODY) -> bytes:

@@ -80,8 +80,10 @@ class HostGuard:
         if match is None or parts.scheme not in _DEFAULT_PORTS:  # `null`, a file, an extension
             return False
         default = _DEFAULT_PORTS[parts.scheme]
-        own = {host if ":" in host.rpartition("]")[2] else f"{host}:{default}" for host in hosts}
-        return f"{match[1]}:{match[2] or default}" in own or match[1].rstrip(".") in self._hosts
+        allowed = {
+            host if ":" in host.rpartition("]")[2] else f"{host}:{default}" for host in hosts
+        }
+        return f"{match[1]}:{match[2] or default}" in allowed or match[1].rstrip(".") in self._hosts
 
 
 def _is_address(name: str) -> bool:

@@ -57,11 +57,11 @@ async def refuse(error: AuroraError, scope: Scope, receive: Receive, send: Send)
     closed, so that nobody keeps it open by sending on.
     """
     body = json.dumps(document_of(error)).encode()
-    own = {"Content-Type": PROBLEM_TYPE, "Content-Length": str(len(body)), **headers_of(error)}
+    fields = {"Content-Type": PROBLEM_TYPE, "Content-Length": str(len(body)), **headers_of(error)}
     unread = announces_body(scope["headers"])
     if unread and scope.get("http_version", "1.1").startswith("1"):
-        own["Connection"] = "close"
-    raw = [(name.lower().encode(), value.encode()) for name, value in own.items()]
+        fields["Connection"] = "close"
+    raw = [(name.lower().encode(), value.encode()) for name, value in fields.items()]
     await send({"type": "http.response.start", "status": error.status_code, "headers": raw})
     await send({"type": "http.response.body", "body": body, "more_body": unread})
     if unread:

@@ -123,9 +123,9 @@ class SchemaInPrompt:
 
     def _transform_input(self, *args: Any) -> dict[str, Any]:
         request: dict[str, Any] = super()._transform_input(*args)  # type: ignore[misc]
-        wanted = request.get("response_format")
-        if isinstance(wanted, dict) and wanted.get("type") == "json_schema":
-            schema = json.dumps(wanted["json_schema"]["schema"])
+        requested = request.get("response_format")
+        if isinstance(requested, dict) and requested.get("type") == "json_schema":
+            schema = json.dumps(requested["json_schema"]["schema"])
             order = f"Answer with one JSON object that fits this JSON schema: {schema}"
             request["messages"] = [*request["messages"], {"role": "system", "content": order}]
             request["response_format"] = {"type": "json_object"}

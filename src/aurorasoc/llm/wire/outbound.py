@@ -27,7 +27,7 @@ class AddressRefused(Unavailable):
 
 
 def judged_transport(policy: AddressPolicy) -> httpx.AsyncHTTPTransport:
-    """Give a transport that reaches only what the policy allows; no proxy stands in between."""
+    """Return a transport that reaches only what the policy allows; no proxy stands in between."""
     context = verifying_context()
     transport = httpx.AsyncHTTPTransport(verify=context, trust_env=False)
     # httpx has no public way to bring a network backend; httpcore has.
@@ -42,7 +42,7 @@ def judged_transport(policy: AddressPolicy) -> httpx.AsyncHTTPTransport:
 
 
 def plain_client(address_policy: AddressPolicy | None, seconds: float) -> httpx.AsyncClient:
-    """Give a client for one call: as calls to models go, without litellm between.
+    """Return a client for one call: as calls to models go, without litellm between.
 
     Args:
         address_policy: Which addresses it may reach; None: the configuration is trusted.
@@ -63,7 +63,7 @@ def trusted_transport() -> httpx.AsyncBaseTransport:
 
 
 def verifying_context() -> ssl.SSLContext:
-    """Give the context that every call uses: `SSL_CERT_FILE` counts, `SSL_VERIFY` doesn't."""
+    """Return the context that every call uses: `SSL_CERT_FILE` counts, `SSL_VERIFY` doesn't."""
     with confined():  # neither does Python's own `SSLKEYLOGFILE`, which would write session keys
         return httpx.create_ssl_context()
 

@@ -1,4 +1,4 @@
-// Asking a provider's model for a word, on the path that production uses.
+// Sends a one-word prompt over the production path.
 
 import { html, useState } from "./htm-preact-standalone.js";
 import { call } from "./api.js";

@@ -55,9 +55,9 @@ def stream(request: pytest.FixtureRequest) -> bool:
 
 @pytest.fixture
 def boot(world: World, tmp_path: Path) -> Settings:
-    """Give settings with one slot, and one further try."""
-    own = {"LLM_ANTHROPIC_API_KEY": "", "LLM_MAX_CONCURRENCY": "1", "LLM_MAX_RETRIES": "1"}
-    return settings(tmp_path, **world.variables(**own))
+    """Return settings with one slot, and one further try."""
+    variables = {"LLM_ANTHROPIC_API_KEY": "", "LLM_MAX_CONCURRENCY": "1", "LLM_MAX_RETRIES": "1"}
+    return settings(tmp_path, **world.variables(**variables))
 
 
 async def _use(provider: str, runtime: Runtime) -> None:

@@ -105,7 +105,7 @@ def _set(world: World, fault: Fault) -> None:
 
 @pytest.fixture
 def boot(world: World, tmp_path: Path) -> Settings:
-    """Give settings with every provider's key."""
+    """Return settings with every provider's key."""
     return settings(tmp_path, **world.variables())
 
 

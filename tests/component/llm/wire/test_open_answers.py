@@ -27,9 +27,9 @@ WITHIN: Final = 60.0
 
 @pytest.fixture
 async def handle(runtime: Runtime, endless: EndlessUpstream) -> LiveChatModel:
-    """Give a handle on a backend whose answer never ends, at an admin's address."""
-    wanted = config_request("vllm", base_url=endless.url, api_key=SecretStr("any-0123456789"))
-    await runtime.admin.switch(wanted, actor="test")
+    """Return a handle on a backend whose answer never ends, at an admin's address."""
+    requested = config_request("vllm", base_url=endless.url, api_key=SecretStr("any-0123456789"))
+    await runtime.admin.switch(requested, actor="test")
     return get_chat_model()
 
 

@@ -73,7 +73,7 @@ def _handle(
     by_admin: bool = True,
     allowed: str = "127.0.0.1",
 ) -> LiveChatModel:
-    """Give a handle on a provider whose base URL an admin, or the environment, has set."""
+    """Return a handle on a provider whose base URL an admin, or the environment, has set."""
     variables = {"LLM_MAX_RETRIES": "0", "LLM_TIMEOUT": "60", "AURORA_ALLOWED_HOSTS": allowed}
     variables[variable(provider, "BASE_URL")] = base_url
     if provider in KEYS:

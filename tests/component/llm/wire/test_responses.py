@@ -49,8 +49,8 @@ def stream(request: pytest.FixtureRequest) -> bool:
 def _handle(
     folder: Path, world: World, provider: str = "openai", model: str = MODEL
 ) -> LiveChatModel:
-    own = {variable(provider, "MODEL"): model}
-    return handle_on(settings(folder, **world.variables(**own)), provider)
+    variables = {variable(provider, "MODEL"): model}
+    return handle_on(settings(folder, **world.variables(**variables)), provider)
 
 
 @pytest.mark.parametrize("model", ["o1-pro", "o3-pro", "gpt-5-pro", MODEL, "o3-deep-research"])
@@ -159,7 +159,10 @@ async def test_a_failure_inside_an_answer_is_told_by_its_code(
 ) -> None:
     """A 200 whose status is `failed`."""
     with ScriptedUpstream(lambda: _failed(stream=stream)) as upstream:
-        own = {variable("openai", "MODEL"): MODEL, variable("openai", "BASE_URL"): upstream.url}
-        boot = settings(tmp_path, **world.variables(**own))
+        variables = {
+            variable("openai", "MODEL"): MODEL,
+            variable("openai", "BASE_URL"): upstream.url,
+        }
+        boot = settings(tmp_path, **world.variables(**variables))
         with pytest.raises(ProviderRateLimited):
             await handle_on(boot, "openai").run(PING, stream=stream)

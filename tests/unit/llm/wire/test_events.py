@@ -9,8 +9,8 @@ from aurorasoc.llm.wire.failures import AnswerTooLong
 
 def _read(*chunks: bytes) -> list[bytes]:
     reader = EventReader()
-    found = [data for chunk in chunks for data in reader.feed(chunk)]
-    return [*found, *reader.end()]
+    events = [data for chunk in chunks for data in reader.feed(chunk)]
+    return [*events, *reader.end()]
 
 
 @pytest.mark.parametrize("ending", [b"\n", b"\r\n"])
