@@ -20,9 +20,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from aurorasoc import local_model
-from aurorasoc.cli.dev.children import LOG_LINES, Child, Children, free_port
+from aurorasoc.cli.dev.supervisor import LOG_LINES, Child, Children, free_port
 from aurorasoc.cli.output import say
-from aurorasoc.config.settings.children import bare_environment
+from aurorasoc.config.settings.child_environment import bare_environment
 from aurorasoc.errors import ConfigurationError
 
 if TYPE_CHECKING:

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
-from aurorasoc.cli.dev.children import Children
+from aurorasoc.cli.dev.supervisor import Children
 from aurorasoc.cli.output import say
 from demo.stage import Backend, DemoFailed, Stage, require_simulator
 

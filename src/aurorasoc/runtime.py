@@ -37,8 +37,8 @@ from aurorasoc.llm.fleet.feed import Feed
 from aurorasoc.llm.fleet.membership import Instance, Kind, Membership, this_process
 from aurorasoc.llm.fleet.registry import Fleet
 from aurorasoc.llm.fleet.sources import source_of
+from aurorasoc.llm.models.keep_resolved import keep_resolved, resolve_once
 from aurorasoc.llm.models.pool import ModelPool
-from aurorasoc.llm.models.resolver import keep_resolved, resolve_once
 from aurorasoc.llm.models.traffic import TrafficLedger
 
 log = get_logger("aurorasoc.runtime")

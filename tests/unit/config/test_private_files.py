@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from aurorasoc.config.settings import SECRETS_FILE, load_settings
-from aurorasoc.config.settings.children import stored_secrets
+from aurorasoc.config.settings.child_environment import stored_secrets
 from aurorasoc.config.settings.private_files import (
     create_private_file,
     make_private_folder,

@@ -16,8 +16,8 @@ from typing import Annotated, Final
 import typer
 
 from aurorasoc import local_model
-from aurorasoc.cli.dev.children import Children, free_port
 from aurorasoc.cli.dev.first_run import FirstRun, instructions
+from aurorasoc.cli.dev.supervisor import Children, free_port
 from aurorasoc.cli.output import say
 from aurorasoc.config.settings import (
     LOCAL_MODEL_FILE,
@@ -25,7 +25,7 @@ from aurorasoc.config.settings import (
     Settings,
     load_settings,
 )
-from aurorasoc.config.settings.children import child_environment, is_set, stored_secrets
+from aurorasoc.config.settings.child_environment import child_environment, is_set, stored_secrets
 from aurorasoc.config.settings.private_files import (
     create_private_file,
     make_private_folder,

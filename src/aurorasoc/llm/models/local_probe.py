@@ -26,7 +26,7 @@ def local_probe(address_policy_for: PolicyOf) -> Probe:
     async def answers(backend: ServingBackend, url: str) -> bool:
         import httpx  # noqa: PLC0415 - only `auto` needs it, and never before the API is ready
 
-        from aurorasoc.llm.wire.outbound import plain_client  # noqa: PLC0415 - the same
+        from aurorasoc.llm.wire.transports import plain_client  # noqa: PLC0415 - the same
 
         try:
             async with (

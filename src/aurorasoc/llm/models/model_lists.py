@@ -71,7 +71,7 @@ class ModelLists:
         self._kept = {at: kept for at, kept in self._kept.items() if kept.expires > now}
         if place in self._kept:
             return self._kept[place].models
-        from aurorasoc.llm.wire.outbound import plain_client  # noqa: PLC0415 - httpx costs 46 ms
+        from aurorasoc.llm.wire.transports import plain_client  # noqa: PLC0415 - httpx costs 46 ms
 
         async with plain_client(address_policy, self._seconds) as client:
             status, body = await self._fetch(reference, client)

@@ -18,7 +18,7 @@ from aurorasoc.core.logs import quieten_libraries
 from aurorasoc.errors import ProviderNotReady
 from aurorasoc.granite.catalog import CATALOG
 from aurorasoc.llm.wire.calls import CallSite
-from aurorasoc.llm.wire.client_factories import guard_factories
+from aurorasoc.llm.wire.library_clients import guard_factories
 from aurorasoc.llm.wire.sender import close_all
 from aurorasoc.llm.wire.socket_guard import confined
 

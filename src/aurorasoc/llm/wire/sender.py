@@ -1,7 +1,7 @@
 """The one place where calls to models leave: our client, one try, bounded answers.
 
 No redirect is followed, no cookie kept, nothing but identity encoding read. What the transport
-may connect to was judged (`outbound`); what comes back is bounded in bytes, events and lines.
+may connect to was judged (`transports`); what comes back is bounded in bytes, events and lines.
 """
 
 from __future__ import annotations
@@ -26,8 +26,8 @@ from aurorasoc.llm.wire.failures import (
     failure_of_answer,
 )
 from aurorasoc.llm.wire.open_answers import remember
-from aurorasoc.llm.wire.outbound import judged_transport, trusted_transport
 from aurorasoc.llm.wire.request import Transmission
+from aurorasoc.llm.wire.transports import judged_transport, trusted_transport
 
 MAX_ANSWER_BYTES: Final = 32_000_000
 MAX_ERROR_BYTES: Final = 64_000

@@ -20,13 +20,13 @@ from aurorasoc.granite.backend_resolution import model_reference
 from aurorasoc.llm.models.traffic import TrafficLedger
 from aurorasoc.llm.wire.calls import CallSite
 from aurorasoc.llm.wire.failures import translate
-from aurorasoc.llm.wire.outbound import judged_transport, trusted_transport
 from aurorasoc.llm.wire.socket_guard import (
     UnjudgedConnection,
     confined,
     install,
     transport_opens,
 )
+from aurorasoc.llm.wire.transports import judged_transport, trusted_transport
 from tests.component.llm.wire import ways_out
 from tests.component.llm.wire.ways_out import Target
 from tests.examples import settings, snapshot

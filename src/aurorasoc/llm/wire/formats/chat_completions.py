@@ -17,8 +17,8 @@ from aurorasoc.config.vocabulary import ServingBackend
 from aurorasoc.granite import ModelReference
 from aurorasoc.llm.wire.failures import failure_in_stream
 from aurorasoc.llm.wire.formats.translation import Translation, mapped, whole
+from aurorasoc.llm.wire.litellm_table import row_of
 from aurorasoc.llm.wire.request import ModelRequest, post
-from aurorasoc.llm.wire.table import row_of
 
 _DEEPSEEK: Final = DeepSeekChatConfig()
 _KNOWN: Final = OpenAIGPTConfig()

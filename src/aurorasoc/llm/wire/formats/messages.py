@@ -10,8 +10,8 @@ from litellm.llms.anthropic.chat.transformation import ANTHROPIC_TOOL_NAME_REVER
 
 from aurorasoc.llm.wire.failures import failure_in_stream
 from aurorasoc.llm.wire.formats.translation import Translation, mapped, whole
+from aurorasoc.llm.wire.litellm_table import row_of
 from aurorasoc.llm.wire.request import ModelRequest, post
-from aurorasoc.llm.wire.table import row_of
 
 _CONFIG: Final = AnthropicConfig()
 _BETA: Final = "anthropic-beta"

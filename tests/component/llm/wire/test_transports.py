@@ -21,7 +21,7 @@ from aurorasoc.llm.models.handle import LiveChatModel
 from aurorasoc.llm.models.pool import ModelPool
 from aurorasoc.llm.models.traffic import TrafficLedger
 from aurorasoc.llm.wire import adapter
-from aurorasoc.llm.wire.outbound import AddressRefused, judged_transport, verifying_context
+from aurorasoc.llm.wire.transports import AddressRefused, judged_transport, verifying_context
 from tests.component.live import KEYS, until, variable
 from tests.examples import settings, snapshot
 from tests.world.capture import CaptureServer

@@ -12,8 +12,8 @@ from typing import Final
 
 import pytest
 
-from aurorasoc.cli.dev import children as room
-from aurorasoc.cli.dev.children import Children, free_port
+from aurorasoc.cli.dev import supervisor as room
+from aurorasoc.cli.dev.supervisor import Children, free_port
 from aurorasoc.errors import ConfigurationError
 from tests.world.processes import bare_env
 
