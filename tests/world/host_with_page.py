@@ -13,7 +13,8 @@ from fastapi.responses import JSONResponse, RedirectResponse
 
 from aurorasoc import include_routers, include_settings_page
 from aurorasoc.config.settings import load_settings
-from aurorasoc.core.access.principal import Principal, create_token
+from aurorasoc.core.access.principal import Principal
+from aurorasoc.core.access.tokens import create_token
 from aurorasoc.errors import Unauthenticated
 
 LIFETIME: Final = timedelta(minutes=5)

@@ -40,7 +40,7 @@ from aurorasoc.agents.factory import AgentFactory
 from aurorasoc.agents.registry import AgentDefinition, Skill, definition_of
 from aurorasoc.config.settings import Settings, load_settings
 from aurorasoc.core.access.permissions import Permission
-from aurorasoc.core.access.principal import decode_token
+from aurorasoc.core.access.tokens import decode_token
 from aurorasoc.core.inbound.connections import BoundedConnection
 from aurorasoc.core.inbound.origins import LOOPBACK_NAMES, HostGuard
 from aurorasoc.core.logs import get_logger

@@ -11,7 +11,8 @@ from fastapi import Depends, Header, Query, Request
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
 from aurorasoc.core.access.permissions import Permission
-from aurorasoc.core.access.principal import Principal, decode_token
+from aurorasoc.core.access.principal import Principal
+from aurorasoc.core.access.tokens import decode_token
 from aurorasoc.errors import InvalidInput, PermissionDenied, Unauthenticated
 from aurorasoc.llm.admin import MutationAnswer
 from aurorasoc.runtime import Runtime, current_runtime

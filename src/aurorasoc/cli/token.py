@@ -10,7 +10,7 @@ import typer
 from aurorasoc.cli.output import say
 from aurorasoc.config.settings import load_settings
 from aurorasoc.core.access.permissions import ROLE_PERMISSIONS
-from aurorasoc.core.access.principal import create_token
+from aurorasoc.core.access.tokens import create_token
 from aurorasoc.errors import InvalidInput
 
 app = typer.Typer(help="Bearer tokens for first runs and scripts.", no_args_is_help=True)

@@ -16,7 +16,7 @@ from beeai_framework.memory import UnconstrainedMemory
 from aurorasoc.a2a import memory as kept
 from aurorasoc.a2a.memory import RecentConversations, RecentTasks
 from aurorasoc.a2a.server import create_app
-from aurorasoc.core.access.principal import create_token
+from aurorasoc.core.access.tokens import create_token
 from aurorasoc.errors import ConfigurationError
 from aurorasoc.runtime import Runtime
 from tests.component.live import World, asked

@@ -31,7 +31,7 @@ from aurorasoc.config.settings.private_files import (
     make_private_folder,
     replace_private_file,
 )
-from aurorasoc.core.access.principal import create_token
+from aurorasoc.core.access.tokens import create_token
 
 _MODEL: Final = (sys.executable, "-m", "aurorasoc.local_model")
 

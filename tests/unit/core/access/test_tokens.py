@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 
 from aurorasoc.config.settings.security import SecuritySettings
 from aurorasoc.core.access.permissions import ROLE_PERMISSIONS, Permission
-from aurorasoc.core.access.principal import Principal, create_token, decode_token
+from aurorasoc.core.access.principal import Principal
+from aurorasoc.core.access.tokens import create_token, decode_token
 from aurorasoc.errors import ConfigurationError, InvalidInput, Unauthenticated
 from tests.examples import JWT_SECRET, SEED, settings
 
