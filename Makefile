@@ -34,7 +34,7 @@ help: ## Show this list
 dev: $(READY) ## Start everything for a first run, a small local model included
 	@$(BIN)/aurorasoc dev $(ARGS)
 
-demo: $(READY) ## Play the main job in a minute, without any key
+demo: $(READY) ## Run the whole switch unattended, and prove each step
 	@$(BIN)/python -m demo $(ARGS)
 
 # With CI set, coverage is counted, and the tests on a real Vault and in a real browser may not be
