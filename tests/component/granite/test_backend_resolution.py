@@ -9,7 +9,7 @@ import pytest
 
 from aurorasoc.config.snapshot import Snapshot
 from aurorasoc.errors import BackendUnavailable
-from aurorasoc.granite import ServingBackend, backend_resolution
+from aurorasoc.granite import ServingBackend
 from aurorasoc.granite.address_policy import AddressPolicy
 from aurorasoc.granite.backend_resolution import (
     CACHE_SECONDS,
@@ -19,6 +19,7 @@ from aurorasoc.granite.backend_resolution import (
     reset_resolution_cache,
 )
 from aurorasoc.llm.adoption.stored import StoredConfig
+from aurorasoc.llm.models import local_probe as local_probe_module
 from aurorasoc.llm.models.local_probe import local_probe
 from tests.examples import settings, snapshot
 from tests.world.loopback import LoopbackServer
@@ -244,13 +245,13 @@ async def _is_found(talk: Talk, folder: Path, reach: AddressPolicy | None = None
 @pytest.fixture
 def _patient(monkeypatch: pytest.MonkeyPatch) -> None:
     """Leave a busy machine the time to answer."""
-    monkeypatch.setattr(backend_resolution, "PROBE_SECONDS", 15.0)
+    monkeypatch.setattr(local_probe_module, "PROBE_SECONDS", 15.0)
 
 
 @pytest.fixture
 def _hasty(monkeypatch: pytest.MonkeyPatch) -> None:
     """Wait for an answer that never comes no longer than need be."""
-    monkeypatch.setattr(backend_resolution, "PROBE_SECONDS", 0.3)
+    monkeypatch.setattr(local_probe_module, "PROBE_SECONDS", 0.3)
 
 
 ANSWERS: Final = {
