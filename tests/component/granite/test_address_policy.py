@@ -174,7 +174,7 @@ async def platform(
     async with (
         open_runtime(boot),
         httpx.AsyncClient(
-            transport=transport, base_url=f"http://aurorasoc{API}", headers=headers
+            transport=transport, base_url=f"http://127.0.0.1{API}", headers=headers
         ) as client,
     ):
         yield Platform(client)
