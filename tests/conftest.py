@@ -14,6 +14,7 @@ from hypothesis import settings as hypothesis_settings
 
 from aurorasoc.granite.backend_resolution import reset_resolution_cache
 from tests.examples import AMBIENT_PREFIXES
+from tests.world.canaries import SOAK
 from tests.world.vault.fixtures import shared_vault, spare_vault, vault_program
 from tests.world.vault.server import VAULT
 
@@ -23,9 +24,13 @@ TIERS: Final = ("functional", "component", "unit")
 
 
 @pytest.hookimpl(trylast=True)  # after pytest-randomly
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Leave out what needs a Vault where there is none, and begin with the slowest tier."""
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave out what this run can't or needn't do, and begin with the slowest tier."""
     VAULT.leave_out(items)
+    if not SOAK:
+        only_soak = [item for item in items if item.get_closest_marker("only_soak")]
+        config.hook.pytest_deselected(items=only_soak)
+        items[:] = [item for item in items if item not in only_soak]
     items.sort(key=_tier)
 
 

@@ -265,7 +265,8 @@ def test_changes_at_both_services_make_one_history(site: Site) -> None:
 def test_frozen_process_is_pending_until_it_goes_on(site: Site) -> None:
     """It is named, shown as behind, and adopts once it can."""
     frozen = site.member("library")["instance"]
-    os.kill(site.agent.pid, signal.SIGSTOP)
+    with site.here.stored.held_up():  # one that froze while it wrote would hold up all others
+        os.kill(site.agent.pid, signal.SIGSTOP)
     try:
         answer = site.change(1, provider="ollama", model="not-by-all")
         until(lambda: [m["instance"] for m in site.members() if m["state"] == "behind"] == [frozen])

@@ -9,7 +9,6 @@ from typing import Any, Final
 import httpx
 import pytest
 
-from tests.world.canaries import SOAK
 from tests.world.fixtures import VENDOR_KEYS
 from tests.world.investigation import EVE, OCSF_2001, OCSF_2004, PLAIN, TEAM, Script, playing
 from tests.world.service import CONFIG, Service, events
@@ -82,11 +81,12 @@ def reached(server: VendorServer, count: int) -> None:
 
 
 @pytest.mark.soak
+@pytest.mark.only_soak  # test_tour investigates on the real model in a plain run
 @pytest.mark.timeout(600)
 def test_real_formats_end_to_end_on_the_real_local_model(
     local_model_url: str, tmp_path: Path
 ) -> None:
-    """Every report field is filled, and the run stays local; a soak takes a second format."""
+    """Every report field is filled, and the run stays local."""
     variables = {
         "LLM_VLLM_BASE_URL": f"{local_model_url}/v1",
         "LLM_VLLM_MODEL": "smollm2-135m-instruct",
@@ -94,7 +94,7 @@ def test_real_formats_end_to_end_on_the_real_local_model(
     }
     with Service(tmp_path, variables) as service:
         client = service.client("analyst")
-        for alert in (EVE, OCSF_2001)[: 2 if SOAK else 1]:
+        for alert in (EVE, OCSF_2001):
             result = over(client, opened(client, alert, tlp="RED"), 280)
             assert result["status"] == "completed", result
             assert result["report"]["findings"]

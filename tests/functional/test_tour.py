@@ -89,7 +89,7 @@ def test_tour_works_as_pasted(home: Path, dev: ChildProcess) -> None:
         _first_answers(shell, steps)
         _investigation(shell, steps)
         _second_process(shell, steps, home, env)
-        _restart(shell, steps, dev)
+        _restart(shell, steps, home, dev)
     finally:
         shell.close()
 
@@ -133,8 +133,9 @@ def _second_process(
         assert [row["revision"] for row in fleet["instances"]] == [2, 2]
 
 
-def _restart(shell: Shell, steps: dict[int, list[str]], dev: ChildProcess) -> None:
+def _restart(shell: Shell, steps: dict[int, list[str]], home: Path, dev: ChildProcess) -> None:
     dev.terminate()
+    (home / "dev.log").unlink()  # what the first run said is no sign of the second
     dev.start()
     assert _answered(shell.paste(*steps[8])) == ("openai", 2)
     back, delete_key = steps[9]
