@@ -170,6 +170,7 @@ async def _open(
         ledger,
         settings.llm.max_concurrency,
     )
+    adoption.on_adopted(pool.end_refused)
     resources.push_async_callback(_close_pool, pool)
     feed = Feed(source_of(settings.database_url, settings.database.feed_url), adoption.follow)
     resources.push_async_callback(feed.close)

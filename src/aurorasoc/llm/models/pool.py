@@ -6,9 +6,7 @@ discarded when the next one is adopted.
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable
-from contextlib import nullcontext
 from dataclasses import replace
 from typing import TYPE_CHECKING, Protocol, cast, get_args
 
@@ -32,8 +30,9 @@ from aurorasoc.llm.models.binding import Binding
 from aurorasoc.llm.models.local_probe import local_probe
 from aurorasoc.llm.models.pins import became_restricted, require_key, require_unrestricted
 from aurorasoc.llm.models.traffic import TrafficLedger
-from aurorasoc.llm.wire.calls import Admit, CallSite, Ledger
+from aurorasoc.llm.wire.calls import CallSite, JudgeAddress, Ledger
 from aurorasoc.llm.wire.failures import translate
+from aurorasoc.llm.wire.waits import Judge, Waits
 
 if TYPE_CHECKING:
     from aurorasoc.llm.models.handle import LiveChatModel
@@ -101,7 +100,7 @@ class ModelPool:
         self._networks = tuple(networks)
         self._allowed_hosts = allowed_hosts
         self._ledger = ledger
-        self._slots = asyncio.Semaphore(max_concurrency) if max_concurrency else nullcontext()
+        self._waits = Waits(max_concurrency)
         self._generation = _Generation(None)
         self._open = True
 
@@ -131,6 +130,10 @@ class ModelPool:
         """Discard the built models."""
         self._generation = _Generation(None)
 
+    def end_refused(self) -> None:
+        """End the waits of calls that the snapshot in force refuses. Call after each adoption."""
+        self._waits.end_refused()
+
     def close(self) -> None:
         """Make every handle refuse with `RuntimeNotOpen`."""
         self._open = False
@@ -153,11 +156,9 @@ class ModelPool:
         """Bind to a provider whether it is active or not: the production path for a test."""
         from aurorasoc.llm.wire import adapter  # noqa: PLC0415 - its libraries cost seconds
 
-        async def admit() -> None:
-            require_key(self._snapshot(), reference)
-
         reference = model_reference(snapshot, provider, role)
-        model = adapter.build(replace(self._site(snapshot, reference), admit=admit))
+        site = replace(self._site(snapshot, reference), judge=self._judge_key(reference))
+        model = adapter.build(site)
         return Binding(model, reference, snapshot.revision, role, None, restricted=False)
 
     def of_reference(self, reference: ModelReference, snapshot: Snapshot) -> Binding:
@@ -212,10 +213,9 @@ class ModelPool:
         site = self._site(snapshot, reference)
         if restricted:
             local = AddressPolicy(only=self._networks)
-            site = replace(site, admit=self._local_gate(reference), address_policy=local)
-        else:
-            site = replace(site, admit=self._gate(reference, tlp))
-        model = adapter.build(site)
+            site = replace(site, judge_address=self._judge_address(reference), address_policy=local)
+        judge = self._judge_key(reference) if restricted else self._judge(reference, tlp)
+        model = adapter.build(replace(site, judge=judge))
         return Binding(model, reference, snapshot.revision, role, tlp, restricted)
 
     def _site(self, snapshot: Snapshot, reference: ModelReference) -> CallSite:
@@ -223,7 +223,7 @@ class ModelPool:
             reference,
             translate,
             self._ledger,
-            self._slots,
+            self._waits,
             address_policy=self.address_policy(snapshot, reference.provider),
         )
 
@@ -234,20 +234,22 @@ class ModelPool:
         origin = snapshot.providers[provider].origin or ""
         return address_policy_of(provider, origin, self._allowed_hosts)
 
-    def _gate(self, reference: ModelReference, tlp: Tlp | None) -> Admit:
-        async def admit() -> None:
+    def _judge(self, reference: ModelReference, tlp: Tlp | None) -> Judge:
+        def judge() -> None:
             snapshot = self._snapshot()
             require_key(snapshot, reference)
             require_unrestricted(snapshot, reference, tlp)
 
-        return admit
+        return judge
 
-    def _local_gate(self, reference: ModelReference) -> Admit:
-        async def admit() -> None:
+    def _judge_key(self, reference: ModelReference) -> Judge:
+        return lambda: require_key(self._snapshot(), reference)
+
+    def _judge_address(self, reference: ModelReference) -> JudgeAddress:
+        async def judge() -> None:
             await require_local(reference.provider, reference.origin, self._networks, proxies())
-            require_key(self._snapshot(), reference)
 
-        return admit
+        return judge
 
     def _new_handle(self, role: Role, tlp: Tlp | None) -> LiveChatModel:
         from aurorasoc.llm.models.handle import LiveChatModel  # noqa: PLC0415 - BeeAI costs two seconds

@@ -9,19 +9,20 @@ from __future__ import annotations
 import asyncio
 import random
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from contextlib import AbstractAsyncContextManager, aclosing, nullcontext
-from dataclasses import dataclass
-from typing import Final, Protocol, TypeVar
+from contextlib import aclosing
+from dataclasses import dataclass, field
+from typing import Protocol, TypeVar
 
 from aurorasoc.errors import AuroraError, ModelCallError
 from aurorasoc.granite import ModelReference
 from aurorasoc.granite.address_policy import AddressPolicy
 from aurorasoc.llm.wire.socket_guard import confined
+from aurorasoc.llm.wire.waits import Judge, Waits
 
 T = TypeVar("T")
 
 Translate = Callable[[Exception, ModelReference], AuroraError]
-Admit = Callable[[], Awaitable[None]]
+JudgeAddress = Callable[[], Awaitable[None]]
 
 
 class Ledger(Protocol):
@@ -34,10 +35,7 @@ class Ledger(Protocol):
         """A call failed at the provider."""
 
 
-_UNBOUNDED: Final = nullcontext()
-
-
-async def _admit_all() -> None:
+def _refuse_nothing() -> None:
     """Nothing to judge: the reference is nobody's configuration."""
 
 
@@ -49,16 +47,18 @@ class CallSite:
         reference: The model that is called.
         translate: Makes one of our errors of whatever the adapter raised.
         ledger: Is told the outcome.
-        slots: Bounds the calls under way in this process.
-        admit: Judges the call right before each transmission: key, label, address.
+        waits: Bounds the calls under way in this process, and ends waits that a change refuses.
+        judge: Judges key and label right before each transmission, and when they change meanwhile.
+        judge_address: Judges right before each transmission whether the provider is local.
         address_policy: Which addresses may be connected to; None: the configuration is trusted.
     """
 
     reference: ModelReference
     translate: Translate
     ledger: Ledger
-    slots: AbstractAsyncContextManager[object] = _UNBOUNDED
-    admit: Admit = _admit_all
+    waits: Waits = field(default_factory=Waits)
+    judge: Judge = _refuse_nothing
+    judge_address: JudgeAddress | None = None
     address_policy: AddressPolicy | None = None
 
     async def call(self, attempt: Callable[[], Awaitable[T]]) -> T:
@@ -69,7 +69,7 @@ class CallSite:
             TlpRefused: The call may not leave.
             ProviderNotReady: Its key was deleted while it waited.
         """
-        async with self.slots:
+        async with self.waits.slot(self.judge):
             result = await self._tries(attempt)
         self.ledger.succeeded(self.reference)
         return result
@@ -86,7 +86,7 @@ class CallSite:
             pieces = attempt()
             return pieces, await anext(pieces, None)
 
-        async with self.slots:
+        async with self.waits.slot(self.judge):
             pieces, piece = await self._tries(begin)
             async with aclosing(pieces):  # type: ignore[type-var]  # an async generator it is
                 while piece is not None:
@@ -97,14 +97,16 @@ class CallSite:
     async def _tries(self, attempt: Callable[[], Awaitable[T]]) -> T:
         """Try, and again while the failure may pass and `LLM_MAX_RETRIES` allows."""
         for wait in (*_waits(self.reference.limits.max_retries), None):
-            await self.admit()
+            if self.judge_address is not None:
+                await self.judge_address()
+            self.judge()
             try:
                 return await self._once(attempt)
             except ModelCallError as error:
                 failure = error
             if wait is None or not failure.retryable:
                 break
-            await asyncio.sleep(wait)
+            await self.waits.pause(wait, self.judge)
         raise failure
 
     async def _once(self, attempt: Callable[[], Awaitable[T]]) -> T:

@@ -1,4 +1,4 @@
-"""A call is judged right before it is sent, however long it waited for that."""
+"""A call is judged right before it is sent, and ends while it waits if it is refused."""
 
 import asyncio
 import threading
@@ -15,6 +15,7 @@ from aurorasoc.config.settings import Settings
 from aurorasoc.errors import AuroraError, ProviderNotReady, TlpRefused
 from aurorasoc.llm.changes import edits
 from aurorasoc.llm.models.test_call import make_test_call
+from aurorasoc.llm.wire import calls
 from aurorasoc.runtime import Runtime
 from tests.component.live import KEYS, World, until, use
 from tests.examples import policy_request, settings
@@ -68,10 +69,10 @@ async def _use(provider: str, runtime: Runtime) -> None:
 
 
 @every_change
-async def test_a_call_that_waits_for_a_slot_is_judged_when_it_gets_one(
+async def test_a_call_that_waits_for_a_slot_ends_when_it_is_refused(
     world: World, runtime: Runtime, name: str, *, stream: bool
 ) -> None:
-    """What was allowed when it was asked for may not be any more."""
+    """What was allowed when it was asked for may not be any more; the slot is still taken then."""
     provider, label, tighten, expected = TIGHTENED[name]
     await _use(provider, runtime)
     gate, handle = threading.Event(), get_chat_model(tlp=label)
@@ -81,10 +82,11 @@ async def test_a_call_that_waits_for_a_slot_is_judged_when_it_gets_one(
     waiting = asyncio.ensure_future(handle.run(PING, stream=stream))
     await asyncio.sleep(0.05)  # until it stands behind the first
     await tighten(runtime)
+    with pytest.raises(expected):
+        await asyncio.wait_for(waiting, 5)
+    assert not flying.done()
     gate.set()
     await flying
-    with pytest.raises(expected):
-        await waiting
     assert len(world.keyed.requests) == 1
 
 
@@ -104,6 +106,46 @@ async def test_a_call_is_judged_before_its_next_try(
     with pytest.raises(expected):
         await flying
     assert len(world.keyed.requests) == 1
+
+
+@every_change
+async def test_a_refused_call_ends_in_the_pause_before_its_next_try(
+    world: World, runtime: Runtime, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The pause is too long here for the next try to be what ends it."""
+    monkeypatch.setattr(calls, "_waits", lambda _retries: [30.0])
+    provider, label, tighten, expected = TIGHTENED[name]
+    await _use(provider, runtime)
+    world.keyed.faults.set(Fault(refusal=Refusal.RATE_LIMITED))
+    flying = asyncio.ensure_future(get_chat_model(tlp=label).run(PING))
+    await until(lambda: bool(runtime.pool._waits._waits))
+    await tighten(runtime)
+    with pytest.raises(expected):
+        await asyncio.wait_for(flying, 5)
+    assert len(world.keyed.requests) == 1
+
+
+async def test_who_may_go_on_keeps_its_turn_and_no_slot_is_lost(
+    world: World, runtime: Runtime
+) -> None:
+    """Of three that wait the middle one is refused; the others are sent in their order."""
+    await _use("anthropic", runtime)
+    gate = threading.Event()
+    world.keyed.faults.set(Fault(gate=gate))
+    texts, labels = ("flying", "first", "second", "third"), ("CLEAR", "CLEAR", "GREEN", "CLEAR")
+    sent = []
+    for text, label in zip(texts, labels, strict=True):
+        call = get_chat_model(tlp=label).run([UserMessage(text)])
+        sent.append(asyncio.ensure_future(call))
+        await asyncio.sleep(0.05)
+    await _lower_the_ceiling(runtime)
+    with pytest.raises(TlpRefused):
+        await asyncio.wait_for(sent.pop(2), 5)
+    gate.set()
+    await asyncio.gather(*sent)
+    asked = [str(exchange.body["messages"]) for exchange in world.keyed.requests]
+    assert [text for one in asked for text in texts if text in one] == ["flying", "first", "third"]
+    await get_chat_model(tlp="CLEAR").run(PING)
 
 
 async def test_a_key_that_is_replaced_breaks_no_call(world: World, runtime: Runtime) -> None:
