@@ -11,7 +11,7 @@ import sys
 import threading
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import suppress
-from itertools import count
+from itertools import count, product
 from pathlib import Path
 from typing import Any, Final
 
@@ -28,8 +28,9 @@ from aurorasoc.workflows import chat
 from aurorasoc.workflows.investigation import store
 from aurorasoc.workflows.investigation.alert import parse_alert
 from aurorasoc.workflows.investigation.runner import open_runner
-from tests.component.live import until
+from tests.component.live import asked, until
 from tests.examples import config_request, policy_request, settings
+from tests.world.canaries import SOAK
 from tests.world.connect_proxy import ConnectProxy
 from tests.world.databases import DATABASES
 from tests.world.fixtures import VENDOR_KEYS, egress, hosted, local_servers, world_variables
@@ -43,6 +44,23 @@ BACKENDS: Final = (*HOSTED, "vllm", "ollama")
 MAY_LEAVE: Final = (None, "CLEAR", "GREEN")
 RESTRICTED: Final = ("AMBER", "AMBER+STRICT", "RED")
 LABELS: Final = (*MAY_LEAVE, *RESTRICTED)
+ON_RESPONSES: Final = ("openai gpt-5-codex", "openai o3-pro")
+"""What OpenAI answers on `/v1/responses` only."""
+
+LEADING: Final = ("gpt-5-codex", "responses/x", "claude-2", "x-replicate-y")
+"""Names by which LiteLLM would choose another client, path or host."""
+
+LED: Final = (
+    tuple(product((*ON_RESPONSES, "vllm", "ollama"), LEADING))
+    if SOAK
+    else (
+        (ON_RESPONSES[0], "responses/x"),
+        (ON_RESPONSES[1], "x-replicate-y"),
+        *(("vllm", name) for name in LEADING[:2]),
+        *(("ollama", name) for name in LEADING[2:]),
+    )
+)
+"""Where a run begins, and what the local backends' models are called."""
 
 _numbers = count(1)
 _connections: list[object] = []
@@ -77,9 +95,12 @@ class Stage:
         self.egress = egress
         self.script = script
 
-    async def use(self, backend: str) -> None:
-        """Switch as an admin does."""
-        await self.runtime.admin.switch(config_request(backend), actor="test")
+    async def use(self, choice: str) -> None:
+        """Switch as an admin does, to `BACKEND` with its boot default or `BACKEND MODEL`."""
+        backend, _, name = choice.partition(" ")
+        model = name or None
+        requested = config_request(backend, model=model, orchestrator_model=model)
+        await self.runtime.admin.switch(requested, actor="test")
 
     async def switched_in_mid_run(
         self, work: Callable[[str], Awaitable[object]], before: str, after: str
@@ -211,6 +232,11 @@ def other(backend: str) -> str:
     return "deepseek" if backend == "openai" else "openai"
 
 
+def other_on_responses(choice: str) -> str:
+    """Return the model of OpenAI's that is switched to: one on `/v1/responses`, always."""
+    return ON_RESPONSES[choice == ON_RESPONSES[0]]
+
+
 @every_use
 @pytest.mark.parametrize("tlp", RESTRICTED)
 async def test_restricted_data_never_reaches_a_hosted_endpoint(
@@ -237,6 +263,43 @@ async def test_the_capture_sees_what_may_leave(stage: Stage, use: str, tlp: str 
             _, connects, ports = stage.captured_outside()
             assert connects, backend
             assert ports, backend
+
+
+@every_use
+@pytest.mark.parametrize("tlp", RESTRICTED if SOAK else RESTRICTED[-1:])
+@pytest.mark.soak
+async def test_no_models_name_leads_restricted_data_to_a_hosted_endpoint(
+    stage: Stage, use: str, tlp: str
+) -> None:
+    """From OpenAI's Responses and to them, beside local models that are called like hosted ones."""
+    for before, name in LED:
+        for backend in ("vllm", "ollama"):
+            await stage.use(f"{backend} {name}")
+        begin = before if before in ON_RESPONSES else f"{before} {name}"
+        work = USES[use](stage, tlp)
+        mark = await stage.switched_in_mid_run(work, begin, other_on_responses(begin))
+        assert stage.captured_outside() == ([], [], set()), (before, name)
+        assert stage.sent_to(stage.local, mark), (before, name)
+        assert set(asked(stage.local)) == {name}, before
+
+
+@every_use
+@pytest.mark.parametrize("tlp", MAY_LEAVE if SOAK else MAY_LEAVE[-1:])
+@pytest.mark.soak
+async def test_the_capture_sees_what_may_leave_on_responses(
+    stage: Stage, use: str, tlp: str | None
+) -> None:
+    """The control: both models are asked there, and nothing of OpenAI's elsewhere."""
+    for before in ON_RESPONSES:
+        after = other_on_responses(before)
+        mark = await stage.switched_in_mid_run(USES[use](stage, tlp), before, after)
+        begun, moved_to = (choice.partition(" ")[2] for choice in (before, after))
+        assert stage.sent_to(stage.hosted, mark)
+        assert {exchange.path for exchange in stage.hosted.requests} == {"/v1/responses"}
+        assert set(asked(stage.hosted)) == ({begun} if use == "chat" else {begun, moved_to})
+        _, connects, ports = stage.captured_outside()
+        assert connects
+        assert ports
 
 
 @every_use
