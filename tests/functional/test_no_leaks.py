@@ -51,6 +51,16 @@ from tests.world.vendor import Fault, Refusal, VendorServer
 ROOT: Final = Path(__file__).parents[2]
 COUNT: Final = 50 if SOAK else 10
 HOSTED: Final = tuple(VENDOR_KEYS)
+ON_RESPONSES: Final = "gpt-5-codex"
+"""A model that OpenAI answers on `/v1/responses` only."""
+
+CALLED: Final[dict[str, dict[str, Any]]] = {
+    "openai": {"provider": "openai", "model": None},
+    "openai on responses": {"provider": "openai", "model": ON_RESPONSES},
+    **{provider: {"provider": provider} for provider in HOSTED if provider != "openai"},
+}
+"""Whom canaries go to: a switch to each, where null is the boot default."""
+
 STATUSES: Final = (200, 204, 400, 402, 403, 404, 408, 409, 413, 418, 422, 429, 500, 502, 503, 504)
 OURS: Final = {EmptyAnswer, RequestRefused, *CALL_ERRORS.values()}
 REDIRECTS: Final = (301, 302, 303, 307, 308)
@@ -229,6 +239,22 @@ def echoes(key: str, capture: CaptureServer) -> Iterator[Fault]:
     yield Fault(echo_key=True, headers=header)
 
 
+def echoes_of_responses(key: str) -> Iterator[Fault]:
+    """Yield what OpenAI's Responses say when they fail: a whole answer, and events."""
+    header, error = {"X-Key": key}, {"message": f"The key {key} failed", "code": key, "param": key}
+    failed = {"id": key, "object": "response", "status": "failed", "error": error, "output": []}
+    yield Fault(status=200, body=json.dumps(failed).encode(), headers=header)
+    for event in (
+        {"type": "error", "sequence_number": 0, **error},
+        {"type": "error", "error": {"type": key, **error}},
+        {"type": "response.failed", "response": failed},
+        {"type": "response.failed", "response": {"error": key}},
+        {"type": key, "response": failed},
+    ):
+        body = f"event: {event['type']}\ndata: {json.dumps(event)}\n\n".encode()
+        yield Fault(status=200, body=body, media_type="text/event-stream", headers=header)
+
+
 def share(key: str, capture: CaptureServer, turn: int) -> Faults:
     """Return a sixth of the failures in a plain run, another at each turn; all in a soak run."""
     return list(echoes(key, capture))[slice(None) if SOAK else slice(turn % 6, None, 6)]
@@ -244,7 +270,7 @@ def misplace(send: Send, url: str, key: str, turn: int) -> None:
         raw.recv(4096)
 
 
-def use(send: Send, configured: Mapping[str, str], vendor: VendorServer, faults: Faults) -> None:
+def use(send: Send, configured: Mapping[str, Any], vendor: VendorServer, faults: Faults) -> None:
     """Store a key, and call its provider while that echoes it in every way there is."""
     provider, key = configured["provider"], configured["api_key"]
     vendor.keys[provider] = key
@@ -255,6 +281,10 @@ def use(send: Send, configured: Mapping[str, str], vendor: VendorServer, faults:
     assert send("PUT", f"{PROVIDERS}/{provider}/key", json={"api_key": key}).status_code == 200
     assert send("POST", "/chat", json=asked()).status_code == 200
     assert send("POST", "/chat", json=asked(stream=True)).status_code == 200
+    on_responses = configured.get("model") == ON_RESPONSES
+    assert vendor.requests[-1].path.endswith("/responses") == on_responses
+    if on_responses:
+        faults = [*echoes_of_responses(key), *faults]
     for number, fault in enumerate(faults):
         with vendor.faults.held(fault):
             send("POST", "/chat", json=asked())
@@ -295,7 +325,8 @@ def searched(
         for number, key in enumerate(keys):
             send = traffic.by(f"admin-{number}")
             misplace(send, service.url, key, number)
-            configured = {"provider": HOSTED[number % len(HOSTED)], "api_key": key}
+            called = list(CALLED.values())[number % len(CALLED)]
+            configured = {**called, "api_key": key}
             use(send, configured, hosted, share(key, capture, number))
             hosted.clear()
             assert send("PUT", f"{PROVIDERS}/openai/key", json={"api_key": key}).is_success
@@ -413,13 +444,13 @@ def around_a_host(
 ) -> dict[str, bytes]:
     """Take canaries through a bare host, on judged connections; give all that can be read of it."""
     bring_to_head(Stored(DATABASES.url(folder / "state")))
-    providers = ("openai", "deepseek", "anthropic")
+    called = [CALLED[name] for name in ("openai", "openai on responses", "deepseek", "anthropic")]
     with Host(folder, LOCAL_VARIABLES | variables) as host, CaptureServer() as capture:
         traffic = Traffic(host.url)
         for number, key in enumerate(keys):
-            send, provider = traffic.by(f"admin-{number}"), providers[number % len(providers)]
+            send = traffic.by(f"admin-{number}")
             misplace(send, host.url, key, number)
-            configured = {"provider": provider, "base_url": hosted.url, "api_key": key}
+            configured = {**called[number % len(called)], "base_url": hosted.url, "api_key": key}
             use(send, configured, hosted, share(key, capture, number))
             hosted.clear()
         traffic.by("reader")("GET", "/audit", params={"limit": 1000})
@@ -583,7 +614,13 @@ async def error_under(vendor: VendorServer, fault: Fault, *, stream: bool) -> Au
     return None
 
 
-@pytest.mark.parametrize("provider", ["openai", "deepseek", "anthropic", "vllm"])
+@pytest.mark.parametrize(
+    ("provider", "model"),
+    [
+        *((provider, None) for provider in ("openai", "deepseek", "anthropic", "vllm")),
+        ("openai", ON_RESPONSES),
+    ],
+)
 @pytest.mark.parametrize("stream", [False, True], ids=["whole", "streamed"])
 async def test_exceptions_of_a_handle_hold_no_key(
     *,
@@ -592,20 +629,26 @@ async def test_exceptions_of_a_handle_hold_no_key(
     hosted: VendorServer,
     capture: CaptureServer,
     provider: str,
+    model: str | None,
     stream: bool,
 ) -> None:
     """Neither text, arguments, notes, causes nor any frame's locals show the key."""
     (key,) = canaries(1)
+    hosted.clear()
     room = "LLM_OPENAI_COMPATIBLE" if provider == "openai" else f"LLM_{provider.upper()}"
     overrides = {"BACKEND": provider, "MAX_RETRIES": "1", "TIMEOUT": "20"}
     variables = {f"LLM_{name}": value for name, value in overrides.items()}
     variables |= {f"{room}_API_KEY": key, f"{room}_BASE_URL": hosted.url}
+    variables |= {f"{room}_MODEL": model} if model else {}
     for name, value in {**database_env, **variables}.items():
         monkeypatch.setenv(name, value)
     async with open_runtime():
         faults = list(echoes(key, capture))[:: 1 if SOAK else 5]
+        faults += echoes_of_responses(key)
         found_errors = [await error_under(hosted, fault, stream=stream) for fault in faults]
     caught = [error for error in found_errors if error is not None]
+    paths = {exchange.path for exchange in hosted.requests}
+    assert (paths == {"/v1/responses"}) == (model == ON_RESPONSES)
     hosted.keys.update(VENDOR_KEYS)
     assert len(caught) >= 5
     assert {type(one) for error in caught for one in every_exception(error)} <= OURS

@@ -11,9 +11,9 @@ import sys
 import threading
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import suppress
-from itertools import count, product
+from itertools import product
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import pytest
 
@@ -22,14 +22,13 @@ from aurorasoc.agents.factory import AgentFactory
 from aurorasoc.errors import TlpRefused
 from aurorasoc.granite.backend_resolution import reset_resolution_cache
 from aurorasoc.llm.changes import edits
-from aurorasoc.llm.wire import adapter
-from aurorasoc.runtime import Runtime
 from aurorasoc.workflows import chat
 from aurorasoc.workflows.investigation import store
 from aurorasoc.workflows.investigation.alert import parse_alert
 from aurorasoc.workflows.investigation.runner import open_runner
 from tests.component.live import asked, until
-from tests.examples import config_request, policy_request, settings
+from tests.component.workflows.stage import Stage, hear_connection, new_mark
+from tests.examples import policy_request, settings
 from tests.world.canaries import SOAK
 from tests.world.connect_proxy import ConnectProxy
 from tests.world.databases import DATABASES
@@ -62,84 +61,10 @@ LED: Final = (
 )
 """Where a run begins, and what the local backends' models are called."""
 
-_numbers = count(1)
-_connections: list[object] = []
-
-
-def _hear(event: str, arguments: tuple[Any, ...]) -> None:
-    """Note the port of every connection over the network; a hook can't be taken away again."""
-    if event == "socket.connect" and isinstance(arguments[1], tuple):
-        _connections.append(arguments[1][1])
-
 
 @pytest.fixture(scope="module", autouse=True)
 def _hook() -> None:
-    sys.addaudithook(_hear)
-
-
-class Stage:
-    """A runtime in this process, and all that leaves it."""
-
-    def __init__(
-        self,
-        runtime: Runtime,
-        hosted: VendorServer,
-        local: VendorServer,
-        egress: ConnectProxy,
-        script: Script,
-    ) -> None:
-        """Begin with nothing captured."""
-        self.runtime = runtime
-        self.hosted = hosted
-        self.local = local
-        self.egress = egress
-        self.script = script
-
-    async def use(self, choice: str) -> None:
-        """Switch as an admin does, to `BACKEND` with its boot default or `BACKEND MODEL`."""
-        backend, _, name = choice.partition(" ")
-        model = name or None
-        requested = config_request(backend, model=model, orchestrator_model=model)
-        await self.runtime.admin.switch(requested, actor="test")
-
-    async def switched_in_mid_run(
-        self, work: Callable[[str], Awaitable[object]], before: str, after: str
-    ) -> str:
-        """Begin on one backend, switch while it is being asked, and give the mark that was sent."""
-        await self.use(before)
-        self.runtime.pool.reset()
-        await adapter.close()  # so that whatever is sent needs a connection that the hook hears
-        self.clear()
-        mark, gate = f"mark-{next(_numbers):04d}-end", threading.Event()
-        self.hosted.faults.set(Fault(gate=gate))
-        self.local.faults.set(Fault(gate=gate, where="/chat/completions"))  # probes are answered
-        running = asyncio.ensure_future(work(mark))
-        await until(lambda: running.done() or self._asked(mark))
-        await self.use(after)
-        for server in (self.hosted, self.local):
-            server.faults.clear()
-        gate.set()
-        await running
-        return mark
-
-    def clear(self) -> None:
-        """Forget what was captured."""
-        self.hosted.clear()
-        self.local.clear()
-        self.egress.clear()
-        _connections.clear()
-
-    def _asked(self, mark: str) -> bool:
-        return self.sent_to(self.hosted, mark) or self.sent_to(self.local, mark)
-
-    def sent_to(self, server: VendorServer, mark: str) -> bool:
-        """Whether a server was sent a mark."""
-        return any(mark.encode() in exchange.raw for exchange in server.requests)
-
-    def captured_outside(self) -> tuple[list[object], list[object], set[object]]:
-        """What was captured of anything that went to where hosted vendors are."""
-        ports: set[object] = {self.egress.port, self.hosted.port, self.hosted.tls_port}
-        return list(self.hosted.requests), list(self.egress.connects), ports & set(_connections)
+    sys.addaudithook(hear_connection)
 
 
 @pytest.fixture(scope="module")
@@ -309,7 +234,7 @@ async def test_a_policy_that_is_tightened_in_mid_run_sends_nothing_more(
     """What was sent before it stays sent; after it the proxy and the vendors see nothing new."""
     await stage.use("openai")
     stage.clear()
-    gate, mark = threading.Event(), f"mark-{next(_numbers):04d}-end"
+    gate, mark = threading.Event(), new_mark()
     stage.hosted.faults.set(Fault(gate=gate))
     running = asyncio.ensure_future(USES[use](stage, "GREEN")(mark))
     await until(lambda: stage.sent_to(stage.hosted, mark))
