@@ -20,6 +20,8 @@ class _Wait:
     refusal: AuroraError | None = None
 
     def end_if_refused(self) -> None:
+        if self.refusal is not None:
+            return  # it is ending
         try:
             self.judge()
         except AuroraError as error:
