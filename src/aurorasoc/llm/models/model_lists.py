@@ -137,7 +137,7 @@ def _headers(reference: ModelReference) -> dict[str, str]:
 
 async def _bounded(answer: httpx.Response) -> bytes:
     body = bytearray()
-    async for piece in answer.aiter_bytes():
+    async for piece in answer.aiter_raw():  # nothing is unpacked: a kilobyte can hold a gigabyte
         body += piece
         if len(body) > MAX_BYTES:
             return b""  # too long for a list of models

@@ -52,6 +52,7 @@ def plain_client(address_policy: AddressPolicy | None, seconds: float) -> httpx.
         transport=(
             judged_transport(address_policy) if address_policy is not None else trusted_transport()
         ),
+        headers={"accept-encoding": "identity"},  # its callers unpack nothing
         timeout=seconds,
         follow_redirects=False,
     )

@@ -1,6 +1,7 @@
 """The models that a provider itself lists: each vendor's call, kept for a minute, bounded."""
 
 import asyncio
+import gzip
 import json
 import threading
 from collections.abc import Iterator
@@ -58,6 +59,14 @@ FAILURES: Final[dict[str, tuple[Fault, type[ModelCallError]]]] = {
     "deep": (Fault(status=200, body=b"[" * 200_000), BadResponse),
     "no text": (Fault(status=200, body=b"\xff\xfe"), BadResponse),
     "too long": (Fault(status=200, body=b'{"data": [' + b" " * MAX_BYTES + b"]}"), BadResponse),
+    "packed": (
+        Fault(
+            status=200,
+            body=gzip.compress(b'{"data": [{"id": "m"}]}'),
+            headers={"Content-Encoding": "gzip"},
+        ),
+        BadResponse,
+    ),
 }
 
 
@@ -99,6 +108,7 @@ async def test_provider_lists_its_own_models(world: World, runtime: Runtime, pro
     assert (answer.provider, answer.models) == (provider, tuple(LISTED[provider]))
     (request,) = world.server(provider).requests
     assert (request.method, request.raw) == ("GET", b"")
+    assert request.headers["accept-encoding"] == "identity"
 
 
 @every_provider
