@@ -216,6 +216,17 @@ def test_head_of_any_size_is_not_taken(service: Service) -> None:
         assert not connection.flood(b"x" * 65_536, 400)
 
 
+def test_head_of_any_size_is_not_taken_behind_a_stream(
+    service: Service, signed_in: dict[str, str]
+) -> None:
+    """While a request is being answered, the next head may come, and fill the memory as well."""
+    with Connection(service.port) as connection:
+        connection.head("GET", "/api/v1/system/llm/fleet/events", **signed_in)
+        assert connection.answer()[0] == 200
+        connection.send(b"GET /healthz HTTP/1.1\r\nHost: 127.0.0.1\r\nX: ")
+        assert not connection.flood(b"x" * 65_536, 400)
+
+
 def test_slow_first_request_is_still_answered(service: Service) -> None:
     """A head in pieces, within its time."""
     with Connection(service.port) as connection:

@@ -17,6 +17,9 @@ HEAD_SECONDS: Final = 10.0
 MAX_HEAD: Final = 65_536
 """Bytes of a head; what came with them in one read is not counted."""
 
+_ONE_READ: Final = 262_144
+"""Bytes that asyncio reads at once: a request that follows at once may come with its body."""
+
 _TOO_SLOW: Final = b"HTTP/1.1 408 Request Timeout\r\ncontent-length: 0\r\nconnection: close\r\n\r\n"
 _TOO_LARGE: Final = (
     b"HTTP/1.1 431 Request Header Fields Too Large\r\n"
@@ -28,7 +31,8 @@ class BoundedConnection(asyncio.Protocol):
     """One connection, handled by the protocol that uvicorn would choose.
 
     While no request is being answered, what arrives is part of a head, or the rest of a body that
-    nobody reads: either ends within `HEAD_SECONDS`, or the connection does.
+    nobody reads: either ends within `HEAD_SECONDS`, or the connection does. Behind a request that
+    is whole and still being answered comes the next head; its bytes are counted as well.
     """
 
     def __init__(self, *args: Any, **options: Any) -> None:
@@ -46,15 +50,19 @@ class BoundedConnection(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         """Hand bytes on; count them while they are part of a head."""
+        most = MAX_HEAD
         if self._is_between_requests():
             self._start_timer()
             self._head += len(data)
+        elif not self._inner.cycle.more_body:
+            self._head += len(data)
+            most += _ONE_READ
         self._inner.data_received(data)
         if self._inner.cycle is not self._request:  # a head ended
             self._request, self._head = self._inner.cycle, 0
             self._stop_timer()
-        elif self._head > MAX_HEAD:
-            self._end(_TOO_LARGE)
+        elif self._head > most:
+            self._end(_TOO_LARGE if self._is_between_requests() else b"")
 
     def eof_received(self) -> bool | None:
         """Do as uvicorn does."""
