@@ -87,13 +87,30 @@ def require_shallow(body: bytes) -> None:
     """
     if body.count(b"[") + body.count(b"{") <= MAX_DEPTH:
         return
-    steps = _STRINGS.sub(b"", body).translate(_STEPS, _NOT_BRACKETS)
+    steps = _steps(body)
     if steps.count(b"\x01") > MAX_PARTS:
         detail = f"The body has more than {MAX_PARTS} lists and objects. Send less at once."
         raise InvalidInput(detail)
     if max(accumulate(memoryview(steps[: 2 * MAX_PARTS]).cast("b")), default=0) > MAX_DEPTH:
         detail = f"The body is nested more than {MAX_DEPTH} levels deep."
         raise InvalidInput(detail)
+
+
+def count_parts(body: bytes, most: int) -> int:
+    """Count the lists and objects of JSON, without parsing it.
+
+    Args:
+        body: The JSON.
+        most: Where it doesn't matter any more how many there are: up to here, brackets in strings
+            may be counted as well.
+    """
+    brackets = body.count(b"[") + body.count(b"{")
+    return brackets if brackets <= most else _steps(body).count(b"\x01")
+
+
+def _steps(body: bytes) -> bytes:
+    """Return the levels that JSON goes down and up, one signed byte each."""
+    return _STRINGS.sub(b"", body).translate(_STEPS, _NOT_BRACKETS)
 
 
 def _announced(headers: Headers) -> int:

@@ -20,6 +20,7 @@ from litellm import ModelResponse, ModelResponseStream
 
 from aurorasoc.llm.wire.attachments import require_inline
 from aurorasoc.llm.wire.calls import CallSite
+from aurorasoc.llm.wire.documents import parsed
 from aurorasoc.llm.wire.failures import StreamBrokenOff
 from aurorasoc.llm.wire.formats import translation
 from aurorasoc.llm.wire.options import cache_points, translated
@@ -55,7 +56,7 @@ class SentByUs:
 
     async def _answer(self, asked: ChatModelInput) -> ChatModelOutput:
         call = translation(self._request(asked, stream=False))
-        answer = call.answer(json.loads(await self._sender.whole(call.transmission)))
+        answer = call.answer(parsed(await self._sender.whole(call.transmission)))
         output = _require_valid(self._transform_output(answer))
         if asked.response_format and not output.output_structured:
             output.output_structured = _structured(asked, output.get_text_content())
@@ -89,7 +90,7 @@ class SentByUs:
                 if data == DONE:
                     call.closed |= call.done_closes
                     continue
-                piece = call.piece(json.loads(data))
+                piece = call.piece(parsed(data))
                 if piece is None:
                     continue
                 usage, piece.usage = getattr(piece, "usage", None) or usage, None

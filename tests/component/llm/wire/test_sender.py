@@ -10,7 +10,7 @@ import pytest
 from beeai_framework.backend.message import UserMessage
 
 from aurorasoc.errors import AuthFailed, BadResponse, ProviderUnreachable
-from aurorasoc.llm.wire import adapter, events, sender
+from aurorasoc.llm.wire import adapter, documents, events, sender
 from tests.component.live import KEYS, handle_on, variable
 from tests.examples import settings
 from tests.world.scripted import ScriptedUpstream
@@ -195,3 +195,23 @@ async def test_an_event_that_says_nothing_is_passed_over(tmp_path: Path) -> None
     answer = [_head(content_type="text/event-stream"), chunk(quiet + last), chunk(b"")]
     with ScriptedUpstream(lambda: answer) as upstream:
         await _ask(tmp_path, upstream, "vllm", stream=True)
+
+
+@every_wire
+@pytest.mark.parametrize("stream", [False, True], ids=["whole", "streamed"])
+async def test_an_answer_of_many_small_parts_is_not_translated(
+    tmp_path: Path,
+    wire: str,
+    stream: bool,  # noqa: FBT001 - a row of the table
+) -> None:
+    """Few bytes take much memory, and seconds in which nothing else runs."""
+    many = ",".join(repeat("{}", documents.MAX_PARTS))
+    names = ("choices", "content", "candidates", "output")
+    document = "{" + ",".join(f'"{name}": [{many}]' for name in names) + "}"
+    body = f"data: {document}\n\n" if stream else document
+    script = [_head(), chunk(body.encode()), chunk(b"")]
+    with (
+        ScriptedUpstream(lambda: script) as upstream,
+        pytest.raises(BadResponse, match="more than an answer may hold"),
+    ):
+        await _ask(tmp_path, upstream, wire, stream=stream)

@@ -52,13 +52,14 @@ class ChatCompletions(Translation):
         if not document["choices"]:
             msg = "there is no choice in the answer"
             raise ValueError(msg)
-        return whole(self._config, self._request, document)
+        one = document | {"choices": document["choices"][:1]}  # as many as were asked for
+        return whole(self._config, self._request, one)
 
     def piece(self, event: dict[str, Any]) -> ModelResponseStream | None:
         """Read one event; some servers end with the finish reason and no `[DONE]`."""
         if event.get("error"):
             raise failure_in_stream(event["error"], self._request.reference)
-        choices = event.get("choices") or []
+        choices = (event.get("choices") or [])[:1]
         if not choices and not event.get("usage"):
             return None  # a sign of life, or what a filter says of the prompt
         self.closed |= any(choice.get("finish_reason") for choice in choices)

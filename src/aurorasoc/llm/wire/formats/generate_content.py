@@ -44,7 +44,7 @@ class GenerateContent(Translation):
         if not (document.get("candidates") or document.get("promptFeedback")):
             msg = "there is no candidate in the answer"
             raise ValueError(msg)
-        return whole(_CONFIG, self._request, document)
+        return whole(_CONFIG, self._request, _first_candidate(document))
 
     def piece(self, event: dict[str, Any]) -> ModelResponseStream | None:
         """Read one event; LiteLLM's reading has a finish reason where the event has none."""
@@ -53,7 +53,13 @@ class GenerateContent(Translation):
         finished = any(candidate.get("finishReason") for candidate in event.get("candidates", ()))
         blocked = (event.get("promptFeedback") or {}).get("blockReason")
         self.closed |= finished or bool(blocked)
-        piece: ModelResponseStream | None = self._iterator.chunk_parser(event)
+        piece: ModelResponseStream | None = self._iterator.chunk_parser(_first_candidate(event))
         for choice in piece.choices if piece is not None and not (finished or blocked) else ():
             choice.finish_reason = None
         return piece
+
+
+def _first_candidate(document: dict[str, Any]) -> dict[str, Any]:
+    """Leave out others: one was asked for, and each costs time to translate."""
+    candidates = document.get("candidates")
+    return document | {"candidates": candidates[:1]} if candidates else document
