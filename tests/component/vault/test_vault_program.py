@@ -8,7 +8,6 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import pytest_collection_modifyitems as leave_out
 from tests.world.processes import bare_env
 from tests.world.programs import IN_CI
 from tests.world.vault.server import VAULT, program_kind, vault_binary
@@ -48,7 +47,7 @@ def test_without_any_vault_its_tests_are_left_out_and_say_how_to_have_them(
 ) -> None:
     """The hook that pytest calls marks a test that asks for the program: this one."""
     monkeypatch.delenv(IN_CI, raising=False)
-    leave_out([request.node])
+    VAULT.leave_out([request.node])
     mark = request.node.get_closest_marker("skip")
     assert mark is not None
     assert mark.args == (VAULT.missing,)
@@ -57,7 +56,7 @@ def test_without_any_vault_its_tests_are_left_out_and_say_how_to_have_them(
 @pytest.mark.usefixtures("_no_vault")
 def test_a_test_that_needs_no_vault_is_not_left_out(request: pytest.FixtureRequest) -> None:
     """It asks for another fixture."""
-    leave_out([request.node])
+    VAULT.leave_out([request.node])
     assert request.node.get_closest_marker("skip") is None
 
 
@@ -67,7 +66,7 @@ def test_without_any_vault_its_tests_fail_in_ci(
 ) -> None:
     """With CI set, none is left out, and the fixture fails."""
     monkeypatch.setenv(IN_CI, "true")
-    leave_out([request.node])
+    VAULT.leave_out([request.node])
     assert request.node.get_closest_marker("skip") is None
     with pytest.raises(pytest.fail.Exception, match=re.escape(VAULT.missing)):
         VAULT.required()
