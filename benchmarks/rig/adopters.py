@@ -8,7 +8,7 @@ from contextlib import AsyncExitStack
 from aurorasoc.config.settings import load_settings
 from aurorasoc.core.database.engine import Database
 from aurorasoc.core.keyring import Keyring
-from aurorasoc.core.secret_store import open_secret_store
+from aurorasoc.core.open_store import open_secret_store
 from aurorasoc.llm.adoption.adopt import Adoption
 from aurorasoc.llm.fleet.feed import Feed
 from aurorasoc.llm.fleet.sources import source_of

@@ -19,9 +19,9 @@ from aurorasoc.core.audit.log import AuditLog, AuditSink, GuardedSink
 from aurorasoc.core.database.engine import SCHEMA_HEAD, Database
 from aurorasoc.core.keyring import Keyring
 from aurorasoc.core.logs import get_logger
+from aurorasoc.core.open_store import open_secret_store
 from aurorasoc.core.process import SLOT
 from aurorasoc.core.redaction import REDACTOR
-from aurorasoc.core.secret_store import open_secret_store
 from aurorasoc.errors import (
     ConfigurationError,
     DatabaseUnavailable,

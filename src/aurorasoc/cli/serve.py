@@ -101,7 +101,7 @@ async def _check(settings: Settings) -> None:
     """Check the configuration before any worker starts."""
     from aurorasoc.core.database.engine import Database  # noqa: PLC0415 - 137 ms
     from aurorasoc.core.keyring import Keyring  # noqa: PLC0415 - with it
-    from aurorasoc.core.secret_store import open_secret_store  # noqa: PLC0415 - with it
+    from aurorasoc.core.open_store import open_secret_store  # noqa: PLC0415 - with it
     from aurorasoc.llm.adoption.compose import check_boot_defaults  # noqa: PLC0415 - with it
     from aurorasoc.runtime import require_migrated  # noqa: PLC0415 - with it
 

@@ -19,7 +19,6 @@ from aurorasoc.config.snapshot import Credential, Problem, SecretStoreStatus
 from aurorasoc.config.vocabulary import ServingBackend
 from aurorasoc.core.database.tables import CredentialRow
 from aurorasoc.core.keyring import Keyring, SeedChanged
-from aurorasoc.errors import ConfigurationError
 
 MIN_LENGTH_FOR_LAST4 = 12
 """Shorter keys show no characters: four of eleven would reveal too much."""
@@ -166,27 +165,6 @@ def last4_of(key: SecretStr) -> str | None:
     """Return a key's last four characters; None for one under 12."""
     text = key.get_secret_value()
     return text[-4:] if len(text) >= MIN_LENGTH_FOR_LAST4 else None
-
-
-def open_secret_store(settings: Settings, keyring: Keyring) -> SecretStore:
-    """Open the store that the configuration names: Vault, if `VAULT_ADDR` is set.
-
-    Raises:
-        ConfigurationError: VAULT_ADDR is set without a login.
-    """
-    vault = settings.vault
-    if vault.addr is None:
-        return DatabaseSecretStore(keyring)
-    if not (vault.token or vault.role_id or vault.k8s_role):
-        detail = (
-            "VAULT_ADDR is set without a login; expected: VAULT_TOKEN, or VAULT_ROLE_ID with "
-            "VAULT_SECRET_ID, or VAULT_K8S_ROLE."
-        )
-        raise ConfigurationError(detail)
-    from aurorasoc.core.vault.client import VaultClient  # noqa: PLC0415 - hvac costs 66 ms
-    from aurorasoc.core.vault.store import VaultSecretStore  # noqa: PLC0415 - with it
-
-    return VaultSecretStore(VaultClient(vault), keyring, vault.max_stale)
 
 
 def apply_stored_keys_to_settings(settings: Settings, credentials: Credentials) -> Settings:

@@ -14,12 +14,12 @@ from aurorasoc.config.snapshot import Credential, Problem
 from aurorasoc.config.vocabulary import ServingBackend
 from aurorasoc.core.database.tables import CredentialRow
 from aurorasoc.core.keyring import Keyring
+from aurorasoc.core.open_store import open_secret_store
 from aurorasoc.core.secret_store import (
     DatabaseSecretStore,
     Stamp,
     apply_stored_keys_to_settings,
     last4_of,
-    open_secret_store,
 )
 from aurorasoc.errors import ConfigurationError
 from tests.examples import (

@@ -19,7 +19,7 @@ from aurorasoc.core.audit.archive import verify_database
 from aurorasoc.core.audit.log import AuditLog
 from aurorasoc.core.database.engine import Database
 from aurorasoc.core.keyring import Keyring
-from aurorasoc.core.secret_store import open_secret_store
+from aurorasoc.core.open_store import open_secret_store
 from aurorasoc.core.vault.store import VaultSecretStore
 from aurorasoc.llm.adoption.adopt import Adoption
 from aurorasoc.llm.changes import edits

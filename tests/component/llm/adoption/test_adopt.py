@@ -14,7 +14,8 @@ from aurorasoc import get_chat_model
 from aurorasoc.core.clock import now_us
 from aurorasoc.core.database.engine import Database
 from aurorasoc.core.database.tables import CredentialRow
-from aurorasoc.core.secret_store import DatabaseSecretStore, open_secret_store
+from aurorasoc.core.open_store import open_secret_store
+from aurorasoc.core.secret_store import DatabaseSecretStore
 from aurorasoc.errors import DatabaseUnavailable
 from aurorasoc.llm.adoption.adopt import SPREAD_SECONDS, Adoption
 from aurorasoc.runtime import Runtime

@@ -11,7 +11,7 @@ from sqlalchemy import String, select
 
 from aurorasoc.core.database.engine import Database
 from aurorasoc.core.database.tables import InstanceRow
-from aurorasoc.core.secret_store import open_secret_store
+from aurorasoc.core.open_store import open_secret_store
 from aurorasoc.llm.adoption.adopt import Adoption
 from aurorasoc.llm.fleet import membership as membership_room
 from aurorasoc.llm.fleet.membership import REMEMBERED_US, Membership, this_process

@@ -10,7 +10,7 @@ import psycopg
 import pytest
 
 from aurorasoc.core.database.engine import FEED_CHANNEL, Database
-from aurorasoc.core.secret_store import open_secret_store
+from aurorasoc.core.open_store import open_secret_store
 from aurorasoc.llm.adoption import adopt
 from aurorasoc.llm.adoption.adopt import Adoption
 from aurorasoc.llm.adoption.stored import StoredConfig, save_config

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from aurorasoc.core.database.engine import Database
-from aurorasoc.core.secret_store import open_secret_store
+from aurorasoc.core.open_store import open_secret_store
 from aurorasoc.errors import Conflict, DatabaseUnavailable
 from aurorasoc.llm.adoption.adopt import Adoption
 from aurorasoc.llm.fleet.membership import lifetime_us
