@@ -1,8 +1,8 @@
 """A model's name is data: whatever it says, the call goes where its provider answers.
 
 All names of litellm's bundled table, and names made of every provider word that it knows, are
-translated for all six providers; some of them in each kind of call, through BeeAI's adapter; a
-sample is sent to real servers.
+translated for all six providers; some of them (in a soak all) in each kind of call, through BeeAI's
+adapter; a sample is sent to real servers.
 """
 
 import json
@@ -31,6 +31,7 @@ from aurorasoc.llm.wire.formats import translation
 from aurorasoc.llm.wire.request import ModelRequest, Transmission
 from tests.component.wire.conftest import Wire
 from tests.component.wire.table import EVERY
+from tests.world.canaries import SOAK
 
 KEY: Final = "key-0123456789abcdef"
 ORIGIN: Final = "http://127.0.0.1:9"
@@ -141,6 +142,7 @@ def test_no_name_leads_elsewhere(libraries: None, provider: str) -> None:
     assert [n for n in names if _strays(provider, n, _plain(provider, n))] == []
 
 
+@pytest.mark.soak
 @pytest.mark.parametrize("provider", EVERY)
 @pytest.mark.parametrize("kind", KINDS)
 def test_no_name_leads_elsewhere_in_any_kind_of_call(
@@ -148,7 +150,8 @@ def test_no_name_leads_elsewhere_in_any_kind_of_call(
 ) -> None:
     """Streamed, with tools, with a schema: nothing of that changes the way."""
     del libraries
-    names = [*_made()[:: 1 if kind == "tools" else 3], *list(_table())[::60]]
+    sample = [*_made()[:: 1 if kind == "tools" else 3], *list(_table())[::60]]
+    names = [*_table(), *_made()] if SOAK else sample
     assert [n for n in names if _strays(provider, n, _adapted(provider, n, kind))] == []
 
 
