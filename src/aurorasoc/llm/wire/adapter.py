@@ -17,6 +17,7 @@ from aurorasoc.core.collector import collector_off
 from aurorasoc.core.logs import quieten_libraries
 from aurorasoc.errors import ProviderNotReady
 from aurorasoc.granite.catalog import CATALOG
+from aurorasoc.llm.wire import beeai_speed
 from aurorasoc.llm.wire.calls import CallSite
 from aurorasoc.llm.wire.library_clients import guard_factories
 from aurorasoc.llm.wire.sender import close_all
@@ -97,6 +98,7 @@ def _import_guarded() -> None:
     litellm.disable_hf_tokenizer_download = True
     litellm.telemetry = litellm.modify_params = False
     guard_factories()
+    beeai_speed.install()
     quieten_libraries()
 
 

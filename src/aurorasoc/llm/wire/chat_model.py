@@ -8,24 +8,26 @@ from __future__ import annotations
 import json
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from beeai_framework.adapters.litellm.utils import (
     fix_double_escaped_tool_calls,
     process_structured_output,
 )
 from beeai_framework.backend.types import ChatModelInput, ChatModelOutput
-from beeai_framework.utils.strings import is_valid_unicode_escape_sequence
 from litellm import ModelResponse, ModelResponseStream
 
 from aurorasoc.llm.wire.attachments import require_inline
 from aurorasoc.llm.wire.calls import CallSite
 from aurorasoc.llm.wire.documents import parsed
-from aurorasoc.llm.wire.failures import StreamBrokenOff
+from aurorasoc.llm.wire.failures import AnswerTooLong, StreamBrokenOff
 from aurorasoc.llm.wire.formats import translation
 from aurorasoc.llm.wire.options import cache_points, translated
 from aurorasoc.llm.wire.request import ModelRequest
 from aurorasoc.llm.wire.sender import DONE, Sender
+
+MAX_TOOL_CALLS: Final = 256
+"""Tool calls of one answer: BeeAI compares each with all others."""
 
 
 class UnusableToolCall(Exception):
@@ -57,7 +59,9 @@ class SentByUs:
     async def _answer(self, asked: ChatModelInput) -> ChatModelOutput:
         call = translation(self._request(asked, stream=False))
         answer = call.answer(parsed(await self._sender.whole(call.transmission)))
-        output = _require_valid(self._transform_output(answer))
+        output = self._transform_output(answer)
+        _require_few(_calls_in(output))
+        output = _require_valid(output)
         if asked.response_format and not output.output_structured:
             output.output_structured = _structured(asked, output.get_text_content())
         return output
@@ -65,9 +69,12 @@ class SentByUs:
     async def _outputs(self, asked: ChatModelInput) -> AsyncGenerator[ChatModelOutput]:
         """Yield what can be used by itself; a tool call is held back until it is whole."""
         text, held = "", None
+        calls: set[str] = set()
         async with aclosing(self._pieces(self._request(asked, stream=True))) as pieces:
             async for piece in pieces:
                 output = self._transform_output(piece)
+                calls |= _calls_in(output)
+                _require_few(calls)
                 if held is not None:
                     held.merge(output)
                     output = held
@@ -148,9 +155,16 @@ def _says_something(piece: ModelResponseStream) -> bool:
 
 
 def _is_presentable(asked: ChatModelInput, output: ChatModelOutput) -> bool:
-    if not is_valid_unicode_escape_sequence(output.get_text_content()):
-        return False
     return asked.stream_partial_tool_calls or output.is_valid()
+
+
+def _calls_in(output: ChatModelOutput) -> set[str]:
+    return {call.id for call in output.get_tool_calls()}
+
+
+def _require_few(calls: set[str]) -> None:
+    if len(calls) > MAX_TOOL_CALLS:
+        raise AnswerTooLong
 
 
 def _require_valid(output: ChatModelOutput) -> ChatModelOutput:

@@ -10,7 +10,9 @@ from aurorasoc.llm.wire.failures import AnswerTooLong
 MAX_STREAM_BYTES: Final = 64_000_000
 """Bytes of one stream: 128,000 tokens in events of 500 bytes."""
 
-MAX_EVENTS: Final = 500_000
+MAX_EVENTS: Final = 150_000
+"""Events of one stream: BeeAI keeps 6 kB of each until the end."""
+
 MAX_LINE_BYTES: Final = 8_000_000
 """Bytes of one line: a Responses stream repeats the whole answer in its last event."""
 

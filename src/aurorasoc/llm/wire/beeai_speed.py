@@ -1,0 +1,70 @@
+"""Two steps of BeeAI's that take time squared: they would hold the event loop for seconds.
+
+It repairs JSON that a model got wrong, and joins the pieces of a stream. What is replaced gives the
+same results in less time, or refuses what can't be repaired in time.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from importlib import import_module
+from itertools import groupby
+from typing import Any, Final
+
+MAX_REPAIRED_PARTS: Final = 256
+"""Lists and objects of JSON that is repaired; each level takes as long as all before it."""
+
+
+class _BoundedRepair:
+    """Stands for `json_repair` in BeeAI's code."""
+
+    def __init__(self) -> None:
+        self._loads: Any = import_module("json_repair").loads
+        self._valid: Any = import_module("json").loads
+
+    def loads(self, text: str, **options: Any) -> Any:  # noqa: ANN401 - whatever JSON says
+        """Parse, and repair where that ends soon.
+
+        Raises:
+            ValueError: It isn't JSON, and is nested too often to be repaired.
+        """
+        if text.count("{") + text.count("[") <= MAX_REPAIRED_PARTS:
+            return self._loads(text, **options)
+        return self._valid(text)
+
+
+def install() -> None:
+    """Replace both. Call once, after the import."""
+    import_module("beeai_framework.backend.utils").json_repair = _BoundedRepair()  # type: ignore[attr-defined]  # a module it imports
+    output: Any = import_module("beeai_framework.backend.types").ChatModelOutput
+    join = output.from_chunks.__func__
+
+    def from_chunks(cls: Any, chunks: Iterable[Any]) -> Any:  # noqa: ANN401 - BeeAI's types
+        return join(cls, list(_joined(chunks)))
+
+    output.from_chunks = classmethod(from_chunks)
+
+
+def _joined(chunks: Iterable[Any]) -> Iterator[Any]:
+    """Join neighbours that hold nothing but text of one kind."""
+    for kind, run in groupby(chunks, _kind_of_text):
+        first, *others = run
+        if kind is None or not others:
+            yield from (first, *others)
+            continue
+        whole = first.model_copy(deep=True)
+        (part,) = whole.output[0].content
+        part.text = "".join(chunk.output[0].content[0].text for chunk in (first, *others))
+        yield whole
+
+
+def _kind_of_text(chunk: Any) -> str | None:  # noqa: ANN401 - a ChatModelOutput
+    """Return `text` or `reasoning`, if that is all there is in a piece of a stream."""
+    if chunk.finish_reason or chunk.output_structured is not None or chunk.usage.total_tokens:
+        return None
+    if len(chunk.output) != 1 or len(chunk.output[0].content) != 1:
+        return None
+    if set(chunk.output[0].meta) - {"createdAt"}:
+        return None
+    kind = chunk.output[0].content[0].type
+    return kind if kind in {"text", "reasoning"} else None
