@@ -67,6 +67,10 @@ def _count(_: object) -> int:
     return sum(1 for _ in os.environ)
 
 
+def _show(_: object) -> str:
+    return f"environ({dict(os.environ)!r})"
+
+
 def _set(_: object, name: str, value: str) -> None:
     _own[name] = value
 
@@ -80,5 +84,6 @@ _PRIVATE: Final[dict[str, Callable[..., Any]]] = {
     "__getitem__": _get,
     "__iter__": _iterate,
     "__len__": _count,
+    "__repr__": _show,
     "__setitem__": _set,
 }

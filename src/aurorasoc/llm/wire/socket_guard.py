@@ -13,8 +13,8 @@ import sys
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager
-from contextvars import ContextVar
+from contextlib import contextmanager, suppress
+from contextvars import ContextVar, Token
 from dataclasses import dataclass
 from functools import cache, partial, wraps
 from importlib import import_module
@@ -105,7 +105,7 @@ def confined() -> Iterator[None]:
         if call.stopped is None:
             raise
     finally:
-        _actor.reset(token)
+        _leave(token)
     if call.stopped is not None:  # raised here, so that nothing of the library's is chained
         log.error("stopped an unjudged connection", attempt=call.stopped)
         raise UnjudgedConnection(call.stopped)
@@ -218,4 +218,10 @@ def _acting_for(actor: _Actor) -> Iterator[None]:
     try:
         yield
     finally:
+        _leave(token)
+
+
+def _leave(token: Token[_Actor]) -> None:
+    """Act as before; a coroutine that a stopped loop left is closed elsewhere, in no call."""
+    with suppress(ValueError):
         _actor.reset(token)

@@ -2,6 +2,7 @@
 
 import os
 import threading
+from ast import literal_eval
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -46,6 +47,13 @@ def _by_items(name: str) -> str | None:
     return dict(os.environ.items()).get(name)
 
 
+def _by_text(name: str) -> str | None:
+    shown: dict[str, str] = literal_eval(
+        repr(os.environ).removeprefix("environ(").removesuffix(")")
+    )
+    return shown.get(name)
+
+
 def _in_thread(name: str) -> str | None:
     seen = list[str | None]()
     thread = threading.Thread(target=lambda: seen.append(os.getenv(name)))
@@ -60,6 +68,7 @@ READERS: Final[dict[str, Callable[[str], str | None]]] = {
     "in": _by_membership,
     "copy": _by_copy,
     "items": _by_items,
+    "repr": _by_text,
     "thread": _in_thread,
     "pool": lambda name: ThreadPoolExecutor(1).submit(os.getenv, name).result(),
 }

@@ -7,6 +7,7 @@ import threading
 import time
 from collections.abc import Callable, Coroutine, Iterator
 from contextlib import suppress
+from contextvars import copy_context
 from pathlib import Path
 from typing import Any, Final
 
@@ -253,6 +254,18 @@ def test_a_worker_that_was_started_in_a_call_serves_others_afterwards(
 
     run(use())
     _until_connected(capture)
+
+
+def test_a_call_that_a_stopped_loop_left_can_be_closed() -> None:
+    """In a context that was never the call's: its own is gone with the loop."""
+
+    async def call() -> None:
+        with confined():
+            await asyncio.sleep(0)
+
+    left = call()
+    copy_context().run(left.send, None)
+    left.close()
 
 
 async def test_refusal_of_a_call_is_an_error_of_its_own(
