@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import aclosing
 from dataclasses import dataclass, field
 from typing import Protocol, TypeVar
@@ -74,7 +74,7 @@ class CallSite:
         self.ledger.succeeded(self.reference)
         return result
 
-    async def stream(self, attempt: Callable[[], AsyncIterator[T]]) -> AsyncIterator[T]:
+    async def stream(self, attempt: Callable[[], AsyncIterator[T]]) -> AsyncGenerator[T]:
         """Stream an answer; only what failed before its first piece is tried again.
 
         Raises:

@@ -22,6 +22,7 @@ from aurorasoc.llm.wire.calls import CallSite
 from aurorasoc.llm.wire.documents import parsed
 from aurorasoc.llm.wire.failures import AnswerTooLong, StreamBrokenOff
 from aurorasoc.llm.wire.formats import translation
+from aurorasoc.llm.wire.open_answers import remember
 from aurorasoc.llm.wire.options import cache_points, translated
 from aurorasoc.llm.wire.request import ModelRequest
 from aurorasoc.llm.wire.sender import DONE, Sender
@@ -53,8 +54,10 @@ class SentByUs:
     async def _create_stream(
         self, asked: ChatModelInput, _run: object
     ) -> AsyncGenerator[ChatModelOutput]:
-        async for output in self.aurora_site.stream(lambda: self._outputs(asked)):
-            yield output
+        async with aclosing(self.aurora_site.stream(lambda: self._outputs(asked))) as outputs:
+            remember(outputs)  # BeeAI drops what it doesn't finish, and with it the call's slot
+            async for output in outputs:
+                yield output
 
     async def _answer(self, asked: ChatModelInput) -> ChatModelOutput:
         call = translation(self._request(asked, stream=False))

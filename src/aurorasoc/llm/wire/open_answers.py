@@ -1,18 +1,27 @@
-"""Answers that a call leaves open: the libraries drop a stream that they don't finish."""
+"""What a call leaves open: the libraries drop a stream that they don't finish.
+
+A dropped generator ends when its memory is freed, which may be never; until then the answer is
+open and the call's slot is taken.
+"""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
 from contextvars import ContextVar
-from typing import TYPE_CHECKING, Any, TypeVar
-
-if TYPE_CHECKING:
-    import httpx
+from typing import Any, Protocol, TypeVar
 
 T = TypeVar("T")
 
-_answers: ContextVar[list[httpx.Response] | None] = ContextVar("answers", default=None)
+
+class Closable(Protocol):
+    """An answer, or a generator that reads one."""
+
+    async def aclose(self) -> None:
+        """Close it; a second time does nothing."""
+
+
+_open: ContextVar[list[Closable] | None] = ContextVar("open_in_call", default=None)
 _under_way: set[asyncio.Task[Any]] = set()
 
 
@@ -35,21 +44,21 @@ async def to_its_end(call: Callable[[], Awaitable[T]]) -> T:
     return task.result()
 
 
-def remember(answer: httpx.Response) -> None:
-    """Note a streamed answer of the call that is under way."""
-    mine = _answers.get()
+def remember(opened: Closable) -> None:
+    """Note what the call that is under way has to close."""
+    mine = _open.get()
     if mine is not None:
-        mine.append(answer)
+        mine.append(opened)
 
 
 async def _closing(call: Callable[[], Awaitable[T]]) -> T:
-    mine: list[httpx.Response] = []
-    _answers.set(mine)
+    mine: list[Closable] = []
+    _open.set(mine)
     try:
         return await call()
     finally:
-        for answer in mine:
-            await answer.aclose()
+        for opened in mine:
+            await opened.aclose()
 
 
 def _over(task: asyncio.Task[Any]) -> None:

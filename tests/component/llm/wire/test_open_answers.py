@@ -4,6 +4,7 @@ import asyncio
 import gc
 from collections.abc import Iterator
 from contextlib import aclosing
+from dataclasses import replace
 from typing import Any, Final
 
 import anyio
@@ -13,7 +14,10 @@ from pydantic import SecretStr
 
 from aurorasoc.llm.models.handle import LiveChatModel
 from aurorasoc.llm.models.pool import get_chat_model
-from aurorasoc.llm.wire import open_answers
+from aurorasoc.llm.models.traffic import TrafficLedger
+from aurorasoc.llm.wire import adapter, open_answers
+from aurorasoc.llm.wire.calls import CallSite
+from aurorasoc.llm.wire.failures import translate
 from aurorasoc.runtime import Runtime
 from tests.component.live import until
 from tests.examples import config_request
@@ -53,6 +57,30 @@ async def test_a_caller_who_is_cancelled_over_and_over_ends_the_call(
                     if event.name == "new_token":
                         scope.cancel()
         await until(endless.hung_up.is_set, WITHIN)
+
+
+async def test_a_caller_who_goes_between_two_pieces_frees_the_slot(handle: LiveChatModel) -> None:
+    """The generator that holds it is dropped, and nothing else would close it."""
+    slots = asyncio.Semaphore(1)
+    bound = handle.binding
+    model = adapter.build(CallSite(bound.reference, translate, TrafficLedger(), slots))
+    binding = replace(bound, model=model)
+    began = asyncio.Event()
+
+    async def linger(*_: object) -> None:
+        began.set()
+        await asyncio.Event().wait()
+
+    async def call() -> None:
+        run = LiveChatModel(lambda: binding, lambda pinned: lambda: pinned).run(PING, stream=True)
+        await run.on("new_token", linger)
+
+    task = asyncio.create_task(call())
+    await asyncio.wait_for(began.wait(), WITHIN)
+    assert slots.locked()
+    task.cancel()
+    await asyncio.wait([task])
+    assert not slots.locked()
 
 
 async def test_a_caller_who_is_cancelled_once_waits_until_the_call_is_closed(
