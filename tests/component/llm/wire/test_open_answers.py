@@ -18,6 +18,7 @@ from aurorasoc.llm.models.traffic import TrafficLedger
 from aurorasoc.llm.wire import adapter, open_answers
 from aurorasoc.llm.wire.calls import CallSite
 from aurorasoc.llm.wire.failures import translate
+from aurorasoc.llm.wire.waits import Waits
 from aurorasoc.runtime import Runtime
 from tests.component.live import until
 from tests.examples import config_request
@@ -61,9 +62,11 @@ async def test_a_caller_who_is_cancelled_over_and_over_ends_the_call(
 
 async def test_a_caller_who_goes_between_two_pieces_frees_the_slot(handle: LiveChatModel) -> None:
     """The generator that holds it is dropped, and nothing else would close it."""
-    slots = asyncio.Semaphore(1)
+    waits = Waits(1)
+    slots = waits._slots
+    assert slots is not None
     bound = handle.binding
-    model = adapter.build(CallSite(bound.reference, translate, TrafficLedger(), slots))
+    model = adapter.build(CallSite(bound.reference, translate, TrafficLedger(), waits))
     binding = replace(bound, model=model)
     began = asyncio.Event()
 
