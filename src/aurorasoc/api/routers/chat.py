@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import aclosing
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 from fastapi import APIRouter, Response
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel, ConfigDict, Field
 
 from aurorasoc.api.deps import Investigator, OpenRuntime
-from aurorasoc.api.events import EventStream, documented_events, event
+from aurorasoc.api.events import EventStream, StreamLimit, documented_events, event
 from aurorasoc.api.problems import ProblemRoute, documented, problem_of
 from aurorasoc.config.vocabulary import Role, TlpLabel
 from aurorasoc.core.inbound.bodies import MIB
@@ -73,7 +73,8 @@ class ChatAnswer(BaseModel):
     usage: Usage | None
 
 
-_PROBLEMS = documented(401, 403, 409, 422, 502, 503, 504)
+_PROBLEMS = documented(401, 403, 409, 422, 429, 502, 503, 504)
+_STREAMS: Final = StreamLimit(500, most_each=100)
 _STREAM = documented_events("delta", "done", "error", example={"content": "A SOC"})
 
 
@@ -96,7 +97,7 @@ async def converse(body: ChatBody, caller: Investigator, runtime: OpenRuntime) -
     try:
         conversation = await chat.begin(messages, role=body.role, tlp=body.tlp)
         if body.stream:
-            return EventStream(_events(conversation, refused), caller)
+            return EventStream(_events(conversation, refused), caller, _STREAMS)
         return JSONResponse(_shown(await conversation.answer()))
     except TlpRefused:
         await refused()
