@@ -16,8 +16,8 @@ import pytest
 from tests.world.databases import ON_BOTH, POSTGRESQL
 from tests.world.fixtures import VENDOR_KEYS
 from tests.world.processes import until
-from tests.world.service import CONFIG, PROVIDERS, SEED, Service, asked, events, run_command
-from tests.world.site import FLEET, POLICY, WAIT_SECONDS, Site, processes, site, site_variables
+from tests.world.service import CONFIG, POLICY, PROVIDERS, SEED, Service, asked, events, run_command
+from tests.world.site import FLEET, WAIT_SECONDS, Site, processes, site, site_variables
 from tests.world.vendor import VendorServer
 
 __all__ = ["processes", "site"]  # pytest finds them here

@@ -21,6 +21,8 @@ SEED: Final = "seed-of-the-tests-fedcba9876543210-ghijkl"
 API: Final = "/api/v1"
 PROVIDERS: Final = "/system/llm/providers"
 CONFIG: Final = "/system/llm/config"
+POLICY: Final = "/system/llm/policy"
+POLICY_FIELDS: Final = ("hosted_max_tlp", "local_backend", "require_tlp")
 
 
 class Service(ChildProcess):
@@ -121,8 +123,9 @@ class Service(ChildProcess):
         return list(answer.json()["entries"])
 
     def reset(self) -> None:
-        """Go back to the boot defaults, without stored keys."""
+        """Go back to the boot defaults and policy, without stored keys."""
         self.client().delete(CONFIG)
+        self.client().put(POLICY, json=dict.fromkeys(POLICY_FIELDS))
         for row in self.inventory()["providers"]:
             if row["key_source"] == "database":
                 self.client().delete(f"{PROVIDERS}/{row['provider']}/key")

@@ -16,7 +16,6 @@ from tests.world.vendor import VendorServer
 
 CHILD: Final = Path(__file__).parents[1] / "functional" / "asking_child.py"
 FLEET: Final = "/system/llm/fleet"
-POLICY: Final = "/system/llm/policy"
 START_SECONDS: Final = 180.0
 WAIT_SECONDS: Final = 60.0
 """The longest that a change may wait for the others."""
