@@ -27,7 +27,7 @@ from benchmarks.rig.upstream import one_token_upstream
 from tests.world.loopback import LOOPBACK
 from tests.world.service import API, Service, asked, bearer, token
 
-_BAR: Final = Bar(0.002, on="difference")
+_BAR: Final = Bar(0.001, on="difference")
 _BODY: Final = json.dumps(asked())
 
 
