@@ -1,10 +1,8 @@
 """The providers, each where production finds it, and a runtime that calls them."""
 
-import os
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
 
 import httpx
 import pytest
@@ -23,19 +21,6 @@ from tests.world.service import API, SEED, SESSION_SECRET, bearer, token
 from tests.world.vendor import Exchange, VendorServer
 
 __all__ = ["libraries"]  # pytest finds it here
-
-READ_AMBIENT: Final = (
-    "ANTHROPIC_",
-    "AURORA_",
-    "DEEPSEEK_",
-    "GEMINI_",
-    "JWT_",
-    "LLM_",
-    "OLLAMA_",
-    "OPENAI_",
-    "VAULT_",
-    "VLLM_",
-)
 
 
 @dataclass(frozen=True)
@@ -104,9 +89,6 @@ async def wire(
 ) -> AsyncIterator[Wire]:
     """Yield the six with nothing recorded, and an environment that leads to them alone."""
     del libraries
-    for name in os.environ:
-        if name.startswith(READ_AMBIENT):
-            monkeypatch.delenv(name)
     for name, value in providers.variables().items():
         monkeypatch.setenv(name, value)
     providers.clear()
