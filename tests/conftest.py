@@ -4,6 +4,7 @@ pytest-randomly shuffles files, and tests within a file. The tiers keep their or
 files take longest, so they begin.
 """
 
+import logging
 import os
 from collections.abc import Iterator
 from typing import Final
@@ -63,3 +64,15 @@ def _nothing_probed() -> Iterator[None]:
     reset_resolution_cache()
     yield
     reset_resolution_cache()
+
+
+@pytest.fixture(autouse=True)
+def _logs_as_before() -> Iterator[None]:
+    """Take away what `aurorasoc serve`, run in this process, set up: its stream ends with the test."""
+    loggers = (logging.getLogger("aurorasoc"), logging.getLogger())
+    before = [(logger, [*logger.handlers], logger.level, logger.propagate) for logger in loggers]
+    yield
+    for logger, handlers, level, propagate in before:
+        logger.handlers[:] = handlers
+        logger.setLevel(level)
+        logger.propagate = propagate

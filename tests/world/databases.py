@@ -102,7 +102,8 @@ class Stored:
     def _connect(self, mode: str) -> Any:  # noqa: ANN401 - what both drivers' connections can do
         if self.kind == POSTGRESQL:
             return psycopg.connect(self.url)
-        return sqlite3.connect(f"file:{self.file}?mode={mode}", uri=True)
+        # A busy machine's processes may hold the writer's lock in turns for long.
+        return sqlite3.connect(f"file:{self.file}?mode={mode}", uri=True, timeout=60)
 
     @property
     def file(self) -> Path:
