@@ -17,7 +17,8 @@ from aurorasoc.granite.catalog import ProviderSpec
 _DEFAULT_PORTS: Final = {"http": 80, "https": 443}
 _PLAIN = re.compile(r"[A-Za-z0-9:/._~\-\[\]]+")
 _AUTHORITY = re.compile(r"(\[[0-9A-Fa-f:.]*:[0-9A-Fa-f:.]*\]|[^:\[\]]+)(:[0-9]{1,5})?")
-_LABEL = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
+_LABEL = re.compile(r"[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?")
+"""A label of a host name. Containers' names have underscores, as DNS allows (RFC 2181 §11)."""
 _DOT_SEGMENT = re.compile(r"/\.{1,2}(/|$)")
 _NUMERIC_LABEL = re.compile(r"(0x[0-9a-f]*|[0-9]+)")
 _MAX_LENGTH: Final = 2048

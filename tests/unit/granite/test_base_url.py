@@ -49,6 +49,9 @@ NORMAL: Final = [
     ("ollama", "http://localhost:11434/v1/", "http://localhost:11434"),
     ("ollama", "http://localhost:11434/v1/v1", "http://localhost:11434"),
     ("ollama", "http://ollama-1.lan:80", "http://ollama-1.lan"),
+    ("ollama", "http://ollama_gpu:11434", "http://ollama_gpu:11434"),
+    ("ollama", "http://Stack_ollama_1:11434/v1", "http://stack_ollama_1:11434"),
+    ("vllm", "http://_vllm_.svc:8000", "http://_vllm_.svc:8000/v1"),
 ]
 
 ORIGINS: Final = [
@@ -129,7 +132,6 @@ HOSTILE: Final = [
     "http://-a.example/",
     "http://a-.example/",
     "http://.example/",
-    "http://a_b.example/",
     f"http://{'a' * 64}.example/",
     f"http://{'a.' * 127}example/",
     # other schemes
