@@ -283,6 +283,16 @@ def test_defaults_are_those_of_the_design(tmp_path: Path) -> None:
     assert loaded.database_url == f"sqlite:///{tmp_path}/aurorasoc.db"
 
 
+@pytest.mark.parametrize("scheme", ["postgresql", "postgresql+psycopg", "postgres"])
+@pytest.mark.parametrize("variable", ["AURORA_DATABASE_URL", "AURORA_FEED_DATABASE_URL"])
+def test_each_usual_spelling_of_a_postgresql_url_is_understood(
+    variable: str, scheme: str, tmp_path: Path
+) -> None:
+    """Hosts of databases and other programs on SQLAlchemy hand out all three."""
+    loaded = settings(tmp_path, **{variable: f"{scheme}://u:p%40@db/x?sslmode=require"})
+    assert VARIABLES[variable][1](loaded) == "postgresql://u:p%40@db/x?sslmode=require"
+
+
 def test_default_local_networks_are_loopback_and_private_ones(tmp_path: Path) -> None:
     """Loopback, RFC 1918 and fc00::/7; link-local and shared address space are not local."""
     networks = settings(tmp_path).llm.local_networks

@@ -14,7 +14,7 @@ from typing import TypeVar
 from pydantic import ValidationError
 from pydantic_settings import BaseSettings
 
-from aurorasoc.config.settings.database import DatabaseSettings
+from aurorasoc.config.settings.database import DatabaseSettings, sqlite_url
 from aurorasoc.config.settings.llm import LLMSettings, ProviderSettings, provider_settings_classes
 from aurorasoc.config.settings.private_files import check_private_file, check_private_folder
 from aurorasoc.config.settings.security import SecuritySettings
@@ -45,7 +45,7 @@ class Settings:
     @property
     def database_url(self) -> str:
         """The configured database, or the embedded default in the state folder."""
-        return self.database.url or f"sqlite:///{self.server.state_dir / 'aurorasoc.db'}"
+        return self.database.url or sqlite_url(self.server.state_dir / "aurorasoc.db")
 
 
 def load_settings(*, secrets_file: bool = True) -> Settings:

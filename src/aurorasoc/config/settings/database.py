@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Final
 
 from pydantic import Field, field_validator
@@ -12,6 +13,10 @@ _POSTGRESQL: Final = (
 )
 
 
+_OTHER_SPELLINGS: Final = ("postgresql+psycopg://", "postgres://")
+"""SQLAlchemy's with the driver that is used here, and the older one that libpq still takes."""
+
+
 class DatabaseSettings(BaseSettings):
     """Which database holds the runtime configuration; unset means SQLite in the state folder."""
 
@@ -19,6 +24,14 @@ class DatabaseSettings(BaseSettings):
     feed_url: str | None = Field(None, alias="AURORA_FEED_DATABASE_URL", repr=False)
 
     model_config = SettingsConfigDict(env_ignore_empty=True, extra="ignore", frozen=True)
+
+    @field_validator("url", "feed_url", mode="before")
+    @classmethod
+    def _one_spelling(cls, value: object) -> object:
+        for spelling in _OTHER_SPELLINGS:
+            if isinstance(value, str) and value.startswith(spelling):
+                return f"postgresql://{value.removeprefix(spelling)}"
+        return value
 
     @field_validator("url")
     @classmethod
@@ -34,6 +47,11 @@ class DatabaseSettings(BaseSettings):
         if value is None or _is_postgresql(value):
             return value
         raise ValueError(_POSTGRESQL)
+
+
+def sqlite_url(file: Path) -> str:
+    """Return the URL of a SQLite file. SQLAlchemy reads `%` as an escape and `?` as a query."""
+    return f"sqlite:///{str(file).replace('%', '%25').replace('?', '%3F')}"
 
 
 def _is_postgresql(address: str) -> bool:

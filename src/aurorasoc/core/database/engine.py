@@ -180,10 +180,10 @@ def create_sqlite_file(url: str) -> None:
 
 
 def sqlite_file(url: str) -> Path | None:
-    """Return the file that a URL names; None for another database."""
+    """Return the file that a URL names, as SQLAlchemy reads it; None for another database."""
     if not url.startswith("sqlite:///"):
         return None
-    return Path(url.removeprefix("sqlite:///").partition("?")[0])
+    return Path(make_url(url).database or "")
 
 
 def after_commit(session: AsyncSession, callback: Callable[[], None]) -> None:
