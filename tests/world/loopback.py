@@ -18,6 +18,8 @@ from weakref import WeakSet
 LOOPBACK: Final = "127.0.0.1"
 _DEADLINE: Final = 10.0
 _LINE_LIMIT: Final = 2**20
+_TURNS_TO_CONVERSE: Final = 5
+"""Turns of the loop, at most, from an accepted connection to its conversation."""
 
 T = TypeVar("T")
 Handler = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
@@ -83,6 +85,11 @@ class LoopbackServer:
         return int(server.sockets[0].getsockname()[1])
 
     async def _close(self) -> None:
+        for server in self._servers:
+            for listening in server.sockets:
+                self._loop.remove_reader(listening.fileno())
+        for _ in range(_TURNS_TO_CONVERSE):  # asyncio forgets what a closed server just accepted
+            await asyncio.sleep(0)
         for server in self._servers:
             server.close()
         for task in list(self._conversations):
