@@ -40,7 +40,11 @@ def install() -> None:
     join = output.from_chunks.__func__
 
     def from_chunks(cls: Any, chunks: Iterable[Any]) -> Any:  # noqa: ANN401 - BeeAI's types
-        return join(cls, list(_joined(chunks)))
+        pieces = list(_joined(chunks))
+        whole = join(cls, pieces)
+        for piece in pieces:
+            whole.context.update(piece.context)  # BeeAI's own drops it
+        return whole
 
     output.from_chunks = classmethod(from_chunks)
 
@@ -61,6 +65,8 @@ def _joined(chunks: Iterable[Any]) -> Iterator[Any]:
 def _kind_of_text(chunk: Any) -> str | None:  # noqa: ANN401 - a ChatModelOutput
     """Return `text` or `reasoning`, if that is all there is in a piece of a stream."""
     if chunk.finish_reason or chunk.output_structured is not None or chunk.usage.total_tokens:
+        return None
+    if chunk.context:
         return None
     if len(chunk.output) != 1 or len(chunk.output[0].content) != 1:
         return None

@@ -14,7 +14,7 @@ from beeai_framework.adapters.litellm.utils import (
     fix_double_escaped_tool_calls,
     process_structured_output,
 )
-from beeai_framework.backend.types import ChatModelInput, ChatModelOutput
+from beeai_framework.backend.types import ChatModelInput, ChatModelOutput, ChatModelUsage
 from litellm import ModelResponse, ModelResponseStream
 
 from aurorasoc.llm.wire.attachments import require_inline
@@ -22,8 +22,10 @@ from aurorasoc.llm.wire.calls import CallSite
 from aurorasoc.llm.wire.documents import parsed
 from aurorasoc.llm.wire.failures import AnswerTooLong, StreamBrokenOff
 from aurorasoc.llm.wire.formats import translation
+from aurorasoc.llm.wire.formats.translation import Translation
 from aurorasoc.llm.wire.open_answers import remember
 from aurorasoc.llm.wire.options import cache_points, translated
+from aurorasoc.llm.wire.outcome import attach
 from aurorasoc.llm.wire.request import ModelRequest
 from aurorasoc.llm.wire.sender import DONE, Sender
 
@@ -67,13 +69,17 @@ class SentByUs:
         output = _require_valid(output)
         if asked.response_format and not output.output_structured:
             output.output_structured = _structured(asked, output.get_text_content())
-        return output
+        return _known(output, call)
 
     async def _outputs(self, asked: ChatModelInput) -> AsyncGenerator[ChatModelOutput]:
-        """Yield what can be used by itself; a tool call is held back until it is whole."""
+        """Yield what can be used by itself; a tool call is held back until it is whole.
+
+        The last output holds no text: it says how the answer ended, and what was counted.
+        """
         text, held = "", None
         calls: set[str] = set()
-        async with aclosing(self._pieces(self._request(asked, stream=True))) as pieces:
+        call = translation(self._request(asked, stream=True))
+        async with aclosing(self._pieces(call)) as pieces:
             async for piece in pieces:
                 output = self._transform_output(piece)
                 calls |= _calls_in(output)
@@ -88,30 +94,23 @@ class SentByUs:
         if held is not None:
             text += held.get_text_content()
             yield _require_valid(held)
+        closing = self._transform_output(ModelResponseStream(choices=[], usage=call.counted))
         if asked.response_format:
-            structured = _structured(asked, text)
-            yield ChatModelOutput(output=[], output_structured=structured, finish_reason="stop")
+            closing.output_structured = _structured(asked, text)
+        yield _known(closing, call)
 
-    async def _pieces(self, request: ModelRequest) -> AsyncGenerator[ModelResponseStream]:
-        """Yield what the stream says, its usage last: vendors repeat that, and BeeAI adds it up."""
-        call, usage, last = translation(request), None, None
+    async def _pieces(self, call: Translation) -> AsyncGenerator[ModelResponseStream]:
+        """Yield what the stream says, without its usage: vendors repeat that."""
         async with aclosing(self._sender.events(call.transmission)) as events:
             async for data in events:
                 if data == DONE:
                     call.closed |= call.done_closes
                     continue
                 piece = call.piece(parsed(data))
-                if piece is None:
-                    continue
-                usage, piece.usage = getattr(piece, "usage", None) or usage, None
-                if _says_something(piece):
+                if piece is not None and _says_something(piece):
                     yield piece
-                last = piece
         if not call.closed:
             raise StreamBrokenOff
-        if usage is not None and last is not None:
-            last.choices, last.usage = [], usage
-            yield last
 
     def _request(self, asked: ChatModelInput, *, stream: bool) -> ModelRequest:
         adapted: dict[str, Any] = self._transform_input(asked)
@@ -141,6 +140,16 @@ class SchemaInPrompt:
             request["messages"] = [*request["messages"], {"role": "system", "content": order}]
             request["response_format"] = {"type": "json_object"}
         return request
+
+
+def _known(output: ChatModelOutput, call: Translation) -> ChatModelOutput:
+    """Say in BeeAI's fields, too, what came back; it holds zeros where nothing was counted."""
+    outcome = call.outcome()
+    output.finish_reason = outcome.finish.value
+    if outcome.usage is None:
+        output.usage = ChatModelUsage()
+    attach(output, outcome)
+    return output
 
 
 def _says_something(piece: ModelResponseStream) -> bool:

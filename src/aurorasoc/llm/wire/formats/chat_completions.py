@@ -18,6 +18,7 @@ from aurorasoc.granite import ModelReference
 from aurorasoc.llm.wire.failures import failure_in_stream
 from aurorasoc.llm.wire.formats.translation import Translation, mapped, whole
 from aurorasoc.llm.wire.litellm_table import row_of
+from aurorasoc.llm.wire.reading import chat_completions
 from aurorasoc.llm.wire.request import ModelRequest, post
 
 _DEEPSEEK: Final = DeepSeekChatConfig()
@@ -34,7 +35,7 @@ class ChatCompletions(Translation):
     done_closes = True
 
     def __init__(self, request: ModelRequest) -> None:
-        self._request = request
+        super().__init__(request)
         self._config, name = translator_of(request.reference)
         options = mapped(self._config, request, name)
         if "top_k" in request.options:
@@ -47,18 +48,26 @@ class ChatCompletions(Translation):
         self._iterator = self._config.get_model_response_iterator(iter(()), sync_stream=True)
         self.transmission = post(request, "/chat/completions", body)
 
-    def answer(self, document: dict[str, Any]) -> ModelResponse:
-        """Read a whole answer."""
+    def read(self, document: dict[str, Any]) -> None:
+        """Read the vendor's own fields."""
+        chat_completions.read(document, self.reading)
+
+    def read_event(self, event: dict[str, Any]) -> None:
+        """Read the vendor's own fields: the same as a whole answer's."""
+        chat_completions.read(event, self.reading)
+
+    def translated(self, document: dict[str, Any]) -> ModelResponse:
+        """Translate a whole answer."""
         if not document["choices"]:
             msg = "there is no choice in the answer"
             raise ValueError(msg)
         one = document | {"choices": document["choices"][:1]}  # as many as were asked for
-        return whole(self._config, self._request, one)
+        return whole(self._config, self.request, one)
 
-    def piece(self, event: dict[str, Any]) -> ModelResponseStream | None:
-        """Read one event; some servers end with the finish reason and no `[DONE]`."""
+    def translated_event(self, event: dict[str, Any]) -> ModelResponseStream | None:
+        """Translate one event; some servers end with the finish reason and no `[DONE]`."""
         if event.get("error"):
-            raise failure_in_stream(event["error"], self._request.reference)
+            raise failure_in_stream(event["error"], self.request.reference)
         choices = (event.get("choices") or [])[:1]
         if not choices and not event.get("usage"):
             return None  # a sign of life, or what a filter says of the prompt

@@ -11,6 +11,7 @@ from litellm.llms.vertex_ai.gemini.vertex_and_google_ai_studio_gemini import Mod
 
 from aurorasoc.llm.wire.failures import failure_in_stream
 from aurorasoc.llm.wire.formats.translation import Translation, Unlogged, mapped, whole
+from aurorasoc.llm.wire.reading import generate_content
 from aurorasoc.llm.wire.request import ModelRequest, post
 
 _CONFIG: Final = GoogleAIStudioGeminiConfig()
@@ -20,7 +21,7 @@ class GenerateContent(Translation):
     """One call in Gemini's format."""
 
     def __init__(self, request: ModelRequest) -> None:
-        self._request = request
+        super().__init__(request)
         model = request.reference.model
         options = mapped(_CONFIG, request, model)
         if "top_k" in request.options:
@@ -39,17 +40,25 @@ class GenerateContent(Translation):
         self.transmission = post(request, path, body)
         self._iterator = ModelResponseIterator(iter(()), sync_stream=True, logging_obj=Unlogged())
 
-    def answer(self, document: dict[str, Any]) -> ModelResponse:
-        """Read a whole answer."""
+    def read(self, document: dict[str, Any]) -> None:
+        """Read the vendor's own fields."""
+        generate_content.read(document, self.reading)
+
+    def read_event(self, event: dict[str, Any]) -> None:
+        """Read the vendor's own fields: the same as a whole answer's."""
+        generate_content.read(event, self.reading)
+
+    def translated(self, document: dict[str, Any]) -> ModelResponse:
+        """Translate a whole answer."""
         if not (document.get("candidates") or document.get("promptFeedback")):
             msg = "there is no candidate in the answer"
             raise ValueError(msg)
-        return whole(_CONFIG, self._request, _first_candidate(document))
+        return whole(_CONFIG, self.request, _first_candidate(document))
 
-    def piece(self, event: dict[str, Any]) -> ModelResponseStream | None:
-        """Read one event; LiteLLM's reading has a finish reason where the event has none."""
+    def translated_event(self, event: dict[str, Any]) -> ModelResponseStream | None:
+        """Translate one event; LiteLLM's reading has a finish reason where the event has none."""
         if event.get("error"):
-            raise failure_in_stream(event["error"], self._request.reference)
+            raise failure_in_stream(event["error"], self.request.reference)
         finished = any(candidate.get("finishReason") for candidate in event.get("candidates", ()))
         blocked = (event.get("promptFeedback") or {}).get("blockReason")
         self.closed |= finished or bool(blocked)

@@ -11,6 +11,7 @@ from litellm.llms.anthropic.chat.transformation import ANTHROPIC_TOOL_NAME_REVER
 from aurorasoc.llm.wire.failures import failure_in_stream
 from aurorasoc.llm.wire.formats.translation import Translation, mapped, whole
 from aurorasoc.llm.wire.litellm_table import row_of
+from aurorasoc.llm.wire.reading import messages
 from aurorasoc.llm.wire.request import ModelRequest, post
 
 _CONFIG: Final = AnthropicConfig()
@@ -25,7 +26,8 @@ class Messages(Translation):
     """One call in Anthropic's format."""
 
     def __init__(self, request: ModelRequest) -> None:
-        self._request = request
+        super().__init__(request)
+        self._events_read = messages.EventsRead(self.reading)
         model = request.reference.model
         options = mapped(_CONFIG, request, model)
         self._json_mode = bool(options.pop("json_mode", False))
@@ -34,8 +36,8 @@ class Messages(Translation):
         options.setdefault("max_tokens", _max_tokens(model))
         self._names: dict[str, Any] = {"drop_params": True}
         headers: dict[str, str] = {}
-        messages = _with_cache_points(request)
-        body = _CONFIG.transform_request(model, messages, options, self._names, headers)
+        conversation = _with_cache_points(request)
+        body = _CONFIG.transform_request(model, conversation, options, self._names, headers)
         if request.stream:
             body["stream"] = True
         betas = set(filter(None, headers.get(_BETA, "").split(",")))
@@ -51,15 +53,23 @@ class Messages(Translation):
             tool_name_reverse_map=self._names.get(ANTHROPIC_TOOL_NAME_REVERSE_MAP_KEY),
         )
 
-    def answer(self, document: dict[str, Any]) -> ModelResponse:
-        """Read a whole answer."""
-        return whole(_CONFIG, self._request, document, self._names, json_mode=self._json_mode)
+    def read(self, document: dict[str, Any]) -> None:
+        """Read the vendor's own fields."""
+        messages.read(document, self.reading)
 
-    def piece(self, event: dict[str, Any]) -> ModelResponseStream | None:
-        """Read one event; pings and the ends of blocks say nothing."""
+    def read_event(self, event: dict[str, Any]) -> None:
+        """Read the vendor's own fields."""
+        self._events_read.read(event)
+
+    def translated(self, document: dict[str, Any]) -> ModelResponse:
+        """Translate a whole answer."""
+        return whole(_CONFIG, self.request, document, self._names, json_mode=self._json_mode)
+
+    def translated_event(self, event: dict[str, Any]) -> ModelResponseStream | None:
+        """Translate one event; pings and the ends of blocks say nothing."""
         kind = event["type"]
         if kind == "error":
-            raise failure_in_stream(event["error"], self._request.reference)
+            raise failure_in_stream(event["error"], self.request.reference)
         if kind == "message_stop":
             self.closed = True
             return None
@@ -71,11 +81,11 @@ class Messages(Translation):
 
 def _with_cache_points(request: ModelRequest) -> list[dict[str, Any]]:
     """Mark where the prompt cache may end; the vendor takes four such marks."""
-    messages = list(request.messages)
+    conversation = list(request.messages)
     for index in request.cache_points[:_MOST_CACHE_POINTS]:
-        if -len(messages) <= index < len(messages):
-            messages[index] = _marked(messages[index])
-    return messages
+        if -len(conversation) <= index < len(conversation):
+            conversation[index] = _marked(conversation[index])
+    return conversation
 
 
 def _marked(message: dict[str, Any]) -> dict[str, Any]:

@@ -14,6 +14,7 @@ from litellm.types.llms.openai import ResponsesAPIResponse
 from aurorasoc.llm.wire.failures import failure_in_stream
 from aurorasoc.llm.wire.formats.chat_completions import translator_of
 from aurorasoc.llm.wire.formats.translation import Translation, Unlogged, mapped
+from aurorasoc.llm.wire.reading import responses
 from aurorasoc.llm.wire.request import ModelRequest, post
 
 _HANDLER: Final = LiteLLMResponsesTransformationHandler()
@@ -25,7 +26,7 @@ class Responses(Translation):
     """One call in the format of OpenAI's Responses."""
 
     def __init__(self, request: ModelRequest) -> None:
-        self._request = request
+        super().__init__(request)
         config, name = translator_of(request.reference)
         options = mapped(config, request, name)
         if request.stream:
@@ -42,30 +43,38 @@ class Responses(Translation):
         self.transmission = post(request, "/responses", body)
         self._iterator = OpenAiResponsesToChatCompletionStreamIterator(iter(()), sync_stream=True)
 
-    def answer(self, document: dict[str, Any]) -> ModelResponse:
-        """Read a whole answer."""
+    def read(self, document: dict[str, Any]) -> None:
+        """Read the vendor's own fields."""
+        responses.read(document, self.reading)
+
+    def read_event(self, event: dict[str, Any]) -> None:
+        """Read the vendor's own fields."""
+        responses.read_event(event, self.reading)
+
+    def translated(self, document: dict[str, Any]) -> ModelResponse:
+        """Translate a whole answer."""
         if document.get("error"):
-            raise failure_in_stream(document["error"], self._request.reference)
+            raise failure_in_stream(document["error"], self.request.reference)
         response: ModelResponse = _HANDLER.transform_response(
-            model=self._request.reference.model,
+            model=self.request.reference.model,
             raw_response=ResponsesAPIResponse(**document),
             model_response=ModelResponse(),
             logging_obj=Unlogged(),
             request_data={},
-            messages=self._request.messages,
+            messages=self.request.messages,
             optional_params={},
             litellm_params={},
             encoding=None,
         )
         return response
 
-    def piece(self, event: dict[str, Any]) -> ModelResponseStream | None:
-        """Read one event; `response.failed` and `error` hold what went wrong."""
+    def translated_event(self, event: dict[str, Any]) -> ModelResponseStream | None:
+        """Translate one event; `response.failed` and `error` hold what went wrong."""
         kind = event["type"]
         if kind == "error":
-            raise failure_in_stream(event.get("error") or event, self._request.reference)
+            raise failure_in_stream(event.get("error") or event, self.request.reference)
         if kind == "response.failed":
-            raise failure_in_stream(event["response"].get("error"), self._request.reference)
+            raise failure_in_stream(event["response"].get("error"), self.request.reference)
         self.closed |= kind in _CLOSING
         piece: ModelResponseStream = self._iterator.chunk_parser(event)
         return piece

@@ -7,6 +7,7 @@ from typing import Any, ClassVar, Final
 
 from litellm import ModelResponse, ModelResponseStream
 
+from aurorasoc.llm.wire.outcome import Outcome, Reading
 from aurorasoc.llm.wire.request import ModelRequest, Transmission
 
 
@@ -15,6 +16,10 @@ class Translation(ABC):
 
     Args:
         request: The call, in OpenAI's shape.
+
+    Attributes:
+        reading: What was read of the answer so far.
+        counted: The last count of tokens in a stream, in LiteLLM's shape.
     """
 
     closed: bool = False
@@ -25,16 +30,49 @@ class Translation(ABC):
 
     transmission: Transmission
 
-    @abstractmethod
-    def __init__(self, request: ModelRequest) -> None: ...
+    def __init__(self, request: ModelRequest) -> None:
+        self.request = request
+        self.reading = Reading()
+        self.counted: Any = None
 
-    @abstractmethod
     def answer(self, document: dict[str, Any]) -> ModelResponse:
         """Read a whole answer. Whatever it raises means that there is no usable one."""
+        self.read(document)
+        response = self.translated(document)
+        self.reading.says(response.choices[0].message)
+        return response
 
-    @abstractmethod
     def piece(self, event: dict[str, Any]) -> ModelResponseStream | None:
         """Read one event of a stream, and note the closing word."""
+        self.read_event(event)
+        piece = self.translated_event(event)
+        if piece is None:
+            return None
+        if usage := getattr(piece, "usage", None):
+            self.counted, piece.usage = usage, None
+        if piece.choices:
+            self.reading.says(piece.choices[0].delta)
+        return piece
+
+    def outcome(self) -> Outcome:
+        """Return what came back so far."""
+        return self.reading.outcome(self.request.reference.model)
+
+    @abstractmethod
+    def read(self, document: dict[str, Any]) -> None:
+        """Read the vendor's own fields of a whole answer into the `reading`."""
+
+    @abstractmethod
+    def read_event(self, event: dict[str, Any]) -> None:
+        """Read the vendor's own fields of an event into the `reading`."""
+
+    @abstractmethod
+    def translated(self, document: dict[str, Any]) -> ModelResponse:
+        """Return a whole answer in LiteLLM's shape."""
+
+    @abstractmethod
+    def translated_event(self, event: dict[str, Any]) -> ModelResponseStream | None:
+        """Return an event in LiteLLM's shape, and note the closing word; None: it says nothing."""
 
 
 def mapped(config: Any, request: ModelRequest, model: str) -> dict[str, Any]:  # noqa: ANN401 - one of litellm's
