@@ -8,10 +8,11 @@ import pytest
 from pydantic import SecretStr
 
 from aurorasoc.config.settings import Settings, load_settings
-from aurorasoc.config.snapshot import Credential, SecretStoreStatus, Snapshot
+from aurorasoc.config.snapshot import CallLimits, Credential, SecretStoreStatus, Snapshot
 from aurorasoc.config.vocabulary import ServingBackend
 from aurorasoc.core.keyring import Keyring
 from aurorasoc.core.secret_store import StoreReading
+from aurorasoc.granite import NOT_NEEDED, ModelReference
 from aurorasoc.llm.adoption.compose import compose
 from aurorasoc.llm.adoption.stored import StoredConfig
 from aurorasoc.llm.changes.requests import ConfigRequest, PolicyRequest
@@ -83,6 +84,13 @@ def snapshot(
         digest=keyring().digest,
         ambient=lambda provider: ambient.get(provider, ()),
     )
+
+
+def reference(base_url: str = "http://localhost:8000/v1") -> ModelReference:
+    """Make a reference to a model named `m` that vLLM serves."""
+    limits = CallLimits(timeout=60.0, max_retries=0, max_concurrency=None)
+    origin = "http://localhost:8000"
+    return ModelReference(ServingBackend.VLLM, "openai", "m", base_url, origin, NOT_NEEDED, limits)
 
 
 def config_request(provider: str, /, **fields: Any) -> ConfigRequest:

@@ -280,12 +280,16 @@ class ModelCallError(AuroraError):
         detail: What happened, in our words.
         provider: The provider that was called.
         model: The requested model name.
+
+    Attributes:
+        retry_after: Seconds that the provider asks to wait; None where it doesn't say.
     """
 
     status_code = 502
     code = "bad_response"
     title = "The provider's answer can't be used"
     retryable: ClassVar[bool] = False
+    retry_after: float | None = None
 
     def __init__(self, detail: str, *, provider: str, model: str) -> None:
         super().__init__(detail)
@@ -319,11 +323,38 @@ class ModelNotFound(ModelCallError):
     title = "The provider doesn't know the model"
 
 
+class EndpointNotFound(ModelCallError):
+    """The provider's server answers, but not at the URL that was called."""
+
+    code = "endpoint_not_found"
+    title = "The base URL doesn't lead to the provider's API"
+
+
+class ContextTooLong(ModelCallError):
+    """The prompt doesn't fit the model's context window, or the account's limit for one request.
+
+    Attributes:
+        context_window: The limit in tokens, where the provider names it.
+    """
+
+    code = "context_too_long"
+    title = "The prompt is too long for the model"
+    context_window: int | None = None
+
+
 class ProviderRateLimited(ModelCallError):
     """The provider asks to slow down."""
 
     code = "rate_limited"
     title = "The provider limits the rate"
+    retryable = True
+
+
+class ProviderOverloaded(ModelCallError):
+    """The provider is overloaded or failed, and may answer a moment later."""
+
+    code = "overloaded"
+    title = "The provider is overloaded or failed"
     retryable = True
 
 
@@ -362,7 +393,10 @@ CALL_ERRORS: Final[dict[str, type[ModelCallError]]] = {
     for leaf in (
         AuthFailed,
         BadResponse,
+        ContextTooLong,
+        EndpointNotFound,
         ModelNotFound,
+        ProviderOverloaded,
         ProviderRateLimited,
         ProviderTimeout,
         ProviderUnreachable,

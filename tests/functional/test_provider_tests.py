@@ -32,6 +32,8 @@ CODES: Final = {
     "model_not_found": Fault(refusal=Refusal.UNKNOWN_MODEL),
     "rate_limited": Fault(refusal=Refusal.RATE_LIMITED),
     "quota_exceeded": Fault(refusal=Refusal.QUOTA),
+    "endpoint_not_found": Fault.html(404),
+    "overloaded": Fault(refusal=Refusal.OVERLOADED),
     "unreachable": Fault(reset=True),
     "bad_response": Fault.html(),
 }

@@ -73,7 +73,7 @@ def test_each_event_is_one_line_of_json(service: Service, local_servers: VendorS
         (Fault(refusal=Refusal.UNKNOWN_MODEL), "model_not_found"),
         (Fault(refusal=Refusal.RATE_LIMITED), "rate_limited"),
         (Fault(refusal=Refusal.QUOTA), "quota_exceeded"),
-        (Fault(refusal=Refusal.OVERLOADED), "unreachable"),
+        (Fault(refusal=Refusal.OVERLOADED), "overloaded"),
         (Fault(reset=True), "unreachable"),
         (Fault.html(), "bad_response"),
     ],

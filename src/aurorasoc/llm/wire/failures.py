@@ -11,113 +11,50 @@ import socket
 import ssl
 from collections.abc import Iterator, Mapping
 from typing import Final
+from urllib.parse import urlsplit, urlunsplit
 
 from aurorasoc.errors import (
     AuroraError,
-    AuthFailed,
     BadResponse,
+    ContextTooLong,
     ModelCallError,
-    ModelNotFound,
-    ProviderRateLimited,
     ProviderTimeout,
     ProviderUnreachable,
-    QuotaExceeded,
-    RequestRefused,
     TlsError,
 )
 from aurorasoc.granite import ModelReference
+from aurorasoc.granite.catalog import CATALOG
+from aurorasoc.llm.wire import verdicts
+from aurorasoc.llm.wire.error_bodies import ErrorBody, read_error
+from aurorasoc.llm.wire.retry_after import retry_after
+from aurorasoc.llm.wire.verdicts import Verdict
 
-_Verdict = tuple[type[ModelCallError], str]
-
-_KEY: Final = (AuthFailed, "{provider} refused the key. Enter a valid one.")
-_MODEL: Final = (ModelNotFound, "{provider} doesn't know the model {model}. Set another one.")
-_QUOTA: Final = (
-    QuotaExceeded,
-    "The quota or balance at {provider} is used up. Check the account there.",
-)
-_TIMEOUT: Final = (
+_TIMEOUT: Final = Verdict(
     ProviderTimeout,
     "{provider} didn't answer within {timeout:g} s. Try again, or raise LLM_TIMEOUT.",
 )
-_TLS: Final = (
+_TLS: Final = Verdict(
     TlsError,
     "TLS to {provider} failed. Its certificate must be trusted here: SSL_CERT_FILE names the CAs.",
 )
-_NAME: Final = (ProviderUnreachable, "{provider}'s host name can't be resolved. Check its address.")
-_UNREACHABLE: Final = (ProviderUnreachable, "{provider} can't be reached. Check its address.")
-_PROXY: Final = (ProviderUnreachable, "The proxy on the way to {provider} refused the connection.")
-_CUT: Final = (ProviderUnreachable, "The connection to {provider} was lost in mid-answer.")
-_DOWN: Final = (
-    ProviderUnreachable,
-    "{provider} is overloaded or down ({status}). Try again later.",
+_NAME: Final = Verdict(
+    ProviderUnreachable, "{provider}'s host name can't be resolved. Check its address."
 )
-_REDIRECT: Final = (
-    BadResponse,
-    "{provider} answered with a redirect, which is never followed. Set the final base URL.",
+_UNREACHABLE: Final = Verdict(
+    ProviderUnreachable, "{provider} can't be reached. Check its address."
 )
-_REFUSED: Final = (
-    RequestRefused,
-    "{provider} refused the request ({status}). {model} may not support what the call needs.",
+_CUT: Final = Verdict(ProviderUnreachable, "The connection to {provider} was lost in mid-answer.")
+_LONG: Final = Verdict(
+    BadResponse, "{provider} sent more than an answer may hold. The call was ended."
 )
-_BAD: Final = (BadResponse, "{provider} answered something that is not a usable completion.")
-_LONG: Final = (BadResponse, "{provider} sent more than an answer may hold. The call was ended.")
-
-_BY_STATUS: Final[dict[int, _Verdict]] = {
-    400: _REFUSED,
-    401: _KEY,
-    402: _QUOTA,
-    403: (AuthFailed, "{provider} refused the key for {model}. Check what it may do."),
-    404: _MODEL,
-    408: _TIMEOUT,
-    429: (ProviderRateLimited, "{provider} limits the rate. Try again in a while."),
-    502: _DOWN,
-    503: _DOWN,
-    504: _TIMEOUT,
-    529: _DOWN,
-}
-_MARKS: Final[tuple[tuple[str, _Verdict], ...]] = (
-    ("insufficient_quota", _QUOTA),
-    ("insufficient balance", _QUOTA),
-    ("credit balance is too low", _QUOTA),
-    ("billing_not_active", _QUOTA),
-    ("enable billing", _QUOTA),
-    ("requestsperday", _QUOTA),  # Gemini's quotaId; its "…PerMinute…" limits the rate
-    ("api key not valid", _KEY),
-    ("api_key_invalid", _KEY),
-    ("model not exist", _MODEL),
-    ("model_not_found", _MODEL),
-)
-"""What vendors write where the status alone doesn't tell, in lower case."""
 
 _WAITING: Final = (ssl.SSLWantReadError, ssl.SSLWantWriteError)
 """No failure: a handshake that waits for the other side, and may time out doing so."""
 
-_MARKED: Final = frozenset({400, 403, 429})
-"""The statuses that don't tell. What a page or an answer says beside others is no mark."""
-
-_CLIENT_ERROR: Final = 400
-_STATUS_OF: Final = {
-    "invalid_request_error": 400,
-    "authentication_error": 401,
-    "invalid_api_key": 401,
-    "billing_error": 402,
-    "permission_error": 403,
-    "not_found_error": 404,
-    "model_not_found": 404,
-    "insufficient_quota": 429,
-    "rate_limit_error": 429,
-    "rate_limit_exceeded": 429,
-    "api_error": 500,
-    "server_error": 500,
-    "timeout_error": 504,
-    "overloaded_error": 529,
-}
-"""The status that a vendor documents for what it names inside an answer."""
-
-_BY_CLASS: Final[tuple[tuple[str, _Verdict], ...]] = (
+_BY_CLASS: Final[tuple[tuple[str, Verdict], ...]] = (
     ("AnswerTooLong", _LONG),
     ("StreamBrokenOff", _CUT),
-    ("ProxyError", _PROXY),
+    ("ProxyError", verdicts.PROXY),
     ("ReadError", _CUT),
     ("WriteError", _CUT),
     ("RemoteProtocolError", _CUT),
@@ -125,6 +62,8 @@ _BY_CLASS: Final[tuple[tuple[str, _Verdict], ...]] = (
     ("ConnectError", _UNREACHABLE),
 )
 """Names of httpx's classes and ours: httpx is not imported for this, it costs 46 ms."""
+
+_NO_HEADERS: Final[Mapping[str, str]] = {}
 
 
 class AnswerTooLong(Exception):
@@ -148,32 +87,82 @@ def translate(error: Exception, reference: ModelReference) -> AuroraError:
     return _failure(_classify(chain), reference)
 
 
-def failure_of_answer(status: int, text: str, reference: ModelReference) -> ModelCallError:
-    """Make one of our errors of an HTTP answer: its status, and marks in its text."""
-    return _failure(_marked(status, text) or _of_status(status), reference, status)
+def failure_of_answer(
+    status: int,
+    text: str,
+    reference: ModelReference,
+    *,
+    url: str = "",
+    headers: Mapping[str, str] = _NO_HEADERS,
+) -> ModelCallError:
+    """Make one of our errors of an HTTP answer that is no success.
+
+    Args:
+        status: Its status.
+        text: The beginning of its body.
+        reference: Who was called.
+        url: The URL that was called.
+        headers: The answer's headers, for what they say of when to try again.
+    """
+    body = read_error(text)
+    asked = retry_after(headers)
+    wait = body.retry_after if asked is None else asked
+    verdict = verdicts.verdict_of(status, body)
+    return _failure(verdict, reference, status=status, url=url, wait=wait, body=body)
 
 
 def failure_in_stream(error: object, reference: ModelReference) -> ModelCallError:
-    """Make one of our errors of an error that came inside an answer: its code or its type."""
-    fields = error if isinstance(error, Mapping) else {}
-    named = [fields.get(name) for name in ("code", "type", "status")]
-    statuses = [_STATUS_OF.get(name, 0) if isinstance(name, str) else name for name in named]
-    status = next((s for s in statuses if isinstance(s, int) and s >= _CLIENT_ERROR), 0)
-    return failure_of_answer(status, str(error), reference)
+    """Make one of our errors of an error that came inside an answer, streamed or whole."""
+    body = read_error(error)
+    status = verdicts.status_in(body)
+    verdict = verdicts.verdict_in_answer(status, body)
+    return _failure(verdict, reference, status=status, wait=body.retry_after, body=body)
 
 
-def _failure(verdict: _Verdict, reference: ModelReference, status: int = 0) -> ModelCallError:
-    leaf, said = verdict
-    detail = said.format(
+def _failure(  # noqa: PLR0913 - what a detail may name
+    verdict: Verdict,
+    reference: ModelReference,
+    *,
+    status: int = 0,
+    url: str = "",
+    wait: float | None = None,
+    body: ErrorBody | None = None,
+) -> ModelCallError:
+    detail = verdict.detail.format(
         provider=reference.provider,
         model=reference.model,
         timeout=reference.limits.timeout,
-        status=status,
+        status=status or "in its answer",
+        url=_shown(url or reference.base_url or reference.origin),
+        fix=_fix(url, reference),
+        again="later" if wait is None else f"in {wait:g} s",
     )
-    return leaf(detail, provider=reference.provider, model=reference.model)
+    error = verdict.leaf(detail, provider=reference.provider, model=reference.model)
+    error.retry_after = wait
+    if isinstance(error, ContextTooLong) and body is not None:
+        error.context_window = verdicts.context_window_in(body)
+    return error
 
 
-def _classify(chain: list[BaseException]) -> _Verdict:
+def _shown(url: str) -> str:
+    """Return a URL without its query."""
+    return urlunsplit(urlsplit(url)._replace(query=""))
+
+
+def _fix(url: str, reference: ModelReference) -> str:
+    """Say what to change when nothing stands at a URL."""
+    spec = CATALOG[reference.provider]
+    if reference.base_url is None:
+        return f"{spec.label} is called at its own address: check the proxy on the way."
+    ending = _shown(url).removeprefix(reference.base_url)
+    fix = f"The base URL is what comes before {ending}" if ending else "Check the base URL"
+    root = spec.root_path
+    if root and not reference.base_url.endswith(root):
+        return f"{fix}; most servers want it to end with {root}."
+    return f"{fix}: set the one that the server's documentation names."
+
+
+def _classify(chain: list[BaseException]) -> Verdict:
     if isinstance(chain[0], TimeoutError):  # whatever was under way then is its context
         return _TIMEOUT
     if any(isinstance(c, ssl.SSLError) and not isinstance(c, _WAITING) for c in chain):
@@ -181,19 +170,7 @@ def _classify(chain: list[BaseException]) -> _Verdict:
     if any(isinstance(cause, socket.gaierror) for cause in chain):
         return _NAME
     names = {cls.__name__ for cause in chain for cls in type(cause).__mro__}
-    return next((verdict for name, verdict in _BY_CLASS if name in names), _BAD)
-
-
-def _marked(status: int, text: str) -> _Verdict | None:
-    if status not in _MARKED:
-        return None
-    said = text.lower()
-    return next((verdict for mark, verdict in _MARKS if mark in said), None)
-
-
-def _of_status(status: int) -> _Verdict:
-    redirected = 300 <= status < 400  # noqa: PLR2004 - RFC 9110 §15.4
-    return _REDIRECT if redirected else _BY_STATUS.get(status, _BAD)
+    return next((verdict for name, verdict in _BY_CLASS if name in names), verdicts.BAD)
 
 
 def _chain(error: BaseException) -> Iterator[BaseException]:

@@ -98,8 +98,13 @@ class Sender:
         response = await _client(self._address_policy).send(request, stream=True)
         try:
             if not response.is_success:
-                text = await _beginning(response)
-                raise failure_of_answer(response.status_code, text, self._reference)
+                raise failure_of_answer(
+                    response.status_code,
+                    await _beginning(response),
+                    self._reference,
+                    url=transmission.url,
+                    headers=response.headers,
+                )
             _require_identity(response)
             yield response
         finally:

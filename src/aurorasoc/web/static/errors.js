@@ -41,8 +41,11 @@ const BY_CODE = {
 const BY_VERDICT = {
   auth_failed: "The provider refused the key",
   model_not_found: "The provider doesn't know the model",
+  endpoint_not_found: "The base URL doesn't lead to the provider's API",
+  context_too_long: "The prompt is too long for the model",
   rate_limited: "The provider asks to slow down",
   quota_exceeded: "The provider's account has no quota left",
+  overloaded: "The provider is overloaded or failed",
   unreachable: "The provider can't be reached",
   timeout: "The provider didn't answer in time",
   tls_error: "TLS to the provider failed",

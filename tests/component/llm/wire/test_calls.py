@@ -26,6 +26,7 @@ PASSES: Final = {
     "rate": Fault(refusal=Refusal.RATE_LIMITED),
     "reset": Fault(reset=True),
     "down": Fault.html(503),
+    "failed": Fault(refusal=Refusal.SERVER_ERROR),
 }
 STAYS: Final = {
     "key": Fault(refusal=Refusal.BAD_KEY),
@@ -33,6 +34,7 @@ STAYS: Final = {
     "quota": Fault(refusal=Refusal.QUOTA),
     "request": Fault(refusal=Refusal.BAD_REQUEST),
     "page": Fault.html(),
+    "address": Fault.html(404),
     "redirect": Fault(redirect="http://127.0.0.1:9/"),
 }
 
