@@ -12,7 +12,6 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from ipaddress import (
     IPv4Address,
-    IPv4Network,
     IPv6Address,
     IPv6Network,
     ip_address,
@@ -20,30 +19,13 @@ from ipaddress import (
 )
 from typing import Final
 
-Network = IPv4Network | IPv6Network
+from aurorasoc.config.hosts import comparable
+from aurorasoc.config.networks import NEVER_REACHED, Network
+
 Address = IPv4Address | IPv6Address
 
 RESOLVE_SECONDS: Final = 2.0
 
-_NEVER: Final = tuple(
-    ip_network(n)
-    for n in (
-        "0.0.0.0/8",  # this network (RFC 791)
-        "100.100.100.200/32",  # a cloud's metadata service
-        "168.63.129.16/32",  # a cloud's platform address
-        "169.254.0.0/16",  # link-local (RFC 3927), metadata services among them
-        "192.0.0.0/24",  # protocol assignments (RFC 6890)
-        "224.0.0.0/3",  # multicast, reserved, broadcast
-        "::/128",
-        "64:ff9b:1::/48",  # local-use NAT64 (RFC 8215)
-        "2001::/32",  # Teredo (RFC 4380)
-        "::ffff:0:0:0/96",  # IPv4-translated (RFC 2765)
-        "fd20:ce::254/128",  # a cloud's metadata service
-        "fd00:ec2::/32",  # a cloud's metadata service
-        "fe80::/10",
-        "ff00::/8",
-    )
-)
 _INSIDE: Final = tuple(
     ip_network(n)
     for n in (
@@ -81,21 +63,22 @@ class AddressPolicy:
 
         One forbidden address is enough to refuse the host.
         """
+        name = comparable(host)
         for text in addresses:
-            why = self._why_not(host.lower(), text)
+            why = self._why_not(name, text)
             if why:
                 return why
         return None
 
     def _why_not(self, host: str, text: str) -> str | None:
         address = _unmapped(ip_address(text.split("%", 1)[0]))
-        never = _within(address, _NEVER) or _is_compatible(address)
+        never = _within(address, NEVER_REACHED) or _is_compatible(address)
         if self.only is not None:
             if _within(address, self.only) and not never:
                 return None
             return f"{host} leads to an address outside LLM_LOCAL_NETWORKS"
         address = _translated(address)
-        if never or _within(address, _NEVER):
+        if never or _within(address, NEVER_REACHED):
             return f"{host} leads to a link-local, metadata or reserved address, never allowed"
         if not _within(address, _INSIDE) or self.inside_allowed or host in self.allowed_hosts:
             return None

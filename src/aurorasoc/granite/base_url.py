@@ -7,22 +7,18 @@ address is therefore refused, not repaired.
 from __future__ import annotations
 
 import re
-from ipaddress import ip_address
 from typing import Final
 from urllib.parse import urlsplit
 
+from aurorasoc.config.hosts import is_host
 from aurorasoc.errors import InvalidInput
 from aurorasoc.granite.catalog import ProviderSpec
 
 _DEFAULT_PORTS: Final = {"http": 80, "https": 443}
 _PLAIN = re.compile(r"[A-Za-z0-9:/._~\-\[\]]+")
 _AUTHORITY = re.compile(r"(\[[0-9A-Fa-f:.]*:[0-9A-Fa-f:.]*\]|[^:\[\]]+)(:[0-9]{1,5})?")
-_LABEL = re.compile(r"[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?")
-"""A label of a host name. Containers' names have underscores, as DNS allows (RFC 2181 §11)."""
 _DOT_SEGMENT = re.compile(r"/\.{1,2}(/|$)")
-_NUMERIC_LABEL = re.compile(r"(0x[0-9a-f]*|[0-9]+)")
 _MAX_LENGTH: Final = 2048
-_MAX_HOST_LENGTH: Final = 253
 
 
 def normalise_base_url(spec: ProviderSpec, text: str) -> str:
@@ -84,7 +80,8 @@ def _parts(text: str) -> tuple[str, str, int]:
     if len(url) > _MAX_LENGTH or not _PLAIN.fullmatch(url) or _DOT_SEGMENT.search(url):
         detail = (
             "base_url must be a plain http:// or https:// address: no spaces, user names, "
-            "queries, fragments, escapes, dot segments or non-ASCII characters."
+            "queries, fragments, escapes, dot segments or non-ASCII characters. Write an "
+            "international host name as xn--…."
         )
         raise InvalidInput(detail)
     try:
@@ -93,22 +90,10 @@ def _parts(text: str) -> tuple[str, str, int]:
         single = _AUTHORITY.fullmatch(split.netloc) is not None
     except ValueError:
         scheme, host, port, single = "", None, None, False
-    if scheme not in _DEFAULT_PORTS or not single or not _is_host(host or "") or port == 0:
+    if scheme not in _DEFAULT_PORTS or not single or not is_host(host or "") or port == 0:
         detail = "base_url must begin with http:// or https:// and name a host."
         raise InvalidInput(detail)
     return scheme, (host or "").rstrip("."), port or _DEFAULT_PORTS[scheme]
-
-
-def _is_host(host: str) -> bool:
-    """Accept names and canonical addresses; refuse `2130706433`, `127.1` and `0x7f.1`."""
-    try:
-        ip_address(host)
-    except ValueError:
-        name = host.removesuffix(".")
-        labels = name.split(".")
-        plain = len(name) <= _MAX_HOST_LENGTH and all(map(_LABEL.fullmatch, labels))
-        return plain and not _NUMERIC_LABEL.fullmatch(labels[-1])
-    return "%" not in host
 
 
 def _bracketed(host: str) -> str:

@@ -121,6 +121,8 @@ ALIASES: Final = [
 ]
 
 REFUSED: Final = {
+    "AURORA_ALLOWED_HOSTS": f"https://{CANARY}",
+    "AURORA_PUBLIC_HOSTS": f"good,{CANARY}:8443",
     "AURORA_DATABASE_URL": f"mysql://user:{CANARY}@db/x",
     "AURORA_FEED_DATABASE_URL": f"redis://{CANARY}",
     "AURORA_PORT": CANARY,
@@ -304,6 +306,15 @@ def test_default_local_networks_are_loopback_and_private_ones(tmp_path: Path) ->
         "192.168.0.0/16",
         "fc00::/7",
     }
+
+
+@pytest.mark.parametrize(
+    "network", ["169.254.0.0/16", "fe80::/10", "fe80::1", "::ffff:10.0.0.0/104", "224.0.0.0/4"]
+)
+def test_a_network_that_never_counts_as_local_is_refused(network: str, tmp_path: Path) -> None:
+    """An entry that can't work is an error of whoever wrote it."""
+    with pytest.raises(ConfigurationError, match="^LLM_LOCAL_NETWORKS .* can be reached"):
+        settings(tmp_path, LLM_LOCAL_NETWORKS=f"10.0.0.0/8,{network}")
 
 
 @pytest.mark.parametrize("variable", REFUSED)

@@ -54,6 +54,13 @@ def test_allowed_host_is_matched_whole_and_without_case() -> None:
         assert policy.refusal(other, ["10.0.0.1"]) is not None
 
 
+def test_allowed_address_is_matched_in_any_spelling_but_not_by_a_name() -> None:
+    """A name that leads to an allowed address is another host."""
+    policy = AddressPolicy(allowed_hosts=("fd00::1",))
+    assert policy.refusal("fd00:0:0::1", ["fd00::1"]) is None
+    assert policy.refusal("gateway.lan", ["fd00::1"]) is not None
+
+
 async def test_address_stands_for_itself() -> None:
     """No resolver is asked about an address."""
     assert await resolve("[::FFFF:127.0.0.1]", 80) == ["::ffff:7f00:1"]

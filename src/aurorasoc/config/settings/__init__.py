@@ -23,10 +23,13 @@ from aurorasoc.config.settings.vault import VaultSettings
 from aurorasoc.config.vocabulary import ServingBackend
 from aurorasoc.errors import ConfigurationError
 
-__all__ = ["LOCAL_MODEL_FILE", "SECRETS_FILE", "Settings", "load_settings"]
+__all__ = ["FILE_ENCODING", "LOCAL_MODEL_FILE", "SECRETS_FILE", "Settings", "load_settings"]
 
 LOCAL_MODEL_FILE = "local-model.env"
 SECRETS_FILE = "secrets.env"
+
+FILE_ENCODING = "utf-8-sig"
+"""UTF-8; a byte order mark, which some editors write, isn't part of the first name."""
 
 S = TypeVar("S", bound=BaseSettings)
 
@@ -79,7 +82,9 @@ def load_settings(*, secrets_file: bool = True) -> Settings:
 
 def _read(cls: type[S], files: tuple[Path, ...]) -> S:
     try:
-        return cls(_env_file=files or None)
+        return cls(_env_file=files or None, _env_file_encoding=FILE_ENCODING)
+    except UnicodeDecodeError:
+        sentence = f"{SECRETS_FILE} or {LOCAL_MODEL_FILE} in AURORA_STATE_DIR isn't in UTF-8."
     except ValidationError as error:
         sentence = _sentence(cls, error)
     raise ConfigurationError(sentence)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from dotenv import dotenv_values
 
-from aurorasoc.config.settings import SECRETS_FILE
+from aurorasoc.config.settings import FILE_ENCODING, SECRETS_FILE
 from aurorasoc.config.settings.private_files import check_private_file
 
 _NEUTRAL = ("LANG", "LC_ALL", "LD_LIBRARY_PATH", "PATH", "PYTHONPATH", "SYSTEMROOT")
@@ -36,7 +36,7 @@ def bare_environment(extra: Mapping[str, str]) -> dict[str, str]:
 def stored_secrets(state_dir: Path) -> dict[str, str]:
     """Read `secrets.env`: `serve` doesn't, so `dev` passes it on as variables."""
     check_private_file(state_dir / SECRETS_FILE)
-    values = dotenv_values(state_dir / SECRETS_FILE)
+    values = dotenv_values(state_dir / SECRETS_FILE, encoding=FILE_ENCODING)
     return {name: value for name, value in values.items() if value}
 
 

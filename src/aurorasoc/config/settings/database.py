@@ -6,7 +6,9 @@ from pathlib import Path
 from typing import Final
 
 from pydantic import Field, field_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import SettingsConfigDict
+
+from aurorasoc.config.settings.variables import Variables
 
 _POSTGRESQL: Final = (
     "postgresql://user:password@host:port/name, in which a password's @ : / % are %40 %3A %2F %25"
@@ -17,7 +19,7 @@ _OTHER_SPELLINGS: Final = ("postgresql+psycopg://", "postgres://")
 """SQLAlchemy's with the driver that is used here, and the older one that libpq still takes."""
 
 
-class DatabaseSettings(BaseSettings):
+class DatabaseSettings(Variables):
     """Which database holds the runtime configuration; unset means SQLite in the state folder."""
 
     url: str | None = Field(None, alias="AURORA_DATABASE_URL", repr=False)

@@ -7,9 +7,11 @@ from ipaddress import IPv4Network, IPv6Network, ip_network
 from typing import Annotated, TypeVar
 
 from pydantic import AliasChoices, Field, SecretStr, field_validator
-from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+from pydantic_settings import NoDecode, SettingsConfigDict
 
 from aurorasoc.config.headers import fits_a_header
+from aurorasoc.config.networks import can_match
+from aurorasoc.config.settings.variables import Variables
 from aurorasoc.config.vocabulary import BackendChoice, LocalChoice, ServingBackend, Tlp
 
 T = TypeVar("T")
@@ -28,7 +30,7 @@ LOCAL_NETWORKS = (
 """Loopback, RFC 1918 and RFC 4193."""
 
 
-class ProviderSettings(BaseSettings):
+class ProviderSettings(Variables):
     """One provider's boot defaults.
 
     A field whose variable is unset is absent from `model_fields_set`, and the catalog's default
@@ -45,8 +47,7 @@ class ProviderSettings(BaseSettings):
     @field_validator("*", mode="before")
     @classmethod
     def _empty_means_none(cls, value: object) -> object:
-        text = value.strip() if isinstance(value, str) else value
-        return None if text == "" else text
+        return None if value == "" else value
 
     @field_validator("api_key")
     @classmethod
@@ -136,7 +137,7 @@ def provider_settings_classes() -> dict[ServingBackend, type[ProviderSettings]]:
     }
 
 
-class LLMSettings(BaseSettings):
+class LLMSettings(Variables):
     """Which backend, which policy, and how calls are made.
 
     Attributes:
@@ -166,10 +167,17 @@ class LLMSettings(BaseSettings):
         if not isinstance(value, str):
             return value
         try:
-            return tuple(ip_network(n.strip()) for n in value.split(",") if n.strip())
+            networks = tuple(ip_network(n.strip()) for n in value.split(",") if n.strip())
         except ValueError:
             msg = "a comma-separated list of networks such as 10.0.0.0/8,fc00::/7"
             raise ValueError(msg) from None
+        if not all(map(can_match, networks)):
+            msg = (
+                "networks that can be reached: no link-local, metadata, reserved or IPv4-mapped "
+                "ones, which never count as local"
+            )
+            raise ValueError(msg)
+        return networks
 
 
 def _refuse(value: T | None, why: str) -> T | None:

@@ -2,21 +2,27 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, ClassVar
 
 from pydantic import Field, SecretStr, field_validator
-from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+from pydantic_settings import NoDecode, SettingsConfigDict
+
+from aurorasoc.config.settings.variables import Variables
 
 MIN_SEED_LENGTH = 32
 DAY = 86_400  # seconds
 MIN_DISTINCT_CHARACTERS = 8
 
 
-class SecuritySettings(BaseSettings):
+class SecuritySettings(Variables):
     """Session secret and seeds.
 
     Short or repetitive seeds are refused: HKDF (RFC 5869) adds no entropy to its input.
     """
+
+    as_they_are: ClassVar[frozenset[str]] = frozenset(
+        {"AURORA_SECRET_KEY", "AURORA_SECRET_KEY_PREVIOUS", "JWT_SECRET_KEY"}
+    )
 
     jwt_secret_key: SecretStr | None = Field(None, alias="JWT_SECRET_KEY")
     jwt_audience: str | None = Field(None, alias="JWT_AUDIENCE")
@@ -60,7 +66,10 @@ class SecuritySettings(BaseSettings):
 def _check_seed(seed: SecretStr) -> None:
     text = seed.get_secret_value()
     if "," in text or text != text.strip():
-        msg = "no commas and no surrounding blanks: commas separate previous seeds"
+        msg = (
+            "no blanks or line end around it, as a file often has one, and no commas, which "
+            "separate previous seeds"
+        )
         raise ValueError(msg)
     if len(text) < MIN_SEED_LENGTH or len(set(text)) < MIN_DISTINCT_CHARACTERS:
         msg = (

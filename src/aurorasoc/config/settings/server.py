@@ -6,10 +6,13 @@ from pathlib import Path
 from typing import Annotated, Literal
 
 from pydantic import Field, field_validator
-from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+from pydantic_settings import NoDecode, SettingsConfigDict
+
+from aurorasoc.config.hosts import hosts_of
+from aurorasoc.config.settings.variables import Variables
 
 
-class ServerSettings(BaseSettings):
+class ServerSettings(Variables):
     """Address and names, workers, state folder, and hosts that base URLs may name."""
 
     host: str = "127.0.0.1"
@@ -32,6 +35,4 @@ class ServerSettings(BaseSettings):
     @field_validator("allowed_hosts", "public_hosts", mode="before")
     @classmethod
     def _comma_separated(cls, value: object) -> object:
-        if not isinstance(value, str):
-            return value
-        return tuple(host.strip().lower() for host in value.split(",") if host.strip())
+        return hosts_of(value) if isinstance(value, str) else value

@@ -8,14 +8,15 @@ from typing import Final
 from urllib.parse import urlsplit
 
 from pydantic import Field, SecretStr, field_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import SettingsConfigDict
 
 from aurorasoc.config.headers import fits_a_header
+from aurorasoc.config.settings.variables import Variables
 
 _MOUNT: Final = re.compile(r"(?!\.{1,2}(/|$))[\w.-]+(/(?!\.{1,2}(/|$))[\w.-]+)*", re.ASCII)
 
 
-class VaultSettings(BaseSettings):
+class VaultSettings(Variables):
     """How to reach and log in to Vault or OpenBao.
 
     Attributes:
@@ -41,7 +42,6 @@ class VaultSettings(BaseSettings):
         env_ignore_empty=True,
         extra="ignore",
         frozen=True,
-        str_strip_whitespace=True,
     )
 
     @field_validator("addr")
@@ -51,11 +51,6 @@ class VaultSettings(BaseSettings):
             msg = "an address such as https://vault.example:8200, without user name or query"
             raise ValueError(msg)
         return value
-
-    @field_validator("token", "secret_id", mode="before")
-    @classmethod
-    def _without_line_end(cls, value: object) -> object:
-        return value.strip() if isinstance(value, str) else value
 
     @field_validator("token")
     @classmethod

@@ -1,0 +1,55 @@
+"""Host names and addresses, in the one form in which they are compared."""
+
+from __future__ import annotations
+
+import re
+from ipaddress import ip_address
+from typing import Final
+
+_LABEL: Final = re.compile(r"[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?")
+"""A label of a host name. Containers' names have underscores, as DNS allows (RFC 2181 §11)."""
+
+_NUMERIC_LABEL: Final = re.compile(r"(0x[0-9a-f]*|[0-9]+)")
+_MAX_LENGTH: Final = 253
+
+
+def is_host(host: str) -> bool:
+    """Accept names and canonical addresses; refuse `2130706433`, `127.1` and `0x7f.1`.
+
+    Args:
+        host: In lower case, without brackets.
+    """
+    try:
+        ip_address(host)
+    except ValueError:
+        name = host.removesuffix(".")
+        labels = name.split(".")
+        plain = len(name) <= _MAX_LENGTH and all(map(_LABEL.fullmatch, labels))
+        return plain and not _NUMERIC_LABEL.fullmatch(labels[-1])
+    return "%" not in host
+
+
+def comparable(host: str) -> str:
+    """Return a host in lower case, without brackets and final dot, an address in its short form."""
+    name = host.lower()
+    name = name[1:-1] if name.startswith("[") and name.endswith("]") else name
+    try:
+        return str(ip_address(name))
+    except ValueError:
+        return name.removesuffix(".")
+
+
+def hosts_of(text: str) -> tuple[str, ...]:
+    """Read a comma-separated list of hosts.
+
+    Raises:
+        ValueError: An entry is no host, and so could never match one.
+    """
+    hosts = tuple(comparable(entry.strip()) for entry in text.split(",") if entry.strip())
+    if not all(map(is_host, hosts)):
+        msg = (
+            "host names or addresses, comma-separated, such as gateway.example,10.0.0.5: without "
+            "scheme, port, path, network size or *, international names as xn--…"
+        )
+        raise ValueError(msg)
+    return hosts
