@@ -46,10 +46,11 @@ class Shell:
             self.patch.setenv(name, value)
         return self
 
-    def __call__(self, *arguments: str, stdin: str = "") -> Outcome:
+    def __call__(self, *arguments: str, stdin: str | bytes = "") -> Outcome:
         """Run `aurorasoc …` to its end."""
         self.patch.setattr(sys, "argv", ["aurorasoc", *arguments])
-        self.patch.setattr(sys, "stdin", io.StringIO(stdin))
+        piped = io.BytesIO(stdin.encode() if isinstance(stdin, str) else stdin)
+        self.patch.setattr(sys, "stdin", io.TextIOWrapper(piped, encoding="utf-8"))
         self._capture.readouterr()
         with pytest.raises(SystemExit) as ended:
             main()

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import json
-from typing import TYPE_CHECKING, Annotated, Final
+from typing import TYPE_CHECKING, Annotated, BinaryIO, Final
 
 import typer
 
+from aurorasoc.cli.alert_file import read_alert
 from aurorasoc.cli.output import AsJson, operator, say, say_json
-from aurorasoc.errors import InvalidInput
 
 if TYPE_CHECKING:
     from aurorasoc.workflows.investigation.store import NewInvestigation
@@ -19,13 +18,18 @@ LOOK_SECONDS: Final = 0.25
 
 
 def investigate(
-    file: Annotated[typer.FileText, typer.Argument(help="An alert in JSON; - is standard input.")],
+    file: Annotated[
+        typer.FileBinaryRead, typer.Argument(help="An alert in JSON; - is standard input.")
+    ],
+    line: Annotated[
+        int | None, typer.Option(min=1, help="The line to take of a file of many records.")
+    ] = None,
     tlp: Annotated[str | None, typer.Option(help="TLP 2.0 label; it binds every step.")] = None,
     title: Annotated[str | None, typer.Option(help="Instead of the alert's own.")] = None,
     as_json: AsJson = False,
 ) -> None:
     """Investigate an alert and print the report. Exits with 1 when there is none."""
-    result = asyncio.run(_investigate(_read(file, tlp, title), quiet=as_json))
+    result = asyncio.run(_investigate(_read(file, line, tlp, title), quiet=as_json))
     if as_json:
         say_json(result)
     elif result.report is not None:
@@ -36,23 +40,12 @@ def investigate(
         raise typer.Exit(1)
 
 
-def _read(file: typer.FileText, tlp: str | None, title: str | None) -> NewInvestigation:
+def _read(file: BinaryIO, line: int | None, tlp: str | None, title: str | None) -> NewInvestigation:
     from aurorasoc.workflows.investigation import alert, store  # noqa: PLC0415 - SQLAlchemy
 
-    parsed = alert.parse_alert(_parsed(file))
+    parsed = alert.parse_alert(read_alert(file, line))
     named = alert.one_line(title or "")[: alert.MAX_TITLE] or parsed.title
     return store.NewInvestigation(parsed, named, tlp, operator())
-
-
-def _parsed(file: typer.FileText) -> object:
-    try:
-        document: object = json.load(file)
-    except (ValueError, RecursionError):
-        pass
-    else:
-        return document
-    detail = "The file isn't JSON in UTF-8."
-    raise InvalidInput(detail)
 
 
 async def _investigate(new: NewInvestigation, *, quiet: bool) -> InvestigationView:

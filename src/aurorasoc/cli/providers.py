@@ -9,18 +9,22 @@ import asyncio
 import sys
 from collections.abc import Awaitable, Callable
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Annotated, TypeVar
+from typing import TYPE_CHECKING, Annotated, Final, TypeVar
 
 import typer
 from pydantic import SecretStr, ValidationError
 
 from aurorasoc.cli.output import AsJson, operator, say, say_json
+from aurorasoc.core.encodings import text_of
 from aurorasoc.errors import InvalidInput
 
 if TYPE_CHECKING:
     from aurorasoc.llm.admin import Admin, MutationAnswer
 
 T = TypeVar("T")
+
+_MAX_INPUT: Final = 65_536
+"""Bytes that are read of a key: more than the longest has, in any encoding."""
 
 app = typer.Typer(help="Look at providers, switch, test.", no_args_is_help=True)
 keys = typer.Typer(help="Store and remove provider keys.", no_args_is_help=True)
@@ -85,8 +89,7 @@ def set_key(provider: Provider, as_json: AsJson = False) -> None:
     from aurorasoc.llm.changes import edits  # noqa: PLC0415 - SQLAlchemy costs time
     from aurorasoc.llm.changes.requests import KeyRequest  # noqa: PLC0415 - the same rules as over REST
 
-    text = typer.prompt("Key", hide_input=True) if sys.stdin.isatty() else sys.stdin.read()
-    api_key = _checked(lambda: KeyRequest(api_key=SecretStr(text))).api_key
+    api_key = _checked(lambda: KeyRequest(api_key=SecretStr(_read_key()))).api_key
     change = edits.set_key(provider, api_key)
     answer = _run(lambda admin: admin.change(change, actor=operator()))
     _say_mutation(answer, as_json=as_json)
@@ -100,6 +103,17 @@ def delete_key(provider: Provider, as_json: AsJson = False) -> None:
     change = edits.delete_key(provider)
     answer = _run(lambda admin: admin.change(change, actor=operator()))
     _say_mutation(answer, as_json=as_json)
+
+
+def _read_key() -> str:
+    """Read a key from the terminal or from a pipe; the rules for keys refuse what is no text."""
+    if sys.stdin.isatty():
+        return str(typer.prompt("Key", hide_input=True))
+    data = sys.stdin.buffer.read(_MAX_INPUT)
+    try:
+        return text_of(data)
+    except UnicodeDecodeError:
+        return data.decode("ascii", "replace")
 
 
 def _run(work: Callable[[Admin], Awaitable[T]]) -> T:

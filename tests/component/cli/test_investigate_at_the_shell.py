@@ -51,6 +51,17 @@ def test_it_prints_json_alone(shell: Shell) -> None:
 
 
 @pytest.mark.usefixtures("script")
+def test_it_takes_a_line_of_a_log_in_powershells_encoding(shell: Shell, tmp_path: Path) -> None:
+    """As `Get-Content eve.json > copy.json` leaves it."""
+    log = tmp_path / "eve.json"
+    log.write_text(f'{{"event_type": "dns"}}\n{json.dumps(EVE)}\n', encoding="utf-16")
+    refused = shell("investigate", str(log))
+    assert (refused.code, "--line 2" in refused.error) == (2, True)
+    result = shell("investigate", str(log), "--line", "2", "--json")
+    assert result.json["title"] == EVE["alert"]["signature"]
+
+
+@pytest.mark.usefixtures("script")
 def test_without_a_report_the_answer_is_bad(shell: Shell, file: str, ollama: VendorServer) -> None:
     """Exit code 1, and why."""
     ollama.faults.set(Fault(refusal=Refusal.UNKNOWN_MODEL))

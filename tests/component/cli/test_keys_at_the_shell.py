@@ -24,6 +24,22 @@ def test_a_key_is_read_from_standard_input(shell: Shell, ending: str) -> None:
     )
 
 
+@pytest.mark.parametrize(
+    "data",
+    [
+        f"\ufeff{API_KEY}\r\n".encode(),
+        f"{API_KEY}\r\n".encode("utf-16"),
+        f"{API_KEY}\r\n".encode("utf-16-le"),
+        f'"{API_KEY}"\n'.encode(),
+    ],
+    ids=["mark", "utf-16", "utf-16 without mark", "quotes"],
+)
+def test_a_key_is_read_as_windows_pipes_it(shell: Shell, data: bytes) -> None:
+    """With a byte order mark, or in UTF-16, or in the quotes of a file of variables."""
+    assert shell("key", "set", "deepseek", stdin=data).code == 0
+    assert _row(shell, "deepseek")["key_last4"] == API_KEY[-4:]
+
+
 def test_a_key_is_not_read_from_the_command_line(shell: Shell) -> None:
     """It would stand in the process list and in the shell's history."""
     assert shell("key", "set", "deepseek", API_KEY).code == 2
@@ -36,10 +52,13 @@ def test_a_key_on_the_command_line_is_not_repeated(shell: Shell) -> None:
     assert API_KEY not in result.out + result.err
 
 
-@pytest.mark.parametrize("text", ["", "   ", "\n", "two words", "tab\tbed", "k€y", "a" * 4097])
-def test_what_is_no_key_is_refused_and_not_repeated(shell: Shell, text: str) -> None:
+@pytest.mark.parametrize(
+    "text", ["", "   ", "\n", "two words", "tab\tbed", "k€y", "a" * 4097, "a\0b", "ké"]
+)
+@pytest.mark.parametrize("encoding", ["utf-8", "cp1252"])
+def test_what_is_no_key_is_refused_and_not_repeated(shell: Shell, text: str, encoding: str) -> None:
     """The same rules as over REST."""
-    result = shell("key", "set", "deepseek", stdin=text)
+    result = shell("key", "set", "deepseek", stdin=text.encode(encoding))
     assert (result.code, result.out) == (2, "")
     assert result.error.startswith("aurorasoc: api_key: ")
     assert not text.strip() or text.strip() not in result.err

@@ -313,7 +313,7 @@ def test_default_local_networks_are_loopback_and_private_ones(tmp_path: Path) ->
 )
 def test_a_network_that_never_counts_as_local_is_refused(network: str, tmp_path: Path) -> None:
     """An entry that can't work is an error of whoever wrote it."""
-    with pytest.raises(ConfigurationError, match="^LLM_LOCAL_NETWORKS .* can be reached"):
+    with pytest.raises(ConfigurationError, match=r"^LLM_LOCAL_NETWORKS .* can be reached"):
         settings(tmp_path, LLM_LOCAL_NETWORKS=f"10.0.0.0/8,{network}")
 
 

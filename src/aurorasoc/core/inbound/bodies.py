@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from itertools import accumulate
 from typing import TYPE_CHECKING, Final
 
+from aurorasoc.core.encodings import in_utf8
 from aurorasoc.errors import BodyTooLarge, InvalidInput, RequestTimeout
 
 if TYPE_CHECKING:
@@ -46,6 +47,9 @@ def announces_body(headers: Headers) -> bool:
 async def read_body(receive: Receive, headers: Headers, most: int = MAX_BODY) -> bytes:
     """Read a body as it comes, and stop at the first byte too many.
 
+    What comes in UTF-16 is returned in UTF-8: Python's parser reads both, and `require_shallow`
+    would see brackets and quotation marks where there are none.
+
     Args:
         receive: The request's.
         headers: Its headers. `Content-Length` only serves to refuse early.
@@ -54,7 +58,7 @@ async def read_body(receive: Receive, headers: Headers, most: int = MAX_BODY) ->
     Raises:
         BodyTooLarge: There are more.
         RequestTimeout: It didn't arrive in time.
-        InvalidInput: The caller hung up before its end.
+        InvalidInput: The caller hung up before its end, or it is in no encoding of Unicode.
     """
     if _announced(headers) > most:
         raise _too_large(most)
@@ -74,7 +78,7 @@ async def read_body(receive: Receive, headers: Headers, most: int = MAX_BODY) ->
     if late:
         detail = f"The body didn't arrive within {BODY_SECONDS:.0f} seconds. Send it again."
         raise RequestTimeout(detail)
-    return b"".join(parts)
+    return _in_utf8(b"".join(parts))
 
 
 def require_shallow(body: bytes) -> None:
@@ -111,6 +115,15 @@ def count_parts(body: bytes, most: int) -> int:
 def _steps(body: bytes) -> bytes:
     """Return the levels that JSON goes down and up, one signed byte each."""
     return _STRINGS.sub(b"", body).translate(_STEPS, _NOT_BRACKETS)
+
+
+def _in_utf8(body: bytes) -> bytes:
+    try:
+        return in_utf8(body)
+    except UnicodeDecodeError:
+        pass
+    detail = "The body isn't JSON in UTF-8."
+    raise InvalidInput(detail)
 
 
 def _announced(headers: Headers) -> int:

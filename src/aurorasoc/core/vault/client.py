@@ -15,6 +15,7 @@ from hvac.adapters import Adapter
 from hvac.api.secrets_engines import KvV2
 from pydantic import SecretStr
 
+from aurorasoc.config.settings.variables import unwrap
 from aurorasoc.config.settings.vault import VaultSettings
 from aurorasoc.core.vault.answers import (
     Answer,
@@ -62,9 +63,9 @@ class VaultSecret:
 
     @property
     def api_key(self) -> SecretStr | None:
-        """The key, without the newline that `echo key | vault kv put` appends."""
+        """The key, without the line end that `echo key | vault kv put` appends."""
         key = self.fields.get("api_key")
-        text = key.get_secret_value().strip() if key else ""
+        text = unwrap(key.get_secret_value()) if key else ""
         return SecretStr(text) if text else None
 
     def text(self, name: str) -> str | None:

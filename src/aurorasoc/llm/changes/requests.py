@@ -11,14 +11,15 @@ from typing import Annotated
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, StringConstraints
 
 from aurorasoc.config.headers import fits_a_header
+from aurorasoc.config.settings.variables import unwrap
 from aurorasoc.config.vocabulary import BackendChoice, LocalChoice, Tlp
 
 MAX_KEY_LENGTH = 4096
 
 
 def _clean_key(key: SecretStr) -> SecretStr:
-    """Strip a key, and refuse one that doesn't fit into a header."""
-    text = key.get_secret_value().strip()
+    """Take off what wraps a key, and refuse one that doesn't fit into a header."""
+    text = unwrap(key.get_secret_value())
     if not text:
         msg = "must not be empty; to remove a key, delete it"
         raise ValueError(msg)

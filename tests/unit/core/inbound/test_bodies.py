@@ -90,6 +90,27 @@ def test_depth_is_counted_exactly(opening: str, closing: str) -> None:
         require_shallow(b"[" + body + b"]")
 
 
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16", "utf-16-be", "utf-32-le"])
+async def test_a_body_in_another_encoding_arrives_in_utf8(encoding: str) -> None:
+    """PowerShell sends a file as it wrote it."""
+    body = '{"title": "Störung ∀"}'
+    assert await read_body(Sent(body.encode(encoding)), [], 1_000) == body.encode()
+
+
+async def test_depth_is_counted_in_another_encoding_too() -> None:
+    """A character whose bytes hold a quotation mark doesn't hide the brackets behind it."""
+    deep = f'["\u2200", {"[" * 100}{"]" * 100}]'
+    body = await read_body(Sent(deep.encode("utf-16-le")), [], 10_000)
+    with pytest.raises(InvalidInput, match="64 levels"):
+        require_shallow(body)
+
+
+async def test_a_body_in_no_encoding_of_unicode_is_refused() -> None:
+    """It begins as one, and isn't."""
+    with pytest.raises(InvalidInput, match="UTF-8"):
+        await read_body(Sent(b"\xff\xfe{"), [], 100)
+
+
 def test_number_of_parts_is_bounded() -> None:
     """Each empty list is three bytes here, and many times that once it is parsed."""
     require_shallow(b"[" + b"[]," * (MAX_PARTS - 2) + b"[]]")
