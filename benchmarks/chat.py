@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import http.client
 import json
+import subprocess
 import time
 from collections.abc import Awaitable, Callable
 from pathlib import Path
@@ -37,7 +38,7 @@ def measure(counts: Counts) -> list[Row]:
         folder = Path(name)
         with (
             one_token_upstream(folder) as origin,
-            Service(folder, upstream_variables(origin)) as service,
+            Service(folder, upstream_variables(origin), popen=subprocess.Popen) as service,
         ):
             wall, processor = asyncio.run(_measure(folder, origin, service, counts))
     return [_row("`POST /chat`", wall), _row("`POST /chat`, processor time", processor)]

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import subprocess
 import sys
 import time
 from collections.abc import Iterator
@@ -58,7 +59,7 @@ def measure(counts: Counts) -> list[Row]:
         folder = Path(name)
         with (
             one_token_upstream(folder) as origin,
-            Service(folder, upstream_variables(origin)) as service,
+            Service(folder, upstream_variables(origin), popen=subprocess.Popen) as service,
             _proxy(folder, origin) as theirs,
         ):
             ours = Target(service.port, _request(f"{API}/chat", asked(), token("analyst")))

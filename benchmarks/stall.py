@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import http.client
 import json
+import subprocess
 import sys
 import threading
 import time
@@ -72,7 +73,11 @@ def _stage(folder: Path) -> Iterator[tuple[Service, VaultFaultProxy]]:
         VaultServer(vault_folder) as vault,
         VaultFaultProxy(vault.open().url) as proxy,
         one_token_upstream(folder) as origin,
-        Service(folder, upstream_variables(origin) | _vault_variables(vault, proxy)) as service,
+        Service(
+            folder,
+            upstream_variables(origin) | _vault_variables(vault, proxy),
+            popen=subprocess.Popen,
+        ) as service,
     ):
         set_key = service.client().put(f"{PROVIDERS}/deepseek/key", json=_KEY)
         assert set_key.is_success, set_key.text

@@ -4,11 +4,12 @@ import asyncio
 import json
 import signal
 import socket
+import subprocess
 import threading
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import httpx
 import pytest
@@ -34,6 +35,7 @@ from tests.component.live import until
 from tests.world import processes
 from tests.world.canaries import canaries, found
 from tests.world.databases import DATABASES, Stored, bring_to_head
+from tests.world.forked import Forked
 from tests.world.loopback import LOOPBACK
 from tests.world.processes import ChildProcess, free_port
 from tests.world.service import AURORASOC, run_command, service_env
@@ -45,7 +47,14 @@ KEYS: Final = dict(zip(("openai", "deepseek"), canaries(2), strict=True))
 class Agent(ChildProcess):
     """`aurorasoc agent serve NAME` on a migrated database, in a state folder of its own."""
 
-    def __init__(self, name: str, folder: Path, variables: dict[str, str]) -> None:
+    def __init__(
+        self,
+        name: str,
+        folder: Path,
+        variables: dict[str, str],
+        *,
+        popen: type[subprocess.Popen[Any]] = Forked,
+    ) -> None:
         """Describe the process, whose state and log go to `folder`."""
         self.name = name
         self.folder = folder
@@ -59,6 +68,7 @@ class Agent(ChildProcess):
             ready=f"{self.url}/health",
             log=folder / "agent.log",
             cwd=folder,
+            popen=popen,
         )
 
     def use(self, provider: str) -> None:

@@ -18,6 +18,7 @@ from aurorasoc.core.audit.archive import verify_database
 from tests.world.canaries import SOAK
 from tests.world.databases import DATABASES, ON_BOTH
 from tests.world.databases import Stored as Database
+from tests.world.forked import Forked
 from tests.world.processes import run_together, together, until
 from tests.world.service import API, CONFIG, SEED, Service, bearer, service_env, token
 
@@ -115,7 +116,7 @@ def _write_in_processes(folder: Path) -> list[Acknowledged]:
         [sys.executable, str(WRITING_CHILD), f"writer-{number}", str(EACH)]
         for number in range(WRITERS)
     ]
-    outputs = run_together(commands, service_env(folder), deadline=500)
+    outputs = run_together(commands, service_env(folder), deadline=500, popen=Forked)
     return [{int(r): model for r, model in json.loads(text).items()} for text in outputs]
 
 

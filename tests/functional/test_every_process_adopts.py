@@ -24,6 +24,7 @@ import pytest
 
 from tests.world.canaries import SOAK
 from tests.world.databases import Stored
+from tests.world.forked import Forked
 from tests.world.postgresql import PostgreSQL
 from tests.world.processes import ChildProcess, until
 from tests.world.relay import Relay
@@ -52,6 +53,7 @@ class Agent(ChildProcess):
             log=folder / f"{name}.log",
             cwd=folder,
             deadline=3 * PATIENCE,
+            popen=Forked,
         )
 
     @property

@@ -19,6 +19,7 @@ from aurorasoc.runtime import open_runtime
 from tests.examples import settings
 from tests.world.canaries import SOAK
 from tests.world.databases import ON_BOTH
+from tests.world.forked import Forked, run_program
 from tests.world.installation import NEW, OLD, Installation
 from tests.world.sealed import ORIGINS, but_for_rotation
 from tests.world.service import AURORASOC, run_command
@@ -78,7 +79,7 @@ def test_killed_inside_a_transaction_it_loses_nothing(
     installation = Installation(tmp_path / "state", audit_keys=AUDIT_KEYS)
     before = but_for_rotation(installation.stored)
     argv = [sys.executable, "-c", KILLED_AT_A_ROW, installation.stored.url, str(row), NEW, OLD]
-    killed = subprocess.run(argv, check=False, timeout=200, env=installation.env())
+    killed = run_program(argv, env=installation.env())
     assert killed.returncode == -signal.SIGKILL
     assert installation.rotated() == row - 1
     installation.check_whole()
@@ -103,7 +104,7 @@ def test_killed_at_random_it_loses_nothing(tmp_path: Path, shell: Shell) -> None
 def kill_at_random(installation: Installation) -> int:
     """Rotate, and kill it when a random number of rows is done; give how many really were."""
     threshold = random.SystemRandom().randint(1, ROWS // 2)
-    rotating = subprocess.Popen(
+    rotating = Forked[bytes](
         [*AURORASOC, "keys", "rotate"], env=installation.env(), stdout=subprocess.DEVNULL
     )
     try:

@@ -4,7 +4,6 @@ Skipped, with the reason shown, only where `local_model.unavailable_reason()` gi
 """
 
 import json
-import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,6 +12,7 @@ from typing import Any
 import pytest
 
 from aurorasoc.local_model import MODEL_NAME
+from tests.world.forked import run_program
 from tests.world.service import Service, asked, events
 
 AGENT = Path(__file__).parent / "agent_child.py"
@@ -75,15 +75,7 @@ def test_auto_finds_the_model(real: Service) -> None:
 
 def test_structured_answer_fits_its_class(real: Service) -> None:
     """An agent's process opens the runtime and gets an answer that fits its Pydantic class."""
-    child = subprocess.run(
-        [sys.executable, AGENT],
-        env=real.env,
-        cwd=real.folder,
-        capture_output=True,
-        text=True,
-        timeout=180,
-        check=False,
-    )
+    child = run_program([sys.executable, AGENT], env=real.env, cwd=real.folder)
     assert child.returncode == 0, child.stderr[-2000:]
     verdict: dict[str, Any] = json.loads(child.stdout.splitlines()[-1])
     assert verdict["severity"] in {"low", "medium", "high"}

@@ -122,7 +122,7 @@ def haunted_service(
     """Run a service without keys in an environment full of stale ones."""
     variables = world_variables | ambient(stale) | linked(haunted_folder)
     variables["LLM_BACKEND"] = "deepseek"
-    with Service(haunted_folder, variables) as service:
+    with Service(haunted_folder, variables, popen=subprocess.Popen) as service:
         yield service
 
 
@@ -262,7 +262,7 @@ def overridden(tmp_path_factory: pytest.TempPathFactory, stale: CaptureServer) -
     """Describe a migrated service, not running, with every override in its environment."""
     values = dict.fromkeys(OVERRIDES, f"X-Canary={CANARY}") | {"GEMINI_API_BASE": stale.url}
     keys = {variable: VENDOR_KEYS[provider] for provider, variable in KEY_VARIABLES.items()}
-    service = Service(tmp_path_factory.mktemp("overridden"), values | keys)
+    service = Service(tmp_path_factory.mktemp("overridden"), values | keys, popen=subprocess.Popen)
     assert service.command("migrate").returncode == 0
     return service
 
@@ -309,7 +309,8 @@ def test_an_idle_service_calls_nobody(tmp_path: Path, world_variables: dict[str,
     keys = {variable: VENDOR_KEYS[provider] for provider, variable in KEY_VARIABLES.items()}
     with ConnectProxy(None) as home:
         proxies = {"HTTPS_PROXY": home.url, "HTTP_PROXY": home.url, "LLM_BACKEND": "openai"}
-        with Service(tmp_path, {**world_variables, **keys, **proxies}) as service:
+        variables = {**world_variables, **keys, **proxies}
+        with Service(tmp_path, variables, popen=subprocess.Popen) as service:
             until(lambda: '"warm"' in service.output, 120)
             service.inventory()
         assert (home.connects, home.refused) == ([], [])

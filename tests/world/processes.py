@@ -81,7 +81,11 @@ def until(happened: Callable[[], object], seconds: float = _PATIENCE) -> None:
 
 
 def run_together(
-    commands: Sequence[Sequence[str]], env: Mapping[str, str], deadline: float
+    commands: Sequence[Sequence[str]],
+    env: Mapping[str, str],
+    deadline: float,
+    *,
+    popen: type[subprocess.Popen[str]] = subprocess.Popen,
 ) -> list[str]:
     """Start programs that say "ready", let them go in one moment, and give what each printed.
 
@@ -89,13 +93,12 @@ def run_together(
         commands: Programs that print "ready", wait for a line, work, and print what came of it.
         env: Their whole environment.
         deadline: Seconds that each may work.
+        popen: How they start.
     """
     with contextlib.ExitStack() as running:
         started = [
             running.enter_context(
-                subprocess.Popen(
-                    command, env=env, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-                )
+                popen(command, env=env, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
             )
             for command in commands
         ]
@@ -122,10 +125,11 @@ class ChildProcess:
         cwd: Path | None = None,
         deadline: float = 90.0,
         user: str | None = None,
+        popen: type[subprocess.Popen[Any]] = subprocess.Popen,
     ) -> None:
         """Describe the child. `ready` is a predicate or a URL to answer 200; `env` is exact.
 
-        `user` is whose account it runs under, where root starts it.
+        `user` is whose account it runs under, where root starts it; `popen` is how it starts.
         """
         self._argv = [str(part) for part in argv]
         self._env = dict(env) if env is not None else bare_env()
@@ -134,6 +138,7 @@ class ChildProcess:
         self._cwd = cwd
         self._deadline = deadline
         self._user = user
+        self._popen = popen
         self._process: subprocess.Popen[bytes] | None = None
         self._over = False
 
@@ -178,7 +183,7 @@ class ChildProcess:
         """Start the child; raise `ProcessNotReadyError` when it isn't ready by the deadline."""
         self._over = False
         with self._log.open("ab") as sink:
-            self._process = subprocess.Popen(
+            self._process = self._popen(
                 self._argv,
                 env=self._env,
                 cwd=self._cwd,

@@ -12,6 +12,7 @@ import httpx
 import jwt
 
 from tests.world.databases import DATABASES, Stored, bring_to_head
+from tests.world.forked import Forked, run_program
 from tests.world.loopback import LOOPBACK
 from tests.world.processes import ChildProcess, bare_env, free_port
 
@@ -38,10 +39,12 @@ class Service(ChildProcess):
         variables: Mapping[str, str] | None = None,
         *,
         ready: str = "/readyz",
+        popen: type[subprocess.Popen[Any]] = Forked,
     ) -> None:
         """Describe the service, whose state and log go to `folder`; `variables` are its own.
 
-        It runs in `folder`. `ready` is the path that answers 200 once it has started.
+        It runs in `folder`. `ready` is the path that answers 200 once it has started; `popen` is
+        how it and its commands start: `subprocess.Popen` where the start itself is the subject.
         """
         self.port = free_port()
         self.url = f"http://{LOOPBACK}:{self.port}"
@@ -55,6 +58,7 @@ class Service(ChildProcess):
             ready=f"{self.url}{ready}",
             log=folder / "service.log",
             cwd=folder,
+            popen=popen,
         )
 
     @property
@@ -90,7 +94,8 @@ class Service(ChildProcess):
 
     def command(self, *arguments: str, stdin: str = "") -> subprocess.CompletedProcess[str]:
         """Run another of its commands in the same environment."""
-        return run_command(*arguments, env=self.env, cwd=self.folder, stdin=stdin)
+        argv = [*AURORASOC, *arguments]
+        return run_program(argv, env=self.env, cwd=self.folder, stdin=stdin, popen=self._popen)
 
     def client(self, role: str = "admin", *, subject: str = "") -> httpx.Client:
         """Return the client of a role, below `/api/v1`; closed when the service ends."""
@@ -147,16 +152,7 @@ def run_command(
     *arguments: str, env: Mapping[str, str], cwd: Path, stdin: str = ""
 ) -> subprocess.CompletedProcess[str]:
     """Run `aurorasoc …` to its end, within two minutes."""
-    return subprocess.run(
-        [*AURORASOC, *arguments],
-        env=dict(env),
-        cwd=cwd,
-        input=stdin,
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-    )
+    return run_program([*AURORASOC, *arguments], env=env, cwd=cwd, stdin=stdin)
 
 
 def token(

@@ -10,6 +10,7 @@ from typing import Any, Final, NamedTuple
 import pytest
 
 from tests.world.databases import bring_to_head
+from tests.world.forked import Forked
 from tests.world.processes import together, until
 from tests.world.service import CONFIG, Service
 from tests.world.vendor import VendorServer
@@ -87,7 +88,7 @@ def processes(
     bring_to_head(here.stored)
     with (
         (folder / "agent.log").open("w") as log,
-        subprocess.Popen(
+        Forked(
             [sys.executable, CHILD],
             env=here.env,
             stdin=subprocess.PIPE,

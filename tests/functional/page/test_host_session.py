@@ -10,6 +10,7 @@ import pytest
 from playwright.sync_api import BrowserContext, Page, Route
 
 from tests.world.databases import DATABASES, Stored, bring_to_head
+from tests.world.forked import Forked
 from tests.world.loopback import LOOPBACK
 from tests.world.processes import ChildProcess, free_port
 from tests.world.service import bearer, service_env, token
@@ -32,6 +33,7 @@ class Host(ChildProcess):
             ready=f"{self.url}/readyz",
             log=folder / "host.log",
             cwd=ROOT,
+            popen=Forked,
         )
 
 

@@ -16,6 +16,7 @@ import pytest
 from aurorasoc.llm.keys.vault_watch import VaultWatch
 from tests.component.live import until
 from tests.world.canaries import SOAK
+from tests.world.forked import Forked
 from tests.world.service import AURORASOC, service_env
 from tests.world.vault.faults import Gate, VaultFault, VaultFaultProxy, error
 from tests.world.vault.members import KEY, OTHER_KEY, House, Member, build_house, member
@@ -59,7 +60,7 @@ def command(house: House, operation: str, url: str) -> Iterator[subprocess.Popen
     """Run the command as an admin does, with the key on its standard input; killed at the end."""
     name = "delete" if operation == "delete" else "set"
     key = OTHER_KEY if operation == "replace" else KEY
-    process = subprocess.Popen(
+    process = Forked[bytes](
         [*AURORASOC, "key", name, "deepseek"],
         env=service_env(house.folder, house.env(url)),
         cwd=house.folder,
