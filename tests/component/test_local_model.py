@@ -20,7 +20,7 @@ import pytest
 import aurorasoc
 from aurorasoc.local_model import ANSWER_TOKENS, MODEL_NAME, model_file, unavailable_reason
 from tests.world.local_model import LocalModel, local_model_url
-from tests.world.processes import ChildProcess, answers, bare_env
+from tests.world.processes import ChildProcess, answers, bare_env, free_port
 
 __all__ = ["local_model_url"]  # pytest finds the fixture here
 
@@ -194,12 +194,33 @@ def test_two_requests_run_at_once(client: httpx.Client) -> None:
         assert story.result() == 200
 
 
-def test_an_answer_without_a_limit_has_one(client: httpx.Client) -> None:
+@pytest.mark.usefixtures("local_model_url")
+def test_an_answer_without_a_limit_has_one(tmp_path: Path) -> None:
     """A caller who sets no `max_tokens` doesn't wait for a full context of babble."""
+    port, tokens = free_port(), 8
+    start = f"import aurorasoc.local_model as m; m.ANSWER_TOKENS = {tokens}; m.serve({port})"
+    url = f"http://127.0.0.1:{port}"
+    argv = [sys.executable, "-c", start]
+    with (
+        ChildProcess(argv, ready=f"{url}/health", log=tmp_path / "log"),
+        httpx.Client(base_url=url, trust_env=False, timeout=60) as client,
+    ):
+        assert answer_without_a_limit(client) == tokens
+
+
+@pytest.mark.only_soak
+@pytest.mark.soak
+def test_that_limit_ends_an_answer_at_its_full_length(client: httpx.Client) -> None:
+    """As it is set: 768 tokens take half a minute."""
+    assert answer_without_a_limit(client) == ANSWER_TOKENS
+
+
+def answer_without_a_limit(client: httpx.Client) -> int:
+    """Let it babble, and return after how many tokens it was cut off."""
     asked = body("Tell a long story.", ignore_eos=True)
     answer = client.post("/v1/chat/completions", json=asked).raise_for_status().json()
     assert answer["choices"][0]["finish_reason"] == "length"
-    assert answer["usage"]["completion_tokens"] == ANSWER_TOKENS
+    return int(answer["usage"]["completion_tokens"])
 
 
 def test_a_web_page_can_not_read_it(client: httpx.Client) -> None:
