@@ -4,13 +4,15 @@ import json
 import socket
 import time
 from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack, suppress
 from datetime import timedelta
 from pathlib import Path
-from typing import Final, Self
+from typing import Final, NamedTuple, Self
 
 import pytest
 
+from tests.world.forked import Forked
 from tests.world.loopback import LOOPBACK
 from tests.world.processes import ChildProcess, free_port
 from tests.world.service import (
@@ -26,6 +28,8 @@ from tests.world.service import (
 CHAT: Final = "/api/v1/chat"
 ENDS: Final = 10.0
 """Seconds after which a head that doesn't end is hung up on."""
+UNFINISHED: Final = (b"", b"GET /readyz HTTP/1.1\r\nHost: a\r\nX: ")
+"""Heads that don't end: never begun, and half sent."""
 
 
 class Connection:
@@ -113,10 +117,11 @@ def host(tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
     command = [AURORASOC[0], "-m", "uvicorn", "--factory", "tests.world.host_platform:create_host"]
     with ChildProcess(
         [*command, "--port", str(port)],
-        env=env | {"PYTHONPATH": str(Path(__file__).resolve().parents[2])},
+        env=env,
         ready=f"http://{LOOPBACK}:{port}/readyz",
         log=folder / "uvicorn.log",
-        cwd=folder,
+        cwd=Path(__file__).resolve().parents[2],  # where the host's module is found
+        popen=Forked,
     ):
         yield port
 
@@ -176,37 +181,75 @@ def test_nested_body_is_refused(port: int, signed_in: dict[str, str], path: str)
     assert "64 levels" in problem["detail"]
 
 
-@pytest.mark.timeout(120)
-def test_body_that_does_not_come_is_not_waited_for(
-    service: Service, signed_in: dict[str, str]
-) -> None:
-    """It is refused after half a minute, and the connection ends."""
-    with Connection(service.port) as connection:
-        connection.head("POST", CHAT, Content_Length="100", **signed_in)
+def body_that_does_not_come(port: int) -> tuple[int, str, float]:
+    """Announce a body and never send it; return how it is answered, and how soon it is over."""
+    with Connection(port) as connection:
+        connection.head("POST", CHAT, Content_Length="100", **bearer(token("analyst")))
         connection.send(b"{")
         status, problem = connection.answer()
-        assert (status, problem["code"]) == (408, "request_timeout")
-        assert connection.seconds_until_closed() < ENDS
+        return status, problem["code"], connection.seconds_until_closed()
 
 
-@pytest.mark.parametrize("begun", [b"", b"GET /readyz HTTP/1.1\r\nHost: a\r\nX: "])
-def test_head_that_does_not_end_is_hung_up_on(service: Service, begun: bytes) -> None:
-    """Never begun, or half sent."""
-    with Connection(service.port) as connection:
+def head_that_does_not_end(port: int, begun: bytes) -> float:
+    """Never begin a head, or send half of it; return how soon it is over."""
+    with Connection(port) as connection:
         connection.send(begun)
-        assert connection.seconds_until_closed() < ENDS * 2
+        return connection.seconds_until_closed()
 
 
-def test_second_head_on_a_connection_ends_too(service: Service) -> None:
-    """Trickled byte by byte behind a request that was answered."""
-    with Connection(service.port) as connection:
+def second_head_that_does_not_end(port: int) -> float:
+    """Trickle a head byte by byte behind a request that was answered."""
+    with Connection(port) as connection:
         connection.head("GET", "/healthz")
         assert connection.answer()[0] == 200
         connection.send(b"GET /healthz HTTP/1.1\r\nX: ")
         began = time.monotonic()
         while connection.flood(b"x", 1) and time.monotonic() - began < ENDS * 2:
             time.sleep(0.2)
-        assert time.monotonic() - began < ENDS * 2
+        return time.monotonic() - began
+
+
+class SlowCallers(NamedTuple):
+    """What becomes of callers who keep a connection and send nothing, or next to nothing."""
+
+    body: Future[tuple[int, str, float]]
+    heads: list[Future[float]]
+    second_head: Future[float]
+
+
+@pytest.fixture(scope="module")
+def slow(service: Service) -> Iterator[SlowCallers]:
+    """Begin with all of them at once: each waits for the service's patience to end."""
+    with ThreadPoolExecutor(2 + len(UNFINISHED)) as pool:
+        yield SlowCallers(
+            pool.submit(body_that_does_not_come, service.port),
+            [pool.submit(head_that_does_not_end, service.port, begun) for begun in UNFINISHED],
+            pool.submit(second_head_that_does_not_end, service.port),
+        )
+
+
+@pytest.fixture(autouse=True)
+def _slow_callers_are_at_it(slow: SlowCallers) -> None:
+    """Let them wait while the other tests run."""
+
+
+@pytest.mark.timeout(120)
+def test_body_that_does_not_come_is_not_waited_for(slow: SlowCallers) -> None:
+    """It is refused after half a minute, and the connection ends."""
+    status, code, seconds = slow.body.result()
+    assert (status, code) == (408, "request_timeout")
+    assert seconds < ENDS
+
+
+@pytest.mark.parametrize("which", range(len(UNFINISHED)))
+def test_head_that_does_not_end_is_hung_up_on(slow: SlowCallers, which: int) -> None:
+    """Never begun, or half sent."""
+    assert slow.heads[which].result() < ENDS * 2
+
+
+def test_second_head_on_a_connection_ends_too(slow: SlowCallers) -> None:
+    """Trickled byte by byte behind a request that was answered."""
+    assert slow.second_head.result() < ENDS * 2
 
 
 def test_head_of_any_size_is_not_taken(service: Service) -> None:
