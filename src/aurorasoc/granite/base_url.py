@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 from aurorasoc.config.hosts import is_host
 from aurorasoc.errors import InvalidInput
 from aurorasoc.granite.catalog import ProviderSpec
+from aurorasoc.granite.pasted_endpoints import base_path, needs_api_version
 
 _DEFAULT_PORTS: Final = {"http": 80, "https": 443}
 _PLAIN = re.compile(r"[A-Za-z0-9:/._~\-\[\]]+")
@@ -26,7 +27,8 @@ def normalise_base_url(spec: ProviderSpec, text: str) -> str:
 
     `https://gateway.example/v1/` and `https://gateway.example` both become
     `https://gateway.example/v1` for a provider whose API root is `/v1`; a custom path
-    (`https://gateway.example/openai/v1`) is kept.
+    (`https://gateway.example/openai/v1`) is kept, a pasted endpoint
+    (`https://gateway.example/v1/chat/completions`) loses its ending.
 
     Args:
         spec: The provider it is for.
@@ -38,11 +40,9 @@ def normalise_base_url(spec: ProviderSpec, text: str) -> str:
     if spec.base_url_support == "none":
         detail = f"{spec.label} takes no base URL: leave base_url blank."
         raise InvalidInput(detail)
+    _refuse_dated_azure(text)
     scheme, host, port = _parts(text)
-    path = re.sub(r"/{2,}", "/", urlsplit(text.strip()).path).rstrip("/")
-    while spec.adapter_root and path.endswith(spec.adapter_root):
-        path = path.removesuffix(spec.adapter_root)
-    path = path or spec.root_path
+    path = base_path(spec, host, _path_of(text)) or spec.root_path
     shown_port = "" if port == _DEFAULT_PORTS[scheme] else f":{port}"
     return f"{scheme}://{_bracketed(host)}{shown_port}{path}"
 
@@ -73,6 +73,25 @@ def origin_of_key(spec: ProviderSpec, written: str | None) -> str:
 def host_of(origin: str) -> str:
     """Return an origin's host, without brackets."""
     return urlsplit(origin).hostname or ""
+
+
+def _path_of(text: str) -> str:
+    return re.sub(r"/{2,}", "/", urlsplit(text.strip()).path).rstrip("/")
+
+
+def _refuse_dated_azure(text: str) -> None:
+    """Refuse Azure's dated APIs: each call needs their version, as a query."""
+    try:
+        split = urlsplit(text.strip())
+        dated = needs_api_version(split.hostname or "", _path_of(text))
+    except ValueError:
+        return  # it is refused as no address
+    if dated or "api-version=" in split.query.lower():
+        detail = (
+            "base_url must lead to Azure's v1 API, which takes no api-version: "
+            "https://RESOURCE.openai.azure.com/openai/v1, with the deployment's name as the model."
+        )
+        raise InvalidInput(detail)
 
 
 def _parts(text: str) -> tuple[str, str, int]:

@@ -54,6 +54,64 @@ NORMAL: Final = [
     ("vllm", "http://_vllm_.svc:8000", "http://_vllm_.svc:8000/v1"),
 ]
 
+PASTED: Final = [
+    ("openai", "https://gw.example/v1/chat/completions", "https://gw.example/v1"),
+    ("openai", "https://gw.example/v1/chat/completions/", "https://gw.example/v1"),
+    ("openai", "https://gw.example/chat/completions", "https://gw.example/v1"),
+    ("openai", "https://gw.example/api/chat/completions", "https://gw.example/api"),
+    ("openai", "https://openrouter.ai/api/v1/chat/completions", "https://openrouter.ai/api/v1"),
+    ("openai", "https://gw.example/v1/responses", "https://gw.example/v1"),
+    ("openai", "https://gw.example/v1/completions", "https://gw.example/v1"),
+    ("openai", "https://gw.example/v1/models", "https://gw.example/v1"),
+    ("openai", "https://gw.example/openai/v1/models/", "https://gw.example/openai/v1"),
+    ("openai", "https://gw.example/models", "https://gw.example/models"),
+    ("openai", "https://gw.example/chat/completions/v1", "https://gw.example/chat/completions/v1"),
+    ("openai", "https://api.anthropic.com/v1/messages", "https://api.anthropic.com/v1"),
+    (
+        "openai",
+        "https://generativelanguage.googleapis.com/v1beta/models/gemini-2.5-pro:generateContent",
+        "https://generativelanguage.googleapis.com/v1beta/openai",
+    ),
+    (
+        "openai",
+        "https://gw.example/g/v1beta/models/gemini-2.5-pro:streamGenerateContent",
+        "https://gw.example/g/v1beta/openai",
+    ),
+    ("openai", "https://r.openai.azure.com/", "https://r.openai.azure.com/openai/v1"),
+    ("openai", "https://r.openai.azure.com/openai", "https://r.openai.azure.com/openai/v1"),
+    (
+        "openai",
+        "https://r.services.ai.azure.com/openai/v1/chat/completions",
+        "https://r.services.ai.azure.com/openai/v1",
+    ),
+    ("vllm", "http://gpu.lan:8000/v1/chat/completions", "http://gpu.lan:8000/v1"),
+    ("vllm", "http://gpu.lan:11434/api/chat", "http://gpu.lan:11434/v1"),
+    ("vllm", "http://gpu.lan:8000/vllm/v1/models", "http://gpu.lan:8000/vllm/v1"),
+    ("deepseek", "https://api.deepseek.com/chat/completions", "https://api.deepseek.com"),
+    ("deepseek", "https://api.deepseek.com/v1/chat/completions", "https://api.deepseek.com/v1"),
+    ("deepseek", "https://api.deepseek.com/models", "https://api.deepseek.com"),
+    ("anthropic", "https://api.anthropic.com/v1/messages", "https://api.anthropic.com"),
+    ("anthropic", "https://api.anthropic.com/v1/models", "https://api.anthropic.com"),
+    ("anthropic", "https://gw.example/anthropic/v1/messages", "https://gw.example/anthropic"),
+    ("anthropic", "https://gw.example/v1/messages/count_tokens", "https://gw.example"),
+    ("ollama", "http://localhost:11434/api/chat", "http://localhost:11434"),
+    ("ollama", "http://localhost:11434/api/generate/", "http://localhost:11434"),
+    ("ollama", "http://localhost:11434/api/tags", "http://localhost:11434"),
+    ("ollama", "http://localhost:11434/api", "http://localhost:11434"),
+    ("ollama", "http://localhost:11434/v1/chat/completions", "http://localhost:11434"),
+    ("ollama", "http://localhost:11434/v1/models", "http://localhost:11434"),
+    ("ollama", "https://gw.example/ollama/api/chat", "https://gw.example/ollama"),
+]
+"""What people paste instead of a base URL, and the base URL that it means."""
+
+DATED_AZURE: Final = [
+    "https://r.openai.azure.com/openai/v1?api-version=2024-10-21",
+    "https://r.openai.azure.com/openai/deployments/d/chat/completions?api-version=2024-10-21",
+    "https://r.openai.azure.com/openai/deployments/d",
+    "https://r.services.ai.azure.com/models",
+    "https://gateway.example/azure/openai/deployments/d/chat/completions",
+]
+
 ORIGINS: Final = [
     ("https://API.OpenAI.com/v1", "https://api.openai.com:443"),
     ("http://localhost", "http://localhost:80"),
@@ -192,8 +250,12 @@ SENTENCES: Final = {
 LABEL: Final = st.from_regex(r"[a-z0-9]([a-z0-9-]{0,10}[a-z0-9])?", fullmatch=True)
 NAMES: Final = st.lists(LABEL, min_size=1, max_size=4).map(".".join)
 IPV6: Final = st.ip_addresses(v=6).map(lambda ip: f"[{ip}]")
-HOSTS: Final = NAMES | IPV6 | st.ip_addresses(v=4).map(str)
-SEGMENT: Final = st.sampled_from(["v1", "v2", "openai", "a.b", "~x", "", "V1", "xv1"])
+HOSTS: Final = NAMES | IPV6 | st.ip_addresses(v=4).map(str) | st.just("r.openai.azure.com")
+SEGMENT: Final = st.sampled_from(["v1", "v2", "openai", "a.b", "~x", "", "V1", "xv1"]) | (
+    st.sampled_from(
+        ["chat/completions", "messages", "api", "api/chat", "models", "models/m:generateContent"]
+    )
+)
 PORTS: Final = st.none() | st.integers(1, 65535)
 
 
@@ -215,6 +277,23 @@ def test_address_has_one_spelling(provider: str, text: str, normal: str) -> None
     """With or without slash, `/v1`, default port or capital letters."""
     spec = next(spec for spec in TAKES_BASE_URL if spec.provider == provider)
     assert normalise_base_url(spec, text) == normal
+
+
+@pytest.mark.parametrize(("provider", "text", "meant"), PASTED)
+def test_pasted_endpoint_is_the_base_url_that_it_means(
+    provider: str, text: str, meant: str
+) -> None:
+    """Vendors' examples show whole endpoints, so people paste them."""
+    assert normalise_base_url(CATALOG[ServingBackend(provider)], text) == meant
+
+
+@pytest.mark.parametrize("text", DATED_AZURE)
+def test_dated_azure_address_is_refused_with_the_address_of_the_v1_api(text: str) -> None:
+    """Its calls would need a query, and the v1 API takes the same key and deployments."""
+    with pytest.raises(InvalidInput, match=r"RESOURCE\.openai\.azure\.com/openai/v1") as refusal:
+        normalise_base_url(CATALOG[ServingBackend.OPENAI], text)
+    assert refusal.value.detail.startswith("base_url ")  # the boot names the variable instead
+    assert text not in refusal.value.detail
 
 
 @pytest.mark.parametrize(("text", "origin"), ORIGINS)
