@@ -19,10 +19,19 @@ from aurorasoc.granite.catalog import CATALOG
 
 CACHE_SECONDS: Final = 60.0
 
-Probe = Callable[[ServingBackend, str], Awaitable[bool]]
-"""Whether a backend answers 200 at a URL: `llm.models.local_probe` asks as calls are made."""
+Probe = Callable[[ServingBackend, str], Awaitable[int]]
+"""The status that a backend answers at a URL, 0 for none: `llm.models.local_probe` asks as calls
+are made."""
 
 Clock = Callable[[], float]
+
+_LOCAL: Final = (ServingBackend.VLLM, ServingBackend.OLLAMA)
+"""In the order in which they are asked."""
+
+_OK: Final = 200
+_LOOK_ELSEWHERE: Final = frozenset({401, 403, 404, 405, 501})
+"""A server without `/health` (LM Studio, Text Generation Inference's and vLLM's gateways), or one
+that is guarded: its list of models tells. A server that is still loading answers 503."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +40,7 @@ class _Finding:
     expires: float
 
 
-_findings: dict[tuple[str, str], _Finding] = {}
+_findings: dict[tuple[str, ...], _Finding] = {}
 
 
 def reset_resolution_cache() -> None:
@@ -46,20 +55,19 @@ async def refresh_resolution(
 
     Args:
         snapshot: Names their addresses.
-        probe: Answers whether a URL gives 200.
+        probe: Returns the status of the answer at a URL.
         clock: Gives seconds that never go backwards.
     """
     addresses = _addresses(snapshot)
     known = _findings.get(addresses)
     if known is not None and known.expires > clock():
         return
-    vllm, ollama = addresses
-    backend = None
-    if vllm and await probe(ServingBackend.VLLM, f"{vllm}/health"):
-        backend = ServingBackend.VLLM
-    elif ollama and await probe(ServingBackend.OLLAMA, f"{ollama}/api/tags"):
-        backend = ServingBackend.OLLAMA
-    _findings[addresses] = _Finding(backend, clock() + CACHE_SECONDS)
+    match = None
+    for backend, base_url in zip(_LOCAL, addresses, strict=True):
+        if base_url and await _answers(backend, base_url, probe):
+            match = backend
+            break
+    _findings[addresses] = _Finding(match, clock() + CACHE_SECONDS)
 
 
 def active_backend(snapshot: Snapshot) -> ServingBackend:
@@ -83,9 +91,12 @@ def local_backend(snapshot: Snapshot) -> ServingBackend:
     known = _findings.get(addresses)
     if known is not None and known.backend is not None:
         return known.backend
-    vllm, ollama = (address or "no address" for address in addresses)
+    vllm, ollama = (
+        " or ".join(_places(backend, base_url)) if base_url else "no address"
+        for backend, base_url in zip(_LOCAL, addresses, strict=True)
+    )
     detail = (
-        f"Neither vLLM ({vllm}/health) nor Ollama ({ollama}/api/tags) answers. "
+        f"Neither vLLM ({vllm}) nor Ollama ({ollama}) answers. "
         "Start one of them, set its base URL, or choose a provider."
     )
     raise BackendUnavailable(detail)
@@ -143,9 +154,23 @@ def require_ready(config: ProviderConfig) -> None:
         raise ProviderNotReady(" ".join(problem.detail for problem in config.problems))
 
 
-def _addresses(snapshot: Snapshot) -> tuple[str, str]:
-    vllm, ollama = (
-        snapshot.providers[ServingBackend.VLLM],
-        snapshot.providers[ServingBackend.OLLAMA],
-    )
-    return vllm.origin or "", ollama.origin or ""
+async def _answers(backend: ServingBackend, base_url: str, probe: Probe) -> bool:
+    status = 0
+    for url in _places(backend, base_url):
+        status = await probe(backend, url)
+        if status not in _LOOK_ELSEWHERE:
+            break
+    return status == _OK
+
+
+def _places(backend: ServingBackend, base_url: str) -> tuple[str, ...]:
+    """Return where a backend is asked, below the path of its base URL: gateways have several."""
+    spec = CATALOG[backend]
+    listed = f"{base_url}{spec.models_path}"
+    if backend is ServingBackend.OLLAMA:
+        return (listed,)
+    return f"{base_url.removesuffix(spec.root_path)}/health", listed
+
+
+def _addresses(snapshot: Snapshot) -> tuple[str, ...]:
+    return tuple(snapshot.providers[backend].base_url.value or "" for backend in _LOCAL)

@@ -57,6 +57,11 @@ class ProviderSpec:
         """Whether calls fail without a key."""
         return self.key == "required"
 
+    def headers(self, key: str) -> dict[str, str]:
+        """Return the headers that the vendor requires, with a key in its place."""
+        bearer = self.key_header == "Authorization"
+        return {self.key_header: f"Bearer {key}" if bearer else key, **dict(self.fixed_headers)}
+
     def variable(self, field: str) -> str:
         """Name the environment variable of a field, e.g. `LLM_DEEPSEEK_MODEL`."""
         return f"{self.variables}{field.upper()}"

@@ -20,28 +20,32 @@ from aurorasoc.granite.backend_resolution import (
 )
 from aurorasoc.llm.adoption.stored import StoredConfig
 from aurorasoc.llm.models import local_probe as local_probe_module
-from aurorasoc.llm.models.local_probe import local_probe
+from aurorasoc.llm.models.local_probe import key_headers, local_probe
 from tests.examples import settings, snapshot
+from tests.world.certificates import CertificateAuthority
 from tests.world.loopback import LoopbackServer
+from tests.world.vendor import VendorServer
 
 VLLM_URL: Final = "http://localhost:8000/health"
 OLLAMA_URL: Final = "http://localhost:11434/api/tags"
 
 Talk = Callable[[asyncio.StreamWriter], Awaitable[None]]
+KEY: Final = "vk-0123456789abcdef"
 
 
 class Probe:
     """Answers as it is told, and remembers what it was asked."""
 
-    def __init__(self, *answering: str) -> None:
-        """Let these URLs answer."""
+    def __init__(self, *answering: str, **statuses: int) -> None:
+        """Let these URLs answer 200, and paths that end with a name its status."""
         self.answering = set(answering)
+        self.statuses = statuses
         self.asked: list[str] = []
 
-    async def __call__(self, _: ServingBackend, url: str) -> bool:
+    async def __call__(self, _: ServingBackend, url: str) -> int:
         """Answer for one URL."""
         self.asked.append(url)
-        return url in self.answering
+        return 200 if url in self.answering else self.statuses.get(url.rsplit("/", 1)[1], 0)
 
 
 class HandClock:
@@ -56,7 +60,7 @@ class HandClock:
         return self.now
 
 
-async def _must_not_probe(_: ServingBackend, url: str) -> bool:
+async def _must_not_probe(_: ServingBackend, url: str) -> int:
     pytest.fail(f"{url} was probed")
 
 
@@ -107,7 +111,7 @@ async def test_auto_without_answer_names_both_addresses(tmp_path: Path) -> None:
     await refresh_resolution(boot, Probe())
     with pytest.raises(BackendUnavailable) as refusal:
         active_backend(boot)
-    assert "http://gpu.lan:9000/health" in refusal.value.detail
+    assert "http://gpu.lan:9000/health or http://gpu.lan:9000/v1/models" in refusal.value.detail
     assert "http://box.lan:1234/api/tags" in refusal.value.detail
 
 
@@ -125,12 +129,52 @@ async def test_backend_without_address_is_not_probed(tmp_path: Path) -> None:
     assert probe.asked == [OLLAMA_URL]
 
 
-async def test_health_is_asked_at_the_origin(tmp_path: Path) -> None:
-    """`/health` stands beside `/v1`, not below it."""
-    probe = Probe("http://gpu.lan:9000/health")
-    boot = _auto(tmp_path, LLM_VLLM_BASE_URL="http://gpu.lan:9000/gateway/v1")
+@pytest.mark.parametrize(
+    ("base_url", "health"),
+    [
+        ("http://gpu.lan:9000", "http://gpu.lan:9000/health"),
+        ("http://gpu.lan:9000/v1", "http://gpu.lan:9000/health"),
+        ("http://gpu.lan:9000/gateway/v1", "http://gpu.lan:9000/gateway/health"),
+        ("http://gpu.lan:9000/team-a", "http://gpu.lan:9000/team-a/health"),
+    ],
+)
+async def test_health_is_asked_beside_the_api(base_url: str, health: str, tmp_path: Path) -> None:
+    """`/health` stands beside `/v1`, below the path of a gateway that serves several backends."""
+    probe, boot = Probe(health), _auto(tmp_path, LLM_VLLM_BASE_URL=base_url)
     await refresh_resolution(boot, probe)
     assert active_backend(boot) is ServingBackend.VLLM
+    assert probe.asked == [health]
+
+
+async def test_ollama_is_asked_below_its_path(tmp_path: Path) -> None:
+    """As its calls go there."""
+    probe = Probe("http://gw.lan/ollama/api/tags")
+    boot = _auto(tmp_path, LLM_VLLM_BASE_URL="", LLM_OLLAMA_BASE_URL="http://gw.lan/ollama/v1")
+    await refresh_resolution(boot, probe)
+    assert active_backend(boot) is ServingBackend.OLLAMA
+
+
+@pytest.mark.parametrize("status", [401, 403, 404, 405, 501])
+async def test_server_without_open_health_is_known_by_its_models(
+    status: int, tmp_path: Path
+) -> None:
+    """LM Studio has no `/health`, and a gateway may guard it."""
+    probe = Probe("http://gpu.lan:1234/v1/models", health=status)
+    boot = _auto(tmp_path, LLM_VLLM_BASE_URL="http://gpu.lan:1234/v1")
+    await refresh_resolution(boot, probe)
+    assert active_backend(boot) is ServingBackend.VLLM
+
+
+@pytest.mark.parametrize("status", [0, 204, 302, 500, 503])
+async def test_server_that_is_not_ready_is_not_found_by_its_models(
+    status: int, tmp_path: Path
+) -> None:
+    """llama.cpp lists its model while it is still loading, and answers 503 for its health."""
+    probe = Probe("http://gpu.lan:1234/v1/models", health=status)
+    boot = _auto(tmp_path, LLM_VLLM_BASE_URL="http://gpu.lan:1234/v1", LLM_OLLAMA_BASE_URL="")
+    await refresh_resolution(boot, probe)
+    with pytest.raises(BackendUnavailable):
+        active_backend(boot)
 
 
 @pytest.mark.parametrize("answering", [(VLLM_URL,), ()])
@@ -201,6 +245,16 @@ class Backend(LoopbackServer):
         await self._talk(writer)
 
 
+class Guarded(Backend):
+    """A backend that lets in who has the key."""
+
+    async def _converse(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        head = await reader.readuntil(b"\r\n\r\n")
+        status = "200 OK" if f"Bearer {KEY}".encode() in head else "401 Unauthorized"
+        writer.write(f"HTTP/1.1 {status}\r\nContent-Length: 0\r\n\r\n".encode())
+        await writer.drain()
+
+
 def _saying(answer: bytes) -> Talk:
     async def talk(writer: asyncio.StreamWriter) -> None:
         writer.write(answer)
@@ -235,7 +289,7 @@ async def _is_found(talk: Talk, folder: Path, reach: AddressPolicy | None = None
     with Backend(talk) as server:
         boot = _auto(folder, LLM_VLLM_BASE_URL=server.url, LLM_OLLAMA_BASE_URL="")
         async with asyncio.timeout(20):
-            await refresh_resolution(boot, local_probe(lambda _: reach))
+            await refresh_resolution(boot, local_probe(lambda _: reach, lambda _: {}))
     try:
         return active_backend(boot) is ServingBackend.VLLM
     except BackendUnavailable:
@@ -258,7 +312,7 @@ ANSWERS: Final = {
     "ok": (b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n", True),
     "no content": (b"HTTP/1.1 204 No Content\r\n\r\n", False),
     "redirect": (b"HTTP/1.1 302 Found\r\nLocation: /v1\r\nContent-Length: 0\r\n\r\n", False),
-    "not found": (b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n", False),
+    "not found": (b"HTTP/1.1 404 Not Found\r\nConnection: close\r\n\r\n", False),
     "server error": (b"HTTP/1.1 500 Oops\r\nContent-Length: 0\r\n\r\n", False),
     "not http": (b"SSH-2.0-OpenSSH_9.6\r\n", False),
     "closed": (b"", False),
@@ -290,7 +344,7 @@ async def test_nobody_listening_is_not_found(tmp_path: Path) -> None:
     with Backend(_hang) as server:
         pass
     boot = _auto(tmp_path, LLM_VLLM_BASE_URL=server.url, LLM_OLLAMA_BASE_URL="")
-    await refresh_resolution(boot, local_probe(lambda _: None))
+    await refresh_resolution(boot, local_probe(lambda _: None, lambda _: {}))
     with pytest.raises(BackendUnavailable):
         active_backend(boot)
 
@@ -314,3 +368,35 @@ async def test_probe_reaches_what_calls_may_reach(tmp_path: Path) -> None:
     assert not await _is_found(answer, tmp_path, AddressPolicy())
     reset_resolution_cache()
     assert await _is_found(answer, tmp_path, AddressPolicy(inside_allowed=True))
+
+
+async def test_probe_is_let_in_where_calls_are(tmp_path: Path) -> None:
+    """A gateway that guards all its paths is asked with the key of the calls."""
+    with Guarded(_hang) as server:
+        boot = _auto(
+            tmp_path,
+            LLM_VLLM_BASE_URL=server.url,
+            LLM_VLLM_API_KEY=KEY,
+            LLM_OLLAMA_BASE_URL="",
+        )
+        probe = local_probe(lambda _: None, lambda backend: key_headers(boot.providers[backend]))
+        await refresh_resolution(boot, probe)
+    assert active_backend(boot) is ServingBackend.VLLM
+
+
+async def test_probe_trusts_the_authority_that_calls_trust(
+    tmp_path: Path, ca: CertificateAuthority, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`SSL_CERT_FILE` names the site's own; without it, nobody is found."""
+    for name in ("HTTPS_PROXY", "https_proxy", "ALL_PROXY"):
+        monkeypatch.delenv(name, raising=False)
+    with VendorServer(plays=["vllm"], tls=ca.issue().context()) as server:
+        url = server.tls_url.replace("127.0.0.1", "localhost")
+        boot = _auto(tmp_path, LLM_VLLM_BASE_URL=url, LLM_OLLAMA_BASE_URL="")
+        await refresh_resolution(boot, local_probe(lambda _: None, lambda _: {}))
+        with pytest.raises(BackendUnavailable):
+            active_backend(boot)
+        monkeypatch.setenv("SSL_CERT_FILE", str(ca.pem))
+        reset_resolution_cache()
+        await refresh_resolution(boot, local_probe(lambda _: None, lambda _: {}))
+    assert active_backend(boot) is ServingBackend.VLLM

@@ -124,8 +124,8 @@ def test_the_active_choice_says_where_it_came_from(tmp_path: Path) -> None:
 async def test_auto_that_found_nothing_is_active_without_a_backend(tmp_path: Path) -> None:
     """The problem holds both addresses."""
 
-    async def silent(_: ServingBackend, _url: str) -> bool:
-        return False
+    async def silent(_: ServingBackend, _url: str) -> int:
+        return 0
 
     current = snapshot(settings(tmp_path, LLM_BACKEND="auto"))
     await refresh_resolution(current, silent)
@@ -137,8 +137,8 @@ async def test_auto_that_found_nothing_is_active_without_a_backend(tmp_path: Pat
 async def test_auto_shows_what_it_found(tmp_path: Path) -> None:
     """The backend beside the request."""
 
-    async def answers(_: ServingBackend, url: str) -> bool:
-        return url.endswith("/api/tags")
+    async def answers(_: ServingBackend, url: str) -> int:
+        return 200 if url.endswith("/api/tags") else 0
 
     current = snapshot(settings(tmp_path, LLM_BACKEND="auto"))
     await refresh_resolution(current, answers)

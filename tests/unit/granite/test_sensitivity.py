@@ -33,8 +33,8 @@ DEFAULT_NETWORKS: Final = [
 VLLM: Final = ServingBackend.VLLM
 
 
-async def _ollama_answers(_: ServingBackend, url: str) -> bool:
-    return url.endswith("/api/tags")
+async def _ollama_answers(_: ServingBackend, url: str) -> int:
+    return 200 if url.endswith("/api/tags") else 0
 
 
 def _policy(folder: Path, backend: str, maximum: str, local: str = "auto") -> Snapshot:

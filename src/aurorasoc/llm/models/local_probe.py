@@ -3,27 +3,31 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Final
 
+from aurorasoc.config.snapshot import ProviderConfig
 from aurorasoc.config.vocabulary import ServingBackend
 from aurorasoc.errors import AuroraError
 from aurorasoc.granite.address_policy import AddressPolicy
 from aurorasoc.granite.backend_resolution import Probe
+from aurorasoc.granite.catalog import CATALOG
 
 PROBE_SECONDS: Final = 2.0
 
 PolicyOf = Callable[[ServingBackend], AddressPolicy | None]
+HeadersOf = Callable[[ServingBackend], Mapping[str, str]]
 
 
-def local_probe(address_policy_for: PolicyOf) -> Probe:
-    """Return a probe that reaches what a backend's calls may reach.
+def local_probe(address_policy_for: PolicyOf, headers_for: HeadersOf) -> Probe:
+    """Return a probe that reaches what a backend's calls may reach, and is let in where they are.
 
     Args:
         address_policy_for: Says which addresses those are; None: the configuration is trusted.
+        headers_for: Returns the headers that carry the backend's key, if it has one.
     """
 
-    async def answers(backend: ServingBackend, url: str) -> bool:
+    async def status_at(backend: ServingBackend, url: str) -> int:
         import httpx  # noqa: PLC0415 - only `auto` needs it, and never before the API is ready
 
         from aurorasoc.llm.wire.transports import plain_client  # noqa: PLC0415 - the same
@@ -32,10 +36,16 @@ def local_probe(address_policy_for: PolicyOf) -> Probe:
             async with (
                 asyncio.timeout(PROBE_SECONDS),  # httpx's own starts anew with every byte
                 plain_client(address_policy_for(backend), PROBE_SECONDS) as client,
-                client.stream("GET", url) as answer,
+                client.stream("GET", url, headers=headers_for(backend)) as answer,
             ):
-                return answer.status_code == httpx.codes.OK
+                return answer.status_code
         except (httpx.HTTPError, httpx.InvalidURL, TimeoutError, AuroraError):
-            return False
+            return 0
 
-    return answers
+    return status_at
+
+
+def key_headers(config: ProviderConfig) -> dict[str, str]:
+    """Return the headers that carry a provider's key; none where it has no key in force."""
+    key = config.credential.api_key
+    return {} if key is None else CATALOG[config.provider].headers(key.get_secret_value())

@@ -127,12 +127,9 @@ def _names_of(reference: ModelReference) -> dict[str, str]:
 
 def _headers(reference: ModelReference) -> dict[str, str]:
     """Return the headers that the vendor documents for this call."""
-    spec = CATALOG[reference.provider]
     if not reference.has_key:
         return {}
-    key = reference.reveal_key()
-    value = f"Bearer {key}" if spec.key_header == "Authorization" else key
-    return {spec.key_header: value, **dict(spec.fixed_headers)}
+    return CATALOG[reference.provider].headers(reference.reveal_key())
 
 
 async def _bounded(answer: httpx.Response) -> bytes:

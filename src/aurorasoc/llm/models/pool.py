@@ -27,7 +27,7 @@ from aurorasoc.granite.sensitivity import (
     route,
 )
 from aurorasoc.llm.models.binding import Binding
-from aurorasoc.llm.models.local_probe import local_probe
+from aurorasoc.llm.models.local_probe import key_headers, local_probe
 from aurorasoc.llm.models.pins import became_restricted, require_key, require_unrestricted
 from aurorasoc.llm.models.traffic import TrafficLedger
 from aurorasoc.llm.wire.calls import CallSite, JudgeAddress, Ledger
@@ -123,7 +123,10 @@ class ModelPool:
 
     async def resolve(self, snapshot: Snapshot, tlp: Tlp | None = None) -> None:
         """Look for a local backend where a label or `auto` needs it, once a minute at most."""
-        probe = local_probe(lambda backend: self.address_policy(snapshot, backend))
+        probe = local_probe(
+            lambda backend: self.address_policy(snapshot, backend),
+            lambda backend: key_headers(snapshot.providers[backend]),
+        )
         await resolve_for(snapshot, probe, tlp)
 
     def reset(self) -> None:

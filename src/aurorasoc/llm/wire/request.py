@@ -54,13 +54,11 @@ def post(request: ModelRequest, path: str, body: Mapping[str, Any], **headers: s
     reference = request.reference
     spec = CATALOG[reference.provider]
     base = reference.base_url or spec.default_base_url
-    key = reference.reveal_key()
     named = {name.replace("_", "-"): value for name, value in headers.items()}
     sent = {
         "accept": _STREAM if request.stream else _WHOLE,
         "content-type": _WHOLE,
-        spec.key_header: f"Bearer {key}" if spec.key_header == "Authorization" else key,
-        **dict(spec.fixed_headers),
+        **spec.headers(reference.reveal_key()),
         **named,
     }
     return Transmission(f"{base}{spec.adapter_root}{path}", sent, json.dumps(body).encode())
