@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import time
 from dataclasses import dataclass
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from aurorasoc.config.vocabulary import ServingBackend
-from aurorasoc.errors import AuroraError, BadResponse, ProviderTimeout
+from aurorasoc.errors import AuroraError, BadResponse, EndpointNotFound, ProviderTimeout
 from aurorasoc.granite import ModelReference
 from aurorasoc.granite.address_policy import AddressPolicy
 from aurorasoc.granite.catalog import CATALOG
+from aurorasoc.llm.models.list_pages import MAX_MODELS, Page, read_page
 from aurorasoc.llm.wire.failures import failure_of_answer, translate
 
 if TYPE_CHECKING:
@@ -22,8 +22,7 @@ if TYPE_CHECKING:
 CACHE_SECONDS: Final = 60.0
 TIMEOUT_SECONDS: Final = 10.0
 MAX_BYTES: Final = 4_000_000
-MAX_MODELS: Final = 2_000
-MAX_NAME: Final = 255
+MAX_PAGES: Final = 10
 _NO_LIST_HERE: Final = frozenset({404, 405, 501})
 
 
@@ -74,22 +73,36 @@ class ModelLists:
         from aurorasoc.llm.wire.transports import plain_client  # noqa: PLC0415 - httpx costs 46 ms
 
         async with plain_client(address_policy, self._seconds) as client:
-            status, body = await self._fetch(reference, client)
-        models = ModelList(reference.provider, _listed(status, body, reference))
+            names = await self._names(reference, client)
+        models = ModelList(reference.provider, names)
         self._kept[place] = _Kept(models, time.monotonic() + self._kept_for)
         return models
 
+    async def _names(self, reference: ModelReference, client: httpx.AsyncClient) -> tuple[str, ...]:
+        """Return the names on all pages, each once."""
+        spec = CATALOG[reference.provider]
+        url = f"{reference.base_url or spec.default_base_url}{spec.models_path}"
+        names: dict[str, None] = {}
+        query, ends = None, time.monotonic() + self._seconds
+        for _ in range(MAX_PAGES):
+            place = url if query is None else f"{url}{'&' if '?' in url else '?'}{query}"
+            status, body = await self._fetch(reference, client, place, ends - time.monotonic())
+            page = _page(status, body, reference, url)
+            names |= dict.fromkeys(page.names)
+            query = page.next_query
+            if query is None or len(names) >= MAX_MODELS:
+                break
+        return tuple(names)[:MAX_MODELS]
+
     async def _fetch(
-        self, reference: ModelReference, client: httpx.AsyncClient
+        self, reference: ModelReference, client: httpx.AsyncClient, url: str, seconds: float
     ) -> tuple[int, bytes]:
         import httpx  # noqa: PLC0415 - see `of`
 
-        spec = CATALOG[reference.provider]
-        url = f"{reference.base_url or spec.default_base_url}{spec.models_path}"
         headers = _headers(reference)
         try:
             async with (
-                asyncio.timeout(self._seconds),  # httpx's own timeout restarts with every byte
+                asyncio.timeout(seconds),  # httpx's own timeout restarts with every byte
                 client.stream("GET", url, headers=headers) as answer,
             ):
                 return answer.status_code, await _bounded(answer)
@@ -103,19 +116,19 @@ class ModelLists:
         raise failure
 
 
-def _listed(status: int, body: bytes, reference: ModelReference) -> tuple[str, ...]:
-    """Return the names in an answer.
+def _page(status: int, body: bytes, reference: ModelReference, url: str) -> Page:
+    """Read one answer.
 
     Raises:
-        ModelCallError: The answer is a refusal, or not a list.
+        ModelCallError: It is a refusal, or not a list.
     """
-    detail = f"{reference.provider} doesn't list its models at {reference.origin}."
+    detail = f"{reference.provider} doesn't list its models at {url.partition('?')[0]}."
     if status in _NO_LIST_HERE:
-        raise BadResponse(detail, **_names_of(reference))
+        raise EndpointNotFound(detail, **_names_of(reference))
     if status != HTTPStatus.OK:
-        raise failure_of_answer(status, body.decode(errors="replace"), reference)
+        raise failure_of_answer(status, body.decode(errors="replace"), reference, url=url)
     try:
-        return _names(body)
+        return read_page(body)
     except (AttributeError, LookupError, RecursionError, TypeError, ValueError):
         detail += " Its answer is not a list of models."
     raise BadResponse(detail, **_names_of(reference))
@@ -139,11 +152,3 @@ async def _bounded(answer: httpx.Response) -> bytes:
         if len(body) > MAX_BYTES:
             return b""  # too long for a list of models
     return bytes(body)
-
-
-def _names(body: bytes) -> tuple[str, ...]:
-    """Read `{"data": [{"id": …}]}` or `{"models": [{"name": …}]}`, whichever it is."""
-    document: Any = json.loads(body)
-    rows = (document["data"] if "data" in document else document["models"]) or []
-    names = [str(row.get("id") or row["name"]).removeprefix("models/") for row in rows]
-    return tuple(dict.fromkeys(name[:MAX_NAME] for name in names[:MAX_MODELS]))

@@ -16,6 +16,7 @@ from aurorasoc.config.vocabulary import ServingBackend
 from aurorasoc.errors import (
     AuthFailed,
     BadResponse,
+    EndpointNotFound,
     ModelCallError,
     NoModelConfigured,
     ProviderNotReady,
@@ -29,12 +30,14 @@ from aurorasoc.errors import (
 )
 from aurorasoc.granite.backend_resolution import listing_reference, model_reference
 from aurorasoc.llm.changes import edits
-from aurorasoc.llm.models.model_lists import MAX_BYTES, MAX_MODELS, MAX_NAME, ModelLists
+from aurorasoc.llm.models.list_pages import MAX_MODELS, MAX_NAME
+from aurorasoc.llm.models.model_lists import MAX_BYTES, MAX_PAGES, ModelLists
 from aurorasoc.runtime import Runtime
 from tests.component.live import KEYS, MODELS, PROVIDERS, World, variable
 from tests.examples import config_request, settings, snapshot
 from tests.world.canaries import found
 from tests.world.loopback import LoopbackServer, refused_port
+from tests.world.scripted import ScriptedUpstream
 from tests.world.vendor import Fault, Refusal
 
 LISTED: Final = {provider: [f"{model}-b", model] for provider, model in MODELS.items()}
@@ -50,8 +53,8 @@ FAILURES: Final[dict[str, tuple[Fault, type[ModelCallError]]]] = {
     "down": (Fault(refusal=Refusal.OVERLOADED), ProviderOverloaded),
     "reset": (Fault(reset=True), ProviderUnreachable),
     "redirect": (Fault(redirect="http://127.0.0.1:9/v1/models"), BadResponse),
-    "no such path": (Fault.html(404), BadResponse),
-    "no such method": (Fault.html(405), BadResponse),
+    "no such path": (Fault.html(404), EndpointNotFound),
+    "no such method": (Fault.html(405), EndpointNotFound),
     "page": (Fault.html(), BadResponse),
     "nothing": (Fault(status=200), BadResponse),
     "other JSON": (Fault(status=200, body=b'{"hello": 1}'), BadResponse),
@@ -168,6 +171,63 @@ async def test_problem_says_that_there_is_no_list(world: World, boot: Settings, 
     world.keyed.faults.set(FAILURES[name][0])
     detail = (await failure(boot, "openai")).detail
     assert f"openai doesn't list its models at {world.keyed.url}" in detail
+
+
+@pytest.mark.parametrize(
+    ("body", "names"),
+    [
+        (b'[{"id": "a"}, {"id": "b"}]', ("a", "b")),
+        (b'["a", "b"]', ("a", "b")),
+        (b'{"data": [{"id": "a"}], "models": [{"name": "b"}]}', ("a",)),
+        (b'{"models": [{"model": "a"}, {"name": "models/b"}]}', ("a", "b")),
+        (b"[]", ()),
+    ],
+    ids=["Together's array", "names", "llama.cpp's two lists", "mixed rows", "an empty array"],
+)
+async def test_list_has_many_shapes(
+    world: World, boot: Settings, body: bytes, names: tuple[str, ...]
+) -> None:
+    """Whoever speaks OpenAI's protocol lists models in a way of its own."""
+    world.keyed.faults.set(Fault(status=200, body=body))
+    assert await listed(boot, "openai") == names
+
+
+def _pages(pages: dict[str, object]) -> ScriptedUpstream:
+    """Answer each query with its page."""
+    upstream: ScriptedUpstream
+
+    def answer() -> list[bytes]:
+        query = upstream.requests[-1].query
+        body = json.dumps(next(page for mark, page in pages.items() if mark in str(query))).encode()
+        return [b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % len(body), body]
+
+    upstream = ScriptedUpstream(answer)
+    return upstream
+
+
+async def test_all_pages_of_anthropic_are_listed(tmp_path: Path, world: World) -> None:
+    """The next page is the one after the last name."""
+    pages: dict[str, object] = {
+        "b&c": {"data": [{"id": "d"}], "has_more": False, "last_id": "d"},
+        "limit": {"data": [{"id": "a"}, {"id": "b"}], "has_more": True, "last_id": "b&c"},
+    }
+    with _pages(pages) as upstream:
+        boot = settings(
+            tmp_path, **world.variables(**{variable("anthropic", "BASE_URL"): upstream.url})
+        )
+        assert await listed(boot, "anthropic") == ("a", "b", "d")
+        assert len(upstream.requests) == 2
+
+
+async def test_pages_without_end_are_ended(tmp_path: Path, world: World) -> None:
+    """A server that always has more is asked for so many and no more."""
+    page = {"models": [{"name": "a"}], "nextPageToken": "more"}
+    with _pages({"": page}) as upstream:
+        boot = settings(
+            tmp_path, **world.variables(**{variable("openai", "BASE_URL"): upstream.url})
+        )
+        assert await listed(boot, "openai") == ("a",)
+        assert len(upstream.requests) == MAX_PAGES
 
 
 async def test_failure_is_not_kept(world: World, boot: Settings) -> None:
