@@ -120,7 +120,9 @@ def _plain(provider: str, name: str) -> Transmission:
 
 def _adapted(provider: str, name: str, kind: str) -> Transmission:
     asked = ChatModelInput(messages=[UserMessage("ping")], temperature=0, **KINDS[kind])
-    request = _model(_reference(provider, name))._request(asked, stream=kind == "stream")
+    request = _model(_reference(provider, name))._request(
+        asked, frozenset(), stream=kind == "stream"
+    )
     return translation(request).transmission
 
 

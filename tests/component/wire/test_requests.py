@@ -281,6 +281,30 @@ async def test_thinking_model_is_spared_what_it_refuses(
 
 
 @every_provider
+@every_kind
+async def test_nothing_is_sent_that_nobody_asked_for(
+    wire: Wire, runtime: Runtime, provider: str, kind: str
+) -> None:
+    """BeeAI would add a temperature and refuse parallel tool calls; some models refuse both."""
+    request = await request_of(wire, runtime, provider, **KINDS[kind])
+    for name in (b"temperature", b"parallel_tool", b"seed", b"top_p"):
+        assert name not in request.raw
+    bounds = (b"max_tokens", b"maxOutputTokens", b"max_output_tokens", b"max_completion_tokens")
+    assert [bound for bound in bounds if bound in request.raw] == (
+        [b"max_tokens"] if provider == "anthropic" else []
+    )
+
+
+@every_provider
+async def test_option_that_a_caller_set_is_sent(
+    wire: Wire, runtime: Runtime, provider: str
+) -> None:
+    """A temperature of 0 is an option like any other."""
+    request = await request_of(wire, runtime, provider, temperature=0)
+    assert b'"temperature": 0' in request.raw
+
+
+@every_provider
 @pytest.mark.parametrize("kind", ["chat", "stream"])
 async def test_message_with_an_address_is_refused_and_nothing_is_sent(
     wire: Wire, runtime: Runtime, provider: str, kind: str

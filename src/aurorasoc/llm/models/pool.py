@@ -32,6 +32,7 @@ from aurorasoc.llm.models.pins import became_restricted, require_key, require_un
 from aurorasoc.llm.models.traffic import TrafficLedger
 from aurorasoc.llm.wire.calls import CallSite, JudgeAddress, Ledger
 from aurorasoc.llm.wire.failures import translate
+from aurorasoc.llm.wire.learned import Learned
 from aurorasoc.llm.wire.waits import Judge, Waits
 
 if TYPE_CHECKING:
@@ -85,6 +86,9 @@ class ModelPool:
         allowed_hosts: `AURORA_ALLOWED_HOSTS`.
         ledger: Records how calls end.
         max_concurrency: Calls under way at once; None means no limit.
+
+    Attributes:
+        learned: What is known of models by asking them.
     """
 
     def __init__(
@@ -101,6 +105,7 @@ class ModelPool:
         self._allowed_hosts = allowed_hosts
         self._ledger = ledger
         self._waits = Waits(max_concurrency)
+        self.learned = Learned()
         self._generation = _Generation(None)
         self._open = True
 
@@ -228,6 +233,7 @@ class ModelPool:
             self._ledger,
             self._waits,
             address_policy=self.address_policy(snapshot, reference.provider),
+            learned=self.learned,
         )
 
     def address_policy(self, snapshot: Snapshot, provider: ServingBackend) -> AddressPolicy | None:

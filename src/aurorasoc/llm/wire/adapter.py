@@ -57,7 +57,7 @@ def build(site: CallSite) -> ChatModel:
     if spec.base_url_support != "none":
         arguments["base_url"] = reference.base_url
     with confined():
-        adapter = _class_for(spec.prefix, json_schema=spec.json_schema)
+        adapter = _class_for(spec.prefix)
         model: ChatModel = adapter(reference.model, **arguments)
     model.aurora_site = site  # type: ignore[attr-defined]  # declared by the mixed-in SentByUs
     return model
@@ -70,14 +70,13 @@ async def close() -> None:
 
 
 @cache
-def _class_for(prefix: str, *, json_schema: bool) -> Any:  # noqa: ANN401 - the adapter's class
+def _class_for(prefix: str) -> Any:  # noqa: ANN401 - the adapter's class
     from beeai_framework.backend.utils import load_model  # noqa: PLC0415 - behind the guard
 
-    from aurorasoc.llm.wire.chat_model import SchemaInPrompt, SentByUs  # noqa: PLC0415 - the same
+    from aurorasoc.llm.wire.chat_model import SentByUs  # noqa: PLC0415 - the same
 
     adapter: type = load_model(prefix, "chat")
-    bases = (SentByUs, adapter) if json_schema else (SentByUs, SchemaInPrompt, adapter)
-    return type(f"Guarded{adapter.__name__}", bases, {})
+    return type(f"Guarded{adapter.__name__}", (SentByUs, adapter), {})
 
 
 def _import_libraries() -> None:

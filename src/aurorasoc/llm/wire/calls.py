@@ -13,16 +13,23 @@ from contextlib import aclosing
 from dataclasses import dataclass, field
 from typing import Protocol, TypeVar
 
+from aurorasoc.core.logs import get_logger
 from aurorasoc.errors import AuroraError, ModelCallError
 from aurorasoc.granite import ModelReference
 from aurorasoc.granite.address_policy import AddressPolicy
+from aurorasoc.llm.wire.learned import Learned, Refusable
+from aurorasoc.llm.wire.leave_out import LeftOut
+from aurorasoc.llm.wire.refusals import OptionRefused
 from aurorasoc.llm.wire.socket_guard import confined
 from aurorasoc.llm.wire.waits import Judge, Waits
 
 T = TypeVar("T")
+Refused = frozenset[Refusable]
 
 Translate = Callable[[Exception, ModelReference], AuroraError]
 JudgeAddress = Callable[[], Awaitable[None]]
+
+log = get_logger("aurorasoc.calls")
 
 
 class Ledger(Protocol):
@@ -51,6 +58,7 @@ class CallSite:
         judge: Judges key and label right before each transmission, and when they change meanwhile.
         judge_address: Judges right before each transmission whether the provider is local.
         address_policy: Which addresses may be connected to; None: the configuration is trusted.
+        learned: What is known of models: what they refuse isn't sent.
     """
 
     reference: ModelReference
@@ -60,9 +68,13 @@ class CallSite:
     judge: Judge = _refuse_nothing
     judge_address: JudgeAddress | None = None
     address_policy: AddressPolicy | None = None
+    learned: Learned = field(default_factory=Learned)
 
-    async def call(self, attempt: Callable[[], Awaitable[T]]) -> T:
+    async def call(self, attempt: Callable[[Refused], Awaitable[T]]) -> T:
         """Make a call, and make it again while its failure may pass.
+
+        Args:
+            attempt: Makes the call once, without the options that it is handed.
 
         Raises:
             ModelCallError: The provider failed.
@@ -74,16 +86,19 @@ class CallSite:
         self.ledger.succeeded(self.reference)
         return result
 
-    async def stream(self, attempt: Callable[[], AsyncIterator[T]]) -> AsyncGenerator[T]:
+    async def stream(self, attempt: Callable[[Refused], AsyncIterator[T]]) -> AsyncGenerator[T]:
         """Stream an answer; only what failed before its first piece is tried again.
+
+        Args:
+            attempt: Streams an answer, without the options that it is handed.
 
         Raises:
             ModelCallError: The provider failed, possibly after some pieces.
             TlpRefused: The call may not leave.
         """
 
-        async def begin() -> tuple[AsyncIterator[T], T | None]:
-            pieces = attempt()
+        async def begin(refused: Refused) -> tuple[AsyncIterator[T], T | None]:
+            pieces = attempt(refused)
             return pieces, await anext(pieces, None)
 
         async with self.waits.slot(self.judge):
@@ -94,14 +109,11 @@ class CallSite:
                     piece = await self._once(lambda: anext(pieces, None))
         self.ledger.succeeded(self.reference)
 
-    async def _tries(self, attempt: Callable[[], Awaitable[T]]) -> T:
+    async def _tries(self, attempt: Callable[[Refused], Awaitable[T]]) -> T:
         """Try, and again while the failure may pass and `LLM_MAX_RETRIES` allows."""
         for wait in (*_waits(self.reference.limits.max_retries), None):
-            if self.judge_address is not None:
-                await self.judge_address()
-            self.judge()
             try:
-                return await self._once(attempt)
+                return await self._accepted(attempt)
             except ModelCallError as error:
                 failure = error
             if wait is None or not failure.retryable:
@@ -109,14 +121,40 @@ class CallSite:
             await self.waits.pause(wait, self.judge)
         raise failure
 
-    async def _once(self, attempt: Callable[[], Awaitable[T]]) -> T:
+    async def _accepted(self, attempt: Callable[[Refused], Awaitable[T]]) -> T:
+        """Try, and at once again without what the model refuses, all in the time of one try."""
+        left_out = LeftOut(self.learned, self.reference)
+        now = asyncio.get_running_loop().time
+        ends = now() + self.reference.limits.timeout
+        while True:
+            if self.judge_address is not None:
+                await self.judge_address()
+            self.judge()
+            try:
+                result = await self._once(lambda: attempt(left_out.options), ends - now())
+            except OptionRefused as refusal:
+                self._leave_out(left_out, refusal)
+            else:
+                left_out.answered()
+                return result
+
+    def _leave_out(self, left_out: LeftOut, refusal: OptionRefused) -> None:
         try:
-            async with asyncio.timeout(self.reference.limits.timeout):
+            left_out.add(refusal)
+        except OptionRefused:
+            self.ledger.failed(self.reference, refusal)
+            raise
+        log.info("an option is refused and left out", option=refusal.option, model=refusal.model)
+
+    async def _once(self, attempt: Callable[[], Awaitable[T]], seconds: float | None = None) -> T:
+        limit = self.reference.limits.timeout if seconds is None else seconds
+        try:
+            async with asyncio.timeout(limit):
                 with confined():
                     return await attempt()
         except Exception as error:  # noqa: BLE001 - every exception of the adapter is translated
             failure = self.translate(error, self.reference)
-        if isinstance(failure, ModelCallError):
+        if isinstance(failure, ModelCallError) and not isinstance(failure, OptionRefused):
             self.ledger.failed(self.reference, failure)
         failure.__cause__ = failure.__context__ = None  # frames of the sender hold the key
         raise failure.with_traceback(None)

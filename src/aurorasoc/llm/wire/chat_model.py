@@ -5,7 +5,6 @@ Importing this imports BeeAI's adapters and litellm; `adapter` does so behind it
 
 from __future__ import annotations
 
-import json
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from typing import TYPE_CHECKING, Any, Final
@@ -18,14 +17,16 @@ from beeai_framework.backend.types import ChatModelInput, ChatModelOutput, ChatM
 from litellm import ModelResponse, ModelResponseStream
 
 from aurorasoc.llm.wire.attachments import require_inline
-from aurorasoc.llm.wire.calls import CallSite
+from aurorasoc.llm.wire.calls import CallSite, Refused
 from aurorasoc.llm.wire.documents import parsed
 from aurorasoc.llm.wire.failures import AnswerTooLong, StreamBrokenOff
 from aurorasoc.llm.wire.formats import translation
 from aurorasoc.llm.wire.formats.translation import Translation
+from aurorasoc.llm.wire.leave_out import without
 from aurorasoc.llm.wire.open_answers import remember
 from aurorasoc.llm.wire.options import cache_points, translated
 from aurorasoc.llm.wire.outcome import attach
+from aurorasoc.llm.wire.refusals import refusal_in_answer
 from aurorasoc.llm.wire.request import ModelRequest
 from aurorasoc.llm.wire.sender import DONE, Sender
 
@@ -51,19 +52,22 @@ class SentByUs:
         ) -> ChatModelOutput: ...
 
     async def _create(self, asked: ChatModelInput, _run: object) -> ChatModelOutput:
-        return await self.aurora_site.call(lambda: self._answer(asked))
+        return await self.aurora_site.call(lambda refused: self._answer(asked, refused))
 
     async def _create_stream(
         self, asked: ChatModelInput, _run: object
     ) -> AsyncGenerator[ChatModelOutput]:
-        async with aclosing(self.aurora_site.stream(lambda: self._outputs(asked))) as outputs:
+        stream = self.aurora_site.stream(lambda refused: self._outputs(asked, refused))
+        async with aclosing(stream) as outputs:
             remember(outputs)  # BeeAI drops what it doesn't finish, and with it the call's slot
             async for output in outputs:
                 yield output
 
-    async def _answer(self, asked: ChatModelInput) -> ChatModelOutput:
-        call = translation(self._request(asked, stream=False))
-        answer = call.answer(parsed(await self._sender.whole(call.transmission)))
+    async def _answer(self, asked: ChatModelInput, refused: Refused) -> ChatModelOutput:
+        call = translation(self._request(asked, refused, stream=False))
+        document = parsed(await self._sender.whole(call.transmission))
+        self._require_accepted(document, call)
+        answer = call.answer(document)
         output = self._transform_output(answer)
         _require_few(_calls_in(output))
         output = _require_valid(output)
@@ -71,14 +75,16 @@ class SentByUs:
             output.output_structured = _structured(asked, output.get_text_content())
         return _known(output, call)
 
-    async def _outputs(self, asked: ChatModelInput) -> AsyncGenerator[ChatModelOutput]:
+    async def _outputs(
+        self, asked: ChatModelInput, refused: Refused
+    ) -> AsyncGenerator[ChatModelOutput]:
         """Yield what can be used by itself; a tool call is held back until it is whole.
 
         The last output holds no text: it says how the answer ended, and what was counted.
         """
         text, held = "", None
         calls: set[str] = set()
-        call = translation(self._request(asked, stream=True))
+        call = translation(self._request(asked, refused, stream=True))
         async with aclosing(self._pieces(call)) as pieces:
             async for piece in pieces:
                 output = self._transform_output(piece)
@@ -101,45 +107,44 @@ class SentByUs:
 
     async def _pieces(self, call: Translation) -> AsyncGenerator[ModelResponseStream]:
         """Yield what the stream says, without its usage: vendors repeat that."""
+        began = False
         async with aclosing(self._sender.events(call.transmission)) as events:
             async for data in events:
                 if data == DONE:
                     call.closed |= call.done_closes
                     continue
-                piece = call.piece(parsed(data))
+                document = parsed(data)
+                if not began:
+                    self._require_accepted(document, call)
+                piece = call.piece(document)
                 if piece is not None and _says_something(piece):
+                    began = True
                     yield piece
         if not call.closed:
             raise StreamBrokenOff
 
-    def _request(self, asked: ChatModelInput, *, stream: bool) -> ModelRequest:
+    def _request(self, asked: ChatModelInput, refused: Refused, *, stream: bool) -> ModelRequest:
         adapted: dict[str, Any] = self._transform_input(asked)
         require_inline(adapted["messages"])
-        return ModelRequest(
+        request = ModelRequest(
             self.aurora_site.reference,
             adapted["messages"],
-            translated(adapted),
+            translated(adapted, asked.model_fields_set),
             stream,
             cache_points(adapted),
         )
+        return without(request, refused)
+
+    def _require_accepted(self, document: object, call: Translation) -> None:
+        """Raise what an error inside an answer refuses, before any of the answer is used."""
+        reference = self.aurora_site.reference
+        refusal = refusal_in_answer(document, call.transmission.sent, reference)
+        if refusal is not None:
+            raise refusal
 
     @property
     def _sender(self) -> Sender:
         return Sender(self.aurora_site.reference, self.aurora_site.address_policy)
-
-
-class SchemaInPrompt:
-    """Mixed in for a vendor that takes no JSON schema: the schema goes into the prompt."""
-
-    def _transform_input(self, *args: Any) -> dict[str, Any]:
-        request: dict[str, Any] = super()._transform_input(*args)  # type: ignore[misc]
-        requested = request.get("response_format")
-        if isinstance(requested, dict) and requested.get("type") == "json_schema":
-            schema = json.dumps(requested["json_schema"]["schema"])
-            order = f"Answer with one JSON object that fits this JSON schema: {schema}"
-            request["messages"] = [*request["messages"], {"role": "system", "content": order}]
-            request["response_format"] = {"type": "json_object"}
-        return request
 
 
 def _known(output: ChatModelOutput, call: Translation) -> ChatModelOutput:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from collections.abc import Set as AbstractSet
 from typing import Any, Final
 
 from aurorasoc.errors import InvalidInput
@@ -61,9 +62,19 @@ def require_known(options: Mapping[str, Any]) -> None:
         raise InvalidInput(detail)
 
 
-def translated(adapted: Mapping[str, Any]) -> dict[str, Any]:
-    """Pick what may be said to a vendor from all that BeeAI's adapter puts together."""
-    picked = {name: value for name, value in adapted.items() if name in TRANSLATED}
+_UNASKED: Final = frozenset({"temperature", "parallel_tool_calls"})
+"""What BeeAI adds to every call by itself; reasoning models and some servers refuse it."""
+
+
+def translated(adapted: Mapping[str, Any], asked: AbstractSet[str]) -> dict[str, Any]:
+    """Pick what may be said to a vendor from all that BeeAI's adapter puts together.
+
+    Args:
+        adapted: What the adapter put together.
+        asked: The names of what the caller set.
+    """
+    unasked = _UNASKED - asked
+    picked = {n: value for n, value in adapted.items() if n in TRANSLATED and n not in unasked}
     if stop := adapted.get("stop_sequences"):
         picked["stop"] = stop
     return {name: value for name, value in picked.items() if value is not None}

@@ -9,7 +9,15 @@ from typing import Any, Final
 
 from aurorasoc.granite import ModelReference
 from aurorasoc.granite.catalog import CATALOG
+from aurorasoc.llm.wire.learned import Refusable
 
+OPTIONS: Final = frozenset(option.value for option in Refusable)
+"""The names of refusable options, some of which are names in a request."""
+
+BOUNDS: Final = frozenset({Refusable.MAX_TOKENS, Refusable.MAX_COMPLETION_TOKENS})
+"""The two names of a bound on the answer: a server takes one or both."""
+
+_FORMATS: Final = {"json_schema": Refusable.JSON_SCHEMA, "json_object": Refusable.JSON_OBJECT}
 _WHOLE: Final = "application/json"
 _STREAM: Final = "text/event-stream"
 
@@ -24,6 +32,7 @@ class ModelRequest:
         options: What the caller set; names of `options.TRANSLATED`, never None.
         stream: Whether the answer is wanted in pieces.
         cache_points: Which messages a prompt cache may end at.
+        refused: What the model refuses, and what is therefore left out.
     """
 
     reference: ModelReference
@@ -31,15 +40,24 @@ class ModelRequest:
     options: dict[str, Any]
     stream: bool
     cache_points: tuple[int, ...] = ()
+    refused: frozenset[Refusable] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
 class Transmission:
-    """One HTTP POST, complete: nothing is added on its way but what HTTP itself needs."""
+    """One HTTP POST, complete: nothing is added on its way but what HTTP itself needs.
+
+    Attributes:
+        url: Where it goes.
+        headers: With the key.
+        body: The vendor's JSON.
+        sent: What it holds that the model may refuse, and that can be left out.
+    """
 
     url: str
     headers: Mapping[str, str] = field(repr=False)
     body: bytes = field(repr=False)
+    sent: frozenset[Refusable] = frozenset()
 
 
 def post(request: ModelRequest, path: str, body: Mapping[str, Any], **headers: str) -> Transmission:
@@ -61,4 +79,20 @@ def post(request: ModelRequest, path: str, body: Mapping[str, Any], **headers: s
         **spec.headers(reference.reveal_key()),
         **named,
     }
-    return Transmission(f"{base}{spec.adapter_root}{path}", sent, json.dumps(body).encode())
+    url = f"{base}{spec.adapter_root}{path}"
+    return Transmission(url, sent, json.dumps(body).encode(), _refusable(request, body))
+
+
+def _refusable(request: ModelRequest, body: Mapping[str, Any]) -> frozenset[Refusable]:
+    """Return what a request holds that its model may refuse, and that can be left out."""
+    sent = {Refusable(name) for name in request.options if name in OPTIONS} - BOUNDS
+    requested = request.options.get("response_format")
+    if isinstance(requested, Mapping) and requested.get("type") in _FORMATS:
+        sent.add(_FORMATS[requested["type"]])
+    if any(message.get("role") == "system" for message in request.messages):
+        sent.add(Refusable.SYSTEM_ROLE)
+    if "max_tokens" in request.options:
+        sent |= {bound for bound in BOUNDS if bound.value in body}
+    if "stream_options" in body:
+        sent.add(Refusable.STREAM_OPTIONS)
+    return frozenset(sent)

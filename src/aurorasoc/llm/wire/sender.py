@@ -26,6 +26,7 @@ from aurorasoc.llm.wire.failures import (
     failure_of_answer,
 )
 from aurorasoc.llm.wire.open_answers import remember
+from aurorasoc.llm.wire.refusals import option_refused
 from aurorasoc.llm.wire.request import Transmission
 from aurorasoc.llm.wire.transports import judged_transport, trusted_transport
 
@@ -98,9 +99,11 @@ class Sender:
         response = await _client(self._address_policy).send(request, stream=True)
         try:
             if not response.is_success:
-                raise failure_of_answer(
-                    response.status_code,
-                    await _beginning(response),
+                status, text = response.status_code, await _beginning(response)
+                refusal = option_refused(status, text, transmission.sent, self._reference)
+                raise refusal or failure_of_answer(
+                    status,
+                    text,
                     self._reference,
                     url=transmission.url,
                     headers=response.headers,

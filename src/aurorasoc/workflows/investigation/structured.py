@@ -22,9 +22,6 @@ if TYPE_CHECKING:
 
 log = get_logger("aurorasoc.investigation")
 
-ANSWER_TOKENS: Final = 4096
-"""Room for models that think before they answer; the schema bounds the answer itself."""
-
 _CUT_OFF: Final = "It was cut off before its end: answer shorter."
 _MOST_ISSUES: Final = 5
 
@@ -119,7 +116,6 @@ class Question(Generic[TAnswer]):
             [SystemMessage(self._agent.definition.instructions), UserMessage(prompt)],
             response_format=self._schema,
             validate_response_format=False,  # BeeAI would complete a partial answer
-            max_tokens=ANSWER_TOKENS,
         )
 
     def _count(self, output: ChatModelOutput) -> None:

@@ -19,7 +19,7 @@ from aurorasoc.config.vocabulary import ServingBackend
 from aurorasoc.granite.address_policy import AddressPolicy
 from aurorasoc.granite.backend_resolution import model_reference
 from aurorasoc.llm.models.traffic import TrafficLedger
-from aurorasoc.llm.wire.calls import CallSite
+from aurorasoc.llm.wire.calls import CallSite, Refused
 from aurorasoc.llm.wire.failures import translate
 from aurorasoc.llm.wire.socket_guard import (
     UnjudgedConnection,
@@ -276,7 +276,7 @@ async def test_refusal_of_a_call_is_an_error_of_its_own(
     reference = model_reference(snapshot(boot), ServingBackend.VLLM, "specialist")
     ledger, tried = TrafficLedger(), list[int]()
 
-    async def attempt() -> None:
+    async def attempt(_refused: Refused) -> None:
         tried.append(1)
         ways_out.requests_get(target)
 

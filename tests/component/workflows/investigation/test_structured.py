@@ -83,6 +83,15 @@ async def test_the_wanted_form_is_sent_and_no_tool(world: World, runtime: Runtim
     assert asked.tools == []
 
 
+async def test_no_bound_is_set_on_the_answer(world: World, runtime: Runtime) -> None:
+    """A bound of 4,096 tokens is more than a small window takes, prompt included."""
+    await use("openai", runtime)
+    world.keyed.wording = Answers(GOOD)
+    await (await bound(runtime)).ask("?")
+    (exchange,) = world.keyed.requests
+    assert exchange.body.keys() == {"model", "messages", "response_format"}
+
+
 @pytest.mark.parametrize(
     "bad",
     ['{"findings": []}', '{"findings": [{"title": "cut', "{not json}", '{"techniques": ["T1"]}'],

@@ -40,7 +40,9 @@ def test_what_could_lead_a_call_elsewhere_is_refused_by_name(name: str) -> None:
 @pytest.mark.parametrize("name", CARRIERS)
 def test_what_an_adapter_adds_is_not_handed_on(name: str) -> None:
     """BeeAI's adapters mix their settings into a request: those stay here."""
-    assert translated({name: "https://elsewhere.invalid", "top_p": 0.5}) == {"top_p": 0.5}
+    assert translated({name: "https://elsewhere.invalid", "top_p": 0.5}, {"top_p"}) == {
+        "top_p": 0.5
+    }
 
 
 def test_all_that_beeai_documents_is_taken() -> None:
@@ -60,7 +62,7 @@ def test_several_answers_are_refused() -> None:
 def test_stop_sequences_have_openais_name_and_none_is_nothing() -> None:
     """What a caller left out isn't sent."""
     adapted = {"stop_sequences": ["END"], "seed": None, "max_tokens": 5}
-    assert translated(adapted) == {"stop": ["END"], "max_tokens": 5}
+    assert translated(adapted, set()) == {"stop": ["END"], "max_tokens": 5}
 
 
 def test_cache_points_are_the_indices_of_messages() -> None:

@@ -17,6 +17,8 @@ from aurorasoc.config.vocabulary import ServingBackend
 from aurorasoc.granite import ModelReference
 from aurorasoc.llm.wire.failures import failure_in_stream
 from aurorasoc.llm.wire.formats.translation import Translation, mapped, whole
+from aurorasoc.llm.wire.learned import Refusable
+from aurorasoc.llm.wire.leave_out import plain_text
 from aurorasoc.llm.wire.litellm_table import row_of
 from aurorasoc.llm.wire.reading import chat_completions
 from aurorasoc.llm.wire.request import ModelRequest, post
@@ -41,10 +43,14 @@ class ChatCompletions(Translation):
         if "top_k" in request.options:
             options["top_k"] = request.options["top_k"]  # vLLM's and others' own; OpenAI says no
         if request.stream:
-            options |= {"stream": True, "stream_options": {"include_usage": True}}
+            options["stream"] = True
+            if Refusable.STREAM_OPTIONS not in request.refused:
+                options["stream_options"] = {"include_usage": True}
+        messages = [_with_plain_text(message) for message in request.messages]
         body = self._config.transform_request(
-            request.reference.model, request.messages, options, _place(request.reference), {}
+            request.reference.model, messages, options, _place(request.reference), {}
         )
+        body = _bounded(body, request.refused)
         self._iterator = self._config.get_model_response_iterator(iter(()), sync_stream=True)
         self.transmission = post(request, "/chat/completions", body)
 
@@ -90,6 +96,22 @@ def translator_of(reference: ModelReference) -> tuple[OpenAIGPTConfig, str]:
     if any(name.endswith(_EFFORT) for name in row):
         return _GPT_5, reference.model
     return (_O_SERIES if row.get("supports_reasoning") else _KNOWN), reference.model
+
+
+def _with_plain_text(message: dict[str, Any]) -> dict[str, Any]:
+    """Send text as text: servers that know no parts take it, and all others do."""
+    if "content" not in message:
+        return message
+    return message | {"content": plain_text(message["content"])}
+
+
+def _bounded(body: dict[str, Any], refused: frozenset[Refusable]) -> dict[str, Any]:
+    """Name the bound on the answer as this server takes it."""
+    names = (Refusable.MAX_TOKENS, Refusable.MAX_COMPLETION_TOKENS)
+    for name, other in (names, names[::-1]):
+        if name in refused and name in body:
+            return {n: v for n, v in body.items() if n != name} | {other.value: body[name]}
+    return body
 
 
 def _place(reference: ModelReference) -> dict[str, Any]:

@@ -1,0 +1,141 @@
+"""What was learnt of each model by asking: what it refuses, and what a test found it to do.
+
+In memory, for this process; `llm.models.learned_rows` shares it with the fleet. It holds for one
+provider, origin and model: another origin or model starts with nothing known.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, replace
+from enum import StrEnum
+from typing import Final, Literal
+
+from aurorasoc.granite import ModelReference
+
+MAX_PLACES: Final = 512
+"""Models of which something is remembered; the one that was learnt first is forgotten first."""
+
+
+class Refusable(StrEnum):
+    """What a model may refuse and a request can do without. The values are stored.
+
+    What changes the meaning of an answer (tools, `stop`) is never left out.
+    """
+
+    TEMPERATURE = "temperature"
+    TOP_P = "top_p"
+    TOP_K = "top_k"
+    FREQUENCY_PENALTY = "frequency_penalty"
+    PRESENCE_PENALTY = "presence_penalty"
+    SEED = "seed"
+    PARALLEL_TOOL_CALLS = "parallel_tool_calls"
+    REASONING_EFFORT = "reasoning_effort"
+    STREAM_OPTIONS = "stream_options"
+    MAX_TOKENS = "max_tokens"
+    MAX_COMPLETION_TOKENS = "max_completion_tokens"
+    JSON_SCHEMA = "json_schema"
+    JSON_OBJECT = "json_object"
+    SYSTEM_ROLE = "system_role"
+
+
+StructuredOutput = Literal["json_schema", "json_object", "prompt", "none"]
+
+
+@dataclass(frozen=True, slots=True)
+class Capabilities:
+    """What a test found a model to do. None: not known.
+
+    Attributes:
+        chat: Whether it answers a message.
+        stream: Whether it streams.
+        tools: Whether it calls a tool that it is offered.
+        structured_output: How it is asked for a JSON object of a given form; `none`: in no way.
+        system_role: Whether it takes system messages.
+        temperature: Whether it takes a temperature.
+        context_window: Tokens of prompt and answer together.
+        max_output_tokens: Tokens of an answer.
+        counts_tokens: Whether its answers and streams name the tokens used.
+        asked_at: When this was asked.
+    """
+
+    chat: bool | None = None
+    stream: bool | None = None
+    tools: bool | None = None
+    structured_output: StructuredOutput | None = None
+    system_role: bool | None = None
+    temperature: bool | None = None
+    context_window: int | None = None
+    max_output_tokens: int | None = None
+    counts_tokens: bool | None = None
+    asked_at: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """What knowledge of a model holds for."""
+
+    provider: str
+    origin: str
+    model: str
+
+    @classmethod
+    def of(cls, reference: ModelReference) -> Place:
+        """Return where a reference's calls go."""
+        return cls(reference.provider.value, reference.origin, reference.model)
+
+
+@dataclass(frozen=True, slots=True)
+class Knowledge:
+    """What is known of one model."""
+
+    refused: frozenset[Refusable] = frozenset()
+    capabilities: Capabilities | None = None
+
+
+_NOTHING: Final = Knowledge()
+
+
+class Learned:
+    """What is known of all models, in this process.
+
+    Attributes:
+        on_change: Is told of each place about which something was learnt or forgotten here.
+    """
+
+    def __init__(self) -> None:
+        self.on_change: Callable[[Place], None] = _tell_nobody
+        self._known: dict[Place, Knowledge] = {}
+
+    def of(self, place: Place) -> Knowledge:
+        """Return what is known of a model."""
+        return self._known.get(place, _NOTHING)
+
+    def refuses(self, place: Place, refused: Iterable[Refusable]) -> None:
+        """Remember what a model refuses."""
+        known = self.of(place)
+        both = known.refused | frozenset(refused)
+        if both != known.refused:
+            self._set(place, replace(known, refused=both))
+
+    def can(self, place: Place, capabilities: Capabilities) -> None:
+        """Remember what a test found."""
+        self._set(place, replace(self.of(place), capabilities=capabilities))
+
+    def forget(self, place: Place) -> None:
+        """Forget a model: its next calls send everything again."""
+        if self._known.pop(place, None) is not None:
+            self.on_change(place)
+
+    def replace(self, known: Mapping[Place, Knowledge]) -> None:
+        """Put what the fleet knows in place of what this process knew."""
+        self._known = dict(list(known.items())[-MAX_PLACES:])
+
+    def _set(self, place: Place, knowledge: Knowledge) -> None:
+        others = {at: known for at, known in self._known.items() if at != place}
+        self._known = dict(list(others.items())[1 - MAX_PLACES :]) | {place: knowledge}
+        self.on_change(place)
+
+
+def _tell_nobody(_place: Place) -> None:
+    """Nobody shares what this process learns."""
