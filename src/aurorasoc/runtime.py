@@ -38,6 +38,7 @@ from aurorasoc.llm.fleet.membership import Instance, Kind, Membership, this_proc
 from aurorasoc.llm.fleet.registry import Fleet
 from aurorasoc.llm.fleet.sources import source_of
 from aurorasoc.llm.models.keep_resolved import keep_resolved, resolve_once
+from aurorasoc.llm.models.learned_rows import LearnedRows
 from aurorasoc.llm.models.pool import ModelPool
 from aurorasoc.llm.models.traffic import TrafficLedger
 
@@ -171,6 +172,9 @@ async def _open(
         settings.llm.max_concurrency,
     )
     adoption.on_adopted(pool.end_refused)
+    learned = LearnedRows(database, pool.learned)
+    resources.push_async_callback(learned.close)
+    learned.start()
     resources.push_async_callback(_close_pool, pool)
     feed = Feed(source_of(settings.database_url, settings.database.feed_url), adoption.follow)
     resources.push_async_callback(feed.close)

@@ -1,4 +1,4 @@
-"""The stored rows. Migrations 027 to 033 create them; times are microseconds, UTC."""
+"""The stored rows. Migrations 027 to 034 create them; times are microseconds, UTC."""
 
 from __future__ import annotations
 
@@ -133,6 +133,22 @@ class InstanceRow(Base):
     feed: Mapped[str] = mapped_column(String(16))
     key_ids: Mapped[str] = mapped_column(Text)
     seen_us: Mapped[int] = mapped_column(BigInteger)
+
+
+class LearnedRow(Base):
+    """What was learnt of one model by asking it: what it refuses, and what a test found.
+
+    `refused` lists names, comma-separated; `capabilities` is JSON.
+    """
+
+    __tablename__ = "llm_learned"
+
+    provider: Mapped[str] = mapped_column(String(32), primary_key=True)
+    origin: Mapped[str] = mapped_column(String(300), primary_key=True)
+    model: Mapped[str] = mapped_column(String(255), primary_key=True)
+    refused: Mapped[str] = mapped_column(Text)
+    capabilities: Mapped[str | None] = mapped_column(Text)
+    learned_us: Mapped[int] = mapped_column(BigInteger)
 
 
 class InvestigationRow(Base):

@@ -6,8 +6,8 @@ provider, origin and model: another origin or model starts with nothing known.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final, Literal
 
@@ -93,6 +93,28 @@ class Knowledge:
     capabilities: Capabilities | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Lesson:
+    """One thing that was learnt of a model, or that it is to be forgotten.
+
+    Attributes:
+        place: The model.
+        refused: What it refuses.
+        capabilities: What a test found.
+        forget: Whether everything known before is forgotten.
+    """
+
+    place: Place
+    refused: frozenset[Refusable] = frozenset()
+    capabilities: Capabilities | None = None
+    forget: bool = False
+
+    def added_to(self, known: Knowledge) -> Knowledge:
+        """Return what is known with this lesson."""
+        before = _NOTHING if self.forget else known
+        return Knowledge(before.refused | self.refused, self.capabilities or before.capabilities)
+
+
 _NOTHING: Final = Knowledge()
 
 
@@ -100,42 +122,33 @@ class Learned:
     """What is known of all models, in this process.
 
     Attributes:
-        on_change: Is told of each place about which something was learnt or forgotten here.
+        on_lesson: Is told of each lesson that was learnt here.
     """
 
     def __init__(self) -> None:
-        self.on_change: Callable[[Place], None] = _tell_nobody
+        self.on_lesson: Callable[[Lesson], None] = _tell_nobody
         self._known: dict[Place, Knowledge] = {}
 
     def of(self, place: Place) -> Knowledge:
         """Return what is known of a model."""
         return self._known.get(place, _NOTHING)
 
-    def refuses(self, place: Place, refused: Iterable[Refusable]) -> None:
-        """Remember what a model refuses."""
-        known = self.of(place)
-        both = known.refused | frozenset(refused)
-        if both != known.refused:
-            self._set(place, replace(known, refused=both))
-
-    def can(self, place: Place, capabilities: Capabilities) -> None:
-        """Remember what a test found."""
-        self._set(place, replace(self.of(place), capabilities=capabilities))
-
-    def forget(self, place: Place) -> None:
-        """Forget a model: its next calls send everything again."""
-        if self._known.pop(place, None) is not None:
-            self.on_change(place)
+    def learn(self, lesson: Lesson) -> None:
+        """Remember a lesson."""
+        known = self.of(lesson.place)
+        after = lesson.added_to(known)
+        if after == known:
+            return
+        others = {place: known for place, known in self._known.items() if place != lesson.place}
+        self._known = dict(list(others.items())[1 - MAX_PLACES :])
+        if after != _NOTHING:
+            self._known[lesson.place] = after
+        self.on_lesson(lesson)
 
     def replace(self, known: Mapping[Place, Knowledge]) -> None:
         """Put what the fleet knows in place of what this process knew."""
         self._known = dict(list(known.items())[-MAX_PLACES:])
 
-    def _set(self, place: Place, knowledge: Knowledge) -> None:
-        others = {at: known for at, known in self._known.items() if at != place}
-        self._known = dict(list(others.items())[1 - MAX_PLACES :]) | {place: knowledge}
-        self.on_change(place)
 
-
-def _tell_nobody(_place: Place) -> None:
+def _tell_nobody(_lesson: Lesson) -> None:
     """Nobody shares what this process learns."""

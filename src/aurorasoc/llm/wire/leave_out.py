@@ -13,7 +13,7 @@ from typing import Any, Final
 
 from aurorasoc.granite import ModelReference
 from aurorasoc.granite.catalog import CATALOG
-from aurorasoc.llm.wire.learned import Knowledge, Learned, Place, Refusable
+from aurorasoc.llm.wire.learned import Knowledge, Learned, Lesson, Place, Refusable
 from aurorasoc.llm.wire.refusals import OptionRefused
 from aurorasoc.llm.wire.request import BOUNDS, OPTIONS, ModelRequest
 
@@ -53,9 +53,9 @@ class LeftOut:
 
     def answered(self) -> None:
         """Remember what was refused: without it the model answers, so that was the reason."""
-        lasting = [option for option, lasts in self._refused.items() if lasts]
+        lasting = frozenset(option for option, lasts in self._refused.items() if lasts)
         if lasting:
-            self._learned.refuses(self._place, lasting)
+            self._learned.learn(Lesson(self._place, refused=lasting))
 
 
 def without(request: ModelRequest, refused: frozenset[Refusable]) -> ModelRequest:

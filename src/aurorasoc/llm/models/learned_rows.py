@@ -1,0 +1,154 @@
+"""Shares what this process learns of models with the fleet, off the path of calls.
+
+A lesson that is lost costs one more refused call. While the database is away lessons wait, and
+calls go on with what this process knows.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import random
+from collections import deque
+from contextlib import suppress
+from dataclasses import asdict, fields
+from typing import Final
+
+from sqlalchemy import delete, select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from aurorasoc.core.database.engine import Database
+from aurorasoc.core.database.tables import LearnedRow
+from aurorasoc.errors import DatabaseUnavailable
+from aurorasoc.llm.wire.learned import (
+    MAX_PLACES,
+    Capabilities,
+    Knowledge,
+    Learned,
+    Lesson,
+    Place,
+    Refusable,
+)
+
+READ_SECONDS: Final = 60.0
+RETRY_SECONDS: Final = 5.0
+CLOSE_SECONDS: Final = 2.0
+JITTER: Final = 0.1
+KEPT_US: Final = 30 * 86_400_000_000
+"""A month: a server that was brought up to date is asked again by then."""
+
+_FIELDS: Final = frozenset(field.name for field in fields(Capabilities))
+
+
+class LearnedRows:
+    """Writes lessons soon after they are learnt, and reads those of others every minute.
+
+    Args:
+        database: Holds the rows.
+        learned: What this process knows.
+    """
+
+    def __init__(self, database: Database, learned: Learned) -> None:
+        self._database, self._learned = database, learned
+        self._lessons: deque[Lesson] = deque(maxlen=MAX_PLACES)
+        self._wake = asyncio.Event()
+        self._task: asyncio.Task[None] | None = None
+
+    def start(self) -> None:
+        """Read what is known, and share from now on."""
+        self._learned.on_lesson = self._note
+        self._task = asyncio.create_task(self._run(), name="aurorasoc-learned")
+
+    async def close(self) -> None:
+        """Write what is left if the database answers in time."""
+        if self._task is None:
+            return
+        self._task.cancel()
+        await asyncio.wait({self._task}, timeout=CLOSE_SECONDS)
+        with suppress(DatabaseUnavailable, TimeoutError):
+            async with asyncio.timeout(CLOSE_SECONDS):
+                await self.write()
+
+    async def write(self) -> None:
+        """Write the lessons that wait.
+
+        Raises:
+            DatabaseUnavailable: The database doesn't answer; they still wait.
+        """
+        lessons = list(self._lessons)
+        if not lessons:
+            return
+        async with self._database.transaction(ordered=False) as session:
+            now = await self._database.clock(session)
+            await session.execute(delete(LearnedRow).where(LearnedRow.learned_us < now - KEPT_US))
+            for lesson in lessons:
+                await _store(session, lesson, now)
+        for lesson in lessons:
+            if lesson in self._lessons:
+                self._lessons.remove(lesson)
+
+    async def read(self) -> None:
+        """Take over what the fleet knows, unless there are lessons to be written first.
+
+        Raises:
+            DatabaseUnavailable: The database doesn't answer.
+        """
+        newest = select(LearnedRow).order_by(LearnedRow.learned_us.desc()).limit(MAX_PLACES)
+        async with self._database.reading(once=True) as session:
+            rows = list(await session.scalars(newest))
+        if not self._lessons:
+            self._learned.replace({_place(row): _knowledge(row) for row in reversed(rows)})
+
+    def _note(self, lesson: Lesson) -> None:
+        self._lessons.append(lesson)
+        self._wake.set()
+
+    async def _run(self) -> None:
+        while True:
+            self._wake.clear()
+            try:
+                await self.write()
+                await self.read()
+                pause = READ_SECONDS
+            except DatabaseUnavailable:
+                pause = RETRY_SECONDS
+            with suppress(TimeoutError):
+                async with asyncio.timeout(pause * random.uniform(1 - JITTER, 1)):  # noqa: S311 - jitter
+                    await self._wake.wait()
+
+
+async def _store(session: AsyncSession, lesson: Lesson, now_us: int) -> None:
+    place = lesson.place
+    row = await session.get(LearnedRow, (place.provider, place.origin, place.model))
+    known = lesson.added_to(Knowledge() if row is None else _knowledge(row))
+    if known == Knowledge():
+        if row is not None:
+            await session.delete(row)
+        return
+    capabilities = None if known.capabilities is None else json.dumps(asdict(known.capabilities))
+    await session.merge(
+        LearnedRow(
+            **asdict(place),
+            refused=",".join(sorted(known.refused)),
+            capabilities=capabilities,
+            learned_us=now_us,
+        )
+    )
+    await session.flush()
+
+
+def _place(row: LearnedRow) -> Place:
+    return Place(row.provider, row.origin, row.model)
+
+
+def _knowledge(row: LearnedRow) -> Knowledge:
+    """Read a row; a newer version may know more options and capabilities."""
+    known = {option.value for option in Refusable}
+    refused = frozenset(Refusable(name) for name in row.refused.split(",") if name in known)
+    try:
+        stored = json.loads(row.capabilities or "null")
+    except ValueError:
+        stored = None
+    if not isinstance(stored, dict):
+        return Knowledge(refused)
+    return Knowledge(refused, Capabilities(**{n: v for n, v in stored.items() if n in _FIELDS}))
