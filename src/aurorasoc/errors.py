@@ -69,11 +69,20 @@ class RuntimeAlreadyOpen(AuroraError):
 
 
 class Unauthenticated(AuroraError):
-    """RFC 9110 §15.5.2: no token, or an invalid one."""
+    """RFC 9110 §15.5.2: no token, or an invalid one.
+
+    Args:
+        detail: What the caller reads.
+        reason: What only the log says, in our own words: nothing of a token.
+    """
 
     status_code = 401
     code = "unauthenticated"
     title = "Authentication required"
+
+    def __init__(self, detail: str, *, reason: str | None = None) -> None:
+        super().__init__(detail)
+        self.reason = reason
 
 
 class PermissionDenied(AuroraError):

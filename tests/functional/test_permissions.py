@@ -264,3 +264,4 @@ def test_401_goes_to_the_log_only(service: Service, client: httpx.Client) -> Non
     assert client.get(f"{LLM}/providers").status_code == 401
     assert service.entries()[0]["seq"] == before
     assert service.output.count('"event": "unauthenticated"') == seen + 1
+    assert '"reason": "no token was sent"' in service.output

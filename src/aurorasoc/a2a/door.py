@@ -80,7 +80,7 @@ class Door(A2AStarletteApplication):
             body = await read_body(request.receive, request.scope["headers"])
             require_shallow(body)
         except AuroraError as error:
-            log.warning("request refused", code=error.code)
+            log.warning("request refused", code=error.code, reason=getattr(error, "reason", None))
             return Refused(error)
         return await self._answer(request, body)
 

@@ -216,7 +216,7 @@ def _admission(settings: Settings) -> Admit:
         scheme, _, token = request.headers.get("authorization", "").partition(" ")
         if scheme.lower() != "bearer":
             detail = "Send a bearer token: Authorization: Bearer <token>."
-            raise Unauthenticated(detail)
+            raise Unauthenticated(detail, reason="no token was sent")
         caller = decode_token(token.strip(), settings.security)
         if not caller.may(_NEEDED):
             await current_runtime().denials.record(caller.subject, "POST /", _NEEDED)

@@ -43,7 +43,7 @@ async def authenticated(
     """
     if bearer is None:
         detail = "Send a bearer token: Authorization: Bearer <token>."
-        raise Unauthenticated(detail)
+        raise Unauthenticated(detail, reason="no token was sent")
     return decode_token(bearer.credentials, runtime.settings.security)
 
 

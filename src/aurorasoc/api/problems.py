@@ -109,7 +109,9 @@ class ProblemRoute(APIRoute):
 
     def _refused(self, error: AuroraError, request: Request) -> Response:
         if isinstance(error, Unauthenticated):  # in the log only: the caller is unknown
-            log.warning("unauthenticated", method=request.method, route=self.path)
+            log.warning(
+                "unauthenticated", method=request.method, route=self.path, reason=error.reason
+            )
         if isinstance(error, _UNREAD) and announces_body(request.scope["headers"]):
             return Refused(error)
         return problem_response(error)

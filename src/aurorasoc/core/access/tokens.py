@@ -12,8 +12,23 @@ from aurorasoc.core.access.principal import Principal
 from aurorasoc.errors import ConfigurationError, InvalidInput, Unauthenticated
 
 _ALGORITHM = "HS256"
-_CLOCK_SKEW: Final = timedelta(minutes=1)
-"""How far the issuer's clock may be ahead of ours."""
+_LEEWAY: Final = timedelta(seconds=10)
+"""How far the issuer's clock may be from ours for `iat`, `nbf` and `exp` (RFC 7519 §4.1.4)."""
+
+_LIFETIME_LEEWAY: Final = timedelta(minutes=1)
+"""How far beyond the longest lifetime `exp` may lie."""
+
+_REASONS: Final = {
+    "ExpiredSignatureError": "exp has passed",
+    "ImmatureSignatureError": "iat or nbf is ahead of this machine's clock",
+    "InvalidAlgorithmError": "not signed with HS256",
+    "InvalidAudienceError": "aud isn't JWT_AUDIENCE",
+    "InvalidIssuerError": "iss isn't JWT_ISSUER",
+    "InvalidSignatureError": "not signed with this JWT_SECRET_KEY",
+    "InvalidSubjectError": "sub is no text",
+    "MissingRequiredClaimError": "sub, exp, aud or iss is missing",
+}
+"""What PyJWT's errors mean. Their own texts may quote the token."""
 
 _OURS: Final = ("cli:", "client:")
 """Prefixes of actors that the service itself writes into the audit log."""
@@ -27,7 +42,7 @@ def decode_token(token: str, settings: SecuritySettings) -> Principal:
     Raises:
         Unauthenticated: Wrong signature or algorithm, expired, valid for longer than
             JWT_MAX_LIFETIME, wrong audience or issuer, a subject reserved for this service,
-            or a missing or malformed claim. The message doesn't say which.
+            or a missing or malformed claim. The message doesn't say which, but its `reason` does.
     """
     import jwt  # noqa: PLC0415 - costs 49 ms and 10 MiB at start-up
 
@@ -38,13 +53,18 @@ def decode_token(token: str, settings: SecuritySettings) -> Principal:
             algorithms=[_ALGORITHM],
             audience=settings.jwt_audience,
             issuer=settings.jwt_issuer,
+            leeway=_LEEWAY,
             options={"require": ["sub", "exp"], "verify_aud": settings.jwt_audience is not None},
         )
         return _principal(claims, timedelta(seconds=settings.jwt_max_lifetime))
-    except (jwt.PyJWTError, Unauthenticated, ValueError, OverflowError):
-        pass
+    except _Unfit as unfit:
+        reason = unfit.reason
+    except Unauthenticated:
+        reason = "sub is empty, too long or not printable"
+    except (jwt.PyJWTError, ValueError, OverflowError) as error:
+        reason = _REASONS.get(type(error).__name__, "no JWT, or a claim of the wrong type")
     detail = "The bearer token is not valid here, or has expired. Sign in again."
-    raise Unauthenticated(detail)
+    raise Unauthenticated(detail, reason=reason)
 
 
 def create_token(
@@ -84,18 +104,42 @@ def create_token(
     return jwt.encode(claims, _secret(settings), algorithm=_ALGORITHM)
 
 
+class _Unfit(Exception):
+    """A claim that this service doesn't take."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+
 def _principal(claims: dict[str, Any], longest: timedelta) -> Principal:
-    subject, roles = claims["sub"], claims.get("roles", [])
-    permissions = claims.get("permissions", [])
-    for names in (roles, permissions):
-        if not isinstance(names, list) or not all(isinstance(n, str) for n in names):
-            msg = "roles and permissions are lists of strings"
-            raise ValueError(msg)
+    subject, roles, permissions = (
+        claims["sub"],
+        _names(claims, "roles"),
+        _names(claims, "permissions"),
+    )
     expires_at = datetime.fromtimestamp(int(claims["exp"]), UTC)
-    if _is_reserved(subject) or expires_at > datetime.now(UTC) + longest + _CLOCK_SKEW:
-        msg = "a subject of ours, or a lifetime beyond the limit"
-        raise ValueError(msg)
+    if _is_reserved(subject):
+        reason = "sub is reserved for the service's own audit entries"
+        raise _Unfit(reason)
+    if expires_at > datetime.now(UTC) + longest + _LIFETIME_LEEWAY:
+        reason = "exp is further ahead than JWT_MAX_LIFETIME"
+        raise _Unfit(reason)
     return Principal.of(subject, roles=roles, permissions=permissions, expires_at=expires_at)
+
+
+def _names(claims: dict[str, Any], claim: str) -> list[str]:
+    """Read a claim that lists names.
+
+    Issuers write a single one as a text (Keycloak, unless its mapper is multivalued). A text is
+    one name, never split: names may have blanks (Keycloak) and commas (Entra ID).
+    """
+    value = claims.get(claim)
+    names = [] if value is None else [value] if isinstance(value, str) else value
+    if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
+        reason = f"{claim} is neither a list of texts nor a text"
+        raise _Unfit(reason)
+    return names
 
 
 def _is_reserved(subject: str) -> bool:
