@@ -5,9 +5,11 @@ from __future__ import annotations
 import asyncio
 import re
 from collections.abc import Iterable
+from contextlib import suppress
 from itertools import accumulate
 from typing import TYPE_CHECKING, Final
 
+from aurorasoc.core import foreign_json
 from aurorasoc.core.encodings import in_utf8
 from aurorasoc.errors import BodyTooLarge, InvalidInput, RequestTimeout
 
@@ -118,10 +120,8 @@ def _steps(body: bytes) -> bytes:
 
 
 def _in_utf8(body: bytes) -> bytes:
-    try:
-        return in_utf8(body)
-    except UnicodeDecodeError:
-        pass
+    with suppress(UnicodeDecodeError):
+        return foreign_json.in_unicode(in_utf8(body))
     detail = "The body isn't JSON in UTF-8."
     raise InvalidInput(detail)
 

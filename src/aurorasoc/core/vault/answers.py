@@ -7,12 +7,12 @@ https://developer.hashicorp.com/vault/api-docs
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any, Final, Literal, TypeVar
 
+from aurorasoc.core import foreign_json
 from aurorasoc.errors import SecretStoreUnavailable
 
 VaultTrouble = Literal["sealed", "denied", "unreachable", "unauthenticated"]
@@ -70,7 +70,7 @@ def read_answer(status: int, content: bytes) -> Answer:
     if status == HTTPStatus.NO_CONTENT:
         return Answer(status, {})
     try:
-        body = json.loads(content)
+        body = foreign_json.parsed(content)
     except ValueError:
         body = None
     if isinstance(body, dict):

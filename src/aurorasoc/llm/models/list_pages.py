@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from typing import Any, Final, NamedTuple
 from urllib.parse import urlencode
+
+from aurorasoc.core import foreign_json
 
 MAX_MODELS: Final = 2_000
 MAX_NAME: Final = 255
@@ -26,9 +27,9 @@ def read_page(body: bytes) -> Page:
     Ollama's, a bare array Together's and GitHub's. Anthropic and Gemini have pages.
 
     Raises:
-        AttributeError, LookupError, RecursionError, TypeError, ValueError: It is no such page.
+        AttributeError, LookupError, TypeError, ValueError: It is no such page.
     """
-    document: Any = json.loads(body)
+    document: Any = foreign_json.parsed(body)
     rows = document if isinstance(document, list) else _rows(document)
     names = tuple(_name(row)[:MAX_NAME] for row in rows[:MAX_MODELS])
     return Page(names, None if isinstance(document, list) else _next(document))

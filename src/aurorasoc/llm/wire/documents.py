@@ -5,9 +5,9 @@ A list or an object takes many times its bytes in memory, and LiteLLM up to 0.1 
 
 from __future__ import annotations
 
-import json
 from typing import Any, Final
 
+from aurorasoc.core import foreign_json
 from aurorasoc.core.inbound.bodies import count_parts
 from aurorasoc.llm.wire.failures import AnswerTooLong
 
@@ -24,4 +24,4 @@ def parsed(data: bytes) -> Any:  # noqa: ANN401 - the vendor's JSON
     """
     if count_parts(data, MAX_PARTS) > MAX_PARTS:
         raise AnswerTooLong
-    return json.loads(data)
+    return foreign_json.parsed(data)

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
+from aurorasoc.core.foreign_json import repaired
 from aurorasoc.granite import ModelReference
 from aurorasoc.granite.catalog import CATALOG
 from aurorasoc.llm.wire.learned import Refusable
@@ -80,7 +81,7 @@ def post(request: ModelRequest, path: str, body: Mapping[str, Any], **headers: s
         **named,
     }
     url = f"{base}{spec.adapter_root}{path}"
-    return Transmission(url, sent, json.dumps(body).encode(), _refusable(request, body))
+    return Transmission(url, sent, repaired(json.dumps(body)).encode(), _refusable(request, body))
 
 
 def _refusable(request: ModelRequest, body: Mapping[str, Any]) -> frozenset[Refusable]:
