@@ -16,6 +16,9 @@ MAX_EVENTS: Final = 150_000
 MAX_LINE_BYTES: Final = 8_000_000
 """Bytes of one line: a Responses stream repeats the whole answer in its last event."""
 
+MAX_EVENT_BYTES: Final = MAX_LINE_BYTES
+"""Bytes of one event's data, over all its lines."""
+
 _BOM: Final = b"\xef\xbb\xbf"
 
 
@@ -26,14 +29,14 @@ class EventReader:
         self.count = 0
         self._size = 0
         self._line = bytearray()
-        self._data: list[bytes] = []
+        self._data: bytearray | None = None
         self._first = True
 
     def feed(self, chunk: bytes) -> Iterator[bytes]:
         """Yield the data of each event that is complete.
 
         Raises:
-            AnswerTooLong: A line, the events or the whole exceed their bound.
+            AnswerTooLong: A line, an event, their number or the whole exceed their bound.
         """
         self._size += len(chunk)
         if self._size > MAX_STREAM_BYTES:
@@ -61,10 +64,18 @@ class EventReader:
             self._first = False
             line = line.removeprefix(_BOM)
         if line.startswith(b"data:"):
-            self._data.append(line[5:].removeprefix(b" "))
-        elif not line and self._data:
+            self._extend_data(line[5:].removeprefix(b" "))
+        elif not line and self._data is not None:
             self.count += 1
             if self.count > MAX_EVENTS:
                 raise AnswerTooLong
-            data, self._data = b"\n".join(self._data), []
+            data, self._data = bytes(self._data), None
             yield data
+
+    def _extend_data(self, line: bytes) -> None:
+        if self._data is None:
+            self._data = bytearray(line)
+        else:
+            self._data += b"\n" + line
+        if len(self._data) > MAX_EVENT_BYTES:
+            raise AnswerTooLong

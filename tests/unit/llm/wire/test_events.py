@@ -54,6 +54,15 @@ def test_an_endless_line_ends() -> None:
         _read(*[b"x" * 1_000_000] * (events.MAX_LINE_BYTES // 1_000_000 + 1))
 
 
+def test_endless_lines_of_one_event_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    """They are kept until its end: it is bounded as one line is, and empty lines count, too."""
+    monkeypatch.setattr(events, "MAX_EVENT_BYTES", 100)
+    assert _read(b"data: " + b"x" * 100 + b"\n\n") == [b"x" * 100]
+    for line in (b"data: " + b"x" * 30 + b"\n", b"data:\n"):
+        with pytest.raises(AnswerTooLong):
+            _read(line * 102)
+
+
 def test_endless_comments_end(monkeypatch: pytest.MonkeyPatch) -> None:
     """Bytes count whether or not they are events."""
     monkeypatch.setattr(events, "MAX_STREAM_BYTES", 100)
