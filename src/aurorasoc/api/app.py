@@ -54,7 +54,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         redirect_slashes=False,  # the redirect would be built on the request's Host
     )
     app.add_exception_handler(HTTPException, _refused)
-    app.add_middleware(HostGuard, hosts=(used.server.host, *used.server.public_hosts))
+    app.add_middleware(HostGuard, hosts=(used.server.host,), public=used.server.public_hosts)
     include_routers(app, settings=used)
     include_settings_page(app)
     return app

@@ -10,6 +10,10 @@ _LABEL: Final = re.compile(r"[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?")
 """A label of a host name. Containers' names have underscores, as DNS allows (RFC 2181 §11)."""
 
 _NUMERIC_LABEL: Final = re.compile(r"(0x[0-9a-f]*|[0-9]+)")
+_PUBLIC: Final = re.compile(
+    r"(?P<scheme>https?://)?(?P<host>\[[0-9a-f:.]+\]|[^\[\]:/]+|[0-9a-f:.]+)(?::(?P<port>[0-9]{1,5}))?"
+)
+_PORTS: Final = range(1, 65_536)
 _MAX_LENGTH: Final = 253
 
 
@@ -53,3 +57,27 @@ def hosts_of(text: str) -> tuple[str, ...]:
         )
         raise ValueError(msg)
     return hosts
+
+
+def public_hosts_of(text: str) -> tuple[str, ...]:
+    """Read a comma-separated list of hosts, each alone or with a port, or with scheme and port.
+
+    Raises:
+        ValueError: An entry is none of these.
+    """
+    return tuple(_public_host(entry.strip()) for entry in text.split(",") if entry.strip())
+
+
+def _public_host(entry: str) -> str:
+    match = _PUBLIC.fullmatch(entry.lower())
+    name = comparable(match["host"]) if match else ""
+    if match is None or not is_host(name) or int(match["port"] or 1) not in _PORTS:
+        msg = (
+            "host names or addresses, comma-separated, each alone or with a port, or with scheme "
+            "and port, such as soc.example,https://soc.example:8443: without path or *, "
+            "international names as xn--…"
+        )
+        raise ValueError(msg)
+    port = f":{int(match['port'])}" if match["port"] else ""
+    shown = f"[{name}]" if ":" in name and (match["scheme"] or port) else name
+    return f"{match['scheme'] or ''}{shown}{port}"

@@ -53,9 +53,9 @@ VARIABLES: Final[dict[str, tuple[str, Getter, object]]] = {
     "AURORA_A2A_AUTH": ("token", lambda s: s.server.a2a_auth, "token"),
     "AURORA_PORT": ("9090", lambda s: s.server.port, 9090),
     "AURORA_PUBLIC_HOSTS": (
-        "SOC.example, aurora",
+        "SOC.example, aurora:08443,https://[FD00::1]:8443,fd00::1,http://a.",
         lambda s: s.server.public_hosts,
-        ("soc.example", "aurora"),
+        ("soc.example", "aurora:8443", "https://[fd00::1]:8443", "fd00::1", "http://a"),
     ),
     "AURORA_SECRET_KEY": (SEED, lambda s: s.security.secret_key, SEED),
     "AURORA_SECRET_KEY_PREVIOUS": (
@@ -122,7 +122,7 @@ ALIASES: Final = [
 
 REFUSED: Final = {
     "AURORA_ALLOWED_HOSTS": f"https://{CANARY}",
-    "AURORA_PUBLIC_HOSTS": f"good,{CANARY}:8443",
+    "AURORA_PUBLIC_HOSTS": f"good,{CANARY}/settings",
     "AURORA_DATABASE_URL": f"mysql://user:{CANARY}@db/x",
     "AURORA_FEED_DATABASE_URL": f"redis://{CANARY}",
     "AURORA_PORT": CANARY,

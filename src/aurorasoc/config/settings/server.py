@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 from pydantic import Field, field_validator
 from pydantic_settings import NoDecode, SettingsConfigDict
 
-from aurorasoc.config.hosts import hosts_of
+from aurorasoc.config.hosts import hosts_of, public_hosts_of
 from aurorasoc.config.settings.variables import Variables
 
 
@@ -32,7 +32,12 @@ class ServerSettings(Variables):
     def _expanded(cls, value: Path) -> Path:
         return value.expanduser().absolute()
 
-    @field_validator("allowed_hosts", "public_hosts", mode="before")
+    @field_validator("allowed_hosts", mode="before")
     @classmethod
     def _comma_separated(cls, value: object) -> object:
         return hosts_of(value) if isinstance(value, str) else value
+
+    @field_validator("public_hosts", mode="before")
+    @classmethod
+    def _public(cls, value: object) -> object:
+        return public_hosts_of(value) if isinstance(value, str) else value

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from dataclasses import dataclass
 from ipaddress import ip_address
 from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
@@ -20,8 +21,37 @@ if TYPE_CHECKING:
 
 LOOPBACK_NAMES: Final = frozenset({"localhost"})
 
-_AUTHORITY: Final = re.compile(r"(\[[0-9a-f:.]+\]|[^\[\]:@/\\\s]+)(?::([0-9]{1,5}))?")
+_AUTHORITY: Final = re.compile(r"(\[[0-9a-f:.]+\]|[^\[\]:@/?#\\\s]+)(?::([0-9]{1,5}))?")
 _DEFAULT_PORTS: Final = {"http": "80", "https": "443"}
+
+
+@dataclass(frozen=True, slots=True)
+class PublicHost:
+    """A name under which browsers reach the service.
+
+    Attributes:
+        scheme: `http` or `https`; None for both.
+        name: In lower case.
+        port: None means the scheme's own.
+    """
+
+    scheme: str | None
+    name: str
+    port: str | None
+
+    @classmethod
+    def of(cls, text: str) -> PublicHost:
+        """Read `name`, `name:port` or `https://name:port`; a path is left out."""
+        scheme, mark, rest = text.lower().rpartition("://")
+        authority = rest.partition("/")[0] if mark else rest
+        match = _AUTHORITY.fullmatch(authority)
+        name, port = match.groups() if match else (authority, None)
+        return cls(scheme or None, _bare(name), port)
+
+    def is_origin(self, scheme: str, name: str, port: str) -> bool:
+        """Return whether a page of this origin is served under this name."""
+        served_at = self.port or _DEFAULT_PORTS[scheme]
+        return self.scheme in {None, scheme} and (self.name, served_at) == (name, port)
 
 
 class HostGuard:
@@ -32,12 +62,16 @@ class HostGuard:
 
     Args:
         app: The app behind it.
-        hosts: Names under which the service is reached, beside those of loopback.
+        hosts: Names that requests may be for, beside those of loopback.
+        public: Names under which browsers reach the service: `PublicHost.of`. Pages of these
+            origins may call it, beside those that it serves itself.
     """
 
-    def __init__(self, app: ASGIApp, hosts: Iterable[str] = ()) -> None:
+    def __init__(self, app: ASGIApp, hosts: Iterable[str] = (), public: Iterable[str] = ()) -> None:
         self._app = app
-        self._hosts = frozenset(host.lower().rstrip(".") for host in hosts)
+        self._public = tuple(map(PublicHost.of, public))
+        names = {_bare(host.lower()) for host in hosts}
+        self._hosts = frozenset(names | {host.name for host in self._public})
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass a request on, or refuse it."""
@@ -58,8 +92,8 @@ class HostGuard:
         origins = [value for name, value in sent if name == b"origin"]
         if not all(self._is_own_origin(origin, hosts) for origin in origins):
             return ForeignOrigin(
-                "Pages of other origins may not call this service. A page under another name of "
-                "its own is allowed by AURORA_PUBLIC_HOSTS."
+                "Pages of other origins may not call this service. A page under another name or "
+                "port of its own is allowed by AURORA_PUBLIC_HOSTS."
             )
         return None
 
@@ -67,11 +101,11 @@ class HostGuard:
         match = _AUTHORITY.fullmatch(host)
         if match is None:
             return False
-        name = match[1].strip("[]").rstrip(".")
+        name = _bare(match[1])
         return name in LOOPBACK_NAMES or name in self._hosts or _is_address(name)
 
     def _is_own_origin(self, origin: str, hosts: list[str]) -> bool:
-        """Whether it is the page's own service: the host of this request, or a name of ours."""
+        """Whether scheme, name and port are those of a public name, or of this request's host."""
         try:
             parts = urlsplit(origin)
         except ValueError:
@@ -79,11 +113,28 @@ class HostGuard:
         match = _AUTHORITY.fullmatch(parts.netloc)
         if match is None or parts.scheme not in _DEFAULT_PORTS:  # `null`, a file, an extension
             return False
-        default = _DEFAULT_PORTS[parts.scheme]
-        allowed = {
-            host if ":" in host.rpartition("]")[2] else f"{host}:{default}" for host in hosts
+        scheme, name = parts.scheme, _bare(match[1])
+        port = match[2] or _DEFAULT_PORTS[scheme]
+        if any(host.is_origin(scheme, name, port) for host in self._public):
+            return True
+        return self._may_be_over(scheme, name) and (name, port) in {
+            _host_and_port(host, scheme) for host in hosts
         }
-        return f"{match[1]}:{match[2] or default}" in allowed or match[1].rstrip(".") in self._hosts
+
+    def _may_be_over(self, scheme: str, name: str) -> bool:
+        """Whether the service itself may serve a name over a scheme, which `Host` doesn't tell."""
+        schemes = {host.scheme for host in self._public if host.name == name}
+        return not schemes or None in schemes or scheme in schemes
+
+
+def _host_and_port(host: str, scheme: str) -> tuple[str, str]:
+    match = _AUTHORITY.fullmatch(host)
+    name, port = match.groups() if match else (host, None)
+    return _bare(name), port or _DEFAULT_PORTS[scheme]
+
+
+def _bare(name: str) -> str:
+    return name.strip("[]").rstrip(".")
 
 
 def _is_address(name: str) -> bool:

@@ -4,12 +4,13 @@ from typing import Final
 
 import pytest
 
-from aurorasoc.core.inbound.origins import HostGuard
+from aurorasoc.core.inbound.origins import HostGuard, PublicHost
 
-NAMES: Final = ("SOC.example", "10.0.0.5")
+LISTENING: Final = ("10.0.0.5", "aurora")
+PUBLIC: Final = ("SOC.example", "soc.example:8443", "https://tls.example")
 
 
-async def status(host: str | None, origin: str | None = None, *names: str) -> int:
+async def status(host: str | None, origin: str | None = None) -> int:
     """Ask through the guard, and give the status: 200 comes from behind it."""
     answered: list[int] = []
 
@@ -25,7 +26,7 @@ async def status(host: str | None, origin: str | None = None, *names: str) -> in
 
     sent = [(b"host", host), (b"origin", origin)]
     headers = [(name, value.encode()) for name, value in sent if value is not None]
-    guard = HostGuard(behind, names or NAMES)
+    guard = HostGuard(behind, LISTENING, PUBLIC)
     await guard({"type": "http", "headers": headers}, receive, send)  # type: ignore[arg-type] # as above
     (code,) = answered
     return code
@@ -67,6 +68,10 @@ async def test_other_names_are_refused(host: str) -> None:
         ("10.0.0.9", "http://10.0.0.9"),
         ("127.0.0.1:8080", "https://soc.example"),
         ("127.0.0.1:8080", "https://soc.example:8443"),
+        ("soc.example:9443", "https://soc.example:9443"),
+        ("127.0.0.1:8080", "https://tls.example"),
+        ("tls.example", "https://tls.example:443"),
+        ("aurora:8080", "http://aurora:8080"),
     ],
 )
 async def test_own_pages_pass(host: str, origin: str) -> None:
@@ -85,3 +90,39 @@ async def test_own_pages_pass(host: str, origin: str) -> None:
 async def test_other_pages_are_refused(origin: str) -> None:
     """Another port of this machine is another origin, too."""
     assert await status("localhost:8080", origin) == 403
+
+
+@pytest.mark.parametrize(
+    ("host", "origin"),
+    [
+        ("10.0.0.5:8080", "http://10.0.0.5:3000"),
+        ("10.0.0.5:8080", "http://10.0.0.5"),
+        ("aurora:8080", "http://aurora"),
+        ("aurora:8080", "https://aurora:9090"),
+        ("soc.example", "https://soc.example:3000"),
+        ("soc.example", "http://soc.example:81"),
+        ("tls.example", "http://tls.example"),
+        ("tls.example:80", "http://tls.example"),
+        ("tls.example", "https://tls.example:8443"),
+    ],
+)
+async def test_another_port_or_scheme_of_an_own_name_is_another_origin(
+    host: str, origin: str
+) -> None:
+    """Other programs listen there: of the listening host, too."""
+    assert await status(host, origin) == 403
+
+
+@pytest.mark.parametrize(
+    ("text", "read"),
+    [
+        ("SOC.example", PublicHost(None, "soc.example", None)),
+        ("soc.example.:8443", PublicHost(None, "soc.example", "8443")),
+        ("https://soc.example", PublicHost("https", "soc.example", None)),
+        ("http://[::1]:9999/", PublicHost("http", "::1", "9999")),
+        ("http://10.0.0.5:9999/a/b", PublicHost("http", "10.0.0.5", "9999")),
+    ],
+)
+def test_public_host_is_a_name_a_port_and_a_scheme(text: str, read: PublicHost) -> None:
+    """The latter two only where they are given."""
+    assert PublicHost.of(text) == read
