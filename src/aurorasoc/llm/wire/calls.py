@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import random
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterator
-from contextlib import aclosing
+from contextlib import aclosing, contextmanager
 from dataclasses import dataclass, field
 from typing import Protocol, TypeVar
 
@@ -20,7 +20,7 @@ from aurorasoc.granite.address_policy import AddressPolicy
 from aurorasoc.llm.wire.learned import Learned, Refusable
 from aurorasoc.llm.wire.leave_out import LeftOut
 from aurorasoc.llm.wire.refusals import OptionRefused
-from aurorasoc.llm.wire.socket_guard import confined
+from aurorasoc.llm.wire.socket_guard import ConfinedCall, confined
 from aurorasoc.llm.wire.waits import Judge, Waits
 
 T = TypeVar("T")
@@ -82,7 +82,8 @@ class CallSite:
             ProviderNotReady: Its key was deleted while it waited.
         """
         async with self.waits.slot(self.judge):
-            result = await self._tries(attempt)
+            with _confined_call() as call:
+                result = await self._tries(attempt, call)
         self.ledger.succeeded(self.reference)
         return result
 
@@ -102,18 +103,19 @@ class CallSite:
             return pieces, await anext(pieces, None)
 
         async with self.waits.slot(self.judge):
-            pieces, piece = await self._tries(begin)
-            async with aclosing(pieces):  # type: ignore[type-var]  # an async generator it is
-                while piece is not None:
-                    yield piece
-                    piece = await self._once(lambda: anext(pieces, None))
+            with _confined_call() as call:
+                pieces, piece = await self._tries(begin, call)
+                async with aclosing(pieces):  # type: ignore[type-var]  # an async generator it is
+                    while piece is not None:
+                        yield piece
+                        piece = await self._once(lambda: anext(pieces, None), call)
         self.ledger.succeeded(self.reference)
 
-    async def _tries(self, attempt: Callable[[Refused], Awaitable[T]]) -> T:
+    async def _tries(self, attempt: Callable[[Refused], Awaitable[T]], call: ConfinedCall) -> T:
         """Try, and again while the failure may pass and `LLM_MAX_RETRIES` allows."""
         for wait in (*_waits(self.reference.limits.max_retries), None):
             try:
-                return await self._accepted(attempt)
+                return await self._accepted(attempt, call)
             except ModelCallError as error:
                 failure = error
             if wait is None or not failure.retryable:
@@ -121,7 +123,7 @@ class CallSite:
             await self.waits.pause(wait, self.judge)
         raise failure
 
-    async def _accepted(self, attempt: Callable[[Refused], Awaitable[T]]) -> T:
+    async def _accepted(self, attempt: Callable[[Refused], Awaitable[T]], call: ConfinedCall) -> T:
         """Try, and at once again without what the model refuses, all in the time of one try."""
         left_out = LeftOut(self.learned, self.reference)
         now = asyncio.get_running_loop().time
@@ -131,7 +133,7 @@ class CallSite:
                 await self.judge_address()
             self.judge()
             try:
-                result = await self._once(lambda: attempt(left_out.options), ends - now())
+                result = await self._once(lambda: attempt(left_out.options), call, ends - now())
             except OptionRefused as refusal:
                 self._leave_out(left_out, refusal)
             else:
@@ -146,11 +148,13 @@ class CallSite:
             raise
         log.info("an option is refused and left out", option=refusal.option, model=refusal.model)
 
-    async def _once(self, attempt: Callable[[], Awaitable[T]], seconds: float | None = None) -> T:
+    async def _once(
+        self, attempt: Callable[[], Awaitable[T]], call: ConfinedCall, seconds: float | None = None
+    ) -> T:
         limit = self.reference.limits.timeout if seconds is None else seconds
         try:
             async with asyncio.timeout(limit):
-                with confined():
+                with confined(call):
                     return await attempt()
         except Exception as error:  # noqa: BLE001 - every exception of the adapter is translated
             failure = self.translate(error, self.reference)
@@ -158,6 +162,16 @@ class CallSite:
             self.ledger.failed(self.reference, failure)
         failure.__cause__ = failure.__context__ = None  # frames of the sender hold the key
         raise failure.with_traceback(None)
+
+
+@contextmanager
+def _confined_call() -> Iterator[ConfinedCall]:
+    """Yield a call that is over when all its tries and pieces are."""
+    call = ConfinedCall()
+    try:
+        yield call
+    finally:
+        call.end()
 
 
 def _waits(retries: int) -> Iterator[float]:

@@ -14,8 +14,10 @@ from beeai_framework.adapters.litellm.utils import (
     process_structured_output,
 )
 from beeai_framework.backend.types import ChatModelInput, ChatModelOutput, ChatModelUsage
+from beeai_framework.utils.models import is_pydantic_model
 from litellm import ModelResponse, ModelResponseStream
 
+from aurorasoc.core.foreign_json import repaired
 from aurorasoc.llm.wire.attachments import require_inline
 from aurorasoc.llm.wire.calls import CallSite, Refused
 from aurorasoc.llm.wire.documents import parsed
@@ -29,6 +31,7 @@ from aurorasoc.llm.wire.outcome import attach
 from aurorasoc.llm.wire.refusals import refusal_in_answer
 from aurorasoc.llm.wire.request import ModelRequest
 from aurorasoc.llm.wire.sender import DONE, Sender
+from aurorasoc.llm.wire.socket_guard import hosts_code
 
 MAX_TOOL_CALLS: Final = 256
 """Tool calls of one answer: BeeAI compares each with all others."""
@@ -193,5 +196,9 @@ def _require_valid(output: ChatModelOutput) -> ChatModelOutput:
 
 
 def _structured(asked: ChatModelInput, text: str) -> Any:  # noqa: ANN401 - the class that was asked for
-    schema = asked.response_format if asked.validate_response_format else None
-    return process_structured_output(schema, text)
+    data = process_structured_output(None, repaired(text))
+    schema: Any = asked.response_format if asked.validate_response_format else None
+    if not schema or not is_pydantic_model(schema):
+        return data
+    with hosts_code():  # its validators may use the network, and start threads
+        return schema.model_validate(data, strict=False)

@@ -42,19 +42,32 @@ class UnjudgedConnection(Unavailable):
         )
 
 
-@dataclass(slots=True)
-class _Call:
-    """One model call; what a library tried is remembered, should it swallow the refusal."""
+@dataclass(slots=True, eq=False)
+class ConfinedCall:
+    """One model call, over all its tries and pieces.
+
+    Attributes:
+        stopped: What a library tried, should it swallow the refusal.
+        over: Whether it has ended. Threads that it started are then confined no more: they may be
+            the host's, which a log handler or a callback of its own started.
+    """
 
     stopped: str | None = None
+    over: bool = False
+
+    def end(self) -> None:
+        """Confine nothing any more."""
+        self.over = True
 
 
+@dataclass(slots=True, eq=False)
 class _Transport:
     """Our transport, at work in a call."""
 
+    over: bool = False
 
-_TRANSPORT: Final = _Transport()
-_Actor = _Call | _Transport | None
+
+_Actor = ConfinedCall | _Transport | None
 
 _actor: ContextVar[_Actor] = ContextVar("aurorasoc_network_actor", default=None)
 
@@ -88,16 +101,20 @@ _STARTS_THREAD: Final = (
 
 
 @contextmanager
-def confined() -> Iterator[None]:
-    """Confine library code, and the tasks and threads it starts.
+def confined(within: ConfinedCall | None = None) -> Iterator[None]:
+    """Confine library code, and the tasks and threads it starts, until the call is over.
 
     It reaches no network but by our transport, and sees `library_environment` alone.
+
+    Args:
+        within: The call that this is a part of; it is over when its owner ends it. None: this is
+            all of it.
 
     Raises:
         UnjudgedConnection: A library tried to reach the network, even if it swallowed that.
     """
     install()
-    call = _Call()
+    call = within or ConfinedCall()
     token = _actor.set(call)
     try:
         yield
@@ -106,6 +123,8 @@ def confined() -> Iterator[None]:
             raise
     finally:
         _leave(token)
+        if within is None:
+            call.end()
     if call.stopped is not None:  # raised here, so that nothing of the library's is chained
         log.error("stopped an unjudged connection", attempt=call.stopped)
         raise UnjudgedConnection(call.stopped)
@@ -114,7 +133,18 @@ def confined() -> Iterator[None]:
 @contextmanager
 def transport_opens() -> Iterator[None]:
     """Let our transport resolve and connect: it judges what it reaches."""
-    with _acting_for(_TRANSPORT):
+    transport = _Transport()
+    try:
+        with _acting_for(transport):
+            yield
+    finally:
+        transport.over = True
+
+
+@contextmanager
+def hosts_code() -> Iterator[None]:
+    """Leave the call for code of the host's own, such as the validators of its classes."""
+    with _acting_for(None):
         yield
 
 
@@ -127,8 +157,8 @@ def refuse_in_call(attempt: str) -> None:
     Raises:
         UnjudgedConnection: It is one.
     """
-    actor = _actor.get()
-    if isinstance(actor, _Call):
+    actor = _acting()
+    if isinstance(actor, ConfinedCall):
         actor.stopped = attempt
         raise UnjudgedConnection(attempt)
 
@@ -136,7 +166,7 @@ def refuse_in_call(attempt: str) -> None:
 @cache
 def install() -> None:
     """Put the guard in place for this process, once. An audit hook can't be removed."""
-    library_environment.install(lambda: _actor.get() is not None)
+    library_environment.install(lambda: _acting() is not None)
     sys.addaudithook(_on_audit_event)
     _guard_threads()
     _guard_uvloop()
@@ -179,11 +209,11 @@ def _on_audit_event(event: str, _: tuple[Any, ...]) -> None:
 
 
 def _starting(start: Callable[..., T]) -> Callable[..., T]:
-    """Make a thread act, for as long as it lives, for whoever starts it."""
+    """Make a thread act for whoever starts it, until that is over."""
 
     @wraps(start)
     def starting(function: Callable[..., object], /, *args: Any, **kwargs: Any) -> T:
-        actor = _actor.get()
+        actor = _acting()
         if actor is None:
             return start(function, *args, **kwargs)
         return start(partial(_act, actor, function), *args, **kwargs)
@@ -198,7 +228,7 @@ def _submitting(submit: Any) -> Any:  # noqa: ANN401 - a method of the standard 
     def submitting(
         self: ThreadPoolExecutor, fn: Callable[..., T], /, *args: Any, **kwargs: Any
     ) -> Future[T]:
-        actor = _actor.get()
+        actor = _acting()
         if actor is None:
             return submit(self, fn, *args, **kwargs)  # type: ignore[no-any-return]  # it is one
         with _acting_for(None):  # a worker that is started now serves others later
@@ -210,6 +240,12 @@ def _submitting(submit: Any) -> Any:  # noqa: ANN401 - a method of the standard 
 def _act(actor: _Actor, fn: Callable[..., T], /, *args: Any, **kwargs: Any) -> T:
     with _acting_for(actor):
         return fn(*args, **kwargs)
+
+
+def _acting() -> _Actor:
+    """Return for whom the present context acts; None for whoever isn't in a call under way."""
+    actor = _actor.get()
+    return None if actor is None or actor.over else actor
 
 
 @contextmanager
