@@ -7,8 +7,9 @@ from typing import Any, Final
 
 import pytest
 
-from aurorasoc.api.events import EventStream, StreamLimit
+from aurorasoc.api.events import EventStream
 from aurorasoc.core.access.principal import Principal
+from aurorasoc.core.inbound.limits import CallerLimit
 from aurorasoc.errors import RateLimited
 
 SCOPE: Final = {"type": "http", "asgi": {"version": "3.0", "spec_version": "2.3"}}  # uvicorn's
@@ -34,7 +35,7 @@ async def _sent(_message: Message) -> None:
 
 def test_streams_that_come_at_once_count_each_other() -> None:
     """Each has its seat before any of them has sent a byte."""
-    limit = StreamLimit(2, most_each=2)
+    limit = CallerLimit(2, most_each=2)
     streams = [EventStream(_nothing_happens(), ALICE, limit) for _ in range(2)]
     with pytest.raises(RateLimited, match="2 streams are open"):
         EventStream(_nothing_happens(), ALICE, limit)
@@ -43,7 +44,7 @@ def test_streams_that_come_at_once_count_each_other() -> None:
 
 async def test_a_hang_up_frees_its_place() -> None:
     """Though nothing happened that could have been sent."""
-    limit = StreamLimit(1, most_each=1)
+    limit = CallerLimit(1, most_each=1)
     for _ in range(3):
         async with asyncio.timeout(60):
             await EventStream(_nothing_happens(), ALICE, limit)(SCOPE, _hung_up, _sent)
@@ -51,7 +52,7 @@ async def test_a_hang_up_frees_its_place() -> None:
 
 async def test_a_refused_stream_is_not_counted() -> None:
     """The one that is open is the one that counts."""
-    limit = StreamLimit(1, most_each=1)
+    limit = CallerLimit(1, most_each=1)
     stream = EventStream(_nothing_happens(), ALICE, limit)
     for _ in range(3):
         with pytest.raises(RateLimited):
@@ -62,7 +63,7 @@ async def test_a_refused_stream_is_not_counted() -> None:
 
 def test_one_caller_cannot_take_all_streams() -> None:
     """Whoever has as many as one may have leaves the rest to others."""
-    limit = StreamLimit(3, most_each=2)
+    limit = CallerLimit(3, most_each=2)
     streams = [EventStream(_nothing_happens(), ALICE, limit) for _ in range(2)]
     with pytest.raises(RateLimited, match="You have 2 streams open"):
         EventStream(_nothing_happens(), ALICE, limit)
@@ -92,7 +93,7 @@ async def test_stream_ends_when_the_token_expires() -> None:
         raise AssertionError
 
     soon = Principal.of("alice", expires_at=datetime.now(UTC) + timedelta(seconds=0.3))
-    limit = StreamLimit(1, most_each=1)
+    limit = CallerLimit(1, most_each=1)
     async with asyncio.timeout(60):
         await EventStream(events(), soon, limit)(SCOPE, connected, send)
     assert closed.is_set()

@@ -11,10 +11,11 @@ from fastapi.responses import JSONResponse
 from pydantic import BaseModel, ConfigDict, Field
 
 from aurorasoc.api.deps import Investigator, OpenRuntime
-from aurorasoc.api.events import EventStream, StreamLimit, documented_events, event
+from aurorasoc.api.events import EventStream, documented_events, event
 from aurorasoc.api.problems import ProblemRoute, documented, problem_of
 from aurorasoc.config.vocabulary import Role, TlpLabel
 from aurorasoc.core.inbound.bodies import MIB
+from aurorasoc.core.inbound.limits import CallerLimit
 from aurorasoc.errors import AuroraError, TlpRefused
 from aurorasoc.workflows import chat
 
@@ -74,7 +75,7 @@ class ChatAnswer(BaseModel):
 
 
 _PROBLEMS = documented(401, 403, 409, 422, 429, 502, 503, 504)
-_STREAMS: Final = StreamLimit(500, most_each=100)
+_STREAMS: Final = CallerLimit(500, most_each=100)
 _STREAM = documented_events("delta", "done", "error", example={"content": "A SOC"})
 
 

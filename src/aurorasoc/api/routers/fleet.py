@@ -14,17 +14,17 @@ from aurorasoc.api.events import (
     STILL_HERE,
     STREAM_SECONDS,
     EventStream,
-    StreamLimit,
     documented_events,
     event,
 )
 from aurorasoc.api.problems import ProblemRoute, documented
+from aurorasoc.core.inbound.limits import CallerLimit
 from aurorasoc.llm.fleet.registry import Fleet, FleetView
 
 router = APIRouter(prefix="/system/llm", tags=["llm"], route_class=ProblemRoute)
 
 _EXAMPLE: Final = {"revision": 7, "instances": []}
-_STREAMS: Final = StreamLimit(100, most_each=20)
+_STREAMS: Final = CallerLimit(100, most_each=20)
 
 
 @router.get("/fleet", responses=documented(401, 403, 503))

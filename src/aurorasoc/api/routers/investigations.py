@@ -17,12 +17,12 @@ from aurorasoc.api.events import (
     STILL_HERE,
     STREAM_SECONDS,
     EventStream,
-    StreamLimit,
     documented_events,
     event,
 )
 from aurorasoc.api.problems import ProblemRoute, documented, problem_of
 from aurorasoc.config.vocabulary import TlpLabel
+from aurorasoc.core.inbound.limits import CallerLimit
 from aurorasoc.errors import AuroraError
 from aurorasoc.runtime import Runtime
 from aurorasoc.workflows.investigation import store
@@ -42,7 +42,7 @@ router = APIRouter(prefix="/investigations", tags=["investigations"], route_clas
 LOOK_SECONDS: Final = 0.5
 """Seconds between a stream's reads of the stored rows."""
 
-_STREAMS: Final = StreamLimit(100, most_each=20)
+_STREAMS: Final = CallerLimit(100, most_each=20)
 _FINAL: Final = frozenset({"completed", "failed", "interrupted"})
 
 Id = Annotated[
