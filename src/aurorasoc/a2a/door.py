@@ -32,17 +32,27 @@ from a2a.types import (
 from pydantic import ValidationError
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
+from starlette.types import Receive, Scope, Send
 
+from aurorasoc.a2a.callers import note_caller
+from aurorasoc.core.access.principal import Principal
 from aurorasoc.core.inbound.bodies import read_body, require_shallow
+from aurorasoc.core.inbound.expiry import EXPIRED, ends_before, send_last
+from aurorasoc.core.inbound.limits import CallerLimit
 from aurorasoc.core.inbound.refusals import Refused
 from aurorasoc.core.logs import get_logger
-from aurorasoc.errors import AuroraError, UnsupportedMediaType
+from aurorasoc.errors import AuroraError, RateLimited, UnsupportedMediaType
 
 MAX_ID: Final = 128
 """Characters of a request's id: every answer repeats it, as JSON-RPC requires."""
 
-Admit = Callable[[Request], Awaitable[None]]
+Admit = Callable[[Request], Awaitable[Principal | None]]
+"""Returns who calls; None where callers need no token."""
 
+_EXPIRED: Final = -32000
+"""JSON-RPC's first code for errors of a server's own."""
+
+_STREAMS: Final = CallerLimit(500, most_each=100)
 _STREAMED: Final = (SendStreamingMessageRequest, TaskResubscriptionRequest)
 
 log = get_logger("aurorasoc.a2a")
@@ -75,16 +85,16 @@ class Door(A2AStarletteApplication):
     async def _handle_requests(self, request: Request) -> Response:
         """Answer a request; refusals before it is parsed are problem documents."""
         try:
-            await self._admit(request)
+            caller = await self._admit(request)
             _require_json(request)
             body = await read_body(request.receive, request.scope["headers"])
             require_shallow(body)
+            return await self._answer(request, body, caller)
         except AuroraError as error:
             log.warning("request refused", code=error.code, reason=getattr(error, "reason", None))
             return Refused(error)
-        return await self._answer(request, body)
 
-    async def _answer(self, request: Request, body: bytes) -> Response:
+    async def _answer(self, request: Request, body: bytes, caller: Principal | None) -> Response:
         number: str | int | None = None
         try:
             document = _parse(body)
@@ -92,10 +102,14 @@ class Door(A2AStarletteApplication):
             call = self._validated(document)
             context = self._context_builder.build(request)
             context.state["method"] = call.method
+            note_caller(context, caller)
             wrapped = A2ARequest(root=call)
             if isinstance(call, _STREAMED):
-                return await self._process_streaming_request(number, wrapped, context)
+                answer = await self._process_streaming_request(number, wrapped, context)
+                return _UntilExpiry(answer, number, caller)
             return await self._process_non_streaming_request(number, wrapped, context)
+        except RateLimited:
+            raise
         except _RefusedCall as refused:
             error = refused.error
         except Exception as failure:  # noqa: BLE001 - nothing of it may reach the caller or the log
@@ -119,6 +133,36 @@ class Door(A2AStarletteApplication):
         if isinstance(response, JSONRPCErrorResponse):
             return _shown(_plain(response))
         return super()._create_response(context, handler_result)
+
+
+class _UntilExpiry(Response):
+    """A stream that ends with an error when the caller's token expires.
+
+    Raises:
+        RateLimited: Too many streams are open.
+    """
+
+    def __init__(
+        self, stream: Response, number: str | int | None, caller: Principal | None
+    ) -> None:
+        self._stream = stream
+        self._number = number
+        self._subject = None if caller is None else caller.subject
+        self._expires_at = None if caller is None else caller.expires_at
+        _STREAMS.take(self._subject)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Send the stream; what its task does goes on, as when the caller hangs up."""
+        try:
+            if not await ends_before(self._expires_at, self._stream(scope, receive, send)):
+                await send_last(send, self._last_event())
+        finally:
+            _STREAMS.leave(self._subject)
+
+    def _last_event(self) -> bytes:
+        error = JSONRPCError(code=_EXPIRED, message=EXPIRED["detail"])
+        response = JSONRPCErrorResponse(id=self._number, error=error)
+        return f"data: {response.model_dump_json(exclude_none=True)}\r\n\r\n".encode()
 
 
 async def _plain_items(

@@ -8,23 +8,15 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from importlib.metadata import version
 from ipaddress import ip_address
 from typing import Any, Final
-from urllib.parse import urlsplit
 
 import uvicorn
-from a2a.server.agent_execution import AgentExecutor, RequestContext
-from a2a.server.events import EventQueue
 from a2a.server.request_handlers import DefaultRequestHandler
-from a2a.server.tasks import TaskUpdater
 from a2a.types import (
     AgentCapabilities,
     AgentCard,
     AgentSkill,
     HTTPAuthSecurityScheme,
     SecurityScheme,
-)
-from a2a.utils import new_agent_text_message
-from beeai_framework.adapters.a2a.serve.executors.base_a2a_agent_executor import (
-    BaseA2AAgentExecutor,
 )
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
@@ -34,17 +26,24 @@ from starlette.routing import Route
 
 from aurorasoc.a2a.beeai_logs import adopt_loggers
 from aurorasoc.a2a.door import Admit, Door
-from aurorasoc.a2a.memory import RecentConversations, RecentTasks
+from aurorasoc.a2a.executor import PerMessage
+from aurorasoc.a2a.memory import RecentTasks
 from aurorasoc.a2a.sdk_logs import silence_sdk_logs
 from aurorasoc.agents.factory import AgentFactory
 from aurorasoc.agents.registry import AgentDefinition, Skill, definition_of
 from aurorasoc.config.settings import Settings, load_settings
 from aurorasoc.core.access.permissions import Permission
+from aurorasoc.core.access.principal import Principal
 from aurorasoc.core.access.tokens import decode_token
 from aurorasoc.core.inbound.connections import BoundedConnection
 from aurorasoc.core.inbound.origins import LOOPBACK_NAMES, HostGuard
 from aurorasoc.core.logs import get_logger
-from aurorasoc.errors import AuroraError, ConfigurationError, PermissionDenied, Unauthenticated
+from aurorasoc.errors import (
+    AuroraError,
+    ConfigurationError,
+    PermissionDenied,
+    Unauthenticated,
+)
 from aurorasoc.runtime import current_runtime, open_runtime
 
 DRAIN_SECONDS: Final = 8
@@ -107,11 +106,11 @@ def create_app(
     )
     door = Door(card, handler, _admission(used) if wants_token else _admit_all)
     health = Route("/health", _health_of(definition, tlp))
-    names = (host, urlsplit(url).hostname or host, *used.server.public_hosts)
+    guard = Middleware(HostGuard, hosts=(host,), public=(url, *used.server.public_hosts))
     app = door.build(
         lifespan=_lifespan_of(name, tlp, settings),
         routes=[health],
-        middleware=[Middleware(HostGuard, hosts=names)],
+        middleware=[guard],
     )
     app.router.redirect_slashes = False  # the redirect would be built on the request's Host
     return app
@@ -132,44 +131,6 @@ def card_of(definition: AgentDefinition, url: str, *, wants_token: bool = False)
         capabilities=AgentCapabilities(streaming=True),
         skills=[_skill(skill, definition) for skill in definition.skills],
     )
-
-
-class PerMessage(AgentExecutor):
-    """Builds a new agent for each message, and runs it with BeeAI's executor.
-
-    So each message adopts a newer revision first, and is then pinned. A failed build or a
-    cancellation ends only its own task: BeeAI's own cancellation stops every later run, too.
-
-    Args:
-        definition: The agent that answers.
-        card: Its card.
-        tlp: Label of the data that it gets.
-    """
-
-    def __init__(self, definition: AgentDefinition, card: AgentCard, tlp: str | None) -> None:
-        self._definition = definition
-        self._card = card
-        self._tlp = tlp
-        self._memories = RecentConversations()
-
-    async def execute(self, context: RequestContext, event_queue: EventQueue) -> None:
-        """Answer a message; an error of ours fails the task, with our own text."""
-        try:
-            agent = await AgentFactory(current_runtime()).build(
-                self._definition.name, tlp=self._tlp
-            )
-            run = BaseA2AAgentExecutor(agent, self._card, memory_manager=self._memories)
-            await run.execute(context, event_queue)
-        except AuroraError as error:
-            log.warning("not answered", code=error.code, detail=error.detail)
-            message = new_agent_text_message(error.detail, context.context_id, context.task_id)
-            await _updater(context, event_queue).failed(message)
-        finally:
-            self._memories.settle(context.context_id)
-
-    async def cancel(self, context: RequestContext, event_queue: EventQueue) -> None:
-        """Mark the task as cancelled; the request handler ends its run."""
-        await _updater(context, event_queue).cancel()
 
 
 async def _run(app: Starlette, listener: socket.socket) -> None:
@@ -211,7 +172,7 @@ def _wants_token(settings: Settings, host: str) -> bool:
 
 
 def _admission(settings: Settings) -> Admit:
-    async def admit(request: Request) -> None:
+    async def admit(request: Request) -> Principal:
         """Admit callers who may send data to models, as REST does."""
         scheme, _, token = request.headers.get("authorization", "").partition(" ")
         if scheme.lower() != "bearer":
@@ -222,6 +183,7 @@ def _admission(settings: Settings) -> Admit:
             await current_runtime().denials.record(caller.subject, "POST /", _NEEDED)
             detail = f"This needs the permission {_NEEDED}."
             raise PermissionDenied(detail)
+        return caller
 
     return admit
 
@@ -253,10 +215,6 @@ def _state(definition: AgentDefinition, tlp: str | None) -> dict[str, Any]:
     except AuroraError as error:
         return {"model": None, "problem": {"code": error.code, "detail": error.detail}}
     return {"model": str(binding.reference), "revision": binding.revision, "problem": None}
-
-
-def _updater(context: RequestContext, event_queue: EventQueue) -> TaskUpdater:
-    return TaskUpdater(event_queue, context.task_id or "", context.context_id or "")
 
 
 def _skill(skill: Skill, definition: AgentDefinition) -> AgentSkill:

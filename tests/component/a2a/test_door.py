@@ -202,7 +202,7 @@ async def test_conversations_are_bounded_in_bytes(monkeypatch: pytest.MonkeyPatc
     """All together, and each by itself: they grow after they were stored."""
     monkeypatch.setattr(kept, "KEPT_BYTES", 10_000)
     monkeypatch.setattr(kept, "MAX_CONVERSATION", 6_000)
-    conversations = RecentConversations()
+    conversations = RecentConversations().of("alice")
     for key in "abc":
         memory = UnconstrainedMemory()
         await conversations.set(key, memory)
