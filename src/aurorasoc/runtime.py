@@ -24,6 +24,7 @@ from aurorasoc.core.process import SLOT
 from aurorasoc.core.redaction import REDACTOR
 from aurorasoc.errors import (
     ConfigurationError,
+    Conflict,
     DatabaseUnavailable,
     RuntimeAlreadyOpen,
     RuntimeNotOpen,
@@ -161,8 +162,10 @@ async def _open(
     await require_migrated(database)
     audit = AuditLog(keyring) if audit is None else GuardedSink(audit)
     adoption = Adoption(settings, database, store, keyring)
-    with suppress(DatabaseUnavailable):
+    try:
         await adoption.adopt(fetch=wait_for_keys)
+    except (DatabaseUnavailable, Conflict) as error:  # a change, or the database's return, mends it
+        log.warning("not adopted", code=error.code, detail=error.detail)
     ledger = TrafficLedger()
     pool = ModelPool(
         adoption,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from aurorasoc.agents.registry import definition_of
 from aurorasoc.agents.soc_agent import SocAgent
 from aurorasoc.core.logs import get_logger
-from aurorasoc.errors import DatabaseUnavailable
+from aurorasoc.errors import Conflict, DatabaseUnavailable
 from aurorasoc.llm.models.pool import parse_tlp
 from aurorasoc.runtime import Runtime
 
@@ -40,7 +40,7 @@ class AgentFactory:
             NoModelConfigured: The backend in force has no model.
             ProviderNotReady: The provider in force can't take calls.
             TlpRefused: The label forbids every backend at hand.
-            DatabaseUnavailable: No configuration was ever read.
+            DatabaseUnavailable, Conflict: No configuration was ever adopted.
         """
         definition = definition_of(name)
         await self._adopt_newer()
@@ -49,11 +49,11 @@ class AgentFactory:
         return SocAgent(definition, self._runtime.pool.handles[definition.role, tlp])
 
     async def _adopt_newer(self) -> None:
-        """Adopt a newer revision; keep the current one while the database doesn't answer."""
+        """Adopt a newer revision; keep the current one while the stored one can't be adopted."""
         adoption = self._runtime.adoption
         try:
             await adoption.follow()
-        except DatabaseUnavailable:
+        except (Conflict, DatabaseUnavailable) as error:
             if not adoption.ready:
                 raise
-            log.warning("built on the configuration in force: the database doesn't answer")
+            log.warning("built on the configuration in force", code=error.code)

@@ -19,7 +19,7 @@ class TestBody(BaseModel):
 
 
 class AuditEntry(BaseModel):
-    """One audit entry."""
+    """One audit entry. One that isn't `readable` was not written by this service."""
 
     seq: int
     at: str
@@ -27,6 +27,7 @@ class AuditEntry(BaseModel):
     action: str
     target: str
     details: dict[str, Any]
+    readable: bool
     hash: str
 
 

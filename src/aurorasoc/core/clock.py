@@ -10,6 +10,8 @@ from typing import overload
 Clock = Callable[[], int]
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_EARLIEST = (datetime.min.replace(tzinfo=UTC) - _EPOCH) // timedelta(microseconds=1)
+_LATEST = (datetime.max.replace(tzinfo=UTC) - _EPOCH) // timedelta(microseconds=1)
 
 
 def now_us() -> int:
@@ -22,8 +24,16 @@ def iso(at_us: int) -> str: ...
 @overload
 def iso(at_us: None) -> None: ...
 def iso(at_us: int | None) -> str | None:
-    """Format microseconds as RFC 3339 UTC, e.g. `2026-11-23T09:00:00.000000Z`."""
+    """Format microseconds as RFC 3339 UTC, e.g. `2026-11-23T09:00:00.000000Z`.
+
+    A time that RFC 3339 can't express becomes the nearest that it can: stored rows hold any number.
+    """
     if at_us is None:
         return None
-    at = _EPOCH + timedelta(microseconds=at_us)
+    at = _EPOCH + timedelta(microseconds=min(max(at_us, _EARLIEST), _LATEST))
     return at.isoformat(timespec="microseconds").replace("+00:00", "Z")
+
+
+def is_expressible(at_us: int) -> bool:
+    """Return whether RFC 3339 can express a time: years 1 to 9999."""
+    return _EARLIEST <= at_us <= _LATEST

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query
@@ -30,7 +29,8 @@ async def read_audit(
             "actor": row.actor,
             "action": row.action,
             "target": row.target,
-            "details": json.loads(row.entry)["details"],
+            "details": row.details or {},
+            "readable": row.details is not None,
             "hash": row.hash,
         }
         for row in rows

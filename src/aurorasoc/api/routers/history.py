@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from aurorasoc.api.deps import AgentsReader, OpenRuntime, Terms, UserManager
 from aurorasoc.api.problems import ProblemRoute, documented
 from aurorasoc.llm.admin import MutationAnswer
+from aurorasoc.llm.adoption.stored import MAX_REVISION
 from aurorasoc.llm.changes.history import (
     HistoryPage,
     RevisionDetail,
@@ -19,7 +20,6 @@ from aurorasoc.llm.changes.history import (
 
 router = APIRouter(prefix="/system/llm", tags=["llm"], route_class=ProblemRoute)
 
-MAX_REVISION = 2**62
 RevisionNumber = Annotated[int, Path(ge=1, le=MAX_REVISION)]
 
 

@@ -16,9 +16,10 @@ from pydantic import SecretStr, TypeAdapter
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from aurorasoc.core.audit.log import used_audit_keys
 from aurorasoc.core.audit.verify import Link, Verdict, verify
 from aurorasoc.core.database.engine import Database
-from aurorasoc.core.database.tables import AuditKeyRow, AuditRow
+from aurorasoc.core.database.tables import AuditRow
 from aurorasoc.core.keyring import Keyring, SeedChanged
 from aurorasoc.errors import InvalidInput
 
@@ -77,7 +78,7 @@ def _write_line(out: TextIO, fields_: Mapping[str, Any]) -> None:
 
 
 async def _tokens(session: AsyncSession) -> dict[str, str]:
-    return {row.key_id: row.token for row in await session.scalars(select(AuditKeyRow))}
+    return {row.key_id: row.token for row in await session.scalars(used_audit_keys())}
 
 
 async def _links(session: AsyncSession) -> AsyncIterator[Link]:

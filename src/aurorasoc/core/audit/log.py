@@ -14,10 +14,11 @@ import hmac
 import json
 import secrets
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, Final, Protocol
 
-from sqlalchemy import select
+from sqlalchemy import Select, select
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -34,6 +35,7 @@ GENESIS: Final = "0" * 64
 """The `prev` of the first entry."""
 
 _KEY_BYTES: Final = 32
+_KEYS_TRIED: Final = 100
 _CANT_WRITE: Final = "The audit entry can't be written, so nothing was changed. Try again later."
 
 log = get_logger("aurorasoc.audit")
@@ -106,7 +108,7 @@ class AuditLog:
     def __init__(self, keyring: Keyring, clock: Clock = now_us) -> None:
         self._keyring = keyring
         self._clock = clock
-        self._keys: dict[str, bytes] = {}
+        self._key: tuple[str, bytes] | None = None
 
     async def append(self, session: AsyncSession, event: AuditEvent) -> None:
         """Append an entry, and write a log line once it is committed.
@@ -123,7 +125,8 @@ class AuditLog:
 
     async def _append(self, session: AsyncSession, event: AuditEvent) -> AuditRow:
         key_id, key = await self._audit_key(session)
-        head = await session.scalar(select(AuditRow).order_by(AuditRow.seq.desc()).limit(1))
+        newest = select(AuditRow.seq, AuditRow.hash).order_by(AuditRow.seq.desc()).limit(1)
+        head = (await session.execute(newest)).first()
         seq, prev = (head.seq + 1, head.hash) if head else (1, GENESIS)
         row = _row(seq, self._clock(), prev, event)
         row.mac, row.mac_key_id = mac_of(key, row.entry), key_id
@@ -132,23 +135,39 @@ class AuditLog:
         return row
 
     async def _audit_key(self, session: AsyncSession) -> tuple[str, bytes]:
-        """Return the newest audit key that a seed here unwraps; create one if there is none."""
-        newest = select(AuditKeyRow).order_by(AuditKeyRow.created_us.desc())
+        """Return the audit key of the last entry here, while it is stored.
+
+        Without one, return the newest that a seed here unwraps; create one if there is none.
+        Only the first entry of a process tries keys: the database's running role can add any
+        number of rows that nobody can unwrap.
+        """
+        if self._key is None or not await _is_stored(session, self._key[0]):
+            self._key = await self._newest_key(session) or self._make_key(session)
+        return self._key
+
+    async def _newest_key(self, session: AsyncSession) -> tuple[str, bytes] | None:
+        newest = select(AuditKeyRow).order_by(AuditKeyRow.created_us.desc()).limit(_KEYS_TRIED)
         for stored in await session.scalars(newest):
-            if stored.key_id not in self._keys:
-                try:
-                    unwrapped = self._keyring.open("audit-key", stored.token)
-                except SeedChanged:
-                    continue
-                self._keys[stored.key_id] = unwrapped
-            return stored.key_id, self._keys[stored.key_id]
-        return self._make_key(session)
+            with suppress(SeedChanged):
+                return stored.key_id, self._keyring.open("audit-key", stored.token)
+        return None
 
     def _make_key(self, session: AsyncSession) -> tuple[str, bytes]:
         key_id, key = secrets.token_hex(8), secrets.token_bytes(_KEY_BYTES)
         token = self._keyring.seal("audit-key", key).token
         session.add(AuditKeyRow(key_id=key_id, token=token, created_us=self._clock()))
         return key_id, key
+
+
+async def _is_stored(session: AsyncSession, key_id: str) -> bool:
+    """Tell whether a key is there: it isn't if the transaction that made it was rolled back."""
+    query = select(AuditKeyRow.key_id).where(AuditKeyRow.key_id == key_id)
+    return await session.scalar(query) is not None
+
+
+def used_audit_keys() -> Select[AuditKeyRow]:
+    """Return the query for keys that an entry names; a row that none names proves nothing."""
+    return select(AuditKeyRow).where(AuditKeyRow.key_id.in_(select(AuditRow.mac_key_id)))
 
 
 def hash_of(entry: str) -> str:

@@ -20,6 +20,7 @@ from aurorasoc.core.audit.log import (
 )
 from aurorasoc.core.canonical import canonical
 
+_NOT_CANONICAL: Final = "its text is not canonical"
 FIELDS: Final = frozenset({"seq", "at_us", "prev", "actor", "action", "target", "details"})
 
 
@@ -87,7 +88,10 @@ def verify(
 def _fault(link: Link, seq: int, prev: str, keys: Mapping[str, bytes] | None) -> str | None:
     if not link.entry.isascii() or hash_of(link.entry) != link.hash:
         return "its text doesn't have the hash that is stored beside it"
-    text_fault = None if _is_as_written(link, seq, prev) else _text_fault(link, seq, prev)
+    try:
+        text_fault = None if _is_as_written(link, seq, prev) else _text_fault(link, seq, prev)
+    except RecursionError:  # nested almost too deeply to be parsed
+        text_fault = _NOT_CANONICAL
     return text_fault or _mac_fault(link, keys)
 
 
@@ -133,7 +137,7 @@ def _text_fault(link: Link, seq: int, prev: str) -> str | None:
     except (ValueError, RecursionError):
         fields = None
     if not isinstance(fields, dict) or fields.keys() != FIELDS or canonical(fields) != link.entry:
-        return "its text is not canonical"
+        return _NOT_CANONICAL
     return _order_fault(link, fields, seq, prev) or _column_fault(link, fields)
 
 
@@ -163,7 +167,7 @@ def _mac_fault(link: Link, keys: Mapping[str, bytes] | None) -> str | None:
         return None
     key = keys.get(link.mac_key_id)
     if key is None:
-        return f"its audit key {link.mac_key_id} is not among the keys at hand"
+        return f"its audit key {ascii(link.mac_key_id)[1:-1]} is not among the keys at hand"
     if not hmac.compare_digest(mac_of(key, link.entry).encode(), link.mac.encode(errors="replace")):
         return "its MAC is wrong: it was not written by this service"
     return None

@@ -78,16 +78,21 @@ class VaultSecretStore:
         return StoreReading(credentials, self._status(usable=usable or not credentials))
 
     async def refresh(self, rows: Sequence[CredentialRow], *, spread: float = 0.0) -> None:
-        """Fetch the pinned versions that memory lacks. Failures show in the status."""
+        """Fetch the pinned versions that memory lacks. Failures show in the status.
+
+        A row whose version Vault refuses keeps no other from being read.
+        """
         pinned = [row for row in _known(rows) if key_version_of(row) is not None]
         lacking = [row for row in pinned if self._cached_for(row) is None]
         if lacking:
             await asyncio.sleep(random.uniform(0, spread))  # noqa: S311 - jitter
-        try:
-            for row in lacking:
+        for row in lacking:
+            try:
                 await self._fetch(row)
-        except VaultProblem as problem:
-            self._failed(problem)
+            except VaultProblem as problem:
+                self._failed(problem)
+                if problem.trouble == "unreachable":
+                    return
 
     async def write(
         self, provider: ServingBackend, origin: str, api_key: SecretStr, stamp: Stamp

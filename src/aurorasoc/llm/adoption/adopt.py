@@ -6,7 +6,7 @@ import asyncio
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from pydantic import SecretStr
@@ -23,7 +23,7 @@ from aurorasoc.core.logs import get_logger
 from aurorasoc.core.redaction import REDACTOR
 from aurorasoc.core.secret_store import SecretStore, StoreReading, last4_of
 from aurorasoc.errors import DatabaseUnavailable
-from aurorasoc.llm.adoption.compose import compose
+from aurorasoc.llm.adoption.compose import compose, knows_backend
 from aurorasoc.llm.adoption.latencies import Latencies
 from aurorasoc.llm.adoption.stored import SINGLETON, StoredConfig, load_stored
 
@@ -47,6 +47,7 @@ class Stored:
         config: What an admin chose, except keys.
         key_rows: The stored keys' rows, by provider.
         written_us: When the revision was written; None for 0, the boot defaults.
+        newest_revision: The newest number in use, here or in the history.
     """
 
     config: StoredConfig
@@ -54,6 +55,14 @@ class Stored:
     reading: StoreReading
     snapshot: Snapshot
     written_us: int | None
+    newest_revision: int
+
+    def next_revision(self, *, changed: bool) -> int:
+        """Return the revision after a change: the first free number, or the one in force.
+
+        The history may hold a number that no change made (docs/decisions/025).
+        """
+        return self.newest_revision + 1 if changed else self.config.revision
 
 
 class Adoption:
@@ -112,6 +121,7 @@ class Adoption:
 
         Raises:
             DatabaseUnavailable: It can't be read. The snapshot in force stays, marked as stale.
+            Conflict: This version doesn't know the stored backend. The snapshot in force stays.
         """
         async with self._adopting:
             fetch = fetch and not self._store.transactional  # whose rows hold every key
@@ -172,11 +182,25 @@ class Adoption:
         """Note since when the database doesn't answer, for the inventory to show."""
         self.stale_since = self.stale_since or iso(now_us())
 
-    async def read(self, session: AsyncSession) -> Stored:
-        """Compose what the session sees, its uncommitted changes included."""
-        config, key_rows, written_us = await load_stored(session)
-        reading = self._store.peek(list(key_rows.values()))
-        return Stored(config, key_rows, reading, self.compose(config, reading), written_us)
+    async def read(self, session: AsyncSession, *, to_change: bool = False) -> Stored:
+        """Compose what the session sees, its uncommitted changes included.
+
+        Args:
+            session: The caller's.
+            to_change: Compose even if the backend isn't known, so that a change can replace it.
+
+        Raises:
+            Conflict: This version doesn't know the stored backend.
+        """
+        rows = await load_stored(session)
+        reading = self._store.peek(list(rows.key_rows.values()))
+        config = rows.config
+        if to_change and not knows_backend(config):
+            config = replace(config, backend=None)
+        snapshot = self.compose(config, reading)
+        return Stored(
+            rows.config, rows.key_rows, reading, snapshot, rows.written_us, rows.newest_revision
+        )
 
     def compose(self, config: StoredConfig, reading: StoreReading) -> Snapshot:
         """Compose with this process's settings, seeds and environment."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 from types import MappingProxyType
-from typing import NamedTuple, TypeVar, cast
+from typing import NamedTuple, TypeVar, cast, get_args
 
 from aurorasoc.config.settings import Settings
 from aurorasoc.config.settings.llm import ProviderSettings
@@ -26,7 +26,7 @@ from aurorasoc.config.snapshot import (
 )
 from aurorasoc.config.vocabulary import AUTO, BackendChoice, LocalChoice, ServingBackend, Tlp
 from aurorasoc.core.secret_store import StoreReading, apply_stored_keys_to_settings, last4_of
-from aurorasoc.errors import ConfigurationError, InvalidInput
+from aurorasoc.errors import ConfigurationError, Conflict, InvalidInput
 from aurorasoc.granite.base_url import normalise_base_url, origin_of, origin_of_key
 from aurorasoc.granite.catalog import CATALOG, ProviderSpec
 from aurorasoc.llm.adoption.fingerprint import fingerprint
@@ -55,12 +55,17 @@ def compose(
 ) -> Snapshot:
     """Compose the configuration in force.
 
+    Stored values that no admin can have set make their provider not ready or the policy strict.
+
     Args:
         settings: The boot defaults.
         stored: What an admin chose.
         reading: The stored keys, and the state of their store.
         digest: Returns a tag that tells keys apart without revealing them (`Keyring.digest`).
         ambient: Names the variables that would alter a provider's calls.
+
+    Raises:
+        Conflict: This version doesn't know the stored backend.
     """
     applied = apply_stored_keys_to_settings(settings, reading.credentials)
     providers = {
@@ -168,9 +173,18 @@ def _base_url(
     if spec.base_url_support == "none":
         return Sourced(None, "default")
     if choice.base_url is not None:
-        return Sourced(choice.base_url, "runtime")
+        return Sourced(_readable(spec, choice.base_url), "runtime")
     source: Source = "env" if "base_url" in boot.model_fields_set else "default"
     return Sourced(_boot_base_url(spec, boot), source)
+
+
+def _readable(spec: ProviderSpec, base_url: str) -> str | None:
+    """Return a stored address; None, which is not ready, if it isn't one that an admin can set."""
+    try:
+        normalise_base_url(spec, base_url)
+    except InvalidInput:
+        return None
+    return base_url
 
 
 def _boot_base_url(spec: ProviderSpec, boot: ProviderSettings) -> str | None:
@@ -268,8 +282,16 @@ def _known_backend(name: str) -> BackendChoice:
         return AUTO
     if name in set(ServingBackend):
         return ServingBackend(name)
-    detail = "The stored configuration names a backend that this version doesn't know. Update it."
-    raise ConfigurationError(detail)
+    detail = (
+        "The stored configuration names a backend that this version doesn't know. Update this "
+        "process, or choose another backend."
+    )
+    raise Conflict(detail)
+
+
+def knows_backend(stored: StoredConfig) -> bool:
+    """Return whether this version knows the stored backend; one that isn't stored is known."""
+    return stored.backend is None or stored.backend in {AUTO, *ServingBackend}
 
 
 def _policy(settings: Settings, stored: StoredConfig) -> Policy:
@@ -279,13 +301,21 @@ def _policy(settings: Settings, stored: StoredConfig) -> Policy:
         return Sourced(boot, _boot_source(settings, field))
 
     llm = settings.llm
-    max_tlp = None if stored.hosted_max_tlp is None else Tlp(stored.hosted_max_tlp)
-    local = cast("LocalChoice | None", stored.local_backend)  # checked when it was set
+    max_tlp = None if stored.hosted_max_tlp is None else _label(stored.hosted_max_tlp)
+    local = stored.local_backend
+    if local is not None and local not in get_args(LocalChoice):
+        local = AUTO
+    local = cast("LocalChoice | None", local)
     return Policy(
         hosted_max_tlp=first(max_tlp, "hosted_max_tlp", llm.hosted_max_tlp),
         local_backend=first(local, "local_backend", llm.local_backend),
         require_tlp=first(stored.require_tlp, "require_tlp", llm.require_tlp),
     )
+
+
+def _label(stored: str) -> Tlp:
+    """Return a stored limit; one that can't be read lets nothing labelled leave."""
+    return Tlp(stored) if stored in set(Tlp) else Tlp.NONE
 
 
 def _boot_source(settings: Settings, field: str) -> Source:

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Final, TypeVar
 
-from sqlalchemy import delete, literal, select, true
+from sqlalchemy import delete, func, literal, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from aurorasoc.config.vocabulary import ServingBackend
@@ -59,31 +59,54 @@ class StoredConfig:
         return asdict(self)
 
 
+@dataclass(frozen=True, slots=True)
+class StoredRows:
+    """All that is stored of the configuration, read at once.
+
+    Attributes:
+        key_rows: The stored keys' rows, by provider; those of known providers only.
+        written_us: When the revision was written; None for 0, the boot defaults.
+        newest_revision: The newest number in use, by the configuration or in the history, where
+            the database's running role may add rows of its own.
+    """
+
+    config: StoredConfig
+    key_rows: dict[str, CredentialRow]
+    written_us: int | None
+    newest_revision: int
+
+
+_KNOWN: Final = tuple(provider.value for provider in ServingBackend)
+"""Rows of other providers are not even read: a newer version may know them, or nobody."""
+
+MAX_REVISION: Final = 2**62
+"""A higher number in the history is no change's: nothing could follow it for long."""
+
+_NEWEST: Final = (
+    select(func.max(RevisionRow.revision))
+    .where(RevisionRow.revision < MAX_REVISION)
+    .correlate(None)
+    .scalar_subquery()
+)
 _ONE: Final = select(literal(1).label("one")).subquery()
 _EVERYTHING: Final = (
-    select(RuntimeConfigRow, ProviderConfigRow, CredentialRow, RevisionRow.at_us)
+    select(RuntimeConfigRow, ProviderConfigRow, CredentialRow, RevisionRow.at_us, _NEWEST)
     .select_from(_ONE)  # always one row, even if the tables are empty
     .outerjoin(RuntimeConfigRow, RuntimeConfigRow.id == SINGLETON)
     .outerjoin(RevisionRow, RevisionRow.revision == RuntimeConfigRow.revision)
-    .outerjoin(ProviderConfigRow, true())
-    .outerjoin(CredentialRow, true())
+    .outerjoin(ProviderConfigRow, ProviderConfigRow.provider.in_(_KNOWN))
+    .outerjoin(CredentialRow, CredentialRow.provider.in_(_KNOWN))
 )
 
 
-async def load_stored(
-    session: AsyncSession,
-) -> tuple[StoredConfig, dict[str, CredentialRow], int | None]:
-    """Read everything in one statement: each further one costs every process a round trip.
-
-    Returns:
-        The configuration, the keys' rows by provider, and when the revision was written; None
-        for revision 0, the boot defaults.
-    """
+async def load_stored(session: AsyncSession) -> StoredRows:
+    """Read everything in one statement: each further one costs every process a round trip."""
     rows = (await session.execute(_EVERYTHING)).all()
-    choices = _by_provider(choice for _, choice, _, _ in rows)
-    key_rows = _by_provider(key_row for _, _, key_row, _ in rows)
-    config, *_, written_us = rows[0]
-    return _stored_config(config, choices.values()), key_rows, written_us
+    choices = _by_provider(row[1] for row in rows)
+    key_rows = _by_provider(row[2] for row in rows)
+    stored, _, _, written_us, recorded = rows[0]
+    config = _stored_config(stored, choices.values())
+    return StoredRows(config, key_rows, written_us, max(config.revision, recorded or 0))
 
 
 def _by_provider(rows: Iterable[Row | None]) -> dict[str, Row]:
@@ -97,7 +120,6 @@ def _stored_config(
     providers = {
         ServingBackend(c.provider): ProviderChoice(c.model, c.orchestrator_model, c.base_url)
         for c in choices
-        if c.provider in set(ServingBackend)  # a newer version may know more of them
     }
     if row is None:
         return StoredConfig(providers=providers)

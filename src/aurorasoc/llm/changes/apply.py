@@ -72,7 +72,7 @@ class Changer:
             return await self._plan(session, change, if_match)
 
     async def _plan(self, session: AsyncSession, change: Change, if_match: int | None) -> Plan:
-        before = await self.adoption.read(session)
+        before = await self.adoption.read(session, to_change=True)
         require_revision(before.config.revision, if_match)
         return plan(change, before, self.adoption)
 

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import asdict, dataclass
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 
-from pydantic import Field, TypeAdapter
+from pydantic import Field, TypeAdapter, ValidationError
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm import defer
 
 from aurorasoc.core.clock import iso
 from aurorasoc.core.database.tables import RevisionRow
@@ -17,6 +18,8 @@ from aurorasoc.errors import NotFound
 from aurorasoc.llm.adoption.stored import StoredConfig
 
 _CONFIG = TypeAdapter(StoredConfig)
+_LOOKED_BACK: Final = 20
+"""How many earlier revisions are read to find one that can be read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +60,7 @@ class RevisionDetail(Revision):
 async def list_revisions(session: AsyncSession, *, before: int | None, limit: int) -> HistoryPage:
     """List revisions, newest first."""
     query = select(RevisionRow).order_by(RevisionRow.revision.desc()).limit(limit)
+    query = query.options(defer(RevisionRow.config, raiseload=True))
     if before is not None:
         query = query.where(RevisionRow.revision < before)
     revisions = [_revision(row) for row in await session.scalars(query)]
@@ -68,12 +72,11 @@ async def read_revision(session: AsyncSession, revision: int) -> RevisionDetail:
     """Return one revision with what it changed.
 
     Raises:
-        NotFound: There is no such revision.
+        NotFound: There is no such revision, or no change wrote it.
     """
     row = await _row(session, revision)
-    previous = await session.get(RevisionRow, revision - 1)
-    earlier = json.loads(previous.config) if previous else StoredConfig().as_json()
-    changes = list(differences(earlier, json.loads(row.config)))
+    later, earlier = _config_in(row), await _config_before(session, revision)
+    changes = list(differences(earlier.as_json(), later.as_json()))
     return RevisionDetail(**asdict(_revision(row)), changes=changes)
 
 
@@ -81,10 +84,9 @@ async def config_at(session: AsyncSession, revision: int) -> StoredConfig:
     """Return the stored configuration of a revision.
 
     Raises:
-        NotFound: There is no such revision.
+        NotFound: There is no such revision, or no change wrote it.
     """
-    row = await _row(session, revision)
-    return _CONFIG.validate_python(json.loads(row.config))
+    return _config_in(await _row(session, revision))
 
 
 def differences(
@@ -105,6 +107,29 @@ async def _row(session: AsyncSession, revision: int) -> RevisionRow:
         detail = f"There is no revision {revision}. The history lists all revisions."
         raise NotFound(detail)
     return row
+
+
+async def _config_before(session: AsyncSession, revision: int) -> StoredConfig:
+    """Return the newest earlier configuration that can be read; the boot defaults without one."""
+    before = select(RevisionRow).where(RevisionRow.revision < revision)
+    for row in await session.scalars(
+        before.order_by(RevisionRow.revision.desc()).limit(_LOOKED_BACK)
+    ):
+        with suppress(NotFound):
+            return _config_in(row)
+    return StoredConfig()
+
+
+def _config_in(row: RevisionRow) -> StoredConfig:
+    """Read a row, which the database's running role may have added by itself.
+
+    Raises:
+        NotFound: It holds no configuration of this version.
+    """
+    with suppress(ValidationError):
+        return _CONFIG.validate_json(row.config)
+    detail = f"Revision {row.revision} holds no configuration that this version can read."
+    raise NotFound(detail)
 
 
 def _revision(row: RevisionRow) -> Revision:

@@ -198,11 +198,11 @@ class KeyIntents:
     async def _activate(
         self, session: AsyncSession, intent: Intent, key_version: KeyVersion | None
     ) -> Stored:
-        before = await self.adoption.read(session)
+        before = await self.adoption.read(session, to_change=True)
         row = before.key_rows.get(intent.provider.value)
         config, moves = intent.activated(before.config), _moves(row, key_version)
         changed = moves or config != before.config
-        config = replace(config, revision=before.config.revision + changed)
+        config = replace(config, revision=before.next_revision(changed=changed))
         if key_version is None and row is not None:
             await session.delete(row)
         elif key_version is not None and moves:
@@ -221,7 +221,8 @@ class KeyIntents:
 
 async def open_intents(session: AsyncSession) -> list[Intent]:
     """List the key changes that are not settled."""
-    return [Intent.of_row(row) for row in await session.scalars(select(KeyIntentRow))]
+    known = KeyIntentRow.provider.in_(tuple(ServingBackend))
+    return [Intent.of_row(row) for row in await session.scalars(select(KeyIntentRow).where(known))]
 
 
 def _taken_up(open_one: Intent, new: Intent | None) -> Intent:

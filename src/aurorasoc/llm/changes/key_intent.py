@@ -6,7 +6,9 @@ import json
 from dataclasses import asdict, dataclass, replace
 from typing import Any, Final
 
-from aurorasoc.config.vocabulary import ServingBackend
+from pydantic import TypeAdapter, ValidationError
+
+from aurorasoc.config.vocabulary import AUTO, ServingBackend
 from aurorasoc.core.audit.actions import Action
 from aurorasoc.core.audit.log import AuditEvent
 from aurorasoc.core.database.tables import CredentialRow, KeyIntentRow
@@ -44,10 +46,16 @@ class Intent:
 
     @classmethod
     def of_row(cls, row: KeyIntentRow) -> Intent:
-        """Return the intent in a row."""
+        """Return the intent in a row of a known provider.
+
+        A row that no change wrote becomes an intent that changes nothing, so that it is settled.
+        """
         values: dict[str, Any] = {c.name: getattr(row, c.name) for c in row.__table__.columns}
-        provider, action = ServingBackend(row.provider), Action(row.action)
-        return cls(**{**values, "provider": provider, "action": action})
+        values["provider"] = ServingBackend(row.provider)
+        if row.action in set(Action) and row.kind in {SET, DELETE} and _is_readable(row.activation):
+            return cls(**{**values, "action": Action(row.action)})
+        unreadable = {"kind": SET, "activation": None, "action": Action.KEY_SET}
+        return cls(**values | unreadable)
 
     def as_row(self) -> KeyIntentRow:
         """Return the row that stores the intent."""
@@ -74,9 +82,8 @@ class Intent:
         """Apply the waiting configuration; other providers' changes since then stay."""
         if self.activation is None:
             return config
-        waits = json.loads(self.activation)
-        choice = ProviderChoice(**waits["choice"])
-        return replace(config.with_choice(self.provider, choice), backend=waits["backend"])
+        waits = _WAITING.validate_json(self.activation)
+        return replace(config.with_choice(self.provider, waits.choice), backend=waits.backend)
 
     def credential(self, key_version: KeyVersion, at_us: int) -> CredentialRow:
         """Return the row that pins the written version."""
@@ -91,6 +98,25 @@ class Intent:
             set_by=self.actor,
             set_us=at_us,
         )
+
+
+@dataclass(frozen=True, slots=True)
+class _Waiting:
+    """The configuration that waits for a key."""
+
+    backend: str | None
+    choice: ProviderChoice
+
+
+_WAITING: Final = TypeAdapter(_Waiting)
+
+
+def _is_readable(activation: str | None) -> bool:
+    try:
+        waits = None if activation is None else _WAITING.validate_json(activation)
+    except ValidationError:
+        return False
+    return waits is None or waits.backend in {None, AUTO, *ServingBackend}
 
 
 def waiting(provider: ServingBackend, planned: Plan) -> str | None:

@@ -101,7 +101,7 @@ def plan(change: Change, before: Stored, adoption: Adoption) -> Plan:
     """
     edited, based_on = change.edit(before), before.config.revision
     reconfigures = edited.config != before.config
-    revision = based_on + (reconfigures or edited.key is not None)
+    revision = before.next_revision(changed=reconfigures or edited.key is not None)
     config = replace(edited.config, revision=revision)
     credentials = dict(before.reading.credentials)
     if isinstance(edited.key, SetKey):

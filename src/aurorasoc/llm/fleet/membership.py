@@ -151,7 +151,9 @@ class Membership:
             now = await self._database.clock(session)
             if clean:
                 await session.execute(
-                    delete(InstanceRow).where(InstanceRow.seen_us < now - REMEMBERED_US)
+                    delete(InstanceRow).where(
+                        InstanceRow.seen_us.not_between(now - REMEMBERED_US, now + REMEMBERED_US)
+                    )
                 )
             await session.merge(self._row(now))
         return True

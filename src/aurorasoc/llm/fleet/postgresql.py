@@ -34,7 +34,7 @@ SPREAD_SECONDS: Final = 0.2
 """Randomises reconnects, so that all processes of a lost server don't reconnect together."""
 
 _A_REVISION: Final = re.compile(r"[0-9]{1,18}")
-_REVISION: Final = "SELECT revision FROM llm_runtime_config"
+_REVISION: Final = "SELECT revision FROM llm_runtime_config WHERE id = 1"
 _FAILURES: Final = (psycopg.Error, OSError, TimeoutError)
 
 log = get_logger("aurorasoc.feed")

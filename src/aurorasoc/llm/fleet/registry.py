@@ -31,6 +31,8 @@ State = Literal["current", "behind", "diverged"]
 WATCH_SECONDS: Final = 0.1
 LOOK_SECONDS: Final = 5.0
 FIRST_LOOK_SECONDS: Final = 1.0
+MOST: Final = 2_000
+"""Processes that are read; the database's running role can add any number of rows."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -224,11 +226,13 @@ async def require_seed_everywhere(database: Database, keyring: Keyring) -> None:
 
 
 async def _live(database: Database, session: AsyncSession) -> list[InstanceRow]:
-    """Read the rows of live processes."""
-    since = await database.clock(session) - lifetime_us(database)
+    """Read the rows of live processes, at most `MOST` of them, those furthest behind first."""
+    now, lifetime = await database.clock(session), lifetime_us(database)
     query = (
         select(InstanceRow)
-        .where(InstanceRow.seen_us >= since)
-        .order_by(InstanceRow.kind, InstanceRow.name, InstanceRow.instance)
+        .where(InstanceRow.seen_us.between(now - lifetime, now + lifetime))
+        .order_by(InstanceRow.revision)
+        .limit(MOST)
     )
-    return list(await session.scalars(query))
+    rows = await session.scalars(query)
+    return sorted(rows, key=lambda row: (row.kind, row.name, row.instance))

@@ -68,7 +68,8 @@ class VaultWatch:
             intents = await open_intents(session)
         try:
             for intent in intents:
-                if self.intents.journal.clock() - intent.begun_us > self.grace_us:
+                age_us = self.intents.journal.clock() - intent.begun_us
+                if abs(age_us) > self.grace_us:  # one from a time to come would wait for it
                     await self.intents.settle(intent)
         finally:
             if self._is_outdated() or self._lacks_keys():
@@ -114,7 +115,7 @@ class VaultWatch:
         secret = await self.store.newest(provider)
         async with self.intents.database.reading() as session:
             row = await session.get(CredentialRow, provider.value)
-            seen, changed_us = key_version_of(row), await _changed_us(session, provider)
+            seen, changed_us = key_version_of(row), await self._changed_us(session, provider)
         newest = secret.key_version if secret else None
         if seen == newest or (row is not None and seen is None):
             return
@@ -138,6 +139,17 @@ class VaultWatch:
         earlier = secret.version <= (row.vault_version or 0)
         return earlier and _us_of(secret.created) < row.set_us
 
+    async def _changed_us(self, session: AsyncSession, provider: ServingBackend) -> int:
+        """Return when a provider was last changed here; 0 means never.
+
+        A time to come was not written by a change, and would make every answer look like a lag.
+        """
+        last = select(func.max(RevisionRow.at_us)).where(
+            RevisionRow.target == provider.value,
+            RevisionRow.at_us <= self.intents.journal.clock() + self.lag_us,
+        )
+        return await session.scalar(last) or 0
+
     async def _is_unchanged(
         self, session: AsyncSession, provider: ServingBackend, seen: KeyVersion | None
     ) -> bool:
@@ -149,8 +161,8 @@ class VaultWatch:
     async def _take_over(
         self, session: AsyncSession, provider: ServingBackend, secret: VaultSecret | None
     ) -> None:
-        before = await self.intents.adoption.read(session)
-        config = replace(before.config, revision=before.config.revision + 1)
+        before = await self.intents.adoption.read(session, to_change=True)
+        config = replace(before.config, revision=before.next_revision(changed=True))
         if secret is None:
             row = await session.get(CredentialRow, provider.value)
             await session.delete(row)
@@ -160,12 +172,6 @@ class VaultWatch:
         details = {"deleted": secret is None, "vault_version": secret.version if secret else None}
         event = AuditEvent(OPERATOR, Action.KEY_CHANGED_IN_VAULT, provider.value, details)
         await self.intents.journal.write(session, event, config, changed=True)
-
-
-async def _changed_us(session: AsyncSession, provider: ServingBackend) -> int:
-    """Return when a provider was last changed here; 0 means never."""
-    last = select(func.max(RevisionRow.at_us)).where(RevisionRow.target == provider.value)
-    return await session.scalar(last) or 0
 
 
 def _us_of(created: str) -> int:

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Final, Literal
 
-from aurorasoc.core.clock import iso
+from aurorasoc.core.clock import is_expressible, iso
 from aurorasoc.errors import InvalidInput
 
 MAX_BYTES: Final = 262_144
@@ -190,7 +190,7 @@ def _time(value: object) -> str | None:
     milliseconds = _number(value)
     try:
         if milliseconds is not None:
-            return iso(milliseconds * 1000)
+            return iso(milliseconds * 1000) if is_expressible(milliseconds * 1000) else None
         at = datetime.fromisoformat(value if isinstance(value, str) else "")
     except (ValueError, OverflowError):
         return None

@@ -7,11 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, cast, get_args
 from uuid import uuid4
 
 from sqlalchemy import ColumnElement, func, or_, select, true, update
 from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm import defer
 
 from aurorasoc.config.vocabulary import Tlp
 from aurorasoc.core.access.permissions import Permission
@@ -24,6 +25,15 @@ from aurorasoc.workflows.investigation.vocabulary import State
 
 LEASE_SECONDS: Final = 20
 """How long a process that renews no lease still counts as alive."""
+
+_MOST_STEPS: Final = 20
+_MOST_NUMBERED: Final = 2**62
+"""A higher number is no investigation's: nothing could follow it for long."""
+_LEFT_OUT: Final = tuple(
+    defer(column, raiseload=True)
+    for column in (InvestigationRow.alert, InvestigationRow.report, InvestigationRow.failure)
+)
+"""What a list doesn't show, and takes most of the space."""
 
 _OPEN_LABELS: Final = [label.value for label in Tlp if label.rank <= Tlp.AMBER.rank]
 
@@ -86,10 +96,14 @@ class Lease:
 
 def state_of(row: InvestigationRow, now_us: int) -> State:
     """Return the state; an unfinished investigation with an expired lease is interrupted."""
-    unfinished = row.status in {"queued", "running"}
-    expired = row.lease_until_us <= now_us
-    state: State = "interrupted" if unfinished and expired else row.status  # type: ignore[assignment]  # what we wrote
-    return state
+    if row.status in {"queued", "running"} and row.lease_until_us <= now_us:
+        return "interrupted"
+    return stated(row.status)
+
+
+def stated(status: str) -> State:
+    """Return a stored status; one that this service doesn't write counts as failed."""
+    return cast("State", status) if status in get_args(State) else "failed"
 
 
 def lease_end(now_us: int) -> int:
@@ -99,7 +113,8 @@ def lease_end(now_us: int) -> int:
 
 async def insert(session: AsyncSession, new: NewInvestigation, lease: Lease, now_us: int) -> None:
     """Add an investigation with its lease. The writer lock keeps `number` unique."""
-    newest = await session.scalar(select(func.max(InvestigationRow.number)))
+    counted = InvestigationRow.number < _MOST_NUMBERED
+    newest = await session.scalar(select(func.max(InvestigationRow.number)).where(counted))
     session.add(
         InvestigationRow(
             id=lease.investigation,
@@ -144,7 +159,7 @@ async def page(
     Raises:
         NotFound: `before` doesn't exist, or the viewer may not see it.
     """
-    query = select(InvestigationRow).where(viewer.filter)
+    query = select(InvestigationRow).where(viewer.filter).options(*_LEFT_OUT)
     if before is not None:
         query = query.where(InvestigationRow.number < (await find(session, before, viewer)).number)
     rows = await session.scalars(query.order_by(InvestigationRow.number.desc()).limit(limit))
@@ -152,9 +167,10 @@ async def page(
 
 
 async def steps_of(session: AsyncSession, id_: str) -> Sequence[InvestigationStepRow]:
-    """Return an investigation's steps, in their order."""
+    """Return an investigation's steps, in their order; of more than it can have, the first."""
     query = select(InvestigationStepRow).where(InvestigationStepRow.investigation_id == id_)
-    return (await session.scalars(query.order_by(InvestigationStepRow.position))).all()
+    query = query.order_by(InvestigationStepRow.position).limit(_MOST_STEPS)
+    return (await session.scalars(query)).all()
 
 
 async def take(session: AsyncSession, row: InvestigationRow, lease: Lease, now_us: int) -> None:

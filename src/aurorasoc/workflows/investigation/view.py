@@ -4,16 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any, Final, TypeVar, cast, get_args
 
 from pydantic import Field, TypeAdapter
 
+from aurorasoc.core import foreign_json
 from aurorasoc.core.clock import iso
 from aurorasoc.core.database.engine import Database
 from aurorasoc.core.database.tables import InvestigationRow, InvestigationStepRow
-from aurorasoc.workflows.investigation.alert import AlertJson
+from aurorasoc.workflows.investigation.alert import AlertJson, is_shallow
 from aurorasoc.workflows.investigation.attack import Technique
-from aurorasoc.workflows.investigation.store import Viewer, find, state_of, steps_of
+from aurorasoc.workflows.investigation.store import (
+    Viewer,
+    find,
+    state_of,
+    stated,
+    steps_of,
+)
 from aurorasoc.workflows.investigation.vocabulary import Severity, State, StepKind, Verdict
 
 T = TypeVar("T")
@@ -107,6 +114,11 @@ _FAILURE, _REPORT = TypeAdapter(Failure), TypeAdapter(Report)
 _USAGE, _RESULT = TypeAdapter(dict[str, int]), TypeAdapter(dict[str, Any])
 
 
+_UNREADABLE: Final = Failure(
+    "unreadable", "The stored row can't be read. This service didn't write it."
+)
+
+
 async def look(database: Database, id_: str, viewer: Viewer) -> InvestigationView:
     """Read an investigation as it is now.
 
@@ -137,6 +149,7 @@ def detail_of(
 ) -> InvestigationView:
     """Return an investigation with its alert, steps and report."""
     state = state_of(row, now_us)
+    alert = _read(_ALERT, row.alert)
     return InvestigationView(
         id=row.id,
         status=state,
@@ -145,9 +158,9 @@ def detail_of(
         created_by=row.created_by,
         created_at=iso(row.created_us),
         finished_at=iso(row.finished_us),
-        alert=_ALERT.validate_json(row.alert),
+        alert={} if alert is None else alert,
         report=_read(_REPORT, row.report),
-        failure=_read(_FAILURE, row.failure),
+        failure=_UNREADABLE if alert is None else _failure(row),
         steps=[step_view(step, state) for step in steps],
     )
 
@@ -157,22 +170,36 @@ def step_view(step: InvestigationStepRow, state: State) -> StepView:
     stopped = step.status == "running" and state != "running"
     return StepView(
         position=step.position,
-        kind=step.kind,  # type: ignore[arg-type]  # what we wrote
+        kind=cast("StepKind", step.kind) if step.kind in get_args(StepKind) else "specialist",
         agent=step.agent,
         question=step.question,
         why=step.why,
-        status="interrupted" if stopped else step.status,  # type: ignore[arg-type]  # what we wrote
+        status="interrupted" if stopped else stated(step.status),
         provider=step.provider,
         model=step.model,
         revision=step.revision,
         tlp=step.tlp,
         usage=_read(_USAGE, step.usage),
         result=_read(_RESULT, step.result),
-        failure=_read(_FAILURE, step.failure),
+        failure=_failure(step),
         started_at=iso(step.started_us),
         finished_at=iso(step.finished_us),
     )
 
 
+def _failure(row: InvestigationRow | InvestigationStepRow) -> Failure | None:
+    """Return why it failed, and that this service didn't write it if that can't be read."""
+    if row.failure is None:
+        return None if row.status in get_args(State) else _UNREADABLE
+    return _read(_FAILURE, row.failure) or _UNREADABLE
+
+
 def _read(adapter: TypeAdapter[T], text: str | None) -> T | None:
-    return None if text is None else adapter.validate_json(text)
+    """Read a column; None if there is nothing, or what this service can't have written."""
+    if text is None:
+        return None
+    try:
+        fields = foreign_json.parsed_strictly(text)
+        return adapter.validate_python(fields) if is_shallow(fields) else None
+    except ValueError:  # ValidationError is one
+        return None

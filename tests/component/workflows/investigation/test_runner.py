@@ -5,6 +5,7 @@ import json
 import re
 import threading
 from collections.abc import AsyncIterator, Iterator
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Final
 
@@ -94,7 +95,7 @@ class Site:
         """Return audit entries of one action."""
         async with self.runtime.database.reading() as session:
             rows = await find_entries(session, AuditFilter(action=action))
-        return [json.loads(row.entry) for row in rows]
+        return [asdict(row) for row in rows]
 
 
 @pytest.fixture
