@@ -68,7 +68,7 @@ def _nothing_probed() -> Iterator[None]:
 
 @pytest.fixture(autouse=True)
 def _logs_as_before() -> Iterator[None]:
-    """Take away what `aurorasoc serve`, run in this process, set up: its stream ends with the test."""
+    """Take away what `aurorasoc serve` set up in this process: its stream ends with the test."""
     loggers = (logging.getLogger("aurorasoc"), logging.getLogger())
     before = [(logger, [*logger.handlers], logger.level, logger.propagate) for logger in loggers]
     yield

@@ -9,10 +9,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
+from aurorasoc.config.networks import Network
 from aurorasoc.config.snapshot import Snapshot
 from aurorasoc.config.vocabulary import AUTO, ServingBackend, Tlp
 from aurorasoc.errors import TlpRefused
-from aurorasoc.granite.address_policy import AddressPolicy, Network, resolve
+from aurorasoc.granite.address_policy import AddressPolicy, resolve
 from aurorasoc.granite.backend_resolution import (
     Probe,
     active_backend,

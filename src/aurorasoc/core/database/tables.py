@@ -1,4 +1,4 @@
-"""The stored rows. Migrations 027 to 034 create them; times are microseconds, UTC."""
+"""The stored rows. Migrations 027 to 035 create them; times are microseconds, UTC."""
 
 from __future__ import annotations
 

@@ -184,7 +184,8 @@ def test_no_refusal_lacks_a_reason(case: str, security: SecuritySettings) -> Non
 def test_clocks_may_differ_by_seconds(claims: dict[str, int], security: SecuritySettings) -> None:
     """An issuer's clock is ahead, or a token travels long."""
     now = int(time.time())
-    token = _token(**{name: now + seconds for name, seconds in claims.items()})
+    shifted: dict[str, Any] = {name: now + seconds for name, seconds in claims.items()}
+    token = _token(**shifted)
     assert decode_token(token, security).subject == "alice"
 
 
@@ -192,8 +193,9 @@ def test_clocks_may_differ_by_seconds(claims: dict[str, int], security: Security
 def test_clocks_may_not_differ_by_more(claims: dict[str, int], security: SecuritySettings) -> None:
     """The leeway is for clocks, not for old tokens."""
     now = int(time.time())
+    shifted: dict[str, Any] = {name: now + seconds for name, seconds in claims.items()}
     with pytest.raises(Unauthenticated):
-        decode_token(_token(**{name: now + seconds for name, seconds in claims.items()}), security)
+        decode_token(_token(**shifted), security)
 
 
 @pytest.mark.parametrize(
@@ -208,7 +210,7 @@ def test_clocks_may_not_differ_by_more(claims: dict[str, int], security: Securit
     ids=str,
 )
 def test_roles_are_a_list_or_one_name(
-    claims: dict[str, object], roles: set[str], security: SecuritySettings
+    claims: dict[str, Any], roles: set[str], security: SecuritySettings
 ) -> None:
     """A text is never split: another role's name, with a blank in it, must not grant ours."""
     principal = decode_token(_token(**claims), security)

@@ -2,8 +2,8 @@
 
 from alembic import op
 
-revision = "034"
-down_revision = "033"
+revision = "035"
+down_revision = "034"
 branch_labels = None
 depends_on = None
 
