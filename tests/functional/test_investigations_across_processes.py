@@ -104,7 +104,7 @@ def test_an_investigation_survives_the_death_of_its_process(
     go_on(gate, script, local_servers)
     assert client.post(f"{CALL}/{id_}/resume").status_code == 409  # its lease still holds
     if not SOAK:
-        end_lease(there, id_)
+        end_lease(here, id_)  # its state folder has the database of both
     result = over(client, id_)
     assert result["status"] == "interrupted"
     assert [step["status"] for step in result["steps"]][:3] == INTERRUPTED
