@@ -70,7 +70,7 @@ def test_a_forked_program_sees_what_an_executed_one_does(
         ("1/0", 1),
         ("import os; os.kill(os.getpid(), 9)", -signal.SIGKILL),
         ("import os; os.kill(os.getpid(), 15)", -signal.SIGTERM),
-        ("import os; os.kill(os.getpid(), 2)", -signal.SIGINT),
+        ("raise KeyboardInterrupt", -signal.SIGINT),
     ],
 )
 def test_a_forked_program_ends_as_an_executed_one(code: str, status: int) -> None:
