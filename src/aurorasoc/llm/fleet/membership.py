@@ -152,7 +152,7 @@ class Membership:
             if clean:
                 await session.execute(
                     delete(InstanceRow).where(
-                        InstanceRow.seen_us.not_between(now - REMEMBERED_US, now + REMEMBERED_US)
+                        ~InstanceRow.seen_us.between(now - REMEMBERED_US, now + REMEMBERED_US)
                     )
                 )
             await session.merge(self._row(now))
