@@ -26,7 +26,9 @@ _SECONDS: Final = re.compile(r"\s*([0-9]{1,9}(?:\.[0-9]{1,9})?)s\s*")
 _WINDOW: Final = "n_ctx"
 _DELAY: Final = "retrydelay"
 _PARAMETER: Final = "param"
+_LOCATION: Final = "loc"
 _MODEL: Final = "model"
+_MAX_PLACE: Final = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +41,7 @@ class ErrorBody:
         retry_after: Seconds to wait (`google.rpc.RetryInfo`); None where it doesn't say.
         context_window: The model's window in tokens (llama.cpp's `n_ctx`); likewise.
         about_model: Whether it names the request's `model` as what is wrong (OpenAI's `param`).
+        places: What else of the request it names as wrong: OpenAI's `param`, Pydantic's `loc`.
     """
 
     said: str = ""
@@ -46,6 +49,7 @@ class ErrorBody:
     retry_after: float | None = None
     context_window: int | None = None
     about_model: bool = False
+    places: tuple[str, ...] = ()
 
 
 def read_error(content: object) -> ErrorBody:
@@ -58,6 +62,7 @@ def read_error(content: object) -> ErrorBody:
         reader.retry_after,
         reader.context_window,
         reader.about_model,
+        tuple(reader.places),
     )
 
 
@@ -70,6 +75,7 @@ class _Reader:
         self.retry_after: float | None = None
         self.context_window: int | None = None
         self.about_model = False
+        self.places: list[str] = []
         self._left = _MAX_PARTS
 
     def read(self, node: object, depth: int) -> None:
@@ -103,6 +109,9 @@ class _Reader:
             self.read(value, depth + 1)
         elif name == _PARAMETER:
             self.about_model |= value == _MODEL
+            self.places += [value[:_MAX_PLACE]] if isinstance(value, str) else []
+        elif name == _LOCATION and isinstance(value, list):
+            self.places.append(".".join(map(str, value[:_MAX_DEPTH]))[:_MAX_PLACE])
         elif name == _WINDOW and type(value) is int:
             self.context_window = value
         elif name == _DELAY and isinstance(value, str) and (delay := _SECONDS.fullmatch(value)):

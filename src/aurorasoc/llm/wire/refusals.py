@@ -16,25 +16,26 @@ supported", "Conversation roles must alternate"), LiteLLM's proxy ("does not sup
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterator, Mapping
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Final
 
-from aurorasoc.errors import RequestRefused
+from aurorasoc.errors import (
+    AuthFailed,
+    ContextTooLong,
+    ModelNotFound,
+    ProviderRateLimited,
+    QuotaExceeded,
+    RequestRefused,
+)
 from aurorasoc.granite import ModelReference
+from aurorasoc.llm.wire.error_bodies import ErrorBody, read_error
 from aurorasoc.llm.wire.learned import Refusable
+from aurorasoc.llm.wire.verdicts import verdict_of
 
 _STATUSES: Final = frozenset({0, 400, 404, 422, 500, 501})
 """0: an error inside an answer whose status was 200. llama.cpp's templates fail with 500."""
-
-_MOST_TEXT: Final = 4_000
-_MOST_PARTS: Final = 200
-_MESSAGES: Final = frozenset({"message", "msg", "error", "detail", "error_message"})
-_ECHOES: Final = frozenset({"input", "ctx", "body", "messages", "url"})
-"""What repeats the request: whoever wrote the prompt speaks there."""
 
 _CODES: Final = frozenset(
     {"unsupported_parameter", "unsupported_value", "unknown_parameter", "extra_forbidden"}
@@ -93,10 +94,17 @@ _VALUE: Final = re.compile(
 )
 """The option is taken, its value isn't: that is for the caller to know."""
 
+_REFUSED: Final = 400
+_OTHER_FAILURES: Final = (
+    AuthFailed,
+    ContextTooLong,
+    ModelNotFound,
+    ProviderRateLimited,
+    QuotaExceeded,
+)
 _OTHER_REASON: Final = re.compile(
-    r"context[_ ](?:length|window|size)|prompt is too long|too many tokens|reduce the length|"
-    r"content[_ ](?:filter|management|policy)|safety|moderation|flagged|api[_ ]key|quota|"
-    r"model_not_found|json_validate_failed",
+    r"context[_ ](?:length|window|size)|reduce the length|json_validate_failed|"
+    r"content[_ ](?:filter|management|policy)|safety|moderation|flagged",
     re.IGNORECASE,
 )
 _THIS_SCHEMA: Final = re.compile(r"invalid[_ ](?:json_)?schema|schema contains", re.IGNORECASE)
@@ -126,33 +134,26 @@ class OptionRefused(RequestRefused):
         self.lasting = lasting
 
 
-@dataclass(slots=True)
-class _Complaint:
-    """What an error's document says: places, codes and sentences, without the request's echo."""
-
-    places: list[str] = field(default_factory=list)
-    codes: set[str] = field(default_factory=set)
-    said: list[str] = field(default_factory=list)
-
-
 def option_refused(
-    status: int, text: str, sent: AbstractSet[Refusable], reference: ModelReference
+    status: int, error: object, sent: AbstractSet[Refusable], reference: ModelReference
 ) -> OptionRefused | None:
     """Return which of the options that were sent an error refuses, if it refuses one.
 
     Args:
         status: The HTTP status; 0 for an error inside an answer.
-        text: The error's body.
+        error: The error's body, or its document.
         sent: What the request held.
         reference: The model that was called.
     """
     if status not in _STATUSES or not sent:
         return None
-    complaint = _read(text)
-    said = " ".join(complaint.said)[:_MOST_TEXT]
+    body = read_error(error)
+    if issubclass(verdict_of(status or _REFUSED, body).leaf, _OTHER_FAILURES):
+        return None
+    said = body.said
     if _OTHER_REASON.search(said):
         return None
-    option = _placed(complaint, said, sent) or _said(said, sent)
+    option = _placed(body, sent) or _said(said, sent)
     if option is None:
         return None
     schema = option is Refusable.JSON_SCHEMA and _THIS_SCHEMA.search(said)
@@ -164,15 +165,20 @@ def refusal_in_answer(
     document: object, sent: AbstractSet[Refusable], reference: ModelReference
 ) -> OptionRefused | None:
     """Return what an answer refuses that is an error in spite of its status."""
-    error = document.get("error") if isinstance(document, Mapping) else None
-    return option_refused(0, json.dumps(error), sent, reference) if error else None
+    if not isinstance(document, Mapping):
+        return None
+    failed = document.get("response") if document.get("type") == "response.failed" else None
+    holder = failed if isinstance(failed, Mapping) else document
+    error = holder.get("error") or (document if document.get("type") == "error" else None)
+    return option_refused(0, error, sent, reference) if error else None
 
 
-def _placed(complaint: _Complaint, said: str, sent: AbstractSet[Refusable]) -> Refusable | None:
+def _placed(body: ErrorBody, sent: AbstractSet[Refusable]) -> Refusable | None:
     """Return the option that the vendor's own field names."""
-    for place in complaint.places:
+    codes = set(body.said.split("\n"))
+    for place in body.places:
         for option in _in_order(sent):
-            if _PATTERNS[option].search(place) and _is_refusal(option, said, complaint.codes):
+            if _PATTERNS[option].search(place) and _is_refusal(option, body.said, codes):
                 return option
         if place.endswith("role") and Refusable.SYSTEM_ROLE in sent:
             return Refusable.SYSTEM_ROLE
@@ -205,37 +211,3 @@ def _is_refusal(option: Refusable, said: str, codes: AbstractSet[str]) -> bool:
 def _in_order(sent: AbstractSet[Refusable]) -> Iterator[Refusable]:
     """Yield what was sent in the order of the enum, so that a text has one reading."""
     yield from (option for option in Refusable if option in sent)
-
-
-def _read(text: str) -> _Complaint:
-    complaint = _Complaint()
-    try:
-        document = json.loads(text)
-    except (ValueError, RecursionError):
-        document = text
-    for name, value in _parts(document):
-        if name in {"param", "loc"}:
-            complaint.places.append(value)
-        elif name in {"code", "type"}:
-            complaint.codes.add(value)
-            complaint.said.append(value)
-        elif name in _MESSAGES:
-            complaint.said.append(value)
-    return complaint
-
-
-def _parts(document: Any) -> Iterator[tuple[str, str]]:  # noqa: ANN401 - any JSON
-    """Yield the texts of a document under their names, outermost first, and few of them."""
-    waiting: list[tuple[str, Any]] = [("message", document)]
-    for _ in range(_MOST_PARTS):
-        if not waiting:
-            return
-        name, value = waiting.pop(0)
-        if isinstance(value, str):
-            yield name, value
-        elif name == "loc" and isinstance(value, list):
-            yield name, ".".join(map(str, value))
-        elif isinstance(value, list):
-            waiting += [(name, item) for item in value[:_MOST_PARTS]]
-        elif isinstance(value, Mapping):
-            waiting += [(str(n), v) for n, v in value.items() if n not in _ECHOES]

@@ -548,13 +548,32 @@ def test_refusal_says_nothing_of_the_vendors_text() -> None:
     assert str(refusal) == "openai refused the request: soc-reasoner doesn't take temperature."
 
 
-def test_error_inside_an_answer_is_read_too() -> None:
+NOT_TAKEN: Final = {"message": "temperature is not supported"}
+
+
+@pytest.mark.parametrize(
+    "document",
+    [
+        {"error": NOT_TAKEN},
+        {"type": "error", "error": NOT_TAKEN},
+        {"type": "error", **NOT_TAKEN, "param": "temperature"},
+        {"type": "response.failed", "response": {"error": NOT_TAKEN}},
+    ],
+    ids=["chat completions", "messages", "responses", "responses, later"],
+)
+def test_error_inside_an_answer_is_read_too(document: dict[str, Any]) -> None:
     """Some servers refuse with 200."""
-    document = {"error": {"message": "stream_options is not supported"}}
     refusal = refusal_in_answer(document, SENT, REFERENCE)
     assert refusal is not None
-    assert refusal.option is Refusable.STREAM_OPTIONS
-    assert refusal_in_answer({"choices": []}, SENT, REFERENCE) is None
+    assert refusal.option is Refusable.TEMPERATURE
+
+
+@pytest.mark.parametrize(
+    "document", [{"choices": []}, {"error": None}, ["temperature is not supported"], None]
+)
+def test_answer_is_no_refusal(document: object) -> None:
+    """Whatever it says."""
+    assert refusal_in_answer(document, SENT, REFERENCE) is None
 
 
 def test_endless_and_deep_errors_are_read_as_far_as_it_matters() -> None:
