@@ -14,17 +14,12 @@ from starlette.types import Receive, Scope, Send
 from aurorasoc.core.access.principal import Principal
 from aurorasoc.core.inbound.expiry import EXPIRED, ends_before, send_last
 from aurorasoc.core.inbound.limits import CallerLimit
+from aurorasoc.core.inbound.quiet import kept_open
 
 MEDIA_TYPE: Final = "text/event-stream"
 
 STREAM_SECONDS: Final = 600.0
 """How long a stream lasts; a caller who continues must send a token again."""
-
-QUIET_SECONDS: Final = 15.0
-"""Seconds without an event until a comment is sent."""
-
-STILL_HERE: Final = ": still here\n\n"
-"""A comment that keeps proxies from closing an idle stream."""
 
 _UNBUFFERED: Final = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
 
@@ -32,7 +27,8 @@ _UNBUFFERED: Final = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
 class EventStream(StreamingResponse):
     """A stream that closes its events when the caller disconnects.
 
-    It ends with an `error` event when the caller's token expires.
+    While there is no event, as when a model thinks, it sends a comment now and then. It ends with
+    an `error` event when the caller's token expires.
 
     Args:
         events: What to send.
@@ -66,8 +62,8 @@ class EventStream(StreamingResponse):
     async def stream_response(self, send: Send) -> None:
         """Send events until they end or the token expires."""
         events = cast("AsyncGenerator[str]", self.body_iterator)
-        async with aclosing(events):
-            ended = await ends_before(self._caller.expires_at, super().stream_response(send))
+        async with aclosing(events), kept_open(send) as sent:
+            ended = await ends_before(self._caller.expires_at, super().stream_response(sent))
         if not ended:
             await send_last(send, _EXPIRED)
 

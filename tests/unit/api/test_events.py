@@ -9,6 +9,7 @@ import pytest
 
 from aurorasoc.api.events import EventStream
 from aurorasoc.core.access.principal import Principal
+from aurorasoc.core.inbound import quiet
 from aurorasoc.core.inbound.limits import CallerLimit
 from aurorasoc.errors import RateLimited
 
@@ -31,6 +32,47 @@ async def _hung_up() -> Message:
 
 async def _sent(_message: Message) -> None:
     """Take what is sent."""
+
+
+async def test_quiet_stream_is_kept_open_by_comments(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One each time that nothing was sent for so long: proxies close what is idle."""
+    monkeypatch.setattr(quiet, "QUIET_SECONDS", 0.02)
+    sent: list[bytes] = []
+    enough = asyncio.Event()
+
+    async def send(message: Message) -> None:
+        sent.append(message.get("body", b""))
+        if len(sent) == 5:
+            enough.set()
+
+    async def receive() -> Message:
+        await enough.wait()
+        return {"type": "http.disconnect"}
+
+    async with asyncio.timeout(60):
+        await EventStream(_nothing_happens(), ALICE)(SCOPE, receive, send)
+    assert sent[:5] == [b"", b"event: begun\n\n", *[quiet.STILL_HERE] * 3]
+
+
+async def test_no_comment_follows_the_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A stream whose last message is on its way is over, however slowly it goes."""
+    monkeypatch.setattr(quiet, "QUIET_SECONDS", 0.001)
+    sent: list[Message] = []
+
+    async def send(message: Message) -> None:
+        await asyncio.sleep(0.02)
+        sent.append(message)
+
+    async def one() -> AsyncGenerator[str]:
+        yield "event: done\n\n"
+
+    async def receive() -> Message:
+        await asyncio.Event().wait()
+        return {}
+
+    async with asyncio.timeout(60):
+        await EventStream(one(), ALICE)(SCOPE, receive, send)
+    assert [message.get("more_body") for message in sent].index(False) == len(sent) - 1
 
 
 def test_streams_that_come_at_once_count_each_other() -> None:

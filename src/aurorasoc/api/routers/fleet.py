@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator
+from contextlib import suppress
 from typing import Final
 
 from fastapi import APIRouter, Response
 
 from aurorasoc.api.deps import AgentsReader, OpenRuntime
 from aurorasoc.api.events import (
-    QUIET_SECONDS,
-    STILL_HERE,
     STREAM_SECONDS,
     EventStream,
     documented_events,
@@ -51,16 +50,11 @@ async def follow_fleet(caller: AgentsReader, runtime: OpenRuntime) -> EventStrea
 
 
 async def _events(fleet: Fleet) -> AsyncGenerator[str]:
-    loop = asyncio.get_running_loop()
-    ends, view = loop.time() + STREAM_SECONDS, None
-    with fleet.watching():
-        while loop.time() < ends:
-            try:
-                async with asyncio.timeout(QUIET_SECONDS):
-                    view = await fleet.after(view)
-            except TimeoutError:
-                yield STILL_HERE
-                continue
+    ends, view = asyncio.get_running_loop().time() + STREAM_SECONDS, None
+    with fleet.watching(), suppress(TimeoutError):
+        while True:
+            async with asyncio.timeout_at(ends):
+                view = await fleet.after(view)
             if view is None:
                 return
             yield event("fleet", view)

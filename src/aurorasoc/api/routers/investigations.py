@@ -13,8 +13,6 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 from aurorasoc.api.deps import Investigator, OpenRuntime
 from aurorasoc.api.events import (
-    QUIET_SECONDS,
-    STILL_HERE,
     STREAM_SECONDS,
     EventStream,
     documented_events,
@@ -180,20 +178,16 @@ async def resume_investigation(
 async def _changes(
     runtime: Runtime, viewer: store.Viewer, now: InvestigationView
 ) -> AsyncGenerator[str]:
-    """Yield the current state and each change; after a while without any, a comment."""
+    """Yield the current state and each change."""
     shown: dict[object, object] = {}
-    started = last_sent = monotonic()
+    started = monotonic()
     try:
         while monotonic() - started < STREAM_SECONDS and not runtime.fleet.dismissed:
             for written in _news(now, shown):
                 yield written
-                last_sent = monotonic()
             if now.status in _FINAL:
                 yield event("done", now)
                 return
-            if monotonic() - last_sent >= QUIET_SECONDS:
-                yield STILL_HERE
-                last_sent = monotonic()
             await asyncio.sleep(LOOK_SECONDS)
             now = await look(runtime.database, now.id, viewer)
     except AuroraError as error:
