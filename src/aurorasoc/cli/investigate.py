@@ -9,6 +9,7 @@ import typer
 
 from aurorasoc.cli.alert_file import read_alert
 from aurorasoc.cli.output import AsJson, operator, say, say_json
+from aurorasoc.core.printable import one_line
 
 if TYPE_CHECKING:
     from aurorasoc.workflows.investigation.store import NewInvestigation
@@ -44,7 +45,7 @@ def _read(file: BinaryIO, line: int | None, tlp: str | None, title: str | None) 
     from aurorasoc.workflows.investigation import alert, store  # noqa: PLC0415 - SQLAlchemy
 
     parsed = alert.parse_alert(read_alert(file, line))
-    named = alert.one_line(title or "")[: alert.MAX_TITLE] or parsed.title
+    named = one_line(title or "")[: alert.MAX_TITLE] or parsed.title
     return store.NewInvestigation(parsed, named, tlp, operator())
 
 

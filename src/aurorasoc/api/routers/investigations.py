@@ -21,10 +21,11 @@ from aurorasoc.api.events import (
 from aurorasoc.api.problems import ProblemRoute, documented, problem_of
 from aurorasoc.config.vocabulary import TlpLabel
 from aurorasoc.core.inbound.limits import CallerLimit
+from aurorasoc.core.printable import one_line
 from aurorasoc.errors import AuroraError
 from aurorasoc.runtime import Runtime
 from aurorasoc.workflows.investigation import store
-from aurorasoc.workflows.investigation.alert import MAX_TITLE, AlertJson, one_line, parse_alert
+from aurorasoc.workflows.investigation.alert import MAX_TITLE, AlertJson, parse_alert
 from aurorasoc.workflows.investigation.runner import InvestigationRunner
 from aurorasoc.workflows.investigation.view import (
     InvestigationView,
@@ -55,7 +56,7 @@ class InvestigationBody(BaseModel):
     model_config = ConfigDict(extra="forbid", hide_input_in_errors=True)
 
     alert: AlertJson = Field(
-        description="Suricata EVE, an OCSF finding of class 2001 or 2004, or any JSON object; or "
+        description="Suricata EVE, an OCSF finding, another product's alert or any JSON object; or "
         "a list of those that belong together.",
         examples=[{"title": "Ten failed logins, then a success", "user": "alice", "host": "vpn-1"}],
     )

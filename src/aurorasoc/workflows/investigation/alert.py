@@ -1,22 +1,28 @@
-"""Read alerts: Suricata EVE, OCSF findings of class 2001 and 2004, plain JSON.
+"""Read alerts: Suricata EVE, OCSF findings, other products' alerts and any other JSON.
 
 A record is kept whole, unknown fields included. Only title, severity and time are read from it,
 for the list of investigations.
-
-Sources: Suricata User Guide, "Eve JSON Format"; schema.ocsf.io, "Security Finding" (2001,
-deprecated and common) and "Detection Finding" (2004).
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import Any, Final, Literal
 
-from aurorasoc.core.clock import is_expressible, iso
+from aurorasoc.core.printable import one_line
 from aurorasoc.errors import InvalidInput
+from aurorasoc.workflows.investigation.alert_shapes import (
+    PLAIN,
+    Record,
+    at,
+    eve_severity,
+    opened,
+    shape_of,
+    word,
+)
+from aurorasoc.workflows.investigation.alert_times import time_of
 
 MAX_BYTES: Final = 262_144
 """Of all records together, as JSON: an EVE record with payload and packet has about 100 KiB."""
@@ -25,13 +31,15 @@ MAX_RECORDS: Final = 20
 MAX_TITLE: Final = 200
 
 Format = Literal["suricata_eve", "ocsf", "json"]
-Record = Mapping[str, Any]
 AlertJson = dict[str, Any] | list[dict[str, Any]]
 
-_FINDINGS: Final = {2001: "finding", 2004: "finding_info"}
-"""OCSF classes, and the object that holds the title."""
+_FINDINGS: Final = {
+    "2001": "finding",
+    **dict.fromkeys(("2002", "2003", "2004", "2006", "2007"), "finding_info"),
+    "2005": "finding_info_list",
+}
+"""OCSF's classes of findings, and what holds the title."""
 
-_EVE_SEVERITY: Final = {1: "high", 2: "medium", 3: "low", 4: "informational"}
 _OCSF_SEVERITY: Final = {
     1: "informational",
     2: "low",
@@ -40,8 +48,6 @@ _OCSF_SEVERITY: Final = {
     5: "critical",
     6: "fatal",
 }
-_PLAIN_TITLES: Final = ("title", "name", "rule", "message", "description", "summary")
-_PLAIN_TIMES: Final = ("time", "timestamp", "@timestamp", "created_at")
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,12 +81,11 @@ def parse_alert(document: object) -> Alert:
         document: A JSON object, or a list of objects that belong together.
 
     Raises:
-        InvalidInput: It isn't an alert, is too large, or lacks what its format requires.
+        InvalidInput: It isn't an alert, or is too large.
     """
     records = _records(document)
     first = records[0]
-    kind = _format(first)
-    title, severity, time = _READERS[kind](first)
+    kind, title, severity, time = _read(first)
     more = f" (and {len(records) - 1} more)" if len(records) > 1 else ""
     return Alert(kind, one_line(title)[: MAX_TITLE - len(more)] + more, severity, time, records)
 
@@ -137,82 +142,45 @@ def plain_json(value: object) -> bytes | None:
     return written.encode("utf-8", "replace")  # replaces lone surrogates
 
 
-def _format(record: Record) -> Format:
-    if isinstance(record.get("event_type"), str) and "alert" in record:
-        return "suricata_eve"
-    return "ocsf" if _number(record.get("class_uid")) in _FINDINGS else "json"
+_Read = tuple[Format, str, str | None, str | None]
 
 
-_Read = tuple[str, str | None, str | None]
+def _read(record: Record) -> _Read:
+    """Return format, title, severity and time. What only looks like a format is plain JSON."""
+    return _eve(record) or _ocsf(record) or _plain(opened(record))
 
 
-def _eve(record: Record) -> _Read:
-    alert = record["alert"]
-    if not isinstance(alert, dict) or not isinstance(alert.get("signature"), str):
-        detail = "A Suricata EVE alert needs alert.signature, a text."
-        raise InvalidInput(detail)
-    severity = _number(alert.get("severity"))
-    return alert["signature"], _EVE_SEVERITY.get(severity or 0), _time(record.get("timestamp"))
+def _eve(record: Record) -> _Read | None:
+    signature = _title(record, ("alert.signature",))
+    if not isinstance(record.get("event_type"), str) or signature is None:
+        return None
+    severity = eve_severity(at(record, "alert.severity"))
+    return "suricata_eve", signature, severity, time_of(record.get("timestamp"))
 
 
-def _ocsf(record: Record) -> _Read:
-    holder = _FINDINGS[record["class_uid"]]
-    finding = record.get(holder)
-    title = finding.get("title") if isinstance(finding, dict) else None
-    title = title or record.get("message")
-    if not isinstance(title, str) or not title.strip():
-        detail = (
-            f"An OCSF finding of class {record['class_uid']} needs {holder}.title or message, a "
-            "text."
-        )
-        raise InvalidInput(detail)
-    severity = _OCSF_SEVERITY.get(_number(record.get("severity_id")) or 0) or _word(
-        record.get("severity")
-    )
-    return title, severity, _time(record.get("time"))
+def _ocsf(record: Record) -> _Read | None:
+    class_uid = record.get("class_uid")
+    holder = _FINDINGS.get(str(class_uid)) if isinstance(class_uid, int | str) else None
+    title = _title(record, (f"{holder}.title", "message", "desc")) if holder else None
+    if title is None:
+        return None
+    severity_id = record.get("severity_id")
+    severity = _OCSF_SEVERITY.get(severity_id) if type(severity_id) is int else None
+    time = time_of(record.get("time")) or time_of(record.get("time_dt"))
+    return "ocsf", title, severity or word(record.get("severity")), time
 
 
 def _plain(record: Record) -> _Read:
-    titles = [record[name] for name in _PLAIN_TITLES if isinstance(record.get(name), str)]
-    times = [record[name] for name in _PLAIN_TIMES if name in record]
-    return (
-        next((t for t in titles if t.strip()), "Untitled alert"),
-        _word(record.get("severity")),
-        _time(times[0]) if times else None,
-    )
+    shape = shape_of(record)
+    title = _title(record, (*shape.titles, *PLAIN.titles)) or "Untitled alert"
+    severities = [
+        *(shape.severity(at(record, path)) for path in shape.severities),
+        *(word(at(record, path)) for path in PLAIN.severities),
+    ]
+    times = (time_of(at(record, path)) for path in (*shape.times, *PLAIN.times))
+    return "json", title, next(filter(None, severities), None), next(filter(None, times), None)
 
 
-_READERS: Final = {"suricata_eve": _eve, "ocsf": _ocsf, "json": _plain}
-
-
-def _time(value: object) -> str | None:
-    """Read RFC 3339 (EVE's offset has no colon) or milliseconds (OCSF's `timestamp_t`)."""
-    milliseconds = _number(value)
-    try:
-        if milliseconds is not None:
-            return iso(milliseconds * 1000) if is_expressible(milliseconds * 1000) else None
-        at = datetime.fromisoformat(value if isinstance(value, str) else "")
-    except (ValueError, OverflowError):
-        return None
-    return None if at.tzinfo is None else _iso(at)
-
-
-def _iso(at: datetime) -> str | None:
-    try:
-        return at.astimezone(UTC).isoformat().replace("+00:00", "Z")
-    except OverflowError:
-        return None
-
-
-def _number(value: object) -> int | None:
-    return value if isinstance(value, int) and not isinstance(value, bool) else None
-
-
-def _word(value: object) -> str | None:
-    """Return a severity in lower case, without the blanks that vendors pad it with."""
-    return (one_line(value).lower()[:32] or None) if isinstance(value, str) else None
-
-
-def one_line(text: str) -> str:
-    """Return a text without control characters, surrogates and line breaks."""
-    return " ".join("".join(c if c.isprintable() else " " for c in text).split())
+def _title(record: Record, paths: tuple[str, ...]) -> str | None:
+    texts = (at(record, path) for path in paths)
+    return next((text for text in texts if isinstance(text, str) and one_line(text)), None)

@@ -12,7 +12,7 @@ from typing import Annotated, Final, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
-from aurorasoc.workflows.investigation.alert import one_line
+from aurorasoc.core.printable import one_line
 from aurorasoc.workflows.investigation.vocabulary import Severity, Verdict
 
 MOST_SPECIALISTS: Final = 3
