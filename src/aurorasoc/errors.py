@@ -16,6 +16,7 @@ answers with, a stable `code` that callers may switch on, and a sentence that sa
     │   ├── SecretStoreUnavailable · OutcomeUnknown · DatabaseUnavailable · AuditUnavailable
     │   └── BackendUnavailable
     └── ModelCallError 502/504    a provider failed; one leaf for each test code
+        └── Refused 422 · Blocked 422    it was reached, and gave no answer on purpose
 
 No message contains a key: constructors take our own text, never an upstream's.
 """
@@ -292,6 +293,7 @@ class ModelCallError(AuroraError):
 
     Attributes:
         retry_after: Seconds that the provider asks to wait; None where it doesn't say.
+        category: Why it refused or blocked, in the vendor's words; None where it doesn't say.
     """
 
     status_code = 502
@@ -299,6 +301,7 @@ class ModelCallError(AuroraError):
     title = "The provider's answer can't be used"
     retryable: ClassVar[bool] = False
     retry_after: float | None = None
+    category: str | None = None
 
     def __init__(self, detail: str, *, provider: str, model: str) -> None:
         super().__init__(detail)
@@ -314,8 +317,28 @@ class EmptyAnswer(BadResponse):
     """The provider answered without a visible token, as thinking models do when cut short."""
 
 
+class AnswerCut(BadResponse):
+    """The answer was cut off by a limit before its end, where half of one is of no use."""
+
+
 class RequestRefused(BadResponse):
     """The provider refused the request itself: it doesn't support something in it."""
+
+
+class Refused(ModelCallError):
+    """The model declined to answer. Asked again, it would decline again."""
+
+    status_code = 422
+    code = "refused"
+    title = "The model declined to answer"
+
+
+class Blocked(ModelCallError):
+    """A filter of the provider stopped the prompt or the answer, and would do so again."""
+
+    status_code = 422
+    code = "blocked"
+    title = "A filter of the provider stopped the call"
 
 
 class AuthFailed(ModelCallError):
@@ -397,11 +420,15 @@ class TlsError(ModelCallError):
     title = "TLS to the provider failed"
 
 
+DECLINED: Final = (Refused, Blocked)
+"""No answer on purpose: the same model is never asked again."""
+
 CALL_ERRORS: Final[dict[str, type[ModelCallError]]] = {
     leaf.code: leaf
     for leaf in (
         AuthFailed,
         BadResponse,
+        Blocked,
         ContextTooLong,
         EndpointNotFound,
         ModelNotFound,
@@ -410,6 +437,7 @@ CALL_ERRORS: Final[dict[str, type[ModelCallError]]] = {
         ProviderTimeout,
         ProviderUnreachable,
         QuotaExceeded,
+        Refused,
         TlsError,
     )
 }

@@ -29,6 +29,8 @@ CONTRACT = {
     "revision_mismatch": 412,
     "invalid_input": 422,
     "too_many_requests": 429,
+    "refused": 422,
+    "blocked": 422,
     "bad_response": 502,
     "auth_failed": 502,
     "context_too_long": 502,

@@ -22,6 +22,7 @@ from aurorasoc.core.inbound.bodies import MAX_BODY, announces_body
 from aurorasoc.core.inbound.refusals import PROBLEM_TYPE, Refused, document_of, headers_of
 from aurorasoc.core.logs import get_logger
 from aurorasoc.errors import (
+    DECLINED,
     AuroraError,
     BodyTooLarge,
     InvalidInput,
@@ -66,6 +67,9 @@ class ProblemDocument(BaseModel):
     )
     errors: list[InvalidField] | None = None
     operation_id: str | None = None
+    category: str | None = Field(
+        None, description="Why a model or its filter declined, in the vendor's words."
+    )
 
 
 class ProblemResponse(JSONResponse):
@@ -127,6 +131,8 @@ def problem_of(error: AuroraError) -> dict[str, Any]:
     document = document_of(error)
     if isinstance(error, OutcomeUnknown):
         document["operation_id"] = error.operation_id
+    if isinstance(error, DECLINED):
+        document["category"] = error.category
     return document
 
 

@@ -12,14 +12,14 @@ from typing import Any, Final, NoReturn
 
 from beeai_framework.backend.chat import ChatModel
 from beeai_framework.backend.constants import ProviderName
-from beeai_framework.backend.errors import ChatModelToolCallError, EmptyChatModelResponseError
+from beeai_framework.backend.errors import ChatModelToolCallError
 from beeai_framework.backend.events import chat_model_event_types
 from beeai_framework.backend.types import ChatModelOutput
 from beeai_framework.context import Run, RunContext, storage
 from beeai_framework.emitter import Emitter, EmitterOptions, EventMeta
 from beeai_framework.errors import AbortError, FrameworkError
 
-from aurorasoc.errors import AuroraError, BadResponse, EmptyAnswer, our_error
+from aurorasoc.errors import AuroraError, BadResponse, our_error
 from aurorasoc.llm.models.binding import Binding
 from aurorasoc.llm.wire.open_answers import to_its_end
 from aurorasoc.llm.wire.options import require_known
@@ -178,36 +178,19 @@ def _checked(
 
     async def run() -> ChatModelOutput:
         try:
-            answer = await to_its_end(handler)
+            return await to_its_end(handler)
         except AbortError:
             raise
         except FrameworkError as error:
             failure = our_error(error) or _unusable(error, binding)
-        else:
-            return _with_content(answer, binding)
         raise failure.with_traceback(None)  # BeeAI's frames hold the model, and so its key
 
     return run
 
 
-def _with_content(answer: ChatModelOutput, binding: Binding) -> ChatModelOutput:
-    """Refuse an answer that holds only thoughts: not every vendor shows them, so it is empty."""
-    if answer.get_text_content() or answer.get_tool_calls() or answer.output_structured is not None:
-        return answer
-    raise _empty(binding)
-
-
-def _empty(binding: Binding) -> EmptyAnswer:
-    reference = binding.reference
-    detail = f"{reference.provider} answered without a visible token. Allow more tokens."
-    return EmptyAnswer(detail, provider=reference.provider, model=reference.model)
-
-
 def _unusable(error: FrameworkError, binding: Binding) -> AuroraError:
     """Return our error for an answer that BeeAI could not use."""
     reference = binding.reference
-    if isinstance(error, EmptyChatModelResponseError):
-        return _empty(binding)
     if isinstance(error, ChatModelToolCallError):
         detail = f"{reference.model} of {reference.provider} made a tool call that can't be used."
         return BadToolCall(detail, error, binding)

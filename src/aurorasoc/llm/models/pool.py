@@ -165,7 +165,9 @@ class ModelPool:
         from aurorasoc.llm.wire import adapter  # noqa: PLC0415 - its libraries cost seconds
 
         reference = model_reference(snapshot, provider, role)
-        site = replace(self._site(snapshot, reference), judge=self._judge_key(reference))
+        site = replace(
+            self._site(snapshot, reference), judge=self._judge_key(reference), asks_again=False
+        )
         model = adapter.build(site)
         return Binding(model, reference, snapshot.revision, role, None, restricted=False)
 
@@ -173,7 +175,7 @@ class ModelPool:
         """Bind to a reference that is not configured; its calls are not in the ledger."""
         from aurorasoc.llm.wire import adapter  # noqa: PLC0415 - its libraries cost seconds
 
-        site = replace(self._site(snapshot, reference), ledger=TrafficLedger())
+        site = replace(self._site(snapshot, reference), ledger=TrafficLedger(), asks_again=False)
         model = adapter.build(site)
         return Binding(model, reference, snapshot.revision, "specialist", None, restricted=False)
 

@@ -59,6 +59,7 @@ class CallSite:
         judge_address: Judges right before each transmission whether the provider is local.
         address_policy: Which addresses may be connected to; None: the configuration is trusted.
         learned: What is known of models: what they refuse isn't sent.
+        asks_again: Whether a call that ended in thoughts is made again with a larger limit.
     """
 
     reference: ModelReference
@@ -69,6 +70,7 @@ class CallSite:
     judge_address: JudgeAddress | None = None
     address_policy: AddressPolicy | None = None
     learned: Learned = field(default_factory=Learned)
+    asks_again: bool = True
 
     async def call(self, attempt: Callable[[Refused], Awaitable[T]]) -> T:
         """Make a call, and make it again while its failure may pass.

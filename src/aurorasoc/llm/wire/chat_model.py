@@ -6,7 +6,7 @@ Importing this imports BeeAI's adapters and litellm; `adapter` does so behind it
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator
-from contextlib import aclosing
+from contextlib import aclosing, suppress
 from typing import TYPE_CHECKING, Any, Final
 
 from beeai_framework.adapters.litellm.utils import (
@@ -18,16 +18,25 @@ from beeai_framework.utils.models import is_pydantic_model
 from litellm import ModelResponse, ModelResponseStream
 
 from aurorasoc.core.foreign_json import repaired
+from aurorasoc.errors import RequestRefused
 from aurorasoc.llm.wire.attachments import require_inline
 from aurorasoc.llm.wire.calls import CallSite, Refused
+from aurorasoc.llm.wire.cut_answers import (
+    both,
+    larger_limit,
+    require_visible,
+    require_whole,
+    says_nothing,
+)
 from aurorasoc.llm.wire.documents import parsed
 from aurorasoc.llm.wire.failures import AnswerTooLong, StreamBrokenOff
 from aurorasoc.llm.wire.formats import translation
 from aurorasoc.llm.wire.formats.translation import Translation
 from aurorasoc.llm.wire.leave_out import without
+from aurorasoc.llm.wire.litellm_table import most_output_tokens
 from aurorasoc.llm.wire.open_answers import remember
 from aurorasoc.llm.wire.options import cache_points, translated
-from aurorasoc.llm.wire.outcome import attach
+from aurorasoc.llm.wire.outcome import Finish, Outcome, attach, is_known, outcome_of
 from aurorasoc.llm.wire.refusals import refusal_in_answer
 from aurorasoc.llm.wire.request import ModelRequest
 from aurorasoc.llm.wire.sender import DONE, Sender
@@ -55,16 +64,58 @@ class SentByUs:
         ) -> ChatModelOutput: ...
 
     async def _create(self, asked: ChatModelInput, _run: object) -> ChatModelOutput:
+        first = output = await self._called(asked)
+        if again := self._with_larger_limit(asked, first):
+            with suppress(RequestRefused):  # it can't answer at such length
+                output = await self._called(again)
+        return self._visible(first, output)
+
+    async def _called(self, asked: ChatModelInput) -> ChatModelOutput:
         return await self.aurora_site.call(lambda refused: self._answer(asked, refused))
 
     async def _create_stream(
         self, asked: ChatModelInput, _run: object
     ) -> AsyncGenerator[ChatModelOutput]:
+        known: list[ChatModelOutput] = []
+        async with aclosing(self._streamed(asked, known)) as outputs:
+            async for output in outputs:
+                yield output
+        if known and (again := self._with_larger_limit(asked, known[0])):
+            with suppress(RequestRefused):
+                async with aclosing(self._streamed(again, known)) as outputs:
+                    async for output in outputs:
+                        yield output
+        if known:
+            yield self._visible(known[0], known[-1])
+
+    async def _streamed(
+        self, asked: ChatModelInput, known: list[ChatModelOutput]
+    ) -> AsyncGenerator[ChatModelOutput]:
+        """Stream one call; keep back the last output, which knows the outcome."""
         stream = self.aurora_site.stream(lambda refused: self._outputs(asked, refused))
         async with aclosing(stream) as outputs:
             remember(outputs)  # BeeAI drops what it doesn't finish, and with it the call's slot
             async for output in outputs:
-                yield output
+                if is_known(output):
+                    known.append(output)
+                else:
+                    yield output
+
+    def _with_larger_limit(
+        self, asked: ChatModelInput, output: ChatModelOutput
+    ) -> ChatModelInput | None:
+        """Return what to ask after a call that ended in thoughts; None: not again."""
+        if not self.aurora_site.asks_again:
+            return None
+        most = most_output_tokens(self.aurora_site.reference)
+        limit = larger_limit(asked.max_tokens, most, outcome_of(output))
+        return None if limit is None else asked.model_copy(update={"max_tokens": limit})
+
+    def _visible(self, first: ChatModelOutput, last: ChatModelOutput) -> ChatModelOutput:
+        outcome = both(outcome_of(first), outcome_of(last))
+        require_visible(outcome, self.aurora_site.reference)
+        attach(last, outcome)
+        return last
 
     async def _answer(self, asked: ChatModelInput, refused: Refused) -> ChatModelOutput:
         call = translation(self._request(asked, refused, stream=False))
@@ -73,10 +124,7 @@ class SentByUs:
         answer = call.answer(document)
         output = self._transform_output(answer)
         _require_few(_calls_in(output))
-        output = _require_valid(output)
-        if asked.response_format and not output.output_structured:
-            output.output_structured = _structured(asked, output.get_text_content())
-        return _known(output, call)
+        return self._finished(asked, _known(output, call.outcome()))
 
     async def _outputs(
         self, asked: ChatModelInput, refused: Refused
@@ -85,7 +133,7 @@ class SentByUs:
 
         The last output holds no text: it says how the answer ended, and what was counted.
         """
-        text, held = "", None
+        held = None
         calls: set[str] = set()
         call = translation(self._request(asked, refused, stream=True))
         async with aclosing(self._pieces(call)) as pieces:
@@ -98,15 +146,29 @@ class SentByUs:
                     output = held
                 held = None if _is_presentable(asked, output) else output
                 if held is None:
-                    text += output.get_text_content()
                     yield output
-        if held is not None:
-            text += held.get_text_content()
-            yield _require_valid(held)
         closing = self._transform_output(ModelResponseStream(choices=[], usage=call.counted))
-        if asked.response_format:
-            closing.output_structured = _structured(asked, text)
-        yield _known(closing, call)
+        closing = self._finished(asked, _known(closing, call.outcome()))
+        if held is not None:
+            yield _require_valid(held)
+        yield closing
+
+    def _finished(self, asked: ChatModelInput, output: ChatModelOutput) -> ChatModelOutput:
+        """Return an output that is no half of something; with its JSON, where that was asked for.
+
+        Raises:
+            AnswerCut: A limit cut off JSON or a tool call.
+            UnusableToolCall: The arguments of a tool call are no JSON.
+        """
+        outcome = outcome_of(output)
+        if says_nothing(outcome):
+            return output
+        requested = asked.response_format
+        structured = bool(requested and asked.validate_response_format)
+        require_whole(outcome, self.aurora_site.reference, structured=structured)
+        if requested and outcome.finish is not Finish.LENGTH:
+            output.output_structured = _structured(asked, outcome.text)
+        return _require_valid(output)
 
     async def _pieces(self, call: Translation) -> AsyncGenerator[ModelResponseStream]:
         """Yield what the stream says, without its usage: vendors repeat that."""
@@ -150,9 +212,8 @@ class SentByUs:
         return Sender(self.aurora_site.reference, self.aurora_site.address_policy)
 
 
-def _known(output: ChatModelOutput, call: Translation) -> ChatModelOutput:
+def _known(output: ChatModelOutput, outcome: Outcome) -> ChatModelOutput:
     """Say in BeeAI's fields, too, what came back; it holds zeros where nothing was counted."""
-    outcome = call.outcome()
     output.finish_reason = outcome.finish.value
     if outcome.usage is None:
         output.usage = ChatModelUsage()

@@ -14,6 +14,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
+from aurorasoc.llm.wire.outcome import word
+from aurorasoc.llm.wire.reading.filters import filtered
+
 MAX_TEXT: Final = 8_000
 """Characters of all messages together."""
 
@@ -21,7 +24,7 @@ _MAX_PARTS: Final = 200
 _MAX_DEPTH: Final = 8
 _NAMES: Final = frozenset({"code", "quotaid", "reason", "status", "type"})
 _SAID: Final = frozenset({"detail", "error", "message", "msg", "raw", "title"})
-_WITHIN: Final = _SAID | {"details", "errors", "metadata", "violations"}
+_WITHIN: Final = _SAID | {"details", "errors", "innererror", "metadata", "violations"}
 _SECONDS: Final = re.compile(r"\s*([0-9]{1,9}(?:\.[0-9]{1,9})?)s\s*")
 _WINDOW: Final = "n_ctx"
 _DELAY: Final = "retrydelay"
@@ -29,6 +32,9 @@ _PARAMETER: Final = "param"
 _LOCATION: Final = "loc"
 _MODEL: Final = "model"
 _MAX_PLACE: Final = 200
+_FILTERED: Final = frozenset({"content_filter_result", "content_filter_results"})
+_REASONS: Final = "reasons"
+_MOST_REASONS: Final = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +48,7 @@ class ErrorBody:
         context_window: The model's window in tokens (llama.cpp's `n_ctx`); likewise.
         about_model: Whether it names the request's `model` as what is wrong (OpenAI's `param`).
         places: What else of the request it names as wrong: OpenAI's `param`, Pydantic's `loc`.
+        category: What a filter names as its reason (Azure, OpenRouter).
     """
 
     said: str = ""
@@ -50,6 +57,7 @@ class ErrorBody:
     context_window: int | None = None
     about_model: bool = False
     places: tuple[str, ...] = ()
+    category: str | None = None
 
 
 def read_error(content: object) -> ErrorBody:
@@ -63,6 +71,7 @@ def read_error(content: object) -> ErrorBody:
         reader.context_window,
         reader.about_model,
         tuple(reader.places),
+        reader.category,
     )
 
 
@@ -76,6 +85,7 @@ class _Reader:
         self.context_window: int | None = None
         self.about_model = False
         self.places: list[str] = []
+        self.category: str | None = None
         self._left = _MAX_PARTS
 
     def read(self, node: object, depth: int) -> None:
@@ -112,6 +122,10 @@ class _Reader:
             self.places += [value[:_MAX_PLACE]] if isinstance(value, str) else []
         elif name == _LOCATION and isinstance(value, list):
             self.places.append(".".join(map(str, value[:_MAX_DEPTH]))[:_MAX_PLACE])
+        elif name in _FILTERED:
+            self.category = self.category or filtered(value)
+        elif name == _REASONS and isinstance(value, list):
+            self.category = self.category or word(", ".join(filter(word, value[:_MOST_REASONS])))
         elif name == _WINDOW and type(value) is int:
             self.context_window = value
         elif name == _DELAY and isinstance(value, str) and (delay := _SECONDS.fullmatch(value)):

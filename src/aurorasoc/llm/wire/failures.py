@@ -128,6 +128,7 @@ def _failure(  # noqa: PLR0913 - what a detail may name
     wait: float | None = None,
     body: ErrorBody | None = None,
 ) -> ModelCallError:
+    category = None if body is None else verdicts.category_in(body)
     detail = verdict.detail.format(
         provider=reference.provider,
         model=reference.model,
@@ -136,11 +137,13 @@ def _failure(  # noqa: PLR0913 - what a detail may name
         url=_shown(url or reference.base_url or reference.origin),
         fix=_fix(url, reference),
         again="later" if wait is None else f"in {wait:g} s",
+        why=f" ({category})" if category else "",
     )
     error = verdict.leaf(detail, provider=reference.provider, model=reference.model)
     error.retry_after = wait
     if isinstance(error, ContextTooLong) and body is not None:
         error.context_window = verdicts.context_window_in(body)
+    error.category = category
     return error
 
 

@@ -11,6 +11,8 @@ from functools import cache
 from importlib.resources import files
 from typing import Any, Final
 
+from aurorasoc.granite import ModelReference
+
 _FILE: Final = "model_prices_and_context_window_backup.json"
 _NOTHING: Final[Mapping[str, Any]] = {}
 
@@ -24,6 +26,14 @@ def row_of(vendor: str, model: str) -> Mapping[str, Any]:
 def answers_on_responses(model: str) -> bool:
     """Whether OpenAI answers a model on `/v1/responses` only."""
     return row_of("openai", model).get("mode") == "responses"
+
+
+def most_output_tokens(reference: ModelReference) -> int | None:
+    """Return the longest answer of a vendor's model in tokens; None if it isn't known."""
+    vendor, model = reference.provider.value, reference.model
+    row = row_of(vendor, model) or row_of(vendor, f"{vendor}/{model}")
+    most = row.get("max_output_tokens")
+    return most if isinstance(most, int) else None
 
 
 @cache

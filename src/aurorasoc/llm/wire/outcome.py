@@ -133,6 +133,11 @@ def outcome_of(output: Output) -> Outcome:
     return outcome
 
 
+def is_known(output: Output) -> bool:
+    """Whether an output has its outcome: a stream's last one alone has."""
+    return _PLACE in output.context
+
+
 class Reading:
     """Collects what an answer says, at once or event by event."""
 

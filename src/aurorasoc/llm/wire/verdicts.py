@@ -14,6 +14,7 @@ from typing import Final, NamedTuple
 from aurorasoc.errors import (
     AuthFailed,
     BadResponse,
+    Blocked,
     ContextTooLong,
     EndpointNotFound,
     ModelCallError,
@@ -32,7 +33,8 @@ class Verdict(NamedTuple):
     """An error's class and its detail.
 
     The detail may name `{provider}`, `{model}`, `{timeout}`, `{first_token_timeout}`, `{status}`,
-    `{url}`, `{fix}` (what to change about the base URL) and `{again}` (when to try again).
+    `{url}`, `{fix}` (what to change about the base URL), `{again}` (when to try again) and `{why}`
+    (a filter's reason).
     """
 
     leaf: type[ModelCallError]
@@ -85,6 +87,11 @@ REDIRECT: Final = Verdict(
 PROXY: Final = Verdict(
     ProviderUnreachable, "The proxy on the way to {provider} refused the connection."
 )
+FILTER: Final = Verdict(
+    Blocked,
+    "A content filter at {provider} stopped the call{why}. Rephrase the question, or ask another "
+    "model.",
+)
 BAD: Final = Verdict(BadResponse, "{provider} answered something that is not a usable completion.")
 
 _BY_STATUS: Final[dict[int, Verdict]] = {
@@ -123,9 +130,42 @@ class _Mark(NamedTuple):
     words: tuple[str, ...]
 
 
+_FILTERS: Final = (
+    "content_filter",  # Azure, Moonshot
+    "responsibleaipolicyviolation",
+    "content_policy_violation",  # OpenAI
+    "image_content_policy_violation",
+    "bio_policy",
+    "cyber_policy",
+    "data_inspection_failed",  # Alibaba
+    "datainspectionfailed",
+    "guardrail_intervened",  # Bedrock
+    "moderation_blocked",
+)
+"""Codes of errors that a filter raised, in lower case."""
+
 _REQUEST: Final = frozenset({400, 403, 404, 413, 422, 429})
 _FAILED: Final = frozenset({500, 503})
 _MARKS: Final = (
+    _Mark(
+        FILTER,
+        frozenset({400, 403, 422, _IN_ANSWER}),
+        (
+            *_FILTERS,
+            "contentpolicyviolationerror",  # LiteLLM's proxy
+            "violated guardrail policy",
+            "content management policy",  # Azure
+            "content filtering policy",  # Anthropic
+            "content exists risk",  # DeepSeek
+            "flagged as potentially violating",  # OpenAI
+            "flagged for possible cybersecurity risk",
+            "flagged by moderation",  # OpenRouter
+            "your input was flagged for",
+            "may contain inappropriate content",  # Alibaba
+            "considered high risk",  # Moonshot
+            "不安全或敏感内容",  # Z.ai: "unsafe or sensitive content"
+        ),
+    ),
     # A limit on the answer that the window can't hold is an option, not the prompt.
     _Mark(
         REFUSED,
@@ -281,6 +321,12 @@ def context_window_in(body: ErrorBody) -> int | None:
     """Return the context window in tokens that an error names."""
     match = _WINDOWS.search(body.said)
     return body.context_window or (int(match[1].replace(",", "")) if match else None)
+
+
+def category_in(body: ErrorBody) -> str | None:
+    """Return why a filter stopped the call, in the vendor's words."""
+    lines = body.said.split("\n")
+    return body.category or next((line for line in lines if line in _FILTERS), None)
 
 
 def _marked(status: int, body: ErrorBody) -> Iterator[Verdict]:

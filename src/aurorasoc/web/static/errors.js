@@ -49,6 +49,8 @@ const BY_VERDICT = {
   unreachable: "The provider can't be reached",
   timeout: "The provider didn't answer in time",
   tls_error: "TLS to the provider failed",
+  refused: "The model declined to answer",
+  blocked: "A filter of the provider stopped the call",
   bad_response: "The provider's answer can't be used",
 };
 

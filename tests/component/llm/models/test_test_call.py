@@ -10,6 +10,7 @@ from aurorasoc.runtime import Runtime
 from tests.component.live import KEYS, PROVIDERS, World, handle_on
 from tests.examples import settings
 from tests.world.vendor import Fault, Refusal
+from tests.world.vendor_bodies import chat
 
 CODES = {
     "auth_failed": Fault(refusal=Refusal.BAD_KEY),
@@ -20,6 +21,8 @@ CODES = {
     "context_too_long": Fault(status=413),
     "overloaded": Fault(refusal=Refusal.OVERLOADED),
     "unreachable": Fault(reset=True),
+    "refused": chat({"content": None, "refusal": "I can't help with that."}, "stop", stream=False),
+    "blocked": chat({"content": "The exploit "}, "content_filter", stream=False),
     "bad_response": Fault.html(),
 }
 

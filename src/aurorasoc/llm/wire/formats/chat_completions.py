@@ -15,7 +15,6 @@ from litellm.llms.openai.chat.gpt_transformation import OpenAIGPTConfig, OpenAIU
 
 from aurorasoc.config.vocabulary import ServingBackend
 from aurorasoc.granite import ModelReference
-from aurorasoc.llm.wire.failures import failure_in_stream
 from aurorasoc.llm.wire.formats.translation import Translation, mapped, whole
 from aurorasoc.llm.wire.learned import Refusable
 from aurorasoc.llm.wire.leave_out import plain_text
@@ -72,8 +71,6 @@ class ChatCompletions(Translation):
 
     def translated_event(self, event: dict[str, Any]) -> ModelResponseStream | None:
         """Translate one event; some servers end with the finish reason and no `[DONE]`."""
-        if event.get("error"):
-            raise failure_in_stream(event["error"], self.request.reference)
         choices = (event.get("choices") or [])[:1]
         if not choices and not event.get("usage"):
             return None  # a sign of life, or what a filter says of the prompt

@@ -9,7 +9,6 @@ from litellm import GoogleAIStudioGeminiConfig, ModelResponse, ModelResponseStre
 from litellm.llms.vertex_ai.gemini.transformation import transform_request_body
 from litellm.llms.vertex_ai.gemini.vertex_and_google_ai_studio_gemini import ModelResponseIterator
 
-from aurorasoc.llm.wire.failures import failure_in_stream
 from aurorasoc.llm.wire.formats.translation import Translation, Unlogged, mapped, whole
 from aurorasoc.llm.wire.reading import generate_content
 from aurorasoc.llm.wire.request import ModelRequest, post
@@ -57,8 +56,6 @@ class GenerateContent(Translation):
 
     def translated_event(self, event: dict[str, Any]) -> ModelResponseStream | None:
         """Translate one event; LiteLLM's reading has a finish reason where the event has none."""
-        if event.get("error"):
-            raise failure_in_stream(event["error"], self.request.reference)
         finished = any(candidate.get("finishReason") for candidate in event.get("candidates", ()))
         blocked = (event.get("promptFeedback") or {}).get("blockReason")
         self.closed |= finished or bool(blocked)

@@ -8,9 +8,9 @@ from litellm import AnthropicConfig, ModelResponse, ModelResponseStream
 from litellm.llms.anthropic.chat.handler import ModelResponseIterator
 from litellm.llms.anthropic.chat.transformation import ANTHROPIC_TOOL_NAME_REVERSE_MAP_KEY
 
-from aurorasoc.llm.wire.failures import failure_in_stream
+from aurorasoc.granite import ModelReference
 from aurorasoc.llm.wire.formats.translation import Translation, mapped, whole
-from aurorasoc.llm.wire.litellm_table import row_of
+from aurorasoc.llm.wire.litellm_table import most_output_tokens
 from aurorasoc.llm.wire.reading import messages
 from aurorasoc.llm.wire.request import ModelRequest, post
 
@@ -33,7 +33,7 @@ class Messages(Translation):
         self._json_mode = bool(options.pop("json_mode", False))
         if "top_k" in request.options:
             options["top_k"] = request.options["top_k"]
-        options.setdefault("max_tokens", _max_tokens(model))
+        options.setdefault("max_tokens", _max_tokens(request.reference))
         self._names: dict[str, Any] = {"drop_params": True}
         headers: dict[str, str] = {}
         conversation = _with_cache_points(request)
@@ -68,8 +68,6 @@ class Messages(Translation):
     def translated_event(self, event: dict[str, Any]) -> ModelResponseStream | None:
         """Translate one event; pings and the ends of blocks say nothing."""
         kind = event["type"]
-        if kind == "error":
-            raise failure_in_stream(event["error"], self.request.reference)
         if kind == "message_stop":
             self.closed = True
             return None
@@ -95,7 +93,6 @@ def _marked(message: dict[str, Any]) -> dict[str, Any]:
     return message | _EPHEMERAL
 
 
-def _max_tokens(model: str) -> int:
+def _max_tokens(reference: ModelReference) -> int:
     """Return the longest answer of a model; LiteLLM's own default can be set by the environment."""
-    known = row_of("anthropic", model).get("max_output_tokens")
-    return known if isinstance(known, int) else _MAX_TOKENS
+    return most_output_tokens(reference) or _MAX_TOKENS

@@ -53,8 +53,6 @@ class Responses(Translation):
 
     def translated(self, document: dict[str, Any]) -> ModelResponse:
         """Translate a whole answer."""
-        if document.get("error"):
-            raise failure_in_stream(document["error"], self.request.reference)
         response: ModelResponse = _HANDLER.transform_response(
             model=self.request.reference.model,
             raw_response=ResponsesAPIResponse(**document),
@@ -72,7 +70,7 @@ class Responses(Translation):
         """Translate one event; `response.failed` and `error` hold what went wrong."""
         kind = event["type"]
         if kind == "error":
-            raise failure_in_stream(event.get("error") or event, self.request.reference)
+            raise failure_in_stream(event, self.request.reference)
         if kind == "response.failed":
             raise failure_in_stream(event["response"].get("error"), self.request.reference)
         self.closed |= kind in _CLOSING

@@ -7,6 +7,8 @@ from typing import Any, ClassVar, Final
 
 from litellm import ModelResponse, ModelResponseStream
 
+from aurorasoc.llm.wire.declined import require_answer
+from aurorasoc.llm.wire.failures import failure_in_stream
 from aurorasoc.llm.wire.outcome import Outcome, Reading
 from aurorasoc.llm.wire.request import ModelRequest, Transmission
 
@@ -36,15 +38,28 @@ class Translation(ABC):
         self.counted: Any = None
 
     def answer(self, document: dict[str, Any]) -> ModelResponse:
-        """Read a whole answer. Whatever it raises means that there is no usable one."""
+        """Read a whole answer. Whatever it raises means that there is no usable one.
+
+        Raises:
+            Refused, Blocked: The model declined, or a filter stopped it.
+            ModelCallError: It is an error, or broke off, or nobody knows whether it did.
+        """
+        self._require_no_error(document)
         self.read(document)
+        require_answer(self.reading, self.request.reference)
         response = self.translated(document)
         self.reading.says(response.choices[0].message)
         return response
 
     def piece(self, event: dict[str, Any]) -> ModelResponseStream | None:
-        """Read one event of a stream, and note the closing word."""
+        """Read one event of a stream, and note the closing word.
+
+        Raises:
+            As `answer` does, once the vendor says how the answer ends.
+        """
+        self._require_no_error(event)
         self.read_event(event)
+        require_answer(self.reading, self.request.reference)
         piece = self.translated_event(event)
         if piece is None:
             return None
@@ -53,6 +68,11 @@ class Translation(ABC):
         if piece.choices:
             self.reading.says(piece.choices[0].delta)
         return piece
+
+    def _require_no_error(self, document: dict[str, Any]) -> None:
+        """Refuse an error in the place of an answer, or behind half of one."""
+        if error := document.get("error"):
+            raise failure_in_stream(error, self.request.reference)
 
     def outcome(self) -> Outcome:
         """Return what came back so far."""
