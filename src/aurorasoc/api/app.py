@@ -78,7 +78,8 @@ def include_routers(
     """
     if principal is not None:
         app.dependency_overrides[authenticated] = principal
-    surfaces = (llm_providers, caller, fleet, history, chat, investigations, audit_routes)
+    # Chat first: routes are tried in this order, and it is called most.
+    surfaces = (chat, llm_providers, caller, fleet, history, investigations, audit_routes)
     for module in surfaces:
         app.include_router(module.router, prefix=API_PREFIX)
     app.include_router(health.router)

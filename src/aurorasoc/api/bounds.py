@@ -9,11 +9,11 @@ from __future__ import annotations
 from contextlib import AsyncExitStack
 from typing import TYPE_CHECKING, Annotated, Final
 
-from fastapi import Depends, Request, Response
+from fastapi import Depends, Request
 from fastapi.dependencies.utils import get_dependant, solve_dependencies
 from fastapi.exceptions import RequestValidationError
 
-from aurorasoc.api.deps import CALLER, authenticated, identified
+from aurorasoc.api.deps import CALLER, Require, authenticated
 from aurorasoc.core.access.principal import Principal
 from aurorasoc.core.inbound.bodies import read_body, require_shallow
 
@@ -31,19 +31,24 @@ _AUTHENTICATION: Final = get_dependant(path="", call=_caller)
 
 def names_caller(dependant: Dependant) -> bool:
     """Tell whether a route, or a dependency of it, needs to know who asks."""
-    return dependant.call is identified or any(map(names_caller, dependant.dependencies))
+    return isinstance(dependant.call, Require) or any(map(names_caller, dependant.dependencies))
 
 
-async def authenticate(request: Request) -> Response:
-    """Run the app's way to authenticate, and leave the caller where `identified` finds it.
+async def authenticate(request: Request) -> list[tuple[bytes, bytes]]:
+    """Run the app's way to authenticate, and leave the caller where `Require` finds it.
+
+    FastAPI solves a host's dependency. Ours needs nothing but the request.
 
     Returns:
-        Carries the headers that a host's dependency set, such as a renewed cookie.
+        The headers that a host's dependency set, such as a renewed cookie.
 
     Raises:
         Unauthenticated: There is no token, or it doesn't hold.
         RequestValidationError: What a host's dependency needs is missing.
     """
+    if authenticated not in request.app.dependency_overrides:
+        request.scope[CALLER] = await authenticated(request)
+        return []
     solved = await solve_dependencies(
         request=request,
         dependant=_AUTHENTICATION,
@@ -54,7 +59,7 @@ async def authenticate(request: Request) -> Response:
     if solved.errors:
         raise RequestValidationError(solved.errors)
     request.scope[CALLER] = solved.values["_principal"]
-    return solved.response
+    return solved.response.headers.raw
 
 
 async def with_bounded_body(request: Request, most: int) -> Request:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 from typing import Annotated, Final, cast
 
 from fastapi import Depends, Header, Query, Request
-from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
+from fastapi.security import HTTPBearer
+from fastapi.security.base import SecurityBase
 
 from aurorasoc.core.access.permissions import Permission
 from aurorasoc.core.access.principal import Principal
@@ -32,49 +32,51 @@ async def open_runtime_of_process() -> Runtime:
 OpenRuntime = Annotated[Runtime, Depends(open_runtime_of_process)]
 
 
-async def authenticated(
-    runtime: OpenRuntime,
-    bearer: Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)],
-) -> Principal:
+async def authenticated(request: Request) -> Principal:
     """Return the caller that the bearer token names. A host platform may bring its own.
 
     Raises:
         Unauthenticated: There is no token, or it isn't valid.
     """
+    runtime = current_runtime()
+    bearer = await _bearer(request)
     if bearer is None:
         detail = "Send a bearer token: Authorization: Bearer <token>."
         raise Unauthenticated(detail, reason="no token was sent")
     return decode_token(bearer.credentials, runtime.settings.security)
 
 
-async def identified(
-    request: Request,
-    _documented: Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)],
-) -> Principal:
-    """Return the caller, whom the route authenticated before it read the body."""
-    return cast("Principal", request.scope[CALLER])
+class Require(SecurityBase):
+    """A dependency that returns the caller if they hold a permission; refusals are audited.
 
+    The route authenticated the caller before it read the body. As a security scheme, this
+    describes itself in OpenAPI: FastAPI has no further dependency to solve for each request.
+    """
 
-Caller = Annotated[Principal, Depends(identified)]
+    def __init__(self, permission: Permission) -> None:
+        self.model = _bearer.model
+        self.scheme_name = _bearer.scheme_name
+        self._permission = permission
 
+    async def __call__(self, request: Request) -> Principal:
+        """Return the caller.
 
-def require(permission: Permission) -> Callable[..., Awaitable[Principal]]:
-    """Return a dependency that admits only holders of a permission; refusals are audited."""
-
-    async def allowed(request: Request, caller: Caller, runtime: OpenRuntime) -> Principal:
-        if caller.may(permission):
+        Raises:
+            PermissionDenied: They don't hold the permission.
+        """
+        caller = cast("Principal", request.scope[CALLER])
+        if caller.may(self._permission):
             return caller
-        await runtime.denials.record(caller.subject, _target(request), permission)
-        detail = f"This needs the permission {permission}."
+        denials = current_runtime().denials
+        await denials.record(caller.subject, _target(request), self._permission)
+        detail = f"This needs the permission {self._permission}."
         raise PermissionDenied(detail)
 
-    return allowed
 
-
-AgentsReader = Annotated[Principal, Depends(require(Permission.AGENTS_READ))]
-AuditReader = Annotated[Principal, Depends(require(Permission.AUDIT_READ))]
-Investigator = Annotated[Principal, Depends(require(Permission.ALERTS_INVESTIGATE))]
-UserManager = Annotated[Principal, Depends(require(Permission.USERS_MANAGE))]
+AgentsReader = Annotated[Principal, Depends(Require(Permission.AGENTS_READ))]
+AuditReader = Annotated[Principal, Depends(Require(Permission.AUDIT_READ))]
+Investigator = Annotated[Principal, Depends(Require(Permission.ALERTS_INVESTIGATE))]
+UserManager = Annotated[Principal, Depends(Require(Permission.USERS_MANAGE))]
 
 
 async def if_match(

@@ -94,7 +94,7 @@ class ProblemRoute(APIRoute):
 
         async def handle(request: Request) -> Response:
             try:
-                headers = (await authenticate(request)).headers.raw if needs_caller else []
+                headers = await authenticate(request) if needs_caller else []
                 if self.body_field is not None:
                     request = await with_bounded_body(request, self.max_body)
                 return _with_headers(await handler(request), headers)
