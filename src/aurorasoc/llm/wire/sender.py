@@ -1,4 +1,4 @@
-"""The one place where calls to models leave: our client, one try, bounded answers.
+"""The one place where calls to models leave: our transport, one try, bounded answers.
 
 No redirect is followed, no cookie kept, nothing but identity encoding read. What the transport
 may connect to was judged (`transports`); what comes back is bounded in bytes, events and lines.
@@ -11,7 +11,6 @@ import json
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from functools import cache
-from http.cookiejar import CookieJar, DefaultCookiePolicy
 from typing import Final
 
 import httpx
@@ -93,10 +92,11 @@ class Sender:
     @asynccontextmanager
     async def _answered(self, transmission: Transmission) -> AsyncIterator[httpx.Response]:
         headers = {**_HEADERS, **transmission.headers}
-        request = httpx.Request(  # the client would add its own headers and merge them, each time
+        request = httpx.Request(
             "POST", transmission.url, headers=headers, content=transmission.body
         )
-        response = await _client(self._address_policy).send(request, stream=True)
+        # No client in between: it would follow redirects, keep cookies and merge headers.
+        response = await _transport(self._address_policy).handle_async_request(request)
         try:
             if not response.is_success:
                 status, text = response.status_code, await _beginning(response)
@@ -114,29 +114,22 @@ class Sender:
             await response.aclose()
 
 
-def close_all() -> list[httpx.AsyncClient]:
-    """Forget the pooled clients, and return them for closing."""
-    clients = [_client(address_policy) for address_policy in _address_policies]
+def close_all() -> list[httpx.AsyncBaseTransport]:
+    """Forget the kept connections, and return their transports for closing."""
+    transports = [_transport(address_policy) for address_policy in _address_policies]
     _address_policies.clear()
-    _client.cache_clear()
-    return clients
+    _transport.cache_clear()
+    return transports
 
 
 _address_policies: set[AddressPolicy | None] = set()
 
 
 @cache
-def _client(address_policy: AddressPolicy | None) -> httpx.AsyncClient:
-    """Return the pooled client for one kind of connection."""
+def _transport(address_policy: AddressPolicy | None) -> httpx.AsyncBaseTransport:
+    """Return the transport for one kind of connection. `CallSite` holds LLM_TIMEOUT around it."""
     _address_policies.add(address_policy)
-    return httpx.AsyncClient(
-        transport=judged_transport(address_policy)
-        if address_policy is not None
-        else trusted_transport(),
-        cookies=CookieJar(DefaultCookiePolicy(allowed_domains=[])),
-        timeout=None,  # noqa: S113 - LLM_TIMEOUT holds, around each try and each piece
-        follow_redirects=False,
-    )
+    return trusted_transport() if address_policy is None else judged_transport(address_policy)
 
 
 def _require_identity(response: httpx.Response) -> None:

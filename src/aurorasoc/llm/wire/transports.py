@@ -16,6 +16,7 @@ import httpx
 
 from aurorasoc.errors import AuroraError, TlpRefused, Unavailable
 from aurorasoc.granite.address_policy import AddressPolicy, resolve
+from aurorasoc.llm.wire.kept_connections import KeptConnections
 from aurorasoc.llm.wire.socket_guard import confined, transport_opens
 
 
@@ -30,14 +31,7 @@ def judged_transport(policy: AddressPolicy) -> httpx.AsyncHTTPTransport:
     """Return a transport that reaches only what the policy allows; no proxy stands in between."""
     context = verifying_context()
     transport = httpx.AsyncHTTPTransport(verify=context, trust_env=False)
-    # httpx has no public way to bring a network backend; httpcore has.
-    transport._pool = httpcore.AsyncConnectionPool(  # noqa: SLF001
-        ssl_context=context,
-        network_backend=_JudgedBackend(policy),
-        max_connections=None,  # LLM_MAX_CONCURRENCY is the bound; httpcore's own is ten
-        max_keepalive_connections=20,
-        keepalive_expiry=5.0,
-    )
+    _keep(transport, context, _JudgedBackend(policy))
     return transport
 
 
@@ -73,9 +67,11 @@ class _TrustedTransport(httpx.AsyncBaseTransport):
     """Routes by the environment's proxies, as httpx reads them, and may connect in model calls."""
 
     def __init__(self) -> None:
+        context = verifying_context()
         unbounded = httpx.Limits(max_connections=None, max_keepalive_connections=20)
-        self._client = httpx.AsyncClient(verify=verifying_context(), limits=unbounded)
-        for transport in (self._client._transport, *self._client._mounts.values()):  # noqa: SLF001 - httpx has no public way
+        self._client = httpx.AsyncClient(verify=context, limits=unbounded)
+        _keep(self._client._transport, context, _TrustedBackend())  # noqa: SLF001 - as below
+        for transport in self._client._mounts.values():  # noqa: SLF001 - httpx has no public way
             if transport is not None:  # what NO_PROXY names is mounted as None
                 transport._pool._network_backend = _TrustedBackend()  # type: ignore[attr-defined]  # noqa: SLF001
 
@@ -143,3 +139,7 @@ class _JudgedBackend(httpcore.AsyncNetworkBackend):
         if self._policy.only is not None:
             return TlpRefused(f"The label needs a local backend, and {why}.")
         return AddressRefused(f"{why[0].upper()}{why[1:]}.")
+
+
+def _keep(transport: Any, context: ssl.SSLContext, backend: httpcore.AsyncNetworkBackend) -> None:  # noqa: ANN401 - httpx's, which has no public way to bring either
+    transport._pool = KeptConnections(context, backend)  # noqa: SLF001
