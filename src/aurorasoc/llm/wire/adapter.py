@@ -65,8 +65,8 @@ def build(site: CallSite) -> ChatModel:
 
 async def close() -> None:
     """Close the connections that are kept open."""
-    for client in close_all():
-        await client.aclose()
+    for transport in close_all():
+        await transport.aclose()
 
 
 @cache
@@ -74,9 +74,10 @@ def _class_for(prefix: str) -> Any:  # noqa: ANN401 - the adapter's class
     from beeai_framework.backend.utils import load_model  # noqa: PLC0415 - behind the guard
 
     from aurorasoc.llm.wire.chat_model import SentByUs  # noqa: PLC0415 - the same
+    from aurorasoc.llm.wire.lean_model import LeanModel  # noqa: PLC0415 - the same
 
     adapter: type = load_model(prefix, "chat")
-    return type(f"Guarded{adapter.__name__}", (SentByUs, adapter), {})
+    return type(f"Guarded{adapter.__name__}", (SentByUs, LeanModel, adapter), {})
 
 
 def _import_libraries() -> None:
@@ -92,6 +93,7 @@ def _import_guarded() -> None:
         for prefix in {spec.prefix for spec in CATALOG.values()}:
             import_module(f"beeai_framework.adapters.{prefix}.backend.chat")
         import_module("aurorasoc.llm.wire.chat_model")
+        import_module("aurorasoc.llm.wire.lean_model")
         # It is read at its first use, from the internet, unless that is here.
         import_module("litellm.anthropic_beta_headers_manager").get_provider_name("anthropic")
     litellm.disable_hf_tokenizer_download = True
