@@ -1,7 +1,9 @@
-"""Two steps of BeeAI's that take time squared: they would hold the event loop for seconds.
+"""Three steps of BeeAI's that take too long. What replaces them gives the same results sooner.
 
-It repairs JSON that a model got wrong, and joins the pieces of a stream. What is replaced gives the
-same results in less time, or refuses what can't be repaired in time.
+Two take time squared, and would hold the event loop for seconds: it repairs JSON that a model got
+wrong, which is refused if it can't be repaired in time, and joins the pieces of a stream. The third
+is for each event and each token: an emitter passes every event on to the emitters above it, each
+time in a task of its own, though nobody listens there.
 """
 
 from __future__ import annotations
@@ -34,7 +36,7 @@ class _BoundedRepair:
 
 
 def install() -> None:
-    """Replace both. Call once, after the import."""
+    """Replace all three. Call once, after the import."""
     import_module("beeai_framework.backend.utils").json_repair = _BoundedRepair()  # type: ignore[attr-defined]  # a module it imports
     output: Any = import_module("beeai_framework.backend.types").ChatModelOutput
     join = output.from_chunks.__func__
@@ -47,6 +49,7 @@ def install() -> None:
         return whole
 
     output.from_chunks = classmethod(from_chunks)
+    _pass_on_to_listeners_only(import_module("beeai_framework.emitter").Emitter)
 
 
 def _joined(chunks: Iterable[Any]) -> Iterator[Any]:
@@ -74,3 +77,33 @@ def _kind_of_text(chunk: Any) -> str | None:  # noqa: ANN401 - a ChatModelOutput
         return None
     kind = chunk.output[0].content[0].type
     return kind if kind in {"text", "reasoning"} else None
+
+
+def _pass_on_to_listeners_only(emitter: Any) -> None:  # noqa: ANN401 - BeeAI's class
+    """Make emitters pass an event on without a task, and only to where somebody listens.
+
+    BeeAI joins emitters by registering the `_invoke` of the upper one as a listener.
+    """
+    invoke = emitter._invoke  # noqa: SLF001 - BeeAI's emitters have no public way to join
+
+    async def pass_on(self: Any, data: Any, event: Any) -> None:  # noqa: ANN401 - BeeAI's types
+        called = [listener for listener in self._listeners if _would_call(listener, event)]
+        if len(called) == 1 and (above := _above(called[0])) is not None:
+            await pass_on(above, data, event)
+        elif called:
+            await invoke(self, data, event)
+
+    def _would_call(listener: Any, event: Any) -> bool:  # noqa: ANN401 - BeeAI's types
+        if not listener.match(event):
+            return False
+        above = _above(listener)
+        if above is None:
+            return True
+        return any(_would_call(further, event) for further in above._listeners)  # noqa: SLF001 - as above
+
+    def _above(listener: Any) -> Any:  # noqa: ANN401 - an emitter, if that is who listens
+        if getattr(listener.callback, "__func__", None) is pass_on:
+            return listener.callback.__self__
+        return None
+
+    emitter._invoke = pass_on  # noqa: SLF001 - as above

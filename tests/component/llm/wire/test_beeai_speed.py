@@ -1,5 +1,6 @@
 """What a model says holds the event loop for no longer than reading it takes."""
 
+import asyncio
 import json
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -15,6 +16,8 @@ from beeai_framework.backend.message import (
 )
 from beeai_framework.backend.types import ChatModelOutput
 from beeai_framework.backend.utils import parse_broken_json
+from beeai_framework.emitter import Emitter, EventTrace
+from beeai_framework.emitter.errors import EmitterError
 
 from aurorasoc.errors import BadResponse
 from aurorasoc.llm.wire import adapter
@@ -130,3 +133,57 @@ async def test_an_answer_of_many_tool_calls_is_refused(
     streamed = _streamed(*({"tool_calls": [call]} for call in calls))
     with pytest.raises(BadResponse, match="more than an answer may hold"):
         await _run(tmp_path, streamed if stream else json.dumps(whole), stream=stream)
+
+
+async def test_an_event_that_nobody_hears_starts_no_task() -> None:
+    """An event passes emitters that nobody listens to without a task for each."""
+    started: list[object] = []
+
+    def note(loop: asyncio.AbstractEventLoop, work: Any) -> asyncio.Task[Any]:  # noqa: ANN401 - a coroutine
+        started.append(work)
+        return asyncio.Task(work, loop=loop)
+
+    deepest = Emitter(namespace=["model"]).child(namespace=["run"]).child(namespace=["deep"])
+    loop = asyncio.get_running_loop()
+    loop.set_task_factory(note)
+    try:
+        await deepest.emit("start", "data")
+    finally:
+        loop.set_task_factory(None)
+    assert not started
+
+
+@pytest.mark.parametrize("height", [0, 1, 2])
+async def test_an_event_reaches_whoever_listens_above(height: int) -> None:
+    """Wherever a listener is, it hears the event once, with its path and its data."""
+    top = Emitter(namespace=["model"])
+    middle = top.child(namespace=["run"])
+    emitters = [middle.child(namespace=["deep"]), middle, top]
+    heard: list[tuple[Any, str]] = []
+    emitters[height].on("*.*", lambda data, event: heard.append((data, event.path)))
+    await emitters[0].emit("start", "data")
+    assert heard == [("data", "deep.run.model.start")]
+
+
+async def test_an_event_is_heard_at_each_height_and_from_its_own_run_only() -> None:
+    """Listeners on several emitters all hear it; one for another run doesn't."""
+    top = Emitter(namespace=["model"])
+    runs = [top.child(trace=EventTrace(id=name, run_id=name)) for name in ("one", "two")]
+    heard: list[str] = []
+    top.on("start", lambda *_: heard.append("model"))
+    for name, run in zip(("one", "two"), runs, strict=True):
+        run.on("start", lambda *_, name=name: heard.append(name))
+    await runs[0].emit("start", None)
+    assert sorted(heard) == ["model", "one"]
+
+
+async def test_a_listener_that_fails_above_fails_the_event() -> None:
+    """Its failure reaches whoever emitted the event."""
+
+    def fail(*_: object) -> None:
+        raise RuntimeError
+
+    top = Emitter(namespace=["model"])
+    top.on("*.*", fail)
+    with pytest.raises(EmitterError):
+        await top.child(namespace=["run"]).emit("start", None)
