@@ -21,7 +21,8 @@ from beeai_framework.backend.message import UserMessage
 
 from aurorasoc import get_chat_model
 from benchmarks.rig.counts import Counts
-from benchmarks.rig.pairs import Clock, Pairs, alternate, seconds
+from benchmarks.rig.pairs import Pairs, alternate, seconds
+from benchmarks.rig.processor import ran
 from benchmarks.rig.rows import Bar, Row, row
 from benchmarks.rig.stage import upstream_variables, warm_runtime
 from benchmarks.rig.upstream import one_token_upstream
@@ -69,7 +70,7 @@ async def _measure(folder: Path, origin: str, service: Service, counts: Counts) 
             seconds(over_http), seconds(inside), rounds=counts.rounds, calls=counts.calls
         )
         processor = await alternate(
-            seconds(_times(over_http, counts.calls), _clock_of(service, counts.calls)),
+            seconds(_times(over_http, counts.calls), lambda: ran(service.pid) / counts.calls),
             seconds(_times(inside, counts.calls), lambda: time.process_time() / counts.calls),
             rounds=counts.rounds,
         )
@@ -83,17 +84,3 @@ def _times(work: Callable[[], Awaitable[object]], number: int) -> Callable[[], A
             await work()
 
     return repeat
-
-
-def _clock_of(service: Service, number: int) -> Clock:
-    """Read how long a process ran, all its threads together, shared out among its calls.
-
-    In nanoseconds, where `times` counts hundredths of a second (proc_pid_stat(5), schedstat).
-    """
-
-    def clock() -> float:
-        threads = Path(f"/proc/{service.pid}/task").iterdir()
-        ran = sum(int((thread / "schedstat").read_text().split()[0]) for thread in threads)
-        return ran / 1e9 / number
-
-    return clock

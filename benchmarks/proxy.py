@@ -1,7 +1,9 @@
 """How does `POST /chat` carry load, beside a LiteLLM proxy?
 
-One worker each, the same one-token upstream, 32 calls at once. The proxy runs from packages in an
-environment of its own (`make litellm-proxy`); without it nothing is measured, and that is said.
+One worker each, the same one-token upstream, 32 calls at once; both run on uvloop. By the wall's
+clock, and in processor time of the process that serves: that doesn't count client and upstream,
+which share the machine. The proxy runs from packages in an environment of its own
+(`make litellm-proxy`); without it nothing is measured, and that is said.
 """
 
 from __future__ import annotations
@@ -20,6 +22,7 @@ from tempfile import TemporaryDirectory
 from typing import Final
 
 from benchmarks.rig.counts import Counts
+from benchmarks.rig.processor import ran
 from benchmarks.rig.rows import Bar, Row, row
 from benchmarks.rig.stage import upstream_variables
 from benchmarks.rig.upstream import MODEL, one_token_upstream
@@ -36,18 +39,26 @@ _LATENCY: Final = Bar(0.4)
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """Where calls go, and the bytes of one call."""
+    """Where calls go, the bytes of one call, and the process that answers."""
 
     port: int
     request: bytes
+    pid: int
 
 
 @dataclass(frozen=True, slots=True)
 class Load:
-    """What one round of load showed: calls a second, and the median of a call's seconds."""
+    """What one round of load showed.
+
+    Attributes:
+        rate: Calls a second.
+        latency: The median of a call's seconds.
+        processor: Seconds that the server ran for each call.
+    """
 
     rate: float
     latency: float
+    processor: float
 
 
 def measure(counts: Counts) -> list[Row]:
@@ -62,21 +73,38 @@ def measure(counts: Counts) -> list[Row]:
             Service(folder, upstream_variables(origin), popen=subprocess.Popen) as service,
             _proxy(folder, origin) as theirs,
         ):
-            ours = Target(service.port, _request(f"{API}/chat", asked(), token("analyst")))
+            request = _request(f"{API}/chat", asked(), token("analyst"))
+            ours = Target(service.port, request, service.pid)
             rounds = asyncio.run(_rounds(ours, theirs, counts))
-    return [_rates(rounds), _latencies(rounds)]
+    return _rows(rounds)
 
 
-def _rates(rounds: list[tuple[Load, Load]]) -> Row:
-    ours, theirs = ([load.rate for load in side] for side in zip(*rounds, strict=True))
-    name = f"proxy: `POST /chat`, {CONCURRENCY} at once"
-    return row(name, ours, theirs, peer="a LiteLLM proxy", unit="calls/s", bar=_RATE)
-
-
-def _latencies(rounds: list[tuple[Load, Load]]) -> Row:
-    ours, theirs = ([load.latency for load in side] for side in zip(*rounds, strict=True))
-    name = f"proxy: `POST /chat`, {CONCURRENCY} at once, p50"
-    return row(name, ours, theirs, peer="a LiteLLM proxy", bar=_LATENCY)
+def _rows(rounds: list[tuple[Load, Load]]) -> list[Row]:
+    ours, theirs = zip(*rounds, strict=True)
+    name, peer = f"proxy: `POST /chat`, {CONCURRENCY} at once", "a LiteLLM proxy"
+    return [
+        row(
+            name,
+            [load.rate for load in ours],
+            [load.rate for load in theirs],
+            peer=peer,
+            unit="calls/s",
+            bar=_RATE,
+        ),
+        row(
+            f"{name}, p50",
+            [load.latency for load in ours],
+            [load.latency for load in theirs],
+            peer=peer,
+            bar=_LATENCY,
+        ),
+        row(
+            f"{name}, processor time a call",
+            [load.processor for load in ours],
+            [load.processor for load in theirs],
+            peer=peer,
+        ),
+    ]
 
 
 async def _rounds(ours: Target, theirs: Target, counts: Counts) -> list[tuple[Load, Load]]:
@@ -100,9 +128,10 @@ async def _load(target: Target, calls: int) -> Load:
             took.append(time.perf_counter() - began)
         writer.close()
 
-    began = time.perf_counter()
+    began, ran_before = time.perf_counter(), ran(target.pid)
     await asyncio.gather(*(caller() for _ in range(min(CONCURRENCY, calls))))
-    return Load(calls / (time.perf_counter() - began), median(took))
+    rate = calls / (time.perf_counter() - began)
+    return Load(rate, median(took), (ran(target.pid) - ran_before) / calls)
 
 
 async def _answer(reader: asyncio.StreamReader) -> None:
@@ -146,5 +175,5 @@ def _proxy(folder: Path, origin: str) -> Iterator[Target]:
     url = f"http://{LOOPBACK}:{port}/health/liveliness"
     log = folder / "proxy.log"
     body = {"model": MODEL, **asked()}
-    with ChildProcess(argv, env=env, ready=url, log=log, cwd=folder, deadline=120):
-        yield Target(port, _request("/v1/chat/completions", body, _KEY))
+    with ChildProcess(argv, env=env, ready=url, log=log, cwd=folder, deadline=120) as proxy:
+        yield Target(port, _request("/v1/chat/completions", body, _KEY), proxy.pid)
