@@ -32,8 +32,3 @@ def iso(at_us: int | None) -> str | None:
         return None
     at = _EPOCH + timedelta(microseconds=min(max(at_us, _EARLIEST), _LATEST))
     return at.isoformat(timespec="microseconds").replace("+00:00", "Z")
-
-
-def is_expressible(at_us: int) -> bool:
-    """Return whether RFC 3339 can express a time: years 1 to 9999."""
-    return _EARLIEST <= at_us <= _LATEST
