@@ -44,7 +44,9 @@ def normalise_base_url(spec: ProviderSpec, text: str) -> str:
     scheme, host, port = _parts(text)
     path = base_path(spec, host, _path_of(text)) or spec.root_path
     shown_port = "" if port == _DEFAULT_PORTS[scheme] else f":{port}"
-    return f"{scheme}://{_bracketed(host)}{shown_port}{path}"
+    normal = f"{scheme}://{_bracketed(host)}{shown_port}{path}"
+    _refuse_dated_azure(normal)  # an ending that was taken off may have hidden it
+    return normal
 
 
 def origin_of(text: str) -> str:
