@@ -39,10 +39,12 @@ from aurorasoc.llm.inventory import (
     provider_row,
 )
 from aurorasoc.llm.models.binding import Binding
+from aurorasoc.llm.models.capabilities import ask_capabilities
 from aurorasoc.llm.models.model_lists import ModelList, ModelLists
 from aurorasoc.llm.models.pool import ModelPool
 from aurorasoc.llm.models.test_call import CallTest, error_of, make_test_call
 from aurorasoc.llm.models.traffic import TrafficLedger
+from aurorasoc.llm.wire.learned import Lesson, Place
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,7 +170,13 @@ class Admin:
         provider, reference = binding.reference.provider, binding.reference
         details = {"role": binding.role, "model": reference.model, "origin": reference.origin}
         await self._record(AuditEvent(actor, Action.TEST_STARTED, provider.value, details))
+        self.pool.learned.learn(Lesson(Place.of(reference), forget=True))  # all is asked anew
         result = await make_test_call(binding, self._wrong_key(binding, snapshot))
+        if result.ok:
+            findings = await ask_capabilities(binding)
+            result = result.with_findings(findings)
+            lesson = Lesson(Place.of(reference), capabilities=findings.capabilities)
+            self.pool.learned.learn(lesson)
         outcome = {key: value for key, value in asdict(result).items() if key != "provider"}
         await self._record(AuditEvent(actor, Action.TEST_FINISHED, provider.value, outcome))
         return result
@@ -222,4 +230,6 @@ class Admin:
     async def _observe(self, snapshot: Snapshot, provider: ServingBackend) -> ProviderObservation:
         origin = snapshot.providers[provider].origin or ""
         why = await why_not_local(provider, origin, self.settings.llm.local_networks, proxies())
-        return ProviderObservation(leaves_host=why is not None, last=self.ledger.of(provider))
+        model = snapshot.providers[provider].model.value
+        known = self.pool.learned.of(Place(provider.value, origin, model or ""))
+        return ProviderObservation(why is not None, self.ledger.of(provider), known.capabilities)

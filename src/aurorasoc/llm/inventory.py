@@ -21,6 +21,7 @@ from aurorasoc.errors import BackendUnavailable
 from aurorasoc.granite.backend_resolution import active_backend
 from aurorasoc.granite.catalog import CATALOG
 from aurorasoc.llm.models.traffic import LastCalls, LastError
+from aurorasoc.llm.wire.learned import Capabilities
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +79,7 @@ class ProviderView:
     problems: tuple[Problem, ...]
     last_ok_at: str | None
     last_error: LastError | None
+    capabilities: Capabilities | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,10 +102,12 @@ class ProviderObservation:
     Attributes:
         leaves_host: Whether data sent to it leaves the host's networks now.
         last: How its last calls ended.
+        capabilities: What a test found its model to do; None if it wasn't tested.
     """
 
     leaves_host: bool
     last: LastCalls
+    capabilities: Capabilities | None = None
 
 
 def inventory_of(
@@ -193,6 +197,7 @@ def provider_row(
         problems=config.problems,
         last_ok_at=observed.last.ok_at,
         last_error=observed.last.error,
+        capabilities=observed.capabilities,
     )
 
 

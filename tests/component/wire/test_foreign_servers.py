@@ -100,13 +100,16 @@ async def test_llm_katan_refuses_a_wrong_key(
 
 
 @pytest.mark.parametrize("provider", KATAN)
-async def test_llm_katan_passes_the_provider_test(
+async def test_llm_katan_answers_a_test_but_gives_no_structured_answers(
     katan: ConnectProxy, runtime: Runtime, provider: str
 ) -> None:
-    """The reachability test says what a call would."""
+    """It repeats what it is asked: no investigation would get an answer that it can use."""
     del katan
     result = await runtime.admin.test(provider, role="specialist", actor="test")
-    assert (result.ok, result.code, result.key_checked) == (True, "ok", None)
+    assert (result.ok, result.code, result.key_checked) == (False, "bad_response", None)
+    assert result.capabilities is not None
+    assert (result.capabilities.chat, result.capabilities.stream) == (True, True)
+    assert result.capabilities.structured_output == "none"
 
 
 @pytest.mark.parametrize("provider", REAL)
@@ -147,4 +150,7 @@ async def test_real_model_is_seen_not_to_check_keys(local_model_url: str, runtim
     await use_real("openai", runtime, local_model_url)
     result = await runtime.admin.test("openai", role="specialist", actor="test")
     assert (result.code, result.key_checked) == ("ok", False)
+    assert result.capabilities is not None
+    assert result.capabilities.structured_output == "json_schema"
+    assert (result.capabilities.stream, result.capabilities.counts_tokens) == (True, True)
     assert "doesn't check keys" in result.detail

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Annotated, Final
 
 from pydantic import Field
@@ -18,6 +18,8 @@ from aurorasoc.errors import (
     RequestRefused,
 )
 from aurorasoc.llm.models.binding import Binding
+from aurorasoc.llm.models.capabilities import Findings
+from aurorasoc.llm.wire.learned import Capabilities
 
 DEADLINE_SECONDS: Final = 10.0
 MAX_TOKENS: Final = 16
@@ -32,6 +34,7 @@ class CallTest:
         code: `ok`, or the code of what went wrong.
         latency_ms: Milliseconds until the answer or the failure.
         key_checked: Whether the endpoint refused a wrong key; None if that is unknown.
+        capabilities: What the model can do; None if it didn't answer.
     """
 
     provider: ServingBackend
@@ -41,6 +44,19 @@ class CallTest:
     detail: str
     latency_ms: int
     key_checked: bool | None
+    capabilities: Capabilities | None = None
+
+    def with_findings(self, findings: Findings) -> CallTest:
+        """Return the same test with what the model can do; it fails if investigations would."""
+        if findings.failure is None:
+            return replace(self, capabilities=findings.capabilities)
+        return replace(
+            self,
+            ok=False,
+            code=findings.failure.code,
+            detail=findings.failure.detail,
+            capabilities=findings.capabilities,
+        )
 
 
 async def make_test_call(

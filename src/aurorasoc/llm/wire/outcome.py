@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Final, Protocol
 
+from aurorasoc.llm.wire.learned import Refusable
+
 _MOST_TOKENS: Final = 2**53
 """No count: JSON holds integers of any length."""
 
@@ -107,6 +109,7 @@ class Outcome:
         category: The vendor's word for why it refused or blocked, or for an unknown end.
         usage: None where the vendor counts nothing.
         model: The model that answered, in the vendor's words.
+        sent: What the request held that a model may refuse.
     """
 
     text: str
@@ -116,6 +119,7 @@ class Outcome:
     category: str | None
     usage: Usage | None
     model: str
+    sent: frozenset[Refusable] = frozenset()
 
 
 def attach(output: Output, outcome: Outcome) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -19,6 +20,9 @@ BOUNDS: Final = frozenset({Refusable.MAX_TOKENS, Refusable.MAX_COMPLETION_TOKENS
 """The two names of a bound on the answer: a server takes one or both."""
 
 _FORMATS: Final = {"json_schema": Refusable.JSON_SCHEMA, "json_object": Refusable.JSON_OBJECT}
+_RENAMED: Final = frozenset({"parallel_tool_calls", "reasoning_effort"})
+"""What some vendors say in other words."""
+
 _WHOLE: Final = "application/json"
 _STREAM: Final = "text/event-stream"
 
@@ -86,7 +90,9 @@ def post(request: ModelRequest, path: str, body: Mapping[str, Any], **headers: s
 
 def _refusable(request: ModelRequest, body: Mapping[str, Any]) -> frozenset[Refusable]:
     """Return what a request holds that its model may refuse, and that can be left out."""
-    sent = {Refusable(name) for name in request.options if name in OPTIONS} - BOUNDS
+    settings = body.get("generationConfig")
+    said = {*body, *settings} if isinstance(settings, Mapping) else {*body}
+    sent = {Refusable(n) for n in request.options if n in OPTIONS and _is_said(n, said)} - BOUNDS
     requested = request.options.get("response_format")
     if isinstance(requested, Mapping) and requested.get("type") in _FORMATS:
         sent.add(_FORMATS[requested["type"]])
@@ -97,3 +103,10 @@ def _refusable(request: ModelRequest, body: Mapping[str, Any]) -> frozenset[Refu
     if "stream_options" in body:
         sent.add(Refusable.STREAM_OPTIONS)
     return frozenset(sent)
+
+
+def _is_said(name: str, said: AbstractSet[str]) -> bool:
+    """Whether a body says an option: a translator may leave out what the vendor doesn't take."""
+    first, *others = name.split("_")
+    camel = first + "".join(other.capitalize() for other in others)
+    return name in _RENAMED or name in said or camel in said

@@ -5,7 +5,7 @@ import { ProviderForm } from "./provider_form.js";
 import { may } from "./store.js";
 import { Switch } from "./switch.js";
 import { Leaves, Mark, Problems, Source, When } from "./ui.js";
-import { providerName, takesKey } from "./words.js";
+import { abilities, providerName, takesKey } from "./words.js";
 
 const COLUMNS = ["Provider", "State", "Models", "Data", "Key", "Last calls"];
 
@@ -85,6 +85,7 @@ const Models = ({ row }) => html`
   <span class="value address">
     ${row.base_url} <${Source} of=${row.base_url && row.sources.base_url} />
   </span>
+  ${row.capabilities && html`<span class="dim">${abilities(row.capabilities)}</span>`}
 `;
 
 const KEY_STATES = {

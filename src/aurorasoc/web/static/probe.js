@@ -1,10 +1,11 @@
-// Sends a one-word prompt over the production path.
+// Tests a provider over the production path, and shows what its model can do.
 
 import { html, useState } from "./htm-preact-standalone.js";
 import { call } from "./api.js";
 import { keyVerdict, verdictTitle } from "./errors.js";
 import { reload, report } from "./store.js";
 import { Notice } from "./ui.js";
+import { abilities } from "./words.js";
 
 const NOT_TESTED = { busy: false, verdict: null, problem: null };
 
@@ -30,7 +31,8 @@ export function Verdict({ verdict }) {
   if (!verdict) return null;
   return html`
     <${Notice} tone=${verdict.ok ? "ok" : "bad"} title=${verdictTitle(verdict)} alert>
-      ${verdict.detail} It took ${verdict.latency_ms} ms. ${keyVerdict(verdict)}
+      ${verdict.detail} It took ${verdict.latency_ms} ms. ${keyVerdict(verdict)}${" "}
+      ${abilities(verdict.capabilities)}
     <//>
   `;
 }

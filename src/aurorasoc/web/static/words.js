@@ -34,6 +34,30 @@ export function list(names) {
   return names.length < 2 ? names.join("") : `${names.slice(0, -1).join(", ")} and ${names.at(-1)}`;
 }
 
+const FORMS = {
+  json_schema: "JSON by schema",
+  json_object: "JSON, its schema in the prompt",
+  prompt: "JSON by the prompt alone",
+  none: "no structured answers",
+};
+const ABILITIES = {
+  stream: ["streams", "no streams"],
+  tools: ["tools", "no tools"],
+  system_role: ["a system role", "no system role"],
+  temperature: ["a temperature", "no temperature"],
+  counts_tokens: ["counted tokens", "tokens not counted"],
+};
+
+/** "Known of the model: JSON by schema, streams and tools." What isn't known is left out. */
+export function abilities(capabilities) {
+  if (!capabilities) return "";
+  const known = Object.entries(ABILITIES)
+    .filter(([name]) => capabilities[name] !== null)
+    .map(([name, words]) => words[capabilities[name] ? 0 : 1]);
+  const form = FORMS[capabilities.structured_output];
+  return `Known of the model: ${list([form, ...known].filter(Boolean))}.`;
+}
+
 const ACTIONS = {
   "llm.config.changed": "Configuration changed",
   "llm.config.reset": "Back to the boot defaults",

@@ -27,7 +27,7 @@ class GenerateContent(Translation):
             options["top_k"] = request.options["top_k"]
         options.pop("safety_settings", None)  # a global of litellm's
         body = transform_request_body(
-            messages=request.messages,
+            messages=list(request.messages),  # it takes system messages out of the list
             model=model,
             optional_params=options,
             custom_llm_provider="gemini",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from dataclasses import replace
 from typing import Any, ClassVar, Final
 
 from litellm import ModelResponse, ModelResponseStream
@@ -76,7 +77,8 @@ class Translation(ABC):
 
     def outcome(self) -> Outcome:
         """Return what came back so far."""
-        return self.reading.outcome(self.request.reference.model)
+        outcome = self.reading.outcome(self.request.reference.model)
+        return replace(outcome, sent=self.transmission.sent)
 
     @abstractmethod
     def read(self, document: dict[str, Any]) -> None:

@@ -1,0 +1,206 @@
+"""What a model can do, learnt by asking it: a few small calls over the production path."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
+
+from pydantic import BaseModel, Field
+
+from aurorasoc.core.clock import iso, now_us
+from aurorasoc.errors import AuroraError, BadResponse, ModelCallError, ProviderTimeout
+from aurorasoc.granite.base_url import origin_of
+from aurorasoc.granite.catalog import CATALOG
+from aurorasoc.llm.models.binding import Binding
+from aurorasoc.llm.wire.learned import Capabilities, Refusable, StructuredOutput
+from aurorasoc.llm.wire.outcome import Outcome, outcome_of
+
+if TYPE_CHECKING:
+    from beeai_framework.backend.types import ChatModelOutput
+
+EXTRA_SECONDS: Final = 10.0
+"""How long streaming and tools may take each; what takes longer stays unknown."""
+
+_RULES: Final = "You assess alerts. Answer with JSON only."
+_ALERT: Final = "One failed login of the user test on the host lab-1. Assess it."
+_LOOK_UP: Final = "Look the address 192.0.2.1 up with the tool."
+
+
+class Assessment(BaseModel):
+    """A small answer with the kinds of bounds that investigations ask for."""
+
+    severity: Literal["low", "medium", "high"]
+    confidence: int = Field(ge=0, le=100)
+    techniques: list[Annotated[str, Field(pattern="^T[0-9]{4}$")]] = Field(max_length=2)
+    summary: str = Field(max_length=60)
+
+
+@dataclass(frozen=True, slots=True)
+class Findings:
+    """What was found.
+
+    Attributes:
+        capabilities: What the model can do.
+        failure: Why investigations would get no answers in their form; None if they would.
+    """
+
+    capabilities: Capabilities
+    failure: ModelCallError | None
+
+
+async def ask_capabilities(binding: Binding) -> Findings:
+    """Ask a model that answers for what investigations and agents need.
+
+    Takes `LLM_TIMEOUT` and twenty seconds at most.
+    """
+    form, failure = None, None
+    try:
+        async with asyncio.timeout(binding.reference.limits.timeout):
+            form = await _in_form(binding)
+    except ModelCallError as error:
+        failure = error
+    except TimeoutError:
+        failure = _late(binding)
+    streamed = await _within(_streamed(binding))
+    tools = await _within(_calls_tool(binding))
+    window, longest = _limits(binding)
+    capabilities = Capabilities(
+        chat=True,
+        stream=_worked(streamed),
+        tools=tools.tool_calls != () or None if isinstance(tools, Outcome) else _worked(tools),
+        structured_output=_way(form, failure),
+        system_role=None if form is None else Refusable.SYSTEM_ROLE in form.sent,
+        temperature=Refusable.TEMPERATURE in streamed.sent
+        if isinstance(streamed, Outcome)
+        else None,
+        context_window=window,
+        max_output_tokens=longest,
+        counts_tokens=_counts(form, streamed),
+        asked_at=iso(now_us()),
+    )
+    return Findings(capabilities, failure)
+
+
+async def _in_form(binding: Binding) -> Outcome:
+    """Return an answer in the form of an investigation's; ask twice, as they do.
+
+    Raises:
+        BadResponse: Neither answer has it.
+    """
+    from beeai_framework.backend.message import (  # noqa: PLC0415 - BeeAI costs seconds
+        SystemMessage,
+        UserMessage,
+    )
+
+    messages = [SystemMessage(_RULES), UserMessage(_ALERT)]
+    for _ in range(2):
+        output = await _run(
+            binding, messages, response_format=Assessment, validate_response_format=False
+        )
+        if _has_form(output.get_text_content()):
+            return outcome_of(output)
+    reference = binding.reference
+    detail = (
+        f"{reference.model} answers, but not in the form that investigations need: a JSON object "
+        "with given fields. A larger model may do better."
+    )
+    raise BadResponse(detail, provider=reference.provider, model=reference.model)
+
+
+async def _streamed(binding: Binding) -> Outcome:
+    from beeai_framework.backend.message import UserMessage  # noqa: PLC0415 - see above
+
+    question = [UserMessage("Reply with one word: ready.")]
+    return outcome_of(await _run(binding, question, stream=True, temperature=0))
+
+
+async def _calls_tool(binding: Binding) -> Outcome:
+    from beeai_framework.backend.message import UserMessage  # noqa: PLC0415 - see above
+
+    return outcome_of(await _run(binding, [UserMessage(_LOOK_UP)], tools=[_tool()]))
+
+
+async def _run(binding: Binding, messages: list[Any], **options: Any) -> ChatModelOutput:
+    from aurorasoc.llm.models.handle import LiveChatModel  # noqa: PLC0415 - imports BeeAI
+
+    handle = LiveChatModel(lambda: binding, lambda pinned: lambda: pinned)
+    return await handle.run(messages, **options)
+
+
+def _tool() -> Any:  # noqa: ANN401 - one of BeeAI's
+    from beeai_framework.tools import StringToolOutput, tool  # noqa: PLC0415 - see above
+
+    def look_up(address: str) -> StringToolOutput:
+        """Look an address up."""
+        return StringToolOutput(address)
+
+    look_up.__annotations__ = {"address": str, "return": StringToolOutput}
+    return tool(look_up)
+
+
+async def _within(asking: Any) -> Outcome | AuroraError | None:  # noqa: ANN401 - a coroutine
+    """Return an outcome, the failure, or None for what isn't known in time."""
+    try:
+        async with asyncio.timeout(EXTRA_SECONDS):
+            outcome: Outcome = await asking
+            return outcome
+    except TimeoutError:
+        return None
+    except AuroraError as error:
+        return error
+
+
+def _worked(result: Outcome | AuroraError | None) -> bool | None:
+    """Return whether it is done; a failure that may pass says nothing."""
+    if isinstance(result, Outcome):
+        return True
+    return False if isinstance(result, BadResponse) else None
+
+
+def _way(form: Outcome | None, failure: ModelCallError | None) -> StructuredOutput | None:
+    """Return how the form was asked for in the call that brought it."""
+    if form is None:
+        return "none" if isinstance(failure, BadResponse) else None
+    for option in (Refusable.JSON_SCHEMA, Refusable.JSON_OBJECT):
+        if option in form.sent:
+            return "json_schema" if option is Refusable.JSON_SCHEMA else "json_object"
+    return "prompt"
+
+
+def _counts(*results: Outcome | AuroraError | None) -> bool | None:
+    counts = [result.usage is not None for result in results if isinstance(result, Outcome)]
+    return all(counts) if counts else None
+
+
+def _has_form(text: str) -> bool:
+    begin, end = text.find("{"), text.rfind("}")
+    try:
+        document = json.loads(text[begin : end + 1])
+    except (ValueError, RecursionError):
+        return False
+    return isinstance(document, dict) and Assessment.model_fields.keys() <= document.keys()
+
+
+def _late(binding: Binding) -> ProviderTimeout:
+    reference = binding.reference
+    detail = (
+        f"{reference.model} answers, but an investigation's question takes longer than "
+        f"{reference.limits.timeout:g} s. Raise LLM_TIMEOUT."
+    )
+    return ProviderTimeout(detail, provider=reference.provider, model=reference.model)
+
+
+def _limits(binding: Binding) -> tuple[int | None, int | None]:
+    """Return window and longest answer of a vendor's own model, by LiteLLM's bundled table."""
+    from aurorasoc.llm.wire.litellm_table import row_of  # noqa: PLC0415 - reads litellm's files
+
+    reference = binding.reference
+    provider, spec = reference.provider, CATALOG[reference.provider]
+    if reference.origin != origin_of(spec.default_base_url):
+        return None, None
+    row = row_of(provider, reference.model) or row_of(provider, f"{provider}/{reference.model}")
+    limits = [row.get(name) for name in ("max_input_tokens", "max_output_tokens")]
+    window, longest = (limit if isinstance(limit, int) else None for limit in limits)
+    return window, longest
