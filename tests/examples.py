@@ -13,6 +13,8 @@ from aurorasoc.config.vocabulary import ServingBackend
 from aurorasoc.core.keyring import Keyring
 from aurorasoc.core.secret_store import StoreReading
 from aurorasoc.granite import NOT_NEEDED, ModelReference
+from aurorasoc.granite.base_url import origin_of
+from aurorasoc.granite.catalog import CATALOG
 from aurorasoc.llm.adoption.compose import compose
 from aurorasoc.llm.adoption.stored import StoredConfig
 from aurorasoc.llm.changes.requests import ConfigRequest, PolicyRequest
@@ -101,3 +103,12 @@ def config_request(provider: str, /, **fields: Any) -> ConfigRequest:
 def policy_request(**fields: Any) -> PolicyRequest:
     """Make the body of `PUT /policy`, by the rules of REST."""
     return PolicyRequest.model_validate(fields)
+
+
+def reference_at(provider: str, model: str = "m", base_url: str | None = None) -> ModelReference:
+    """Make a reference to a provider's model, with a key, at its usual address or another."""
+    spec = CATALOG[ServingBackend(provider)]
+    address = base_url or spec.default_base_url
+    limits = CallLimits(timeout=10.0, max_retries=0, max_concurrency=None)
+    key, origin = SecretStr(API_KEY), origin_of(address)
+    return ModelReference(spec.provider, spec.prefix, model, address, origin, key, limits)

@@ -374,6 +374,13 @@ class ContextTooLong(ModelCallError):
     context_window: int | None = None
 
 
+class ContextTruncated(ModelCallError):
+    """The provider cut the prompt to fit the model, and answered what was left of it."""
+
+    code = "context_truncated"
+    title = "The provider cut the prompt"
+
+
 class ProviderRateLimited(ModelCallError):
     """The provider asks to slow down."""
 
@@ -430,6 +437,7 @@ CALL_ERRORS: Final[dict[str, type[ModelCallError]]] = {
         BadResponse,
         Blocked,
         ContextTooLong,
+        ContextTruncated,
         EndpointNotFound,
         ModelNotFound,
         ProviderOverloaded,

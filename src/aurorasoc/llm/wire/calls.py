@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from typing import Protocol, TypeVar
 
 from aurorasoc.core.logs import get_logger
-from aurorasoc.errors import AuroraError, ModelCallError
+from aurorasoc.errors import AuroraError, ContextTooLong, ModelCallError
 from aurorasoc.granite import ModelReference
 from aurorasoc.granite.address_policy import AddressPolicy
 from aurorasoc.llm.wire.learned import Learned, Refusable
@@ -22,6 +22,7 @@ from aurorasoc.llm.wire.leave_out import LeftOut
 from aurorasoc.llm.wire.refusals import OptionRefused
 from aurorasoc.llm.wire.socket_guard import ConfinedCall, confined
 from aurorasoc.llm.wire.waits import Judge, Waits
+from aurorasoc.llm.wire.windows import ContextWindow, keep_window
 
 T = TypeVar("T")
 Refused = frozenset[Refusable]
@@ -160,6 +161,8 @@ class CallSite:
                     return await attempt()
         except Exception as error:  # noqa: BLE001 - every exception of the adapter is translated
             failure = self.translate(error, self.reference)
+        if isinstance(failure, ContextTooLong) and failure.context_window is not None:
+            keep_window(self.reference, ContextWindow(failure.context_window, "refusal"))
         if isinstance(failure, ModelCallError) and not isinstance(failure, OptionRefused):
             self.ledger.failed(self.reference, failure)
         failure.__cause__ = failure.__context__ = None  # frames of the sender hold the key

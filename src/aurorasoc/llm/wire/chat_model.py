@@ -41,6 +41,7 @@ from aurorasoc.llm.wire.refusals import refusal_in_answer
 from aurorasoc.llm.wire.request import ModelRequest
 from aurorasoc.llm.wire.sender import DONE, Sender
 from aurorasoc.llm.wire.socket_guard import hosts_code
+from aurorasoc.llm.wire.truncation import require_whole_prompt
 
 MAX_TOOL_CALLS: Final = 256
 """Tool calls of one answer: BeeAI compares each with all others."""
@@ -118,10 +119,12 @@ class SentByUs:
         return last
 
     async def _answer(self, asked: ChatModelInput, refused: Refused) -> ChatModelOutput:
-        call = translation(self._request(asked, refused, stream=False))
+        request = self._request(asked, refused, stream=False)
+        call = translation(request)
         document = parsed(await self._sender.whole(call.transmission))
         self._require_accepted(document, call)
         answer = call.answer(document)
+        require_whole_prompt(request, call.outcome().usage)
         output = self._transform_output(answer)
         _require_few(_calls_in(output))
         return self._finished(asked, _known(output, call.outcome()))
@@ -135,7 +138,8 @@ class SentByUs:
         """
         held = None
         calls: set[str] = set()
-        call = translation(self._request(asked, refused, stream=True))
+        request = self._request(asked, refused, stream=True)
+        call = translation(request)
         async with aclosing(self._pieces(call)) as pieces:
             async for piece in pieces:
                 output = self._transform_output(piece)
@@ -147,6 +151,7 @@ class SentByUs:
                 held = None if _is_presentable(asked, output) else output
                 if held is None:
                     yield output
+        require_whole_prompt(request, call.outcome().usage)
         closing = self._transform_output(ModelResponseStream(choices=[], usage=call.counted))
         closing = self._finished(asked, _known(closing, call.outcome()))
         if held is not None:

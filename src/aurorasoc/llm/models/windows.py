@@ -1,0 +1,88 @@
+"""Learn the context window of the model that a handle is bound to.
+
+A vendor's own models are in LiteLLM's bundled table. Any other server is asked. What neither says,
+a refusal may (`llm/wire/calls`).
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Any
+
+from aurorasoc.granite import ModelReference
+from aurorasoc.granite.base_url import origin_of
+from aurorasoc.granite.catalog import CATALOG
+from aurorasoc.llm.models.binding import Binding
+from aurorasoc.llm.wire.window_lookup import ask_server
+from aurorasoc.llm.wire.windows import (
+    ContextWindow,
+    is_known,
+    keep_window,
+    known_window,
+    plausible,
+)
+
+if TYPE_CHECKING:
+    from aurorasoc.llm.wire.calls import CallSite
+
+
+async def window_of(binding: Binding) -> ContextWindow | None:
+    """Return a model's window, and ask its server where memory doesn't know it.
+
+    Takes up to three seconds then, so no call waits for it: ask before one.
+
+    Args:
+        binding: The model, built as calls use it. The question is judged as they are, and takes
+            the same transport.
+
+    Returns:
+        The window and who named it; None if nobody knows it.
+
+    Raises:
+        TlpRefused, ProviderNotReady: No call may leave now.
+    """
+    reference = binding.reference
+    if is_known(reference):
+        return known_window(reference)
+    window = await _in_table(reference) or await _at_server(binding)
+    keep_window(reference, window)
+    return window
+
+
+async def _in_table(reference: ModelReference) -> ContextWindow | None:
+    if not _at_its_vendor(reference):
+        return None
+    tokens = await asyncio.to_thread(_look_up, reference)  # the table is read at its first use
+    return None if tokens is None else ContextWindow(tokens, "table")
+
+
+def _look_up(reference: ModelReference) -> int | None:
+    from aurorasoc.llm.wire.litellm_table import row_of  # noqa: PLC0415 - reads litellm's files
+
+    vendor = str(reference.provider)
+    for name in (reference.model, f"{vendor}/{reference.model}"):
+        tokens = row_of(vendor, name).get("max_input_tokens")
+        if isinstance(tokens, int):
+            return plausible(tokens)
+    return None
+
+
+async def _at_server(binding: Binding) -> ContextWindow | None:
+    model: Any = binding.model  # the class that `adapter` mixes has the site
+    site: CallSite = model.aurora_site
+    if site.judge_address is not None:
+        await site.judge_address()
+    site.judge()
+    answer = await ask_server(site.reference, site.address_policy)
+    tokens = None if answer is None else plausible(answer.tokens)
+    if answer is None or tokens is None:
+        return None
+    return ContextWindow(tokens, "assumed" if answer.assumed else "server")
+
+
+def _at_its_vendor(reference: ModelReference) -> bool:
+    """Whether a call goes to the vendor itself; a gateway may serve a name with another window."""
+    spec = CATALOG[reference.provider]
+    if spec.may_be_local:
+        return False
+    return reference.base_url is None or reference.origin == origin_of(spec.default_base_url)
