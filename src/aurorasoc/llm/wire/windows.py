@@ -64,9 +64,9 @@ def known_window(reference: ModelReference, clock: Clock = time.monotonic) -> Co
 def keep_window(
     reference: ModelReference, window: ContextWindow | None, clock: Clock = time.monotonic
 ) -> None:
-    """Keep what was learnt, or that nobody knows it. An assumption is not kept."""
+    """Keep what was learnt, or that nobody knows it; neither an assumption nor nonsense."""
     place = _place(reference)
-    if window is not None and window.source == "assumed":
+    if window is not None and (window.source == "assumed" or plausible(window.tokens) is None):
         _kept.pop(place, None)
         return
     seconds = UNKNOWN_SECONDS if window is None else KEPT_SECONDS

@@ -10,6 +10,7 @@ import base64
 import binascii
 import json
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any, Final
 
 from aurorasoc.workflows.investigation.alert import Alert, is_shallow, plain_json
@@ -23,13 +24,37 @@ MAX_EVIDENCE: Final = 6_000
 _UNREADABLE: Final = frozenset({"packet", "packet_info"})
 
 
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """An alert's evidence: one line of JSON, of which a prompt shows the beginning.
+
+    Attributes:
+        text: All of it, however long.
+    """
+
+    text: str
+
+    def shown(self, most: int = MAX_EVIDENCE) -> str:
+        """Return the first `most` characters, with a mark that says how many are missing."""
+        return _cut(self.text, most)
+
+    def left_out(self, most: int = MAX_EVIDENCE) -> int:
+        """Return how many characters `shown` leaves out."""
+        return max(0, len(self.text) - most)
+
+
 def evidence_of(alert: Alert) -> str:
+    """Return an alert's evidence as a model with room for it sees it."""
+    return whole_evidence(alert).shown()
+
+
+def whole_evidence(alert: Alert) -> Evidence:
     """Return an alert's evidence, the same for every prompt of its investigation."""
     head = {"format": alert.format, "title": alert.title, "time": alert.time}
     if alert.severity is not None:
         head["severity"] = alert.severity
     records = [_readable(record) for record in alert.records]
-    return _cut(neutral({**head, "records": records}), MAX_EVIDENCE)
+    return Evidence(neutral({**head, "records": records}))
 
 
 def stands_in(evidence: str, quoted: str) -> bool:

@@ -7,6 +7,7 @@ it starts. A resumed run doesn't repeat finished steps.
 from __future__ import annotations
 
 import asyncio
+import json
 from typing import Final, TypeVar
 
 from pydantic import BaseModel
@@ -16,11 +17,12 @@ from aurorasoc.errors import AuroraError, DatabaseUnavailable, TlpRefused
 from aurorasoc.runtime import Runtime
 from aurorasoc.workflows.investigation import attack, prompts
 from aurorasoc.workflows.investigation.alert import parse_alert
-from aurorasoc.workflows.investigation.evidence import evidence_of, stands_in
+from aurorasoc.workflows.investigation.evidence import stands_in, whole_evidence
 from aurorasoc.workflows.investigation.fence import fence_for
 from aurorasoc.workflows.investigation.leased import LeasedInvestigation, ResumeState, Step
+from aurorasoc.workflows.investigation.prompts import Draft
 from aurorasoc.workflows.investigation.schemas import Conclusion, Examination, Plan
-from aurorasoc.workflows.investigation.structured import Question
+from aurorasoc.workflows.investigation.structured import Question, ask_fitted
 from aurorasoc.workflows.investigation.view import FindingView, GapView, Report
 
 TAnswer = TypeVar("TAnswer", bound=BaseModel)
@@ -28,6 +30,7 @@ TAnswer = TypeVar("TAnswer", bound=BaseModel)
 Examined = dict[str, Examination]
 Failed = dict[str, AuroraError]
 
+_LEFT_OUT: Final = "evidence_left_out"
 _PLAN: Final = Step(0, "plan", ORCHESTRATOR)
 
 
@@ -54,11 +57,12 @@ class _Run:
         self._runtime = runtime
         self._leased = leased
         self._state = state
-        self._evidence = evidence_of(parse_alert(state.alert))
-        self._fence = fence_for([self._evidence])
+        self._evidence = whole_evidence(parse_alert(state.alert))
+        self._fence = fence_for([self._evidence.text])
+        self._left_out = max(map(_left_out_in, state.results.values()), default=0)
 
     async def report(self) -> Report:
-        plan = await self._step(_PLAN, Plan, prompts.ask_for_plan(self._fence, self._evidence))
+        plan = await self._step(_PLAN, Plan, prompts.ask_for_plan(self._fence))
         steps = [
             Step(position, "specialist", item.agent, item.question, item.why)
             for position, item in enumerate(plan.assignments, start=1)
@@ -66,9 +70,9 @@ class _Run:
         last = Step(len(steps) + 1, "report", ORCHESTRATOR)
         await self._leased.announce([*steps, last])
         examined, failed = await self._examine(steps)
-        prompt = prompts.ask_for_conclusion(self._fence, self._evidence, examined, list(failed))
-        conclusion = await self._step(last, Conclusion, prompt)
-        return _report(conclusion, self._evidence, failed)
+        draft = prompts.ask_for_conclusion(self._fence, examined, list(failed))
+        conclusion = await self._step(last, Conclusion, draft)
+        return _report(conclusion, self._evidence.shown(), failed, self._left_out)
 
     async def _examine(self, steps: list[Step]) -> tuple[Examined, Failed]:
         """Run the specialists in parallel; a plan has three at most.
@@ -87,15 +91,15 @@ class _Run:
 
     async def _specialist(self, step: Step) -> Examination | AuroraError:
         """Return a specialist's answer, or its error: that doesn't stop the others."""
-        prompt = prompts.ask_specialist(self._fence, self._evidence, step.question)
+        draft = prompts.ask_specialist(self._fence, step.question)
         try:
-            return await self._step(step, Examination, prompt)
+            return await self._step(step, Examination, draft)
         except DatabaseUnavailable:
             raise
         except AuroraError as error:
             return error
 
-    async def _step(self, step: Step, schema: type[TAnswer], prompt: str) -> TAnswer:
+    async def _step(self, step: Step, schema: type[TAnswer], draft: Draft) -> TAnswer:
         """Return a step's answer, stored or new, and record how the step ended."""
         stored = self._state.results.get(step.position)
         if stored is not None:
@@ -103,12 +107,13 @@ class _Run:
         try:
             question = await self._bind(step.agent, schema)
             await self._leased.started(step, question.provenance)
-            answered = await question.ask(prompt)
+            answered, left_out = await ask_fitted(question, draft, self._evidence)
         except AuroraError as error:
             await self._leased.failed(step, error)
             await self._audit_refusal(error)
             raise
-        result = answered.value.model_dump_json()
+        self._left_out = max(self._left_out, left_out)
+        result = _stored(answered.value, left_out)
         await self._leased.finished(step, answered.provenance, answered.usage, result)
         return answered.value
 
@@ -125,7 +130,17 @@ class _Run:
             )
 
 
-def _report(conclusion: Conclusion, evidence: str, failed: Failed) -> Report:
+def _stored(answer: BaseModel, left_out: int) -> str:
+    """Write a step's result, with what its prompt left out of the alert, if anything."""
+    more = {_LEFT_OUT: left_out} if left_out else {}
+    return json.dumps(answer.model_dump(mode="json") | more)
+
+
+def _left_out_in(result: str) -> int:
+    return int(json.loads(result).get(_LEFT_OUT, 0))
+
+
+def _report(conclusion: Conclusion, evidence: str, failed: Failed, left_out: int) -> Report:
     """Return the report with technique ids and quotations checked, and failed specialists named."""
     return Report(
         verdict=conclusion.verdict,
@@ -139,4 +154,5 @@ def _report(conclusion: Conclusion, evidence: str, failed: Failed) -> Report:
         ],
         recommended_actions=conclusion.recommended_actions,
         failed_specialists=[GapView(agent, error.code) for agent, error in failed.items()],
+        evidence_left_out=left_out,
     )

@@ -11,7 +11,22 @@ from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar
 from pydantic import BaseModel, ValidationError
 
 from aurorasoc.core.logs import get_logger
-from aurorasoc.errors import BadResponse, EmptyAnswer
+from aurorasoc.errors import (
+    BadResponse,
+    ContextTooLong,
+    ContextTruncated,
+    EmptyAnswer,
+    ModelCallError,
+)
+from aurorasoc.llm.models.windows import window_of
+from aurorasoc.llm.wire.windows import known_window
+from aurorasoc.workflows.investigation.evidence import Evidence
+from aurorasoc.workflows.investigation.fitting import (
+    FittedPrompt,
+    fits_any_window,
+    fitted,
+)
+from aurorasoc.workflows.investigation.prompts import Draft
 
 if TYPE_CHECKING:
     from beeai_framework.backend.types import ChatModelOutput
@@ -74,6 +89,26 @@ class Question(Generic[TAnswer]):
         """
         return cls(agent, await agent.llm.clone(), schema)
 
+    async def fit(self, draft: Draft, evidence: Evidence, *, refused: bool = False) -> FittedPrompt:
+        """Fit a prompt to the window of the model that will be asked.
+
+        Its server is asked for the window where that matters.
+
+        Args:
+            draft: The prompt without its evidence.
+            evidence: The alert's.
+            refused: Whether the model didn't take a prompt that seemed to fit.
+
+        Raises:
+            ContextTooLong: Not even the beginning of the evidence fits.
+            AuroraError: No call may leave now.
+        """
+        binding, instructions = self._model.binding, self._agent.definition.instructions
+        window = known_window(binding.reference)
+        if refused or not fits_any_window(draft, evidence, instructions):
+            window = window or await window_of(binding)
+        return fitted(draft, evidence, instructions, binding.reference, window)
+
     async def ask(self, prompt: str) -> Answered[TAnswer]:
         """Ask, and retry once if the answer can't be used.
 
@@ -130,6 +165,32 @@ class Question(Generic[TAnswer]):
             "model may do better."
         )
         return BadResponse(detail, provider=who.provider, model=who.model)
+
+
+async def ask_fitted(
+    question: Question[TAnswer], draft: Draft, evidence: Evidence
+) -> tuple[Answered[TAnswer], int]:
+    """Ask with as much of the evidence as the model's window holds.
+
+    A refusal may be the first to name the window: then the prompt is fitted anew, and asked once
+    more.
+
+    Returns:
+        The answer, and how many characters of the evidence the model didn't see.
+
+    Raises:
+        ContextTooLong, ContextTruncated: The prompt doesn't fit, though it was fitted.
+        AuroraError: What `Question.ask` raises.
+    """
+    prompt = await question.fit(draft, evidence)
+    try:
+        return await question.ask(prompt.text), prompt.left_out
+    except (ContextTooLong, ContextTruncated) as error:
+        failure: ModelCallError = error
+    again = await question.fit(draft, evidence, refused=True)
+    if again == prompt:
+        raise failure
+    return await question.ask(again.text), again.left_out
 
 
 def _provenance_of(binding: Binding) -> Provenance:

@@ -84,6 +84,13 @@ class Report:
     findings: list[FindingView]
     recommended_actions: list[str]
     failed_specialists: list[GapView]
+    evidence_left_out: Annotated[
+        int,
+        Field(
+            description="Characters at the alert's end that were not shown to at least one model, "
+            "because its context window or the limit of a prompt is smaller."
+        ),
+    ] = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -42,9 +42,15 @@ def test_who_does_not_know_is_not_asked_again_for_a_minute(asked: ModelReference
     assert not is_known(asked, lambda: windows.UNKNOWN_SECONDS)
 
 
-def test_an_assumption_is_not_kept(asked: ModelReference) -> None:
+@pytest.mark.parametrize(
+    "window",
+    [ContextWindow(4096, "assumed"), ContextWindow(0, "server"), ContextWindow(10**12, "refusal")],
+)
+def test_neither_an_assumption_nor_nonsense_is_kept(
+    asked: ModelReference, window: ContextWindow
+) -> None:
     """Once its model is loaded, an Ollama knows better."""
-    keep_window(asked, ContextWindow(4096, "assumed"), lambda: 0.0)
+    keep_window(asked, window, lambda: 0.0)
     assert not is_known(asked, lambda: 0.0)
 
 
