@@ -110,7 +110,6 @@ DATED_AZURE: Final = [
     "https://r.openai.azure.com/openai/deployments/d",
     "https://r.services.ai.azure.com/models",
     "https://r.services.ai.azure.com/models/chat/completions",
-    "https://r.services.ai.azure.com/models/v1/chat/completions",
     "https://gateway.example/azure/openai/deployments/d/chat/completions",
 ]
 

@@ -1,4 +1,4 @@
-"""Refused, blocked, broken off, or ended for an unknown reason: no answer, and never asked again."""
+"""Refused, blocked, broken off, ended for an unknown reason: no answer, and never asked again."""
 
 from collections.abc import Callable
 from pathlib import Path
