@@ -21,6 +21,7 @@ from typing import Any, Final
 REQUEST_BYTES: Final = 200_000
 STREAMS: Final = 3
 ERRORS: Final = 2
+FILES: Final = 64
 MODULES: Final = (
     "aurorasoc.a2a.server",
     "aurorasoc.api.app",
@@ -42,6 +43,22 @@ def preload() -> None:
         for name in MODULES:
             import_module(name)
         import_module("aurorasoc.llm.wire.adapter")._import_libraries()
+
+
+def require_alone(requests: socket.socket) -> None:
+    """End here if a library has started a thread or opened a file: no copy would have it whole."""
+    threads = len(list(Path("/proc/self/task").iterdir()))
+    files = [number for number in range(STREAMS, FILES) if _is_open(number)]
+    if threads > 1 or files != [requests.fileno()]:
+        sys.exit(f"not to be forked: {threads} threads, open files {files}")
+
+
+def _is_open(number: int) -> bool:
+    try:
+        os.fstat(number)
+    except OSError:
+        return False
+    return True
 
 
 def serve_until_forked(requests: socket.socket) -> Request:
@@ -71,7 +88,7 @@ def _become(request: Request, streams: list[int]) -> Request:
         os.setsid()
     for number, stream in enumerate(streams):
         os.dup2(stream, number)
-    os.closerange(STREAMS, 64)
+    os.closerange(STREAMS, FILES)
     os.environ.clear()
     os.environ.update(request["env"])
     os.chdir(request["cwd"])
@@ -136,4 +153,6 @@ def _flushed() -> bool:
 
 if __name__ == "__main__":
     preload()
-    run_to_its_end(serve_until_forked(socket.socket(fileno=int(sys.argv[1])))["argv"])
+    requests = socket.socket(fileno=int(sys.argv[1]))
+    require_alone(requests)
+    run_to_its_end(serve_until_forked(requests)["argv"])

@@ -10,7 +10,7 @@ from typing import Any, Final
 
 import pytest
 
-from tests.world.forked import Forked, run_program
+from tests.world.forked import PROGRAM, Forked, run_program
 from tests.world.processes import ChildProcess, bare_env
 
 SURROUNDINGS: Final = """
@@ -23,7 +23,8 @@ print(json.dumps({
     "main": __name__,
     "path": sys.path[0],
     "read": sys.stdin.read(),
-    "signals": [str(signal.getsignal(number)) for number in sorted(signal.valid_signals())],
+    "signals": {n: getattr(h, "__name__", h) for n in map(int, signal.valid_signals())
+                for h in [signal.getsignal(n)]},
     "raw": [type(s.buffer).__name__ for s in (sys.stdin, sys.stdout, sys.stderr)],
     "streams": [[s.encoding, s.errors, s.line_buffering, s.write_through] for s in
                 (sys.stdin, sys.stdout, sys.stderr)],
@@ -150,3 +151,27 @@ def test_orphans_are_not_adopted_once_a_process_has_started() -> None:
         assert int(parent) != os.getpid()
     finally:
         os.kill(orphan, signal.SIGKILL)
+
+
+@needs_linux
+@pytest.mark.parametrize(
+    ("opens", "code"),
+    [
+        ("pass", 0),
+        ("threading.Thread(target=threading.Event().wait, daemon=True).start()", 1),
+        ("kept = socket.socket()", 1),
+    ],
+    ids=["nothing", "a thread", "a socket"],
+)
+def test_what_cannot_be_copied_is_not_forked(opens: str, code: int) -> None:
+    """Should a library start a thread or open a socket when it is imported, the tests say so."""
+    script = (
+        f"import fork_server, socket, threading; {opens}\n"
+        "requests, theirs = socket.socketpair()\n"
+        "theirs.close()\n"
+        "fork_server.require_alone(requests)"
+    )
+    env = ENV | {"PYTHONPATH": str(PROGRAM.parent)}
+    done = run_program([sys.executable, "-c", script], env=env)
+    assert done.returncode == code
+    assert done.stderr.startswith("not to be forked: " if code else "")
