@@ -18,6 +18,7 @@ _LIMITS = {
     "llm_provider_credentials": {"token": 64 * KIB},
     "llm_key_intents": {"activation": 64 * KIB},
     "llm_instances": {"key_ids": 64 * KIB},
+    "llm_learned": {"refused": 4 * KIB, "capabilities": 4 * KIB},
     "llm_investigations": {"alert": MIB, "report": MIB, "failure": MIB},
     "llm_investigation_steps": {
         "question": MIB,

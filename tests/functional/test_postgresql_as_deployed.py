@@ -144,6 +144,52 @@ def test_running_role_cannot_end_the_log(
     assert service.client().put(CONFIG, json={"provider": "vllm"}).status_code == 200
 
 
+REVISION: Final = (
+    "INSERT INTO llm_revisions (revision, at_us, actor, action, target, config) "
+    "SELECT {revision}, 9223372036854775807, 'mallory', 'a', 't', 'junk' FROM llm_runtime_config"
+)
+INVESTIGATION: Final = (
+    "INSERT INTO llm_investigations (id, number, created_us, created_by, title, alert, status, "
+    "lease, lease_until_us) SELECT 'junk', {number}, 9223372036854775807, 'mallory', 't', 'junk', "
+    "'junk', 'l', 0 FROM llm_investigations"
+)
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        REVISION.format(revision="9223372036854775807"),
+        "UPDATE llm_runtime_config SET revision = 9223372036854775807",
+        INVESTIGATION.format(number="coalesce(max(number), 0) + 2"),
+    ],
+)
+def test_running_role_cannot_end_another_sequence(
+    roles: Roles, service: Service, statement: str
+) -> None:
+    """No revision and no investigation could follow."""
+    service.client().put(CONFIG, json={"provider": "ollama"})
+    with pytest.raises(errors.CheckViolation):
+        _as_service(roles, statement)
+
+
+def test_rows_of_the_running_role_stop_nothing(roles: Roles, service: Service) -> None:
+    """A revision that is taken, a history and an investigation that can't be read."""
+    admin = service.client()
+    admin.put(CONFIG, json={"provider": "ollama"})
+    _as_service(roles, REVISION.format(revision="revision + 1"))
+    _as_service(roles, INVESTIGATION.format(number="coalesce(max(number), 0) + 1"))
+    done = [
+        admin.put(CONFIG, json={"provider": "vllm"}),
+        admin.put(CONFIG, json={"provider": "ollama"}),
+        admin.get("/system/llm/history"),
+        admin.get("/investigations"),
+        admin.get("/investigations/junk"),
+        admin.get(FLEET),
+    ]
+    assert {answer.status_code for answer in done} == {200}
+    assert done[4].json()["failure"]["code"] == "unreadable"
+
+
 def test_role_that_can_only_connect_holds_no_change_up(roles: Roles, service: Service) -> None:
     """Neither by a lock on a table, which it is refused, nor by any advisory lock."""
     roles.server.execute(sql.SQL("CREATE ROLE visitor LOGIN"))

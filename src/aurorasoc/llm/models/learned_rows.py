@@ -11,12 +11,16 @@ import json
 import random
 from collections import deque
 from contextlib import suppress
-from dataclasses import asdict, fields
+from dataclasses import asdict
 from typing import Final
 
+from pydantic import TypeAdapter
 from sqlalchemy import delete, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from aurorasoc.config.vocabulary import ServingBackend
+from aurorasoc.core import foreign_json
+from aurorasoc.core.clock import now_us
 from aurorasoc.core.database.engine import Database
 from aurorasoc.core.database.tables import LearnedRow
 from aurorasoc.errors import DatabaseUnavailable
@@ -37,7 +41,10 @@ JITTER: Final = 0.1
 KEPT_US: Final = 30 * 86_400_000_000
 """A month: a server that was brought up to date is asked again by then."""
 
-_FIELDS: Final = frozenset(field.name for field in fields(Capabilities))
+AHEAD_US: Final = 86_400_000_000
+"""A day: a row from later was written by no process, and would be the newest for good."""
+
+_CAPABILITIES: Final = TypeAdapter(Capabilities | None)
 
 
 class LearnedRows:
@@ -80,7 +87,11 @@ class LearnedRows:
             return
         async with self._database.transaction(ordered=False) as session:
             now = await self._database.clock(session)
-            await session.execute(delete(LearnedRow).where(LearnedRow.learned_us < now - KEPT_US))
+            await session.execute(
+                delete(LearnedRow).where(
+                    ~LearnedRow.learned_us.between(now - KEPT_US, now + AHEAD_US)
+                )
+            )
             for lesson in lessons:
                 await _store(session, lesson, now)
         for lesson in lessons:
@@ -93,7 +104,10 @@ class LearnedRows:
         Raises:
             DatabaseUnavailable: The database doesn't answer.
         """
-        newest = select(LearnedRow).order_by(LearnedRow.learned_us.desc()).limit(MAX_PLACES)
+        real = LearnedRow.learned_us <= now_us() + AHEAD_US
+        of_ours = LearnedRow.provider.in_(tuple(ServingBackend))
+        newest = select(LearnedRow).where(real, of_ours).order_by(LearnedRow.learned_us.desc())
+        newest = newest.limit(MAX_PLACES)
         async with self._database.reading(once=True) as session:
             rows = list(await session.scalars(newest))
         if not self._lessons:
@@ -117,7 +131,7 @@ class LearnedRows:
                     await self._wake.wait()
 
 
-async def _store(session: AsyncSession, lesson: Lesson, now_us: int) -> None:
+async def _store(session: AsyncSession, lesson: Lesson, at_us: int) -> None:
     place = lesson.place
     row = await session.get(LearnedRow, (place.provider, place.origin, place.model))
     known = lesson.added_to(Knowledge() if row is None else _knowledge(row))
@@ -131,7 +145,7 @@ async def _store(session: AsyncSession, lesson: Lesson, now_us: int) -> None:
             **asdict(place),
             refused=",".join(sorted(known.refused)),
             capabilities=capabilities,
-            learned_us=now_us,
+            learned_us=at_us,
         )
     )
     await session.flush()
@@ -145,10 +159,7 @@ def _knowledge(row: LearnedRow) -> Knowledge:
     """Read a row; a newer version may know more options and capabilities."""
     known = {option.value for option in Refusable}
     refused = frozenset(Refusable(name) for name in row.refused.split(",") if name in known)
-    try:
-        stored = json.loads(row.capabilities or "null")
-    except ValueError:
-        stored = None
-    if not isinstance(stored, dict):
-        return Knowledge(refused)
-    return Knowledge(refused, Capabilities(**{n: v for n, v in stored.items() if n in _FIELDS}))
+    with suppress(ValueError):  # NotJson and ValidationError are some: no test wrote it
+        stored = foreign_json.parsed_strictly(row.capabilities or "null")
+        return Knowledge(refused, _CAPABILITIES.validate_python(stored))
+    return Knowledge(refused)

@@ -38,6 +38,10 @@ const Entry = ({ entry }) => html`
           `,
         )}
       </dl>
+      ${
+        entry.readable === false &&
+        html`<p>Unreadable: this service didn't write it. Run <code>aurorasoc audit verify</code>.</p>`
+      }
       <p class="dim">Hash <code>${entry.hash.slice(0, 16)}…</code></p>
     </details>
   </li>

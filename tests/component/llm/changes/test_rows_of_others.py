@@ -3,6 +3,7 @@
 The role can insert what it likes into some tables and delete nothing there (docs/deployment.md).
 """
 
+import asyncio
 import json
 import time
 from collections.abc import AsyncIterator
@@ -29,6 +30,8 @@ from aurorasoc.errors import Conflict, NotFound
 from aurorasoc.llm.changes import edits
 from aurorasoc.llm.changes.history import list_revisions, read_revision
 from aurorasoc.llm.changes.intents import open_intents
+from aurorasoc.llm.models.learned_rows import LearnedRows
+from aurorasoc.llm.wire.learned import Learned, Place, Refusable
 from aurorasoc.runtime import Runtime, open_runtime
 from aurorasoc.workflows.investigation import store
 from aurorasoc.workflows.investigation.view import look, summary_of
@@ -48,6 +51,9 @@ _ROWS: Final = {
     "llm_provider_config": "(provider, model, orchestrator_model, base_url)",
     "llm_key_intents": "(provider, operation_id, kind, origin, tag, activation, action, actor, "
     "begun_us)",
+    "llm_instances": "(instance, kind, name, host, revision, fingerprint, adopted_us, feed, "
+    "key_ids, seen_us)",
+    "llm_learned": "(provider, origin, model, refused, capabilities, learned_us)",
     "llm_investigations": "(id, number, created_us, created_by, title, tlp, alert, status, lease, "
     "lease_until_us, report, failure)",
     "llm_investigation_steps": "(investigation_id, position, kind, agent, status, result, failure, "
@@ -279,6 +285,41 @@ async def test_rows_of_unknown_providers_are_not_read(opened: Runtime, stored: S
     began = time.process_time()
     await opened.adoption.adopt()
     assert time.process_time() - began < 1
+
+
+@pytest.mark.parametrize(
+    "capabilities",
+    ["junk", "[1]", '{"chat": {}}', '{"context_window": NaN}', '{"asked_at": 5}', "[" * 3_000],
+)
+async def test_unreadable_capabilities_are_none(
+    opened: Runtime, stored: Stored, capabilities: str
+) -> None:
+    """What is refused still counts; a row from a time to come crowds out no other."""
+    stored.execute(
+        insert("llm_learned", "ollama", "o", "m", "junk,seed", capabilities, 1),
+        insert("llm_learned", "ollama", "o", "later", "seed", None, FAR),
+        insert("llm_learned", "nobody", "o", "m", "seed", None, 1),
+    )
+    learned = Learned()
+    await LearnedRows(opened.database, learned).read()
+    reading = learned.of(Place("ollama", "o", "m"))
+    assert (reading.refused, reading.capabilities) == (frozenset({Refusable.SEED}), None)
+    assert learned.of(Place("ollama", "o", "later")).refused == frozenset()
+
+
+async def test_process_from_a_time_to_come_is_none(stored: Stored, tmp_path: Path) -> None:
+    """It would count as live for good; who joins removes it, and stays."""
+    row = ("junk", "api", "n", "h", 0, "f", FAR, "poll", "", FAR)
+    stored.execute(insert("llm_instances", *row))
+    async with open_runtime(on(stored, tmp_path)) as runtime:
+        async with asyncio.timeout(30):
+            with runtime.fleet.watching():
+                view = await runtime.fleet.after(None)
+                while view is not None and not view.instances:
+                    view = await runtime.fleet.after(view)
+        assert view is not None
+        assert [member.instance for member in view.instances] == [runtime.instance]
+        assert stored.rows("SELECT count(*) FROM llm_instances WHERE instance = 'junk'") == [(0,)]
 
 
 STEP: Final = ("i", 0, "junk", "m", "junk", "junk", "junk", '{"a": "b"}', FAR)
