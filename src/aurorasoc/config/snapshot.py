@@ -97,14 +97,16 @@ class CallLimits:
     """Limits for every model call.
 
     Attributes:
-        timeout: Seconds a call may take; in a stream, seconds until the next piece.
+        timeout: Seconds a call may take; in a stream, seconds until the next piece of the answer.
         max_retries: Retries after a failure that may be temporary.
         max_concurrency: Maximum concurrent calls in this process; None means no limit.
+        first_token_timeout: Seconds until a stream's first token, be it a thought.
     """
 
     timeout: float
     max_retries: int
     max_concurrency: int | None
+    first_token_timeout: float = 30.0
 
 
 @dataclass(frozen=True, slots=True)

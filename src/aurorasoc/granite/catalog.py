@@ -30,6 +30,8 @@ class ProviderSpec:
         models_path: Where the provider lists its models, below the base URL.
         key_header: The header that carries the key.
         fixed_headers: Other headers that the vendor requires.
+        answer_limit: Tokens of an answer to which nobody set a limit, where the server's own
+            default is none: a model that repeats itself would never end.
         best_for: One line for the inventory.
     """
 
@@ -50,6 +52,7 @@ class ProviderSpec:
     fixed_headers: tuple[tuple[str, str], ...] = ()
     root_path: str = ""
     adapter_root: str = ""
+    answer_limit: int | None = None
     wire: Literal["chat_completions", "messages", "generate_content"] = "chat_completions"
 
     @property
@@ -81,6 +84,7 @@ _ROWS: Final = (
         may_be_local=True,
         models_path="/api/tags",
         adapter_root="/v1",
+        answer_limit=16_384,
         best_for="local inference on a workstation or a small server",
     ),
     ProviderSpec(

@@ -291,7 +291,7 @@ async def test_nothing_is_sent_that_nobody_asked_for(
         assert name not in request.raw
     bounds = (b"max_tokens", b"maxOutputTokens", b"max_output_tokens", b"max_completion_tokens")
     assert [bound for bound in bounds if bound in request.raw] == (
-        [b"max_tokens"] if provider == "anthropic" else []
+        [b"max_tokens"] if provider in {"anthropic", "ollama"} else []
     )
 
 

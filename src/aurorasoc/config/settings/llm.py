@@ -142,6 +142,7 @@ class LLMSettings(Variables):
 
     Attributes:
         timeout: Seconds a model call may take.
+        first_token_timeout: Seconds until a stream's first token.
         max_retries: Retries after a failure that may be temporary.
         max_concurrency: Maximum concurrent calls in this process; None means no limit.
     """
@@ -154,6 +155,7 @@ class LLMSettings(Variables):
         ip_network(n) for n in LOCAL_NETWORKS
     )
     timeout: float = Field(60.0, gt=0, le=3600)
+    first_token_timeout: float = Field(30.0, gt=0, le=3600)
     max_retries: int = Field(1, ge=0, le=10)
     max_concurrency: int | None = Field(None, ge=1)
 

@@ -80,7 +80,10 @@ def compose(
     }
     requested, policy = _requested(settings, stored), _policy(settings, stored)
     limits = CallLimits(
-        settings.llm.timeout, settings.llm.max_retries, settings.llm.max_concurrency
+        settings.llm.timeout,
+        settings.llm.max_retries,
+        settings.llm.max_concurrency,
+        settings.llm.first_token_timeout,
     )
     return Snapshot(
         revision=stored.revision,

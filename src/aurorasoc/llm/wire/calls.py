@@ -86,7 +86,7 @@ class CallSite:
         """
         async with self.waits.slot(self.judge):
             with _confined_call() as call:
-                result = await self._tries(attempt, call)
+                result = await self._tries(attempt, call, self.reference.limits.timeout)
         self.ledger.succeeded(self.reference)
         return result
 
@@ -94,7 +94,8 @@ class CallSite:
         """Stream an answer; only what failed before its first piece is tried again.
 
         Args:
-            attempt: Streams an answer, without the options that it is handed.
+            attempt: Streams an answer, without the options that it is handed, and ends when the
+                provider is silent for too long (`patience`).
 
         Raises:
             ModelCallError: The provider failed, possibly after some pieces.
@@ -107,36 +108,58 @@ class CallSite:
 
         async with self.waits.slot(self.judge):
             with _confined_call() as call:
-                pieces, piece = await self._tries(begin, call)
+                pieces, piece = await self._tries(begin, call, None)
                 async with aclosing(pieces):  # type: ignore[type-var]  # an async generator it is
                     while piece is not None:
                         yield piece
-                        piece = await self._once(lambda: anext(pieces, None), call)
+                        piece = await self._once(lambda: anext(pieces, None), call, None)
         self.ledger.succeeded(self.reference)
 
-    async def _tries(self, attempt: Callable[[Refused], Awaitable[T]], call: ConfinedCall) -> T:
-        """Try, and again while the failure may pass and `LLM_MAX_RETRIES` allows."""
-        for wait in (*_waits(self.reference.limits.max_retries), None):
+    async def _tries(
+        self,
+        attempt: Callable[[Refused], Awaitable[T]],
+        call: ConfinedCall,
+        seconds: float | None,
+    ) -> T:
+        """Try, and again while the failure may pass and `LLM_MAX_RETRIES` allows.
+
+        A provider that asks for a longer wait gets it where the next try still begins within
+        `LLM_TIMEOUT` of the first; else its failure is the call's, and says how long to wait.
+
+        Args:
+            attempt: Makes the call once.
+            call: What confines it.
+            seconds: How long all tries may take together; None where a try ends itself.
+        """
+        now = asyncio.get_running_loop().time
+        began = now()
+        for backoff in (*_waits(self.reference.limits.max_retries), None):
             try:
-                return await self._accepted(attempt, call)
+                return await self._accepted(attempt, call, seconds and began + seconds)
             except ModelCallError as error:
                 failure = error
-            if wait is None or not failure.retryable:
+            if backoff is None or not failure.retryable:
+                break
+            wait = _wait(backoff, failure.retry_after)
+            if now() + wait >= began + self.reference.limits.timeout:
                 break
             await self.waits.pause(wait, self.judge)
         raise failure
 
-    async def _accepted(self, attempt: Callable[[Refused], Awaitable[T]], call: ConfinedCall) -> T:
-        """Try, and at once again without what the model refuses, all in the time of one try."""
+    async def _accepted(
+        self,
+        attempt: Callable[[Refused], Awaitable[T]],
+        call: ConfinedCall,
+        ends: float | None,
+    ) -> T:
+        """Try, and at once again without what the model refuses, within the time of all tries."""
         left_out = LeftOut(self.learned, self.reference)
-        now = asyncio.get_running_loop().time
-        ends = now() + self.reference.limits.timeout
         while True:
             if self.judge_address is not None:
                 await self.judge_address()
             self.judge()
             try:
-                result = await self._once(lambda: attempt(left_out.options), call, ends - now())
+                result = await self._once(lambda: attempt(left_out.options), call, ends)
             except OptionRefused as refusal:
                 self._leave_out(left_out, refusal)
             else:
@@ -152,11 +175,10 @@ class CallSite:
         log.info("an option is refused and left out", option=refusal.option, model=refusal.model)
 
     async def _once(
-        self, attempt: Callable[[], Awaitable[T]], call: ConfinedCall, seconds: float | None = None
+        self, attempt: Callable[[], Awaitable[T]], call: ConfinedCall, ends: float | None
     ) -> T:
-        limit = self.reference.limits.timeout if seconds is None else seconds
         try:
-            async with asyncio.timeout(limit):
+            async with asyncio.timeout_at(ends):
                 with confined(call):
                     return await attempt()
         except Exception as error:  # noqa: BLE001 - every exception of the adapter is translated
@@ -183,3 +205,13 @@ def _waits(retries: int) -> Iterator[float]:
     """Seconds before each further try: doubled each time, and jittered, so that few coincide."""
     for retry in range(retries):
         yield min(0.2 * 2**retry, 2.0) + random.uniform(0, 0.2)  # noqa: S311 - no secret
+
+
+def _wait(backoff: float, asked: float | None) -> float:
+    """Return the seconds before the next try: what the provider asks for, and never less than ours.
+
+    Whoever is told the same moment comes a little apart.
+    """
+    if asked is None or asked < backoff:
+        return backoff
+    return asked + random.uniform(0, max(0.2, asked / 10))  # noqa: S311 - no secret

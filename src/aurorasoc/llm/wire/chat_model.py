@@ -19,6 +19,7 @@ from litellm import ModelResponse, ModelResponseStream
 
 from aurorasoc.core.foreign_json import repaired
 from aurorasoc.errors import RequestRefused
+from aurorasoc.granite.catalog import CATALOG
 from aurorasoc.llm.wire.attachments import require_inline
 from aurorasoc.llm.wire.calls import CallSite, Refused
 from aurorasoc.llm.wire.cut_answers import (
@@ -37,6 +38,7 @@ from aurorasoc.llm.wire.litellm_table import most_output_tokens
 from aurorasoc.llm.wire.open_answers import remember
 from aurorasoc.llm.wire.options import cache_points, translated
 from aurorasoc.llm.wire.outcome import Finish, Outcome, attach, is_known, outcome_of
+from aurorasoc.llm.wire.patience import Patience
 from aurorasoc.llm.wire.refusals import refusal_in_answer
 from aurorasoc.llm.wire.request import ModelRequest
 from aurorasoc.llm.wire.sender import DONE, Sender
@@ -177,9 +179,9 @@ class SentByUs:
 
     async def _pieces(self, call: Translation) -> AsyncGenerator[ModelResponseStream]:
         """Yield what the stream says, without its usage: vendors repeat that."""
-        began = False
+        began, patience = False, Patience(self.aurora_site.reference.limits)
         async with aclosing(self._sender.events(call.transmission)) as events:
-            async for data in events:
+            while (data := await patience.next(events)) is not None:
                 if data == DONE:
                     call.closed |= call.done_closes
                     continue
@@ -189,6 +191,7 @@ class SentByUs:
                 piece = call.piece(document)
                 if piece is not None and _says_something(piece):
                     began = True
+                    _note(piece, patience)
                     yield piece
         if not call.closed:
             raise StreamBrokenOff
@@ -196,10 +199,14 @@ class SentByUs:
     def _request(self, asked: ChatModelInput, refused: Refused, *, stream: bool) -> ModelRequest:
         adapted: dict[str, Any] = self._transform_input(asked)
         require_inline(adapted["messages"])
+        options = translated(adapted, asked.model_fields_set)
+        limit = CATALOG[self.aurora_site.reference.provider].answer_limit
+        if limit is not None:
+            options.setdefault("max_tokens", limit)
         request = ModelRequest(
             self.aurora_site.reference,
             adapted["messages"],
-            translated(adapted, asked.model_fields_set),
+            options,
             stream,
             cache_points(adapted),
         )
@@ -238,6 +245,14 @@ def _says_something(piece: ModelResponseStream) -> bool:
         or getattr(delta, "reasoning_content", None)
         or getattr(delta, "thinking_blocks", None)
     )
+
+
+def _note(piece: ModelResponseStream, patience: Patience) -> None:
+    delta = piece.choices[0].delta
+    if delta.content or delta.tool_calls:
+        patience.answers()
+    else:
+        patience.thinks()
 
 
 def _is_presentable(asked: ChatModelInput, output: ChatModelOutput) -> bool:

@@ -26,12 +26,18 @@ from aurorasoc.granite import ModelReference
 from aurorasoc.granite.catalog import CATALOG
 from aurorasoc.llm.wire import verdicts
 from aurorasoc.llm.wire.error_bodies import ErrorBody, read_error
+from aurorasoc.llm.wire.patience import NoFirstToken
 from aurorasoc.llm.wire.retry_after import retry_after
 from aurorasoc.llm.wire.verdicts import Verdict
 
 _TIMEOUT: Final = Verdict(
     ProviderTimeout,
     "{provider} didn't answer within {timeout:g} s. Try again, or raise LLM_TIMEOUT.",
+)
+_NO_TOKEN: Final = Verdict(
+    ProviderTimeout,
+    "{provider} sent no token within {first_token_timeout:g} s. Try again, or raise "
+    "LLM_FIRST_TOKEN_TIMEOUT.",
 )
 _TLS: Final = Verdict(
     TlsError,
@@ -119,6 +125,19 @@ def failure_in_stream(error: object, reference: ModelReference) -> ModelCallErro
     return _failure(verdict, reference, status=status, wait=body.retry_after, body=body)
 
 
+def failure_in_document(document: object, reference: ModelReference) -> ModelCallError | None:
+    """Make one of our errors of an error that was answered as a success; None if it is none.
+
+    LM Studio answers so for a path that it doesn't have, OpenRouter and RunPod for what failed
+    behind them.
+    """
+    if not isinstance(document, Mapping):
+        return None
+    whole = document if document.get("object") == "error" else None
+    error = document.get("error") or whole
+    return failure_in_stream(error, reference) if error else None
+
+
 def _failure(  # noqa: PLR0913 - what a detail may name
     verdict: Verdict,
     reference: ModelReference,
@@ -133,6 +152,7 @@ def _failure(  # noqa: PLR0913 - what a detail may name
         provider=reference.provider,
         model=reference.model,
         timeout=reference.limits.timeout,
+        first_token_timeout=reference.limits.first_token_timeout,
         status=status or "in its answer",
         url=_shown(url or reference.base_url or reference.origin),
         fix=_fix(url, reference),
@@ -168,6 +188,8 @@ def _fix(url: str, reference: ModelReference) -> str:
 def _classify(chain: list[BaseException]) -> Verdict:
     if isinstance(chain[0], TimeoutError):  # whatever was under way then is its context
         return _TIMEOUT
+    if isinstance(chain[0], NoFirstToken):
+        return _NO_TOKEN
     if any(isinstance(c, ssl.SSLError) and not isinstance(c, _WAITING) for c in chain):
         return _TLS
     if any(isinstance(cause, socket.gaierror) for cause in chain):
