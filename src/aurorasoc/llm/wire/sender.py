@@ -22,6 +22,7 @@ from aurorasoc.llm.wire.failures import (
     AnswerTooLong,
     NoEventStream,
     StreamBrokenOff,
+    failure_in_document,
     failure_of_answer,
 )
 from aurorasoc.llm.wire.open_answers import remember
@@ -75,9 +76,11 @@ class Sender:
         """
         async with self._answered(transmission) as response:
             remember(response)
-            reader = EventReader()
+            reader, beginning = EventReader(), bytearray()
             chunks = response.aiter_raw()
             async for chunk in chunks:
+                if not reader.count and len(beginning) < MAX_ERROR_BYTES:
+                    beginning += chunk
                 for data in reader.feed(chunk):
                     yield data
                     if data == DONE:
@@ -87,7 +90,7 @@ class Sender:
                 _require_complete(data)
                 yield data
             if not reader.count:
-                raise NoEventStream
+                raise failure_in_document(_json(beginning), self._reference) or NoEventStream
 
     @asynccontextmanager
     async def _answered(self, transmission: Transmission) -> AsyncIterator[httpx.Response]:
@@ -137,6 +140,13 @@ def _require_identity(response: httpx.Response) -> None:
     if response.headers.get("content-encoding", "identity") != "identity":
         msg = "the answer is encoded, though it was asked not to be"
         raise httpx.DecodingError(msg)
+
+
+def _json(data: bytearray) -> object:
+    try:
+        return json.loads(data)
+    except (ValueError, RecursionError):
+        return None
 
 
 def _require_complete(data: bytes) -> None:

@@ -72,6 +72,14 @@ REFUSED: Final[dict[str, tuple[Fault, type[ModelCallError]]]] = {
         BadResponse,
     ),
 }
+AS_SUCCESS: Final[dict[str, tuple[bytes, type[ModelCallError]]]] = {
+    "LM Studio": (b'{"error": "Unexpected endpoint or method. (POST /x)"}', EndpointNotFound),
+    "OpenRouter": (b'{"error": {"code": 502, "message": "Bad gateway"}}', ProviderOverloaded),
+    "RunPod": (
+        b'{"object": "error", "code": 404, "message": "The model `m` does not exist."}',
+        ModelNotFound,
+    ),
+}
 BROKEN_STREAMS: Final[dict[str, tuple[Fault, type[ModelCallError]]]] = {
     "empty stream": (Fault(empty_stream=True), BadResponse),
     "cut by a reset": (Fault(cut_after=2), ProviderUnreachable),
@@ -125,6 +133,16 @@ async def test_a_fault_is_the_same_error_at_every_provider(
     fault, expected = REFUSED[name]
     _set(world, fault)
     assert await _row(boot, stream=stream) == _all(expected)
+
+
+@pytest.mark.parametrize("name", AS_SUCCESS)
+async def test_an_error_answered_as_a_success_is_that_error(
+    world: World, boot: Settings, name: str, *, stream: bool
+) -> None:
+    """Gateways have begun to answer, or never look, before they know of it."""
+    body, expected = AS_SUCCESS[name]
+    world.keyed.faults.set(Fault(status=200, body=body))
+    assert type(await _failure(boot, "vllm", stream=stream)) is expected
 
 
 @pytest.mark.parametrize("name", REFUSED)

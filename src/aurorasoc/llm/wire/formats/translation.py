@@ -9,7 +9,7 @@ from typing import Any, ClassVar, Final
 from litellm import ModelResponse, ModelResponseStream
 
 from aurorasoc.llm.wire.declined import require_answer
-from aurorasoc.llm.wire.failures import failure_in_stream
+from aurorasoc.llm.wire.failures import failure_in_document
 from aurorasoc.llm.wire.outcome import Outcome, Reading
 from aurorasoc.llm.wire.request import ModelRequest, Transmission
 
@@ -72,8 +72,8 @@ class Translation(ABC):
 
     def _require_no_error(self, document: dict[str, Any]) -> None:
         """Refuse an error in the place of an answer, or behind half of one."""
-        if error := document.get("error"):
-            raise failure_in_stream(error, self.request.reference)
+        if failure := failure_in_document(document, self.request.reference):
+            raise failure
 
     def outcome(self) -> Outcome:
         """Return what came back so far."""
