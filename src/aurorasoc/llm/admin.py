@@ -173,7 +173,8 @@ class Admin:
         self.pool.learned.learn(Lesson(Place.of(reference), forget=True))  # all is asked anew
         result = await make_test_call(binding, self._wrong_key(binding, snapshot))
         if result.ok:
-            findings = await ask_capabilities(binding)
+            uncounted = self.pool.of_reference(reference, snapshot)  # refusals are no failures
+            findings = await ask_capabilities(uncounted)
             result = result.with_findings(findings)
             lesson = Lesson(Place.of(reference), capabilities=findings.capabilities)
             self.pool.learned.learn(lesson)
