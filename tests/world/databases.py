@@ -5,6 +5,7 @@ run starts at the first need. `AURORASOC_TEST_DATABASE=postgresql` chooses for a
 it isn't set, tests whose subject is the database (`ON_BOTH`) run on both, the rest on SQLite.
 """
 
+import asyncio
 import atexit
 import os
 import shutil
@@ -53,8 +54,14 @@ class Stored:
             rows: list[Row] = connection.execute(query).fetchall()
             return rows
 
+    async def executed(self, *statements: str) -> None:
+        """Run statements in one transaction, while this process's own writers go on."""
+        await asyncio.to_thread(self.execute, *statements)
+
     def execute(self, *statements: str) -> None:
-        """Run statements in one transaction."""
+        """Run statements in one transaction; not in a loop, whose tasks may hold the lock."""
+        if asyncio.events._get_running_loop() is not None:  # the public one raises
+            pytest.fail("a loop runs here: await executed()")
         with closing(self._connect("rwc")) as connection:
             for statement in statements:
                 connection.execute(statement)

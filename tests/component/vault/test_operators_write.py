@@ -32,7 +32,7 @@ async def test_a_hand_written_key_comes_into_force_by_itself(house: House) -> No
         house.put(api_key=OTHER_KEY)
         await until(lambda: key_of(runtime) == OTHER_KEY)
         # That a secret is gone is believed once every standby must know of the last change.
-        house.stored.execute(f"UPDATE llm_revisions SET at_us = at_us - {LAG_US}")  # noqa: S608 - a number
+        await house.stored.executed(f"UPDATE llm_revisions SET at_us = at_us - {LAG_US}")  # noqa: S608 - a number
         house.remove()
         await until(lambda: key_of(runtime) is None)
     assert house.actions() == [CHANGED] * 3
@@ -84,7 +84,7 @@ async def test_a_row_that_is_altered_moves_no_key(house: House, origin: dict[str
     async with member(boot) as process:
         house.put(api_key=KEY, **origin)
         await process.watch.poll()
-        house.stored.execute(
+        await house.stored.executed(
             "UPDATE llm_provider_credentials SET origin = 'https://elsewhere.example:443'"
         )
         await process.adoption.adopt()

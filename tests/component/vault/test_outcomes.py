@@ -435,7 +435,7 @@ async def test_a_row_of_an_unknown_provider_asks_for_nothing(
     house: House, proxy: VaultFaultProxy
 ) -> None:
     """Its name would be a path: nobody may lead the token elsewhere through the database."""
-    house.stored.execute(
+    await house.stored.executed(
         "INSERT INTO llm_provider_credentials "
         "(provider, origin, vault_version, operation_id, set_by, set_us) "
         "VALUES ('../../others', '', 1, 'x', 'x', 0)"

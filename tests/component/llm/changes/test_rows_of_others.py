@@ -104,7 +104,7 @@ async def change(runtime: Runtime, model: str) -> int:
 async def test_taken_revision_stops_no_change(opened: Runtime, stored: Stored, ahead: int) -> None:
     """The first free number is taken instead, and every process goes on from there."""
     first = await change(opened, "one")
-    stored.execute(insert("llm_revisions", first + ahead, FAR, "m", "a", "t", "{}"))
+    await stored.executed(insert("llm_revisions", first + ahead, FAR, "m", "a", "t", "{}"))
     assert await change(opened, "two") == first + ahead + 1
     assert await change(opened, "three") == first + ahead + 2
     assert opened.adoption.snapshot.revision == first + ahead + 2
@@ -125,7 +125,7 @@ async def test_moved_revision_stops_no_change(
     """Processes never adopt an older one: the next is above all that were."""
     await change(opened, "one")
     before = await change(opened, "two")
-    stored.execute(statement)
+    await stored.executed(statement)
     assert await change(opened, "three") > before
     assert (await opened.adoption.adopt()).providers[ServingBackend.OLLAMA].model.value == "three"
 
@@ -138,7 +138,7 @@ async def test_unreadable_intents_change_nothing_and_are_settled(stored: Stored)
         ("vllm", "i", "delete", "o", "t", None, "junk", "m", -FAR),
         ("nobody", "i", "set", "o", "t", None, "llm.key.set", "m", 1),
     ]
-    stored.execute(*(insert("llm_key_intents", *row) for row in rows))
+    await stored.executed(*(insert("llm_key_intents", *row) for row in rows))
     database = Database(stored.url)
     async with database.reading() as session:
         intents = await open_intents(session)
@@ -153,7 +153,7 @@ async def test_unreadable_revision_is_listed_and_no_more(
 ) -> None:
     """Nobody can go back to it, and the one after it is compared with the one before."""
     first = await change(opened, "one")
-    stored.execute(insert("llm_revisions", first + 1, -FAR, "m", "a", "t", config))
+    await stored.executed(insert("llm_revisions", first + 1, -FAR, "m", "a", "t", config))
     after = await change(opened, "two")
     async with opened.database.reading() as session:
         page = await list_revisions(session, before=None, limit=10)
@@ -184,7 +184,7 @@ NO_ENTRIES: Final = {
 async def test_unreadable_entry_is_shown_as_one(opened: Runtime, stored: Stored, kind: str) -> None:
     """With its columns, between those that can be read; the log goes on, and says what it is."""
     await change(opened, "one")
-    stored.execute(
+    await stored.executed(
         insert("user_audit_log", 2, FAR, "m", "a", "t", NO_ENTRIES[kind], "", "é", "\x1b[")
     )
     await change(opened, "two")
@@ -198,7 +198,7 @@ async def test_unreadable_entry_is_shown_as_one(opened: Runtime, stored: Stored,
 async def test_surrogates_of_an_entry_are_replaced(opened: Runtime, stored: Stored) -> None:
     """No encoder takes them."""
     text = r'{"details": {"a": "\ud800b"}}'
-    stored.execute(insert("user_audit_log", 1, 0, "m", "a", "t", text, "", "", ""))
+    await stored.executed(insert("user_audit_log", 1, 0, "m", "a", "t", text, "", "", ""))
     async with opened.database.reading() as session:
         (entry,) = await find_entries(session, AuditFilter())
     assert entry.details == {"a": "\ufffdb"}
@@ -216,7 +216,7 @@ async def test_keys_that_nobody_can_open_slow_no_entry(opened: Runtime, stored: 
     """A bounded number is tried, once; the process then knows its own."""
     foreign = keyring(OTHER_SEED).seal("audit-key", b"k" * 32).token
     junk = (insert("user_audit_keys", f"{n:016x}", foreign, FAR) for n in range(5_000))
-    stored.execute(*junk)
+    await stored.executed(*junk)
     ring = _CountingKeyring([SecretStr(SEED)])
     log = AuditLog(ring)
     for _ in range(3):
@@ -231,12 +231,14 @@ async def test_keys_that_nobody_can_open_slow_no_entry(opened: Runtime, stored: 
 async def test_unknown_backend_can_be_replaced(opened: Runtime, stored: Stored) -> None:
     """Until then what is in force stays."""
     await change(opened, "one")
-    stored.execute("UPDATE llm_runtime_config SET backend = 'nobody', revision = revision + 1")
+    await stored.executed(
+        "UPDATE llm_runtime_config SET backend = 'nobody', revision = revision + 1"
+    )
     with pytest.raises(Conflict, match="doesn't know"):
         await opened.adoption.adopt()
     assert opened.adoption.snapshot.revision == 1
     assert await change(opened, "two") == 3
-    stored.execute("UPDATE llm_runtime_config SET backend = 'nobody'")
+    await stored.executed("UPDATE llm_runtime_config SET backend = 'nobody'")
     reset = await opened.admin.change(edits.reset(), actor="alice")
     assert reset.revision == 4
     assert (await opened.adoption.adopt()).requested.value == "ollama"
@@ -246,7 +248,7 @@ async def test_process_starts_on_an_unknown_backend_and_takes_the_change(
     stored: Stored, tmp_path: Path
 ) -> None:
     """Nobody else may be left to make it."""
-    stored.execute(insert("llm_runtime_config", 1, 1, "nobody", None, None, None))
+    await stored.executed(insert("llm_runtime_config", 1, 1, "nobody", None, None, None))
     async with open_runtime(on(stored, tmp_path)) as runtime:
         assert not runtime.adoption.ready
         await change(runtime, "one")
@@ -255,7 +257,7 @@ async def test_process_starts_on_an_unknown_backend_and_takes_the_change(
 
 async def test_unreadable_policy_lets_nothing_leave(opened: Runtime, stored: Stored) -> None:
     """And an admin can set another."""
-    stored.execute(insert("llm_runtime_config", 1, 1, None, "JUNK", "junk", None))
+    await stored.executed(insert("llm_runtime_config", 1, 1, None, "JUNK", "junk", None))
     policy = (await opened.adoption.adopt()).policy
     assert (policy.hosted_max_tlp.value, policy.local_backend.value) == (Tlp.NONE, "auto")
     request = policy_request(hosted_max_tlp="GREEN")
@@ -268,7 +270,7 @@ async def test_unreadable_base_url_makes_one_provider_not_ready(
     opened: Runtime, stored: Stored, base_url: str
 ) -> None:
     """The others answer, and an admin can set another."""
-    stored.execute(insert("llm_provider_config", "deepseek", "m", "m", base_url))
+    await stored.executed(insert("llm_provider_config", "deepseek", "m", "m", base_url))
     snapshot = await opened.adoption.adopt()
     assert snapshot.providers[ServingBackend.DEEPSEEK].origin is None
     assert not snapshot.providers[ServingBackend.DEEPSEEK].ready
@@ -281,7 +283,7 @@ async def test_rows_of_unknown_providers_are_not_read(opened: Runtime, stored: S
     """The two tables are read side by side: thousands of each would be millions of rows."""
     junk = [insert("llm_provider_config", f"p{n}", "m", "m", "http://a") for n in range(1_500)]
     keys = [insert("llm_provider_credentials", f"p{n}", "o", "i", "m", 1) for n in range(1_500)]
-    stored.execute(*junk, *keys)
+    await stored.executed(*junk, *keys)
     began = time.process_time()
     await opened.adoption.adopt()
     assert time.process_time() - began < 1
@@ -295,7 +297,7 @@ async def test_unreadable_capabilities_are_none(
     opened: Runtime, stored: Stored, capabilities: str
 ) -> None:
     """What is refused still counts; a row from a time to come crowds out no other."""
-    stored.execute(
+    await stored.executed(
         insert("llm_learned", "ollama", "o", "m", "junk,seed", capabilities, 1),
         insert("llm_learned", "ollama", "o", "later", "seed", None, FAR),
         insert("llm_learned", "nobody", "o", "m", "seed", None, 1),
@@ -310,7 +312,7 @@ async def test_unreadable_capabilities_are_none(
 async def test_process_from_a_time_to_come_is_none(stored: Stored, tmp_path: Path) -> None:
     """It would count as live for good; who joins removes it, and stays."""
     row = ("junk", "api", "n", "h", 0, "f", FAR, "poll", "", FAR)
-    stored.execute(insert("llm_instances", *row))
+    await stored.executed(insert("llm_instances", *row))
     async with open_runtime(on(stored, tmp_path)) as runtime:
         async with asyncio.timeout(30):
             with runtime.fleet.watching():
@@ -330,7 +332,7 @@ async def test_unreadable_investigation_is_shown_as_failed(
     opened: Runtime, stored: Stored, alert: str
 ) -> None:
     """In the list and by itself, whatever its columns hold."""
-    stored.execute(
+    await stored.executed(
         insert(
             "llm_investigations", "i", 1, FAR, "m", "t", "JUNK", alert, "junk", "l", FAR, "{", "{"
         ),
@@ -368,7 +370,7 @@ async def test_highest_revision_stops_no_change_where_nobody_refuses_it(
 ) -> None:
     """SQLite has no triggers of ours."""
     if stored.kind != POSTGRESQL:
-        stored.execute(insert("llm_revisions", FAR, 1, "m", "a", "t", "{}"))
+        await stored.executed(insert("llm_revisions", FAR, 1, "m", "a", "t", "{}"))
     assert await change(opened, "one") == 1
     assert await change(opened, "two") == 2
 
