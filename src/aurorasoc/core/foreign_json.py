@@ -12,13 +12,15 @@ import re
 from contextlib import suppress
 from typing import Any, Final, NoReturn
 
-_ESCAPE: Final = re.compile(
-    r"\\(?:u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}"  # a pair
-    r"|(?P<half>u[dD][89a-fA-F][0-9a-fA-F]{2})"
-    r"|.)",
-    re.DOTALL,
+_PAIR: Final = r"\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}"
+_HALF: Final = r"\\u[dD][89a-fA-F][0-9a-fA-F]{2}"
+_HALVES: Final = re.compile(
+    rf"((?:[^\\]++|{_PAIR}|\\(?!u[dD][89a-fA-F])(?:.|\Z))*+)({_HALF}|\\|\Z)", re.DOTALL
 )
-"""An escape; each match begins where the one before ended, so `\\\\ud800` is no surrogate."""
+"""What stands before half a pair, or the end: read from the beginning, `\\\\ud800` is none."""
+
+MAX_HALVES: Final = 10_000
+"""Of a text: each takes as long as a thousand characters, and no program writes so many."""
 
 _SUSPECT: Final = re.compile(r"\\u[dD][89a-fA-F]")
 
@@ -46,7 +48,11 @@ def parsed_strictly(text: str) -> Any:  # noqa: ANN401 - any JSON value
 
 
 def in_unicode(body: bytes) -> bytes:
-    """Return a body in UTF-8 with surrogates replaced; one that isn't UTF-8 stays as it is."""
+    """Return a body in UTF-8 with surrogates replaced; one that isn't UTF-8 stays as it is.
+
+    Raises:
+        NotJson: It has too many of them.
+    """
     with suppress(UnicodeDecodeError):
         text = repaired(body.decode("utf-8", "surrogatepass"))
         try:
@@ -57,10 +63,21 @@ def in_unicode(body: bytes) -> bytes:
 
 
 def repaired(text: str) -> str:
-    """Return JSON with each escape of half a surrogate pair replaced by that of U+FFFD."""
+    """Return JSON with each escape of half a surrogate pair replaced by that of U+FFFD.
+
+    Raises:
+        NotJson: It has more than `MAX_HALVES` of them.
+    """
     if _SUSPECT.search(text) is None:
         return text
-    return _ESCAPE.sub(lambda escape: r"\ufffd" if escape["half"] else escape[0], text)
+    plain, parts = _HALVES.subn(_replaced, text, MAX_HALVES + 2)
+    if parts > MAX_HALVES + 1:  # the end is one
+        raise NotJson
+    return plain
+
+
+def _replaced(part: re.Match[str]) -> str:
+    return f"{part[1]}\\ufffd" if len(part[2]) > 1 else part[0]
 
 
 def _parsed(text: str, **options: Any) -> Any:  # noqa: ANN401 - any JSON value

@@ -7,7 +7,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aurorasoc.core.foreign_json import NotJson, in_unicode, parsed, parsed_strictly, repaired
+from aurorasoc.core.foreign_json import (
+    MAX_HALVES,
+    NotJson,
+    in_unicode,
+    parsed,
+    parsed_strictly,
+    repaired,
+)
 
 LONE: Final = "\N{REPLACEMENT CHARACTER}"
 TEXTS: Final = {
@@ -53,6 +60,13 @@ def test_body_in_another_encoding_stays_what_it_is() -> None:
     body = '{"a": "é"}'.encode("latin-1")
     assert in_unicode(body) == body
     assert parsed(body) == {"a": LONE}
+
+
+def test_endless_halves_are_refused() -> None:
+    """Each would take time on the event loop; whole pairs and other escapes take none."""
+    assert repaired(r"\\" * 500_000 + r"\ud83d\ude00" * 100_000 + r"\ud800").endswith(r"\ufffd")
+    with pytest.raises(NotJson):
+        repaired(r"\ud800" * (MAX_HALVES + 1))
 
 
 def test_byte_order_mark_of_an_answer_is_left_out() -> None:

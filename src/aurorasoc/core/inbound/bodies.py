@@ -120,7 +120,7 @@ def _steps(body: bytes) -> bytes:
 
 
 def _in_utf8(body: bytes) -> bytes:
-    with suppress(UnicodeDecodeError):
+    with suppress(foreign_json.NotJson, UnicodeDecodeError):
         return foreign_json.in_unicode(in_utf8(body))
     detail = "The body isn't JSON in UTF-8."
     raise InvalidInput(detail)
