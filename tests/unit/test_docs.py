@@ -50,6 +50,9 @@ COMMAND: Final = re.compile(r"^\| `aurorasoc ([a-z -]+)", re.MULTILINE)
 RECORD: Final = re.compile(r"decisions/(\d{3})")
 SECTION: Final = re.compile(r"\barchitecture(?:\.md)?,? §(\d+(?:\.\d+)?)")
 NAMED_PAGE: Final = re.compile(r"\bdocs/[a-z_/-]+\.md\b")
+OLLAMAS: Final = {"OLLAMA_CONTEXT_LENGTH", "OLLAMA_KV_CACHE_TYPE", "OLLAMA_NUM_PARALLEL"}
+"""What the Ollama server itself reads."""
+
 FIRST_RUN: Final = {"AURORA_URL", "AURORA_TOKEN"}  # the shell's own, from dev.env
 
 
@@ -124,7 +127,7 @@ def test_every_variable_is_documented() -> None:
 def test_no_variable_is_documented_that_nothing_reads(page: Path) -> None:
     """A variable that has no effect is not offered."""
     named = set(OURS.findall(page.read_text("utf-8")))
-    assert named - set(_variables()) - FIRST_RUN - _ambient() == set()
+    assert named - set(_variables()) - FIRST_RUN - OLLAMAS - _ambient() == set()
 
 
 def test_ambient_variables_are_documented_with_their_providers() -> None:

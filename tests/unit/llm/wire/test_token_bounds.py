@@ -7,7 +7,7 @@ import random
 import string
 from collections.abc import Callable
 from importlib.resources import files
-from typing import Final
+from typing import Any, Final
 
 import pytest
 
@@ -53,7 +53,9 @@ TEXTS: Final = {
 def tokenizers() -> dict[str, Count]:
     """Return the two that litellm brings along: OpenAI's cl100k_base, and Anthropic's old one."""
     from tiktoken.core import Encoding  # noqa: PLC0415 - brings a native library
-    from tiktoken_ext.openai_public import cl100k_base  # noqa: PLC0415 - the same
+    from tiktoken_ext.openai_public import (  # type: ignore[import-untyped]  # noqa: PLC0415 - the same
+        cl100k_base,
+    )
     from tokenizers import Tokenizer  # noqa: PLC0415 - the same
 
     folder = files("litellm") / "litellm_core_utils" / "tokenizers"
@@ -65,7 +67,7 @@ def tokenizers() -> dict[str, Count]:
     }
 
 
-def _bundled(load: Callable[[], dict[str, object]], folder: str) -> dict[str, object]:
+def _bundled(load: Callable[[], dict[str, Any]], folder: str) -> dict[str, Any]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("TIKTOKEN_CACHE_DIR", folder)  # else it is fetched
         return load()
