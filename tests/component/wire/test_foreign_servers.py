@@ -153,4 +153,5 @@ async def test_real_model_is_seen_not_to_check_keys(local_model_url: str, runtim
     assert result.capabilities is not None
     assert result.capabilities.structured_output == "json_schema"
     assert (result.capabilities.stream, result.capabilities.counts_tokens) == (True, True)
+    assert result.capabilities.context_window is not None
     assert "doesn't check keys" in result.detail

@@ -14,6 +14,7 @@ from aurorasoc.errors import AuroraError, BadResponse, ModelCallError, ProviderT
 from aurorasoc.granite.base_url import origin_of
 from aurorasoc.granite.catalog import CATALOG
 from aurorasoc.llm.models.binding import Binding
+from aurorasoc.llm.models.windows import window_of
 from aurorasoc.llm.wire.learned import Capabilities, Refusable, StructuredOutput
 from aurorasoc.llm.wire.outcome import Outcome, outcome_of
 
@@ -65,7 +66,7 @@ async def ask_capabilities(binding: Binding) -> Findings:
         failure = _late(binding)
     streamed = await _within(_streamed(binding))
     tools = await _within(_calls_tool(binding))
-    window, longest = _limits(binding)
+    window = await window_of(binding)
     capabilities = Capabilities(
         chat=True,
         stream=_worked(streamed),
@@ -75,8 +76,8 @@ async def ask_capabilities(binding: Binding) -> Findings:
         temperature=Refusable.TEMPERATURE in streamed.sent
         if isinstance(streamed, Outcome)
         else None,
-        context_window=window,
-        max_output_tokens=longest,
+        context_window=None if window is None else window.tokens,
+        max_output_tokens=_longest_answer(binding),
         counts_tokens=_counts(form, streamed),
         asked_at=iso(now_us()),
     )
@@ -192,15 +193,14 @@ def _late(binding: Binding) -> ProviderTimeout:
     return ProviderTimeout(detail, provider=reference.provider, model=reference.model)
 
 
-def _limits(binding: Binding) -> tuple[int | None, int | None]:
-    """Return window and longest answer of a vendor's own model, by LiteLLM's bundled table."""
+def _longest_answer(binding: Binding) -> int | None:
+    """Return the longest answer of a vendor's own model, by LiteLLM's bundled table."""
     from aurorasoc.llm.wire.litellm_table import row_of  # noqa: PLC0415 - reads litellm's files
 
     reference = binding.reference
     provider, spec = reference.provider, CATALOG[reference.provider]
     if reference.origin != origin_of(spec.default_base_url):
-        return None, None
+        return None
     row = row_of(provider, reference.model) or row_of(provider, f"{provider}/{reference.model}")
-    limits = [row.get(name) for name in ("max_input_tokens", "max_output_tokens")]
-    window, longest = (limit if isinstance(limit, int) else None for limit in limits)
-    return window, longest
+    longest = row.get("max_output_tokens")
+    return longest if isinstance(longest, int) else None
