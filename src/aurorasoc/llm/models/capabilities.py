@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Final
 
 from pydantic import BaseModel, Field
 
@@ -25,17 +25,20 @@ EXTRA_SECONDS: Final = 10.0
 """How long streaming and tools may take each; what takes longer stays unknown."""
 
 _RULES: Final = "You assess alerts. Answer with JSON only."
-_ALERT: Final = "One failed login of the user test on the host lab-1. Assess it."
+_ALERT: Final = "Examine this alert: one failed login of the user test on the host lab-1."
 _LOOK_UP: Final = "Look the address 192.0.2.1 up with the tool."
 
 
-class Assessment(BaseModel):
-    """A small answer with the kinds of bounds that investigations ask for."""
+class _Finding(BaseModel):
+    title: str = Field(max_length=60)
+    evidence: str = Field(max_length=100)
 
-    severity: Literal["low", "medium", "high"]
-    confidence: int = Field(ge=0, le=100)
+
+class Assessment(BaseModel):
+    """The answer of an investigation's step, with the kinds of bounds that it has."""
+
+    findings: list[_Finding] = Field(min_length=1, max_length=2)
     techniques: list[Annotated[str, Field(pattern="^T[0-9]{4}$")]] = Field(max_length=2)
-    summary: str = Field(max_length=60)
 
 
 @dataclass(frozen=True, slots=True)

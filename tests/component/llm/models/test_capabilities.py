@@ -17,7 +17,7 @@ from tests.examples import config_request, settings
 from tests.world.picky import PickyServer, Rule, refuses, refuses_format, refuses_role
 from tests.world.vendor import Fault, Refusal
 
-ANSWER = '{"severity": "low", "confidence": 50, "techniques": [], "summary": "One login"}'
+ANSWER = '{"findings": [{"title": "a", "evidence": "b"}], "techniques": []}'
 
 
 @pytest.fixture(autouse=True)
