@@ -28,14 +28,18 @@ def chat(message: Mapping[str, Any], reason: str | None, *, stream: bool, **choi
         one = {"index": 0, "message": {"role": "assistant", **message}, **choice}
         return whole({**shared, "choices": [{**one, "finish_reason": reason}]})
     deltas = [{name: value} for name, value in message.items() if value is not None]
-    pieces = [{"index": 0, "delta": delta, "finish_reason": None} for delta in deltas]
+    pieces: list[dict[str, Any]] = [
+        {"index": 0, "delta": delta, "finish_reason": None} for delta in deltas
+    ]
     pieces.append({"index": 0, "delta": {}, "finish_reason": reason, **choice})
     return streamed(*({**shared, "choices": [piece]} for piece in pieces), done=True)
 
 
 def chat_pieces(*deltas: Mapping[str, Any], reason: str | None = "stop") -> Fault:
     """Stream a Chat Completion in the pieces given."""
-    pieces = [{"index": 0, "delta": delta, "finish_reason": None} for delta in deltas]
+    pieces: list[dict[str, Any]] = [
+        {"index": 0, "delta": delta, "finish_reason": None} for delta in deltas
+    ]
     pieces.append({"index": 0, "delta": {}, "finish_reason": reason})
     return streamed(*({"id": "c1", "choices": [piece]} for piece in pieces), done=True)
 
@@ -49,7 +53,7 @@ def claude(text: str, reason: str, *, stream: bool, **fields: Any) -> Fault:
     if not stream:
         content = [part] if text else []
         return whole({**message, "content": content, **ending, "usage": usage})
-    begun = {**message, "content": [], "stop_reason": None, "usage": usage}
+    begun: dict[str, Any] = {**message, "content": [], "stop_reason": None, "usage": usage}
     empty = {"type": "text", "text": ""}
     block = [
         {"type": "content_block_start", "index": 0, "content_block": empty},
