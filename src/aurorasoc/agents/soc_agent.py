@@ -25,6 +25,8 @@ from beeai_framework.memory import BaseMemory, UnconstrainedMemory
 from aurorasoc.agents.registry import AgentDefinition
 from aurorasoc.errors import InvalidInput, our_error
 from aurorasoc.llm.models.handle import LiveChatModel
+from aurorasoc.llm.wire.cut_answers import cut
+from aurorasoc.llm.wire.outcome import Finish
 
 
 class SocAgent(BaseAgent[AgentOutput]):
@@ -51,6 +53,7 @@ class SocAgent(BaseAgent[AgentOutput]):
 
         Raises:
             AuroraError: When awaited: what the handle raises, not wrapped in BeeAI's errors.
+            AnswerCut: When awaited: a limit cut the answer off.
             InvalidInput: When awaited: a message holds something other than text.
         """
         new = [UserMessage(prompt)] if isinstance(prompt, str) else prompt
@@ -92,6 +95,8 @@ class SocAgent(BaseAgent[AgentOutput]):
         _require_text(new)
         instructions = SystemMessage(self.definition.instructions)
         output = await self.llm.run([instructions, *self._memory.messages, *new])
+        if output.finish_reason == Finish.LENGTH:
+            raise cut(self.llm.binding.reference)  # who reads an agent's answer acts on it
         answer = AssistantMessage(output.get_text_content())
         await self._memory.add_many([*new, answer])
         return AgentOutput(output=[answer])

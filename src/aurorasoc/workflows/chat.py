@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from aurorasoc.config.vocabulary import Role, ServingBackend
 from aurorasoc.llm.models.binding import Binding
 from aurorasoc.llm.models.pool import get_chat_model
+from aurorasoc.llm.wire.outcome import outcome_of
 from aurorasoc.runtime import current_runtime
 
 if TYPE_CHECKING:
@@ -28,12 +29,18 @@ class Message:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """An answer: its text, model, revision and token usage."""
+    """An answer: its text, the model that gave it, revision, and how it ended.
+
+    Attributes:
+        finish_reason: `length`: a limit cut it off.
+        usage: Tokens; None where the provider counts nothing.
+    """
 
     content: str
     provider: ServingBackend
     model: str
     revision: int
+    finish_reason: str
     usage: dict[str, int] | None
 
 
@@ -73,19 +80,14 @@ class Conversation:
         yield self._answer(output)  # only now is the answer known to be valid
 
     def _answer(self, output: ChatModelOutput) -> Answer:
-        usage: Any = output.usage
+        outcome = outcome_of(output)
         return Answer(
-            content=output.get_text_content(),
+            content=outcome.text,
             provider=self.binding.reference.provider,
-            model=self.binding.reference.model,
+            model=outcome.model,
             revision=self.binding.revision,
-            usage=None
-            if usage is None
-            else {
-                "prompt_tokens": usage.prompt_tokens,
-                "completion_tokens": usage.completion_tokens,
-                "total_tokens": usage.total_tokens,
-            },
+            finish_reason=outcome.finish.value,
+            usage=outcome.usage and outcome.usage.totals(),
         )
 
 

@@ -71,7 +71,10 @@ class ChatAnswer(BaseModel):
     provider: str
     model: str
     revision: int
-    usage: Usage | None
+    finish_reason: Literal["stop", "length", "tool_calls"] = Field(
+        description="`length`: a limit cut the answer off."
+    )
+    usage: Usage | None = Field(description="Null where the provider counts nothing.")
 
 
 _PROBLEMS = documented(401, 403, 409, 422, 429, 502, 503, 504)
@@ -129,5 +132,6 @@ def _shown(answer: chat.Answer) -> dict[str, Any]:
         "provider": answer.provider.value,
         "model": answer.model,
         "revision": answer.revision,
+        "finish_reason": answer.finish_reason,
         "usage": answer.usage,
     }

@@ -195,6 +195,8 @@ class SentByUs:
                     yield piece
         if not call.closed:
             raise StreamBrokenOff
+        if (rest := call.rest()) is not None:
+            yield rest
 
     def _request(self, asked: ChatModelInput, refused: Refused, *, stream: bool) -> ModelRequest:
         adapted: dict[str, Any] = self._transform_input(asked)

@@ -75,6 +75,14 @@ class Usage:
     total_tokens: int
     thought_tokens: int | None = None
 
+    def totals(self) -> dict[str, int]:
+        """Return the counts that every vendor has, by name."""
+        return {
+            "prompt_tokens": self.prompt_tokens,
+            "completion_tokens": self.completion_tokens,
+            "total_tokens": self.total_tokens,
+        }
+
     def plus(self, other: Usage | None) -> Usage | None:
         """Return the sum of two calls; None if one of them was not counted."""
         if other is None:
@@ -184,6 +192,11 @@ class Reading:
             parts[1] = parts[1] or call.function.name or ""
             parts[2] += call.function.arguments or ""
 
+    @property
+    def text(self) -> str:
+        """The answer's text so far."""
+        return "".join(self._texts)
+
     def outcome(self, model: str) -> Outcome:
         """Return what was read.
 
@@ -197,7 +210,7 @@ class Reading:
         if finish is Finish.STOP and self._calls:
             finish = Finish.TOOL_CALLS
         return Outcome(
-            "".join(self._texts),
+            self.text,
             "".join(self._thoughts),
             tuple(ToolCall(*parts) for parts in self._calls.values()),
             finish,

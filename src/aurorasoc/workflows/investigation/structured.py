@@ -5,13 +5,17 @@ Both calls go to the same model, even after a switch.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar
+from dataclasses import dataclass, replace
+from itertools import islice
+from typing import TYPE_CHECKING, Final, Generic, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
+from aurorasoc.core.foreign_json import repaired
+from aurorasoc.core.json_in_text import objects_in
 from aurorasoc.core.logs import get_logger
 from aurorasoc.errors import (
+    AnswerCut,
     BadResponse,
     ContextTooLong,
     ContextTruncated,
@@ -19,6 +23,7 @@ from aurorasoc.errors import (
     ModelCallError,
 )
 from aurorasoc.llm.models.windows import window_of
+from aurorasoc.llm.wire.outcome import Finish, Usage, outcome_of
 from aurorasoc.llm.wire.windows import known_window
 from aurorasoc.workflows.investigation.evidence import Evidence
 from aurorasoc.workflows.investigation.fitting import (
@@ -39,6 +44,8 @@ log = get_logger("aurorasoc.investigation")
 
 _CUT_OFF: Final = "It was cut off before its end: answer shorter."
 _MOST_ISSUES: Final = 5
+MOST_OBJECTS: Final = 200
+"""JSON objects of one answer that are compared with what was asked for."""
 
 TAnswer = TypeVar("TAnswer", bound=BaseModel)
 
@@ -77,7 +84,7 @@ class Question(Generic[TAnswer]):
         self._agent = agent
         self._model = model
         self._schema = schema
-        self._usage: dict[str, int] = {}
+        self._usages: list[Usage | None] = []
         self.provenance = _provenance_of(model.binding)
 
     @classmethod
@@ -113,6 +120,7 @@ class Question(Generic[TAnswer]):
         """Ask, and retry once if the answer can't be used.
 
         Raises:
+            AnswerCut: The second answer was cut off by a limit.
             BadResponse: Neither answer is valid.
             ModelCallError: The provider failed.
             TlpRefused: The label forbids the call.
@@ -123,21 +131,21 @@ class Question(Generic[TAnswer]):
             value, issue = await self._try(f"{prompt}\n\nAn earlier answer can't be used. {issue}")
         if value is None:
             raise self._failure(issue)
-        return Answered(value, self.provenance, self._usage or None)
+        return Answered(value, self.provenance, self._usage())
 
     async def _try(self, prompt: str) -> tuple[TAnswer | None, str]:
         """Return the answer, or what is wrong with it, in our words only."""
         try:
             output = await self._call(prompt)
         except EmptyAnswer:
+            self._usages.append(None)
             return None, "It was empty."
-        self._count(output)
-        if output.finish_reason == "length":
+        outcome = outcome_of(output)
+        self._usages.append(outcome.usage)
+        self.provenance = replace(self.provenance, model=outcome.model)
+        if outcome.finish is Finish.LENGTH:
             return None, _CUT_OFF
-        try:
-            return self._schema.model_validate_json(_object_in(output.get_text_content())), ""
-        except ValidationError as error:
-            return None, _issues(error)
+        return answer_in(outcome.text, self._schema)
 
     async def _call(self, prompt: str) -> ChatModelOutput:
         from beeai_framework.backend.message import (  # noqa: PLC0415 - BeeAI costs two seconds
@@ -153,10 +161,12 @@ class Question(Generic[TAnswer]):
             validate_response_format=False,  # BeeAI would complete a partial answer
         )
 
-    def _count(self, output: ChatModelOutput) -> None:
-        usage: Any = output.usage
-        for name in ("prompt_tokens", "completion_tokens", "total_tokens") if usage else ():
-            self._usage[name] = self._usage.get(name, 0) + getattr(usage, name)
+    def _usage(self) -> dict[str, int] | None:
+        """Return the tokens of all tries; None if one of them was not counted."""
+        total, *others = self._usages
+        for usage in others:
+            total = total and total.plus(usage)
+        return total and total.totals()
 
     def _failure(self, issue: str) -> BadResponse:
         who = self.provenance
@@ -164,7 +174,8 @@ class Question(Generic[TAnswer]):
             f"{who.model} of {who.provider} answered twice, and not as asked. {issue} A larger "
             "model may do better."
         )
-        return BadResponse(detail, provider=who.provider, model=who.model)
+        leaf = AnswerCut if issue == _CUT_OFF else BadResponse
+        return leaf(detail, provider=who.provider, model=who.model)
 
 
 async def ask_fitted(
@@ -197,10 +208,24 @@ def _provenance_of(binding: Binding) -> Provenance:
     return Provenance(binding.reference.provider, binding.reference.model, binding.revision)
 
 
-def _object_in(text: str) -> str:
-    """Return the JSON object in an answer, without the text that some models put around it."""
-    begin, end = text.find("{"), text.rfind("}")
-    return text[begin : end + 1] if 0 <= begin < end else text
+def answer_in(text: str, schema: type[TAnswer]) -> tuple[TAnswer | None, str]:
+    """Return the object in a text that fits a schema, or what is wrong.
+
+    Two that fit and differ are none: an alert may hold one, which the model only quotes.
+    """
+    fitting: list[TAnswer] = []
+    longest, issue = "", "It isn't one JSON object."
+    for candidate in islice(objects_in(text), MOST_OBJECTS):
+        try:
+            value = schema.model_validate_json(repaired(candidate))
+        except ValidationError as error:
+            if len(candidate) > len(longest):
+                longest, issue = candidate, _issues(error)
+        else:
+            fitting += [] if value in fitting else [value]
+    if len(fitting) > 1:
+        return None, "It holds several answers: give one JSON object."
+    return (fitting[0], "") if fitting else (None, issue)
 
 
 def _issues(error: ValidationError) -> str:

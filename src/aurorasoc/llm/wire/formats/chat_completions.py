@@ -16,11 +16,14 @@ from litellm.llms.openai.chat.gpt_transformation import OpenAIGPTConfig, OpenAIU
 from aurorasoc.config.vocabulary import ServingBackend
 from aurorasoc.granite import ModelReference
 from aurorasoc.llm.wire.formats.translation import Translation, mapped, whole
-from aurorasoc.llm.wire.learned import Refusable
+from aurorasoc.llm.wire.learned import MAX_PLACES, Place, Refusable
 from aurorasoc.llm.wire.leave_out import plain_text
 from aurorasoc.llm.wire.litellm_table import row_of
+from aurorasoc.llm.wire.outcome import Finish
 from aurorasoc.llm.wire.reading import chat_completions
+from aurorasoc.llm.wire.reading.parts import parts_of
 from aurorasoc.llm.wire.request import ModelRequest, post
+from aurorasoc.llm.wire.thoughts import ThoughtSplitter, split_whole, unannounced_end
 
 _DEEPSEEK: Final = DeepSeekChatConfig()
 _KNOWN: Final = OpenAIGPTConfig()
@@ -28,6 +31,8 @@ _UNKNOWN: Final = OpenAIUnknownModelConfig()
 _O_SERIES: Final = OpenAIOSeriesConfig()
 _GPT_5: Final = OpenAIGPT5Config()
 _EFFORT: Final = "_reasoning_effort"
+_THINK_UNANNOUNCED: Final[dict[Place, None]] = {}
+"""Models whose thoughts have an end and no beginning, as seen by this process."""
 
 
 class ChatCompletions(Translation):
@@ -52,6 +57,9 @@ class ChatCompletions(Translation):
         body = _bounded(body, request.refused)
         self._iterator = self._config.get_model_response_iterator(iter(()), sync_stream=True)
         self.transmission = post(request, "/chat/completions", body)
+        self._splitter = ThoughtSplitter(
+            begins_with_thoughts=Place.of(request.reference) in _THINK_UNANNOUNCED
+        )
 
     def read(self, document: dict[str, Any]) -> None:
         """Read the vendor's own fields."""
@@ -63,10 +71,13 @@ class ChatCompletions(Translation):
 
     def translated(self, document: dict[str, Any]) -> ModelResponse:
         """Translate a whole answer."""
-        if not document["choices"]:
-            msg = "there is no choice in the answer"
-            raise ValueError(msg)
-        one = document | {"choices": document["choices"][:1]}  # as many as were asked for
+        choice = document["choices"][0]  # as many as were asked for
+        message = _told_apart(choice["message"])
+        if isinstance(message.get("content"), str):
+            thoughts, text, unannounced = split_whole(message["content"])
+            message = _with(message, thoughts, text)
+            self._learn(unannounced=unannounced)
+        one = document | {"choices": [choice | {"message": message}]}
         return whole(self._config, self.request, one)
 
     def translated_event(self, event: dict[str, Any]) -> ModelResponseStream | None:
@@ -74,9 +85,57 @@ class ChatCompletions(Translation):
         choices = (event.get("choices") or [])[:1]
         if not choices and not event.get("usage"):
             return None  # a sign of life, or what a filter says of the prompt
-        self.closed |= any(choice.get("finish_reason") for choice in choices)
+        if choices:
+            choices = [self._split(choices[0])]
         piece: ModelResponseStream = self._iterator.chunk_parser(event | {"choices": choices})
         return piece
+
+    def rest(self) -> ModelResponseStream | None:
+        """Return what was held back, because it might have been the beginning of thoughts."""
+        thoughts, text = self._splitter.end(cut=self.reading.finish is Finish.LENGTH)
+        self._learn(unannounced=unannounced_end(self.reading.text + text) is not None)
+        if not thoughts and not text:
+            return None
+        delta = _with({}, thoughts, text)
+        event = {"choices": [{"index": 0, "delta": delta, "finish_reason": None}]}
+        piece: ModelResponseStream = self._iterator.chunk_parser(event)
+        self.reading.says(piece.choices[0].delta)
+        return piece
+
+    def _split(self, choice: dict[str, Any]) -> dict[str, Any]:
+        self.closed |= self.reading.finish is not None
+        delta = _told_apart(choice.get("delta") or {})
+        content = delta.get("content")
+        if isinstance(content, str) and content:
+            delta = _with(delta, *self._splitter.feed(content))
+        return choice | {"delta": delta}
+
+    def _learn(self, *, unannounced: bool) -> None:
+        """Remember that this model leaves out the tag with which its thoughts begin."""
+        if unannounced:
+            place = Place.of(self.request.reference)
+            _THINK_UNANNOUNCED.pop(place, None)
+            _THINK_UNANNOUNCED[place] = None
+            if len(_THINK_UNANNOUNCED) > MAX_PLACES:
+                del _THINK_UNANNOUNCED[next(iter(_THINK_UNANNOUNCED))]
+
+
+def _told_apart(message: dict[str, Any]) -> dict[str, Any]:
+    """Return a message whose content is text: Mistral's and others' is a list of parts."""
+    content = message.get("content")
+    if not isinstance(content, list):
+        return message
+    thoughts, text = parts_of(content)
+    return _with(message, thoughts, text)
+
+
+def _with(message: dict[str, Any], thoughts: str, text: str) -> dict[str, Any]:
+    """Return a message with this text, and with these thoughts behind those it had."""
+    if not thoughts:
+        return message if message.get("content") == text else message | {"content": text}
+    before = message.get("reasoning_content") or message.get("reasoning") or ""
+    others = {name: value for name, value in message.items() if name != "reasoning"}
+    return others | {"content": text, "reasoning_content": f"{before}{thoughts}"}
 
 
 def translator_of(reference: ModelReference) -> tuple[OpenAIGPTConfig, str]:

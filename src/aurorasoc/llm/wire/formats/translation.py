@@ -75,6 +75,10 @@ class Translation(ABC):
         if failure := failure_in_document(document, self.request.reference):
             raise failure
 
+    def rest(self) -> ModelResponseStream | None:
+        """Return what was held back of a stream that has ended; None: nothing."""
+        return None
+
     def outcome(self) -> Outcome:
         """Return what came back so far."""
         outcome = self.reading.outcome(self.request.reference.model)
