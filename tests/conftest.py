@@ -27,7 +27,7 @@ TIERS: Final = ("functional", "component", "unit")
 
 MEMORY: Final = Path("/dev/shm")  # noqa: S108 - each run makes a folder of its own there
 ROOM: Final = 2**30
-"""Bytes that must be free there; a run needs a tenth."""
+"""Bytes that must be free there; a run needs a tenth, PostgreSQL's data aside."""
 
 
 def pytest_configure() -> None:

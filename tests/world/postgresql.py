@@ -25,6 +25,8 @@ from tests.world.processes import ChildProcess, bare_env, free_port
 _PACKAGE: Final = importlib.util.find_spec("pgserver")
 _SUPERUSER: Final = "postgres"
 _UNPRIVILEGED: Final = "nobody"  # PostgreSQL refuses to run as root
+_DISK: Final = "/var/tmp" if Path("/var/tmp").is_dir() else None  # noqa: S108 - a new folder there
+"""A run's databases are a gigabyte, too much for memory, and never wait for the disk (`fsync`)."""
 
 PARAMETERS: Final = {
     "fsync": "off",  # the machine doesn't lose power during a test
@@ -45,7 +47,7 @@ class PostgreSQL(ChildProcess):
         """Make the server's folder; `parameters` are PostgreSQL's own, over `PARAMETERS`."""
         if _PACKAGE is None:
             pytest.skip("pgserver has no wheel for this Python: no PostgreSQL to test on")
-        self._home = tempfile.TemporaryDirectory(prefix="aurorasoc-postgresql-")
+        self._home = tempfile.TemporaryDirectory(prefix="aurorasoc-postgresql-", dir=_DISK)
         self._numbers = itertools.count(1)
         folder, self.port = Path(self._home.name), free_port()
         self._account = _account(folder)
