@@ -172,7 +172,7 @@ async def _changing(settings: Settings) -> AsyncIterator[Change]:
 async def _notifying(settings: Settings) -> AsyncIterator[Change]:
     """Commit a notification, or a row of SQLite's, and nothing else."""
     stored = Stored(settings.database_url)
-    stored.execute("CREATE TABLE bare (line TEXT)")
+    await stored.executed("CREATE TABLE bare (line TEXT)")
     if stored.kind == "sqlite":
 
         async def write() -> float:

@@ -67,7 +67,7 @@ async def _in_memory(counts: Counts) -> list[Pairs]:
 async def _stored(counts: Counts) -> Pairs:
     with TemporaryDirectory(prefix="aurorasoc-bench-") as name:
         settings = migrated_settings(Path(name))
-        fill(settings, counts.links)
+        await asyncio.to_thread(fill, settings, counts.links)
         file = sqlite_file(settings.database_url)
 
         async def ours() -> float:

@@ -40,7 +40,7 @@ async def _measure(kind: str, variables: dict[str, str], number: int, counts: Co
     with TemporaryDirectory(prefix="aurorasoc-bench-") as name:
         state_dir = Path(name)
         settings = migrated_settings(state_dir, **variables)
-        Stored(settings.database_url).execute("CREATE TABLE bare (line TEXT)")
+        await Stored(settings.database_url).executed("CREATE TABLE bare (line TEXT)")
         env = service_env(state_dir, variables)
 
         def sample(work: str) -> Sample:

@@ -1,8 +1,8 @@
 """A key on its way into Vault: intent, write, activation, and what each lost answer leads to."""
 
 import asyncio
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -35,12 +35,12 @@ NOT_TAKEN = VaultFault(method="POST", where="/data/", answer=error(504, "gateway
 INTENDED, ABANDONED = "llm.key.intended", "llm.key.abandoned"
 
 
-@contextmanager
-def without_audit_log(house: House) -> Iterator[None]:
+@asynccontextmanager
+async def without_audit_log(house: House) -> AsyncIterator[None]:
     """Take the audit log's table away, so that no change can be written."""
-    house.stored.execute("ALTER TABLE user_audit_log RENAME TO elsewhere")
+    await house.stored.executed("ALTER TABLE user_audit_log RENAME TO elsewhere")
     yield
-    house.stored.execute("ALTER TABLE elsewhere RENAME TO user_audit_log")
+    await house.stored.executed("ALTER TABLE elsewhere RENAME TO user_audit_log")
 
 
 async def lose(process: Member, proxy: VaultFaultProxy, key: str = KEY) -> str:
@@ -322,7 +322,7 @@ async def test_a_pin_that_the_database_refuses_is_an_unknown_outcome(
         with proxy.held(held):
             setting = asyncio.create_task(process.set_key())
             await gate.occupied()
-            with without_audit_log(house):
+            async with without_audit_log(house):
                 gate.open()
                 with pytest.raises(OutcomeUnknown):
                     await setting
