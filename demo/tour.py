@@ -120,7 +120,7 @@ def _try_wrong_key(stage: Stage, hosted: Backend) -> None:
     before, newest = _state(stage), _newest(stage)
     wrong = f"demo-{secrets.token_urlsafe(24)}"
     stage.secrets.append(wrong)
-    answer = _configure(stage, hosted, wrong, shown="<a wrong key>")
+    answer = _configure(stage, hosted, wrong, shown="<a wrong key>", query="?verify=true")
     problem = _expect(answer, 502)
     _require(problem["code"] == "auth_failed", f"the code is {problem['code']}")
     _proof(f"502 {problem['code']}: {problem['detail']}")
@@ -194,14 +194,16 @@ def _ask(stage: Stage, provider: str, backend: Backend) -> None:
     _written(stage, since=newest)
 
 
-def _configure(stage: Stage, hosted: Backend, key: str, *, shown: str) -> httpx.Response:
+def _configure(
+    stage: Stage, hosted: Backend, key: str, *, shown: str, query: str = ""
+) -> httpx.Response:
     body = {
         "provider": PROVIDER,
         "model": hosted.model,
         "base_url": hosted.base_url,
         "api_key": key,
     }
-    return stage.call("PUT", "/system/llm/config?verify=true", body, api_key=shown)
+    return stage.call("PUT", f"/system/llm/config{query}", body, api_key=shown)
 
 
 def _state(stage: Stage) -> dict[str, Any]:

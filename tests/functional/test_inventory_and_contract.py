@@ -58,6 +58,7 @@ ROW: dict[str, Any] = {
     "problems": list,
     "last_ok_at": str | None,
     "last_error": dict | None,
+    "capabilities": dict | None,
 }
 GATEWAY = "https://gateway.example.com/v1"
 KEY = VENDOR_KEYS["deepseek"]
