@@ -87,7 +87,7 @@ class Conversation:
             model=outcome.model,
             revision=self.binding.revision,
             finish_reason=outcome.finish.value,
-            usage=outcome.usage and outcome.usage.totals(),
+            usage=None if outcome.usage is None else outcome.usage.totals(),
         )
 
 

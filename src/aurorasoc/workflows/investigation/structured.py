@@ -165,8 +165,8 @@ class Question(Generic[TAnswer]):
         """Return the tokens of all tries; None if one of them was not counted."""
         total, *others = self._usages
         for usage in others:
-            total = total and total.plus(usage)
-        return total and total.totals()
+            total = None if total is None else total.plus(usage)
+        return None if total is None else total.totals()
 
     def _failure(self, issue: str) -> BadResponse:
         who = self.provenance
