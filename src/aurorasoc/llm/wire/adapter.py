@@ -21,7 +21,7 @@ from aurorasoc.llm.wire import beeai_speed
 from aurorasoc.llm.wire.calls import CallSite
 from aurorasoc.llm.wire.library_clients import guard_factories
 from aurorasoc.llm.wire.sender import close_all
-from aurorasoc.llm.wire.socket_guard import ConfinedCall, confined
+from aurorasoc.llm.wire.socket_guard import confined
 
 if TYPE_CHECKING:
     from beeai_framework.backend.chat import ChatModel
@@ -88,7 +88,7 @@ def _import_libraries() -> None:
 
 @cache
 def _import_guarded() -> None:
-    with confined(within=ConfinedCall()), collector_off():  # their own threads stay confined
+    with confined(), collector_off():
         litellm: Any = import_module("litellm")
         for prefix in {spec.prefix for spec in CATALOG.values()}:
             import_module(f"beeai_framework.adapters.{prefix}.backend.chat")

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import random
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterator
-from contextlib import aclosing, contextmanager
+from contextlib import aclosing
 from dataclasses import dataclass, field
 from typing import Protocol, TypeVar
 
@@ -85,8 +85,8 @@ class CallSite:
             ProviderNotReady: Its key was deleted while it waited.
         """
         async with self.waits.slot(self.judge):
-            with _confined_call() as call:
-                result = await self._tries(attempt, call, self.reference.limits.timeout)
+            call = ConfinedCall()
+            result = await self._tries(attempt, call, self.reference.limits.timeout)
         self.ledger.succeeded(self.reference)
         return result
 
@@ -107,12 +107,12 @@ class CallSite:
             return pieces, await anext(pieces, None)
 
         async with self.waits.slot(self.judge):
-            with _confined_call() as call:
-                pieces, piece = await self._tries(begin, call, None)
-                async with aclosing(pieces):  # type: ignore[type-var]  # an async generator it is
-                    while piece is not None:
-                        yield piece
-                        piece = await self._once(lambda: anext(pieces, None), call, None)
+            call = ConfinedCall()
+            pieces, piece = await self._tries(begin, call, None)
+            async with aclosing(pieces):  # type: ignore[type-var]  # an async generator it is
+                while piece is not None:
+                    yield piece
+                    piece = await self._once(lambda: anext(pieces, None), call, None)
         self.ledger.succeeded(self.reference)
 
     async def _tries(
@@ -189,16 +189,6 @@ class CallSite:
             self.ledger.failed(self.reference, failure)
         failure.__cause__ = failure.__context__ = None  # frames of the sender hold the key
         raise failure.with_traceback(None)
-
-
-@contextmanager
-def _confined_call() -> Iterator[ConfinedCall]:
-    """Yield a call that is over when all its tries and pieces are."""
-    call = ConfinedCall()
-    try:
-        yield call
-    finally:
-        call.end()
 
 
 def _waits(retries: int) -> Iterator[float]:

@@ -48,16 +48,9 @@ class ConfinedCall:
 
     Attributes:
         stopped: What a library tried, should it swallow the refusal.
-        over: Whether it has ended. Threads that it started are then confined no more: they may be
-            the host's, which a log handler or a callback of its own started.
     """
 
     stopped: str | None = None
-    over: bool = False
-
-    def end(self) -> None:
-        """Confine nothing any more."""
-        self.over = True
 
 
 @dataclass(slots=True, eq=False)
@@ -102,13 +95,12 @@ _STARTS_THREAD: Final = (
 
 @contextmanager
 def confined(within: ConfinedCall | None = None) -> Iterator[None]:
-    """Confine library code, and the tasks and threads it starts, until the call is over.
+    """Confine library code, and the tasks and threads it starts, those that outlive it as well.
 
     It reaches no network but by our transport, and sees `library_environment` alone.
 
     Args:
-        within: The call that this is a part of; it is over when its owner ends it. None: this is
-            all of it.
+        within: The call that this is a part of. None: this is all of it.
 
     Raises:
         UnjudgedConnection: A library tried to reach the network, even if it swallowed that.
@@ -123,8 +115,6 @@ def confined(within: ConfinedCall | None = None) -> Iterator[None]:
             raise
     finally:
         _leave(token)
-        if within is None:
-            call.end()
     if call.stopped is not None:  # raised here, so that nothing of the library's is chained
         log.error("stopped an unjudged connection", attempt=call.stopped)
         raise UnjudgedConnection(call.stopped)
@@ -209,7 +199,7 @@ def _on_audit_event(event: str, _: tuple[Any, ...]) -> None:
 
 
 def _starting(start: Callable[..., T]) -> Callable[..., T]:
-    """Make a thread act for whoever starts it, until that is over."""
+    """Make a thread act for whoever starts it: to wait until a call is over is no way out."""
 
     @wraps(start)
     def starting(function: Callable[..., object], /, *args: Any, **kwargs: Any) -> T:
@@ -243,9 +233,9 @@ def _act(actor: _Actor, fn: Callable[..., T], /, *args: Any, **kwargs: Any) -> T
 
 
 def _acting() -> _Actor:
-    """Return for whom the present context acts; None for whoever isn't in a call under way."""
+    """Return for whom the present context acts: a call, our transport while it works, or nobody."""
     actor = _actor.get()
-    return None if actor is None or actor.over else actor
+    return None if isinstance(actor, _Transport) and actor.over else actor
 
 
 @contextmanager

@@ -1,7 +1,6 @@
 """In a model call nothing reaches the network but our transport; outside everything does."""
 
 import asyncio
-import os
 import socket
 import sys
 import threading
@@ -221,66 +220,11 @@ def test_two_calls_at_once_fail_each_for_itself(run: Run, target: Target) -> Non
     run(both())
 
 
-def test_a_thread_is_confined_until_the_call_is_over(
+def test_a_thread_that_outlives_its_call_is_still_the_calls(
     target: Target, capture: CaptureServer
 ) -> None:
-    """Between two pieces of a stream, too; then it may be the host's, started by a log handler."""
-    turn, turned, tried = threading.Event(), threading.Event(), list[BaseException | None]()
-
-    def twice() -> None:
-        for _ in range(2):
-            turn.wait(5)
-            turn.clear()
-            try:
-                ways_out.socket_connect(target)
-            except UnjudgedConnection as error:
-                tried.append(error)
-            else:
-                tried.append(None)
-            turned.set()
-
-    def take_turn() -> None:
-        turned.clear()
-        turn.set()
-        turned.wait(5)
-
-    call = ConfinedCall()
-    with confined(call):
-        thread = threading.Thread(target=twice)
-        thread.start()
-    take_turn()
-    assert capture.connections == 0
-    assert call.stopped == "socket.connect"
-    call.end()
-    take_turn()
-    thread.join(5)
-    assert [type(error) for error in tried] == [UnjudgedConnection, type(None)]
-    _until_connected(capture)
-
-
-def test_a_host_thread_sees_its_environment_after_the_call(monkeypatch: pytest.MonkeyPatch) -> None:
-    """It was started in a call, by something of the host's, and works on."""
-    monkeypatch.setenv("HOSTS_OWN", "yes")
-    over, seen = threading.Event(), list[str | None]()
-
-    def look() -> None:
-        seen.append(os.environ.get("HOSTS_OWN"))
-        over.wait(5)
-        seen.append(os.environ.get("HOSTS_OWN"))
-
-    with confined():
-        thread = threading.Thread(target=look)
-        thread.start()
-        while not seen:
-            threading.Event().wait(0.001)
-    over.set()
-    thread.join(5)
-    assert seen == [None, "yes"]
-
-
-def test_a_thread_of_an_import_stays_confined(target: Target, capture: CaptureServer) -> None:
-    """It is the library's: no code of a host's runs there."""
-    tried, over = list[BaseException](), threading.Event()
+    """To wait until the call is over is no way out."""
+    over, tried = threading.Event(), list[BaseException]()
 
     def later() -> None:
         over.wait(5)
@@ -289,13 +233,49 @@ def test_a_thread_of_an_import_stays_confined(target: Target, capture: CaptureSe
         except UnjudgedConnection as error:
             tried.append(error)
 
-    with confined(within=ConfinedCall()):
-        thread = threading.Thread(target=later)
-        thread.start()
+    with confined():
+        patient = threading.Thread(target=later)
+        patient.start()
     over.set()
-    thread.join(5)
+    patient.join(5)
     assert len(tried) == 1
     assert capture.connections == 0
+
+
+async def test_a_task_that_outlives_its_call_is_still_the_calls(
+    target: Target, capture: CaptureServer
+) -> None:
+    """Nor is it in the same loop."""
+    over = asyncio.Event()
+
+    async def later() -> None:
+        await over.wait()
+        ways_out.socket_connect(target)
+
+    with confined():
+        patient = asyncio.create_task(later())
+    over.set()
+    with pytest.raises(UnjudgedConnection):
+        await patient
+    assert capture.connections == 0
+
+
+def test_a_refusal_between_two_pieces_fails_the_call(target: Target) -> None:
+    """A thread's, for instance: all pieces are one call."""
+    turn, call = threading.Event(), ConfinedCall()
+
+    def later() -> None:
+        turn.wait(5)
+        with suppress(UnjudgedConnection):
+            ways_out.socket_connect(target)
+
+    with confined(call):
+        thread = threading.Thread(target=later)
+        thread.start()
+    turn.set()
+    thread.join(5)
+    with pytest.raises(UnjudgedConnection), confined(call):
+        pass
 
 
 def test_a_worker_that_was_started_in_a_call_serves_others_afterwards(
