@@ -24,6 +24,7 @@ SHAPE: dict[str, Any] = {
         "base_url": str | None,
         "ready": bool,
         "problems": list,
+        "warnings": list,
     },
     "policy": {"hosted_max_tlp": str, "local_backend": str, "require_tlp": bool},
     "secret_store": {
@@ -56,9 +57,12 @@ ROW: dict[str, Any] = {
     "best_for": str,
     "ready": bool,
     "problems": list,
+    "warnings": list,
     "last_ok_at": str | None,
     "last_error": dict | None,
     "capabilities": dict | None,
+    "model_facts": dict | None,
+    "orchestrator_model_facts": dict | None,
 }
 GATEWAY = "https://gateway.example.com/v1"
 KEY = VENDOR_KEYS["deepseek"]

@@ -7,19 +7,21 @@ from __future__ import annotations
 
 import asyncio
 import sys
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated, Final, TypeVar
 
 import typer
 from pydantic import SecretStr, ValidationError
 
+from aurorasoc.cli.model_facts import in_words
 from aurorasoc.cli.output import AsJson, operator, say, say_json
 from aurorasoc.core.encodings import text_of
 from aurorasoc.errors import InvalidInput
 
 if TYPE_CHECKING:
     from aurorasoc.llm.admin import Admin, MutationAnswer
+    from aurorasoc.llm.inventory import ProviderView
 
 T = TypeVar("T")
 
@@ -42,8 +44,10 @@ def list_(as_json: AsJson = False) -> None:
     say(f"revision {inventory.revision}, active: {inventory.active.backend}")
     for row in inventory.providers:
         mark = "*" if row.active else " "
-        state = "ready" if row.ready else row.problems[0].code
+        state = row.problems[0].code if row.problems else "ready"
         say(f"{mark} {row.provider:<10} {state:<20} key {row.key_state:<14} {row.model}")
+        for line in _details(row):
+            say(f"    {line}")
 
 
 @app.command()
@@ -105,6 +109,18 @@ def delete_key(provider: Provider, as_json: AsJson = False) -> None:
     _say_mutation(answer, as_json=as_json)
 
 
+def _details(row: ProviderView) -> Iterator[str]:
+    """Yield what is known of the models in a provider's row, and what is to be said of them."""
+    facts = {row.model: row.model_facts, row.orchestrator_model: row.orchestrator_model_facts}
+    for model, known in facts.items():
+        words = in_words(known)
+        if words:
+            yield f"{model}: {words}"
+    for notice in row.problems + row.warnings:
+        if notice.code in {"model_retired", "model_retires"}:
+            yield notice.detail
+
+
 def _read_key() -> str:
     """Read a key from the terminal or from a pipe; the rules for keys refuse what is no text."""
     if sys.stdin.isatty():
@@ -141,10 +157,11 @@ def _checked(build: Callable[[], T]) -> T:
 
 def _say_mutation(answer: MutationAnswer, *, as_json: bool) -> None:
     if as_json:
-        shown = asdict(answer)
-        del shown["adoption"]  # a shell command doesn't wait for other processes
-        say_json(shown)
+        document = asdict(answer)
+        del document["adoption"]  # a shell command doesn't wait for other processes
+        say_json(document)
         return
     say(f"revision {answer.revision}, active: {answer.active.backend} {answer.active.model}")
-    for problem in (answer.provider or answer.active).problems:
+    shown = answer.provider or answer.active
+    for problem in shown.problems + shown.warnings:
         say(f"  {problem.code}: {problem.detail}")

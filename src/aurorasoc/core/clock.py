@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import overload
 
 Clock = Callable[[], int]
@@ -32,3 +32,8 @@ def iso(at_us: int | None) -> str | None:
         return None
     at = _EPOCH + timedelta(microseconds=min(max(at_us, _EARLIEST), _LATEST))
     return at.isoformat(timespec="microseconds").replace("+00:00", "Z")
+
+
+def day_of(at_us: int) -> date:
+    """Return the day, UTC, of a time that RFC 3339 can express."""
+    return (_EPOCH + timedelta(microseconds=at_us)).date()

@@ -127,6 +127,18 @@ def listing_reference(snapshot: Snapshot, backend: ServingBackend) -> ModelRefer
     return _reference(snapshot, config, "")
 
 
+def described_reference(
+    snapshot: Snapshot, backend: ServingBackend, role: Role
+) -> ModelReference | None:
+    """Return the reference that describes a role's model, ready or not; None without a name.
+
+    It is for looking up what is known of the model, not for calls.
+    """
+    config = snapshot.providers[backend]
+    model = config.orchestrator_model if role == "orchestrator" else config.model
+    return _reference(snapshot, config, model.value) if model.value else None
+
+
 def _reference(snapshot: Snapshot, config: ProviderConfig, model: str) -> ModelReference:
     return ModelReference(
         provider=config.provider,

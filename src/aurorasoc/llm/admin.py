@@ -14,6 +14,7 @@ from aurorasoc.config.snapshot import Snapshot
 from aurorasoc.config.vocabulary import AUTO, Role, ServingBackend
 from aurorasoc.core.audit.actions import Action
 from aurorasoc.core.audit.log import AuditEvent, AuditSink
+from aurorasoc.core.clock import Clock, day_of, now_us
 from aurorasoc.core.database.engine import Database
 from aurorasoc.core.redaction import REDACTOR
 from aurorasoc.errors import DatabaseUnavailable
@@ -42,8 +43,10 @@ from aurorasoc.llm.models.binding import Binding
 from aurorasoc.llm.models.capabilities import ask_capabilities
 from aurorasoc.llm.models.model_lists import ModelList, ModelLists
 from aurorasoc.llm.models.pool import ModelPool
+from aurorasoc.llm.models.provider_models import ProviderModels, models_of
 from aurorasoc.llm.models.test_call import CallTest, error_of, make_test_call
 from aurorasoc.llm.models.traffic import TrafficLedger
+from aurorasoc.llm.wire import litellm_table
 from aurorasoc.llm.wire.learned import Lesson, Place
 
 
@@ -71,6 +74,7 @@ class Admin:
     pool: ModelPool
     ledger: TrafficLedger
     lists: ModelLists = field(default_factory=ModelLists)
+    clock: Clock = now_us
 
     async def inventory(self) -> Inventory:
         """Return all providers, the active choice and the policy, from memory."""
@@ -135,7 +139,7 @@ class Admin:
         if change.target in CATALOG:
             provider = ServingBackend(change.target)
             row = provider_row(snapshot, provider, await self._observe(snapshot, provider))
-        return MutationAnswer(snapshot.revision, active_of(snapshot), row)
+        return MutationAnswer(snapshot.revision, await self._active(snapshot), row)
 
     async def models(self, name: str) -> ModelList:
         """List a provider's models, as the provider itself does.
@@ -233,4 +237,16 @@ class Admin:
         why = await why_not_local(provider, origin, self.settings.llm.local_networks, proxies())
         model = snapshot.providers[provider].model.value
         known = self.pool.learned.of(Place(provider.value, origin, model or ""))
-        return ProviderObservation(why is not None, self.ledger.of(provider), known.capabilities)
+        models = await self._models(snapshot, provider)
+        last = self.ledger.of(provider)
+        return ProviderObservation(why is not None, last, known.capabilities, models)
+
+    async def _active(self, snapshot: Snapshot) -> Active:
+        active = active_of(snapshot)
+        if active.backend is None:
+            return active
+        return active_of(snapshot, (await self._models(snapshot, active.backend)).retirements)
+
+    async def _models(self, snapshot: Snapshot, provider: ServingBackend) -> ProviderModels:
+        await litellm_table.load()
+        return models_of(snapshot, provider, self.pool.learned, day_of(self.clock()))

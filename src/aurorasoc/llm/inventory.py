@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Annotated, Literal
+from dataclasses import dataclass, field
+from typing import Annotated, Final, Literal
 
 from pydantic import Field
 
@@ -20,8 +20,13 @@ from aurorasoc.config.vocabulary import BackendChoice, LocalChoice, ServingBacke
 from aurorasoc.errors import BackendUnavailable
 from aurorasoc.granite.backend_resolution import active_backend
 from aurorasoc.granite.catalog import CATALOG
+from aurorasoc.llm.models.facts import ModelFacts
+from aurorasoc.llm.models.provider_models import ProviderModels
+from aurorasoc.llm.models.retirement import Retirements
 from aurorasoc.llm.models.traffic import LastCalls, LastError
 from aurorasoc.llm.wire.learned import Capabilities
+
+_NONE: Final = Retirements()
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +41,7 @@ class Active:
     base_url: str | None
     ready: bool
     problems: tuple[Problem, ...]
+    warnings: tuple[Problem, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,9 +83,12 @@ class ProviderView:
     best_for: str
     ready: bool
     problems: tuple[Problem, ...]
+    warnings: tuple[Problem, ...]
     last_ok_at: str | None
     last_error: LastError | None
     capabilities: Capabilities | None
+    model_facts: ModelFacts | None
+    orchestrator_model_facts: ModelFacts | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,11 +112,13 @@ class ProviderObservation:
         leaves_host: Whether data sent to it leaves the host's networks now.
         last: How its last calls ended.
         capabilities: What a test found its model to do; None if it wasn't tested.
+        models: What its models are.
     """
 
     leaves_host: bool
     last: LastCalls
     capabilities: Capabilities | None = None
+    models: ProviderModels = field(default_factory=ProviderModels)
 
 
 def inventory_of(
@@ -116,19 +127,27 @@ def inventory_of(
     stale_since: str | None,
 ) -> Inventory:
     """Return what `GET /system/llm/providers` answers."""
+    active = active_of(snapshot)
+    if active.backend is not None:
+        active = active_of(snapshot, observed[active.backend].models.retirements)
     return Inventory(
         revision=snapshot.revision,
         fingerprint=snapshot.fingerprint,
         stale_since=stale_since,
-        active=active_of(snapshot),
+        active=active,
         policy=policy_of(snapshot),
         secret_store=snapshot.secret_store,
         providers=tuple(provider_row(snapshot, name, observed[name]) for name in CATALOG),
     )
 
 
-def active_of(snapshot: Snapshot) -> Active:
-    """Return the active choice."""
+def active_of(snapshot: Snapshot, retirements: Retirements = _NONE) -> Active:
+    """Return the active choice.
+
+    Args:
+        snapshot: The configuration.
+        retirements: What is to be said of its backend's models.
+    """
     requested = snapshot.requested
     try:
         backend = active_backend(snapshot)
@@ -153,7 +172,8 @@ def active_of(snapshot: Snapshot) -> Active:
         orchestrator_model=config.orchestrator_model.value,
         base_url=config.base_url.value,
         ready=config.ready,
-        problems=config.problems,
+        problems=config.problems + retirements.problems,
+        warnings=retirements.warnings,
     )
 
 
@@ -194,10 +214,13 @@ def provider_row(
         data_leaves_host=observed.leaves_host,
         best_for=spec.best_for,
         ready=config.ready,
-        problems=config.problems,
+        problems=config.problems + observed.models.retirements.problems,
+        warnings=observed.models.retirements.warnings,
         last_ok_at=observed.last.ok_at,
         last_error=observed.last.error,
         capabilities=observed.capabilities,
+        model_facts=observed.models.specialist,
+        orchestrator_model_facts=observed.models.orchestrator,
     )
 
 

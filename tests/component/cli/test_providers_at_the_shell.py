@@ -4,15 +4,36 @@ import pytest
 
 from tests.component.cli.conftest import Shell
 from tests.examples import API_KEY
+from tests.world.model_table import first_to_retire
 from tests.world.vendor import Fault, Refusal, VendorServer
 
 
 def test_the_list_marks_the_active_provider(shell: Shell) -> None:
-    """One line for each."""
+    """One line for each, and below it what is known of its models."""
     head, *lines = shell("providers", "list").out.splitlines()
     assert head == "revision 0, active: vllm"
     assert [line.split()[1] for line in lines if line.startswith("*")] == ["vllm"]
-    assert len(lines) == 6
+    assert len([line for line in lines if not line.startswith("    ")]) == 6
+
+
+def test_the_list_says_what_a_vendors_own_model_is(shell: Shell) -> None:
+    """Sizes and prices; a model that a local server or a gateway serves has none."""
+    lines = shell("providers", "list").out.splitlines()
+    (line,) = [line for line in lines if line.startswith("    gemini-2.5-pro: ")]
+    assert "context 1,0" in line
+    assert "USD per million tokens: input " in line
+    assert not [line for line in lines if line.startswith("    granite")]
+
+
+def test_the_list_and_a_change_say_that_a_model_has_retired(shell: Shell) -> None:
+    """It is a problem beside the others, and stops nothing."""
+    model, day = first_to_retire("gemini")
+    shell.patch.setenv("LLM_GEMINI_API_KEY", API_KEY)
+    change = shell("providers", "use", "gemini", "--model", model)
+    said = f"{model} retired on {day}. Choose another model."
+    assert change.code == 0
+    assert f"model_retired: {said}" in change.out
+    assert said in shell("providers", "list").out
 
 
 def test_a_switch_holds_for_the_next_command(shell: Shell) -> None:

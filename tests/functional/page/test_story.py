@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import BrowserContext, expect
+from playwright.sync_api import BrowserContext, Route, expect
 
 from tests.functional.page.visit import Visit
 from tests.world.fixtures import VENDOR_KEYS
@@ -164,6 +164,28 @@ def sign_out(admin: Visit) -> None:
     admin.says("Signed out.")
     kept = admin.page.content()
     assert ("deepseek" in kept, "test-admin" in kept) == (False, False)
+
+
+def test_a_models_facts_and_its_retirement_are_shown(visit: Visit) -> None:
+    """A retired model is shown among the problems of a provider that is ready all the same."""
+    notice = {"code": "model_retired", "detail": "gemini-2.5-pro retired on 2026-10-23."}
+
+    def retire(route: Route) -> None:
+        answer = route.fetch()
+        inventory = answer.json()
+        for row in inventory["providers"]:
+            if row["provider"] == "gemini":
+                row |= {"ready": True, "problems": [notice]}
+                row["model_facts"]["retires_on"] = "2026-10-23"
+        route.fulfill(response=answer, json=inventory)
+
+    visit.page.route("**/api/v1/system/llm/providers", retire)
+    visit.sign_in()
+    row = visit.page.get_by_role("row", name="Gemini")
+    expect(row).to_contain_text("ready")
+    expect(row).to_contain_text(notice["detail"])
+    expect(row).to_contain_text("out per million; retirement 2026-10-23")
+    assert visit.violations() == []
 
 
 def test_a_change_to_what_auto_found_says_that_it_ends_the_automatic_choice(visit: Visit) -> None:

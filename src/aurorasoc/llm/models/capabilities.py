@@ -11,9 +11,8 @@ from pydantic import BaseModel, Field
 
 from aurorasoc.core.clock import iso, now_us
 from aurorasoc.errors import AuroraError, BadResponse, ModelCallError, ProviderTimeout
-from aurorasoc.granite.base_url import origin_of
-from aurorasoc.granite.catalog import CATALOG
 from aurorasoc.llm.models.binding import Binding
+from aurorasoc.llm.models.facts import longest_answer
 from aurorasoc.llm.models.windows import window_of
 from aurorasoc.llm.wire.learned import Capabilities, Refusable, StructuredOutput
 from aurorasoc.llm.wire.outcome import Outcome, outcome_of
@@ -80,7 +79,7 @@ async def ask_capabilities(binding: Binding) -> Findings:
         if isinstance(streamed, Outcome)
         else None,
         context_window=None if window is None else window.tokens,
-        max_output_tokens=_longest_answer(binding),
+        max_output_tokens=longest_answer(binding.reference),
         counts_tokens=_counts(form, streamed),
         asked_at=iso(now_us()),
     )
@@ -194,16 +193,3 @@ def _late(binding: Binding) -> ProviderTimeout:
         f"{reference.limits.timeout:g} s. Raise LLM_TIMEOUT."
     )
     return ProviderTimeout(detail, provider=reference.provider, model=reference.model)
-
-
-def _longest_answer(binding: Binding) -> int | None:
-    """Return the longest answer of a vendor's own model, by LiteLLM's bundled table."""
-    from aurorasoc.llm.wire.litellm_table import row_of  # noqa: PLC0415 - reads litellm's files
-
-    reference = binding.reference
-    provider, spec = reference.provider, CATALOG[reference.provider]
-    if reference.origin != origin_of(spec.default_base_url):
-        return None
-    row = row_of(provider, reference.model) or row_of(provider, f"{provider}/{reference.model}")
-    longest = row.get("max_output_tokens")
-    return longest if isinstance(longest, int) else None

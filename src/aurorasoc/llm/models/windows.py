@@ -6,13 +6,12 @@ a refusal may (`llm/wire/calls`).
 
 from __future__ import annotations
 
-import asyncio
 from typing import TYPE_CHECKING, Any
 
 from aurorasoc.granite import ModelReference
-from aurorasoc.granite.base_url import origin_of
-from aurorasoc.granite.catalog import CATALOG
 from aurorasoc.llm.models.binding import Binding
+from aurorasoc.llm.models.facts import window_in_table
+from aurorasoc.llm.wire import litellm_table
 from aurorasoc.llm.wire.window_lookup import ask_server
 from aurorasoc.llm.wire.windows import (
     ContextWindow,
@@ -50,21 +49,9 @@ async def window_of(binding: Binding) -> ContextWindow | None:
 
 
 async def _in_table(reference: ModelReference) -> ContextWindow | None:
-    if not _at_its_vendor(reference):
-        return None
-    tokens = await asyncio.to_thread(_look_up, reference)  # the table is read at its first use
+    await litellm_table.load()
+    tokens = window_in_table(reference)
     return None if tokens is None else ContextWindow(tokens, "table")
-
-
-def _look_up(reference: ModelReference) -> int | None:
-    from aurorasoc.llm.wire.litellm_table import row_of  # noqa: PLC0415 - reads litellm's files
-
-    vendor = str(reference.provider)
-    for name in (reference.model, f"{vendor}/{reference.model}"):
-        tokens = row_of(vendor, name).get("max_input_tokens")
-        if isinstance(tokens, int):
-            return plausible(tokens)
-    return None
 
 
 async def _at_server(binding: Binding) -> ContextWindow | None:
@@ -78,11 +65,3 @@ async def _at_server(binding: Binding) -> ContextWindow | None:
     if answer is None or tokens is None:
         return None
     return ContextWindow(tokens, "assumed" if answer.assumed else "server")
-
-
-def _at_its_vendor(reference: ModelReference) -> bool:
-    """Whether a call goes to the vendor itself; a gateway may serve a name with another window."""
-    spec = CATALOG[reference.provider]
-    if spec.may_be_local:
-        return False
-    return reference.base_url is None or reference.origin == origin_of(spec.default_base_url)

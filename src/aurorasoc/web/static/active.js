@@ -27,7 +27,7 @@ export function Active({ inventory }) {
         ${active.requested === "auto" && ": automatic, vLLM if it answers, else Ollama"}
       </p>
       ${row && html`<${Values} row=${row} />`}
-      <${Problems} problems=${active.problems} />
+      <${Problems} problems=${[...active.problems, ...active.warnings]} />
       ${row && html`<p class="where"><${Leaves} row=${row} /> ${labelsOf(row, policy)}</p>`}
       ${may("users:manage") && html`<${Ways} requested=${active.requested} />`}
     </section>

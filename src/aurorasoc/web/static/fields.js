@@ -49,13 +49,16 @@ export function BaseUrlField({ name, row, draft, onType, moved }) {
   return html`<${Field} label="Base URL" hint=${hint} tone=${moved ? "warn" : ""}>${control}<//>`;
 }
 
+// Problems of the chosen model: the provider lists others.
+const OF_THE_MODEL = ["no_model_configured", "model_retired"];
+
 const inForce = (row, name) => `In force: ${row[name] ?? "none"} (${SOURCES[row.sources[name]]}).`;
 
 /** What the provider itself lists: `names`, and in `text` how many, or why there are none. */
 export function useModels(row) {
   const [found, setFound] = useState({ names: [], text: "" });
   const { provider, key_last4: last4, base_url: address } = row;
-  const askable = row.problems.every(({ code }) => code === "no_model_configured");
+  const askable = row.problems.every(({ code }) => OF_THE_MODEL.includes(code));
   useEffect(() => {
     let wanted = askable;
     const show = (names, text) => wanted && setFound({ names, text });

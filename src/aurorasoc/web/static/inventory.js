@@ -5,7 +5,7 @@ import { ProviderForm } from "./provider_form.js";
 import { may } from "./store.js";
 import { Switch } from "./switch.js";
 import { Leaves, Mark, Problems, Source, When } from "./ui.js";
-import { abilities, providerName, takesKey } from "./words.js";
+import { abilities, facts, providerName, takesKey } from "./words.js";
 
 const COLUMNS = ["Provider", "State", "Models", "Data", "Key", "Last calls"];
 
@@ -68,25 +68,34 @@ function Actions({ row: { provider, ready, active }, onOpen }) {
   `;
 }
 
-const State = ({ row }) =>
-  row.ready ? html`<${Mark} tone="ok">ready<//>` : html`<${Problems} problems=${row.problems} />`;
+const State = ({ row }) => html`
+  ${row.ready && html`<${Mark} tone="ok">ready<//>`}
+  <${Problems} problems=${[...row.problems, ...row.warnings]} />
+`;
 
 const Models = ({ row }) => html`
   <span class="value">
     <code>${row.model ?? "none"}</code> <${Source} of=${row.sources.model} />
   </span>
+  <${Facts} of=${row.model_facts} />
   ${row.orchestrator_model !== row.model &&
   html`
     <span class="value">
       <span class="unseen">orchestrator: </span>
       <code>${row.orchestrator_model}</code> <${Source} of=${row.sources.orchestrator_model} />
     </span>
+    <${Facts} of=${row.orchestrator_model_facts} />
   `}
   <span class="value address">
     ${row.base_url} <${Source} of=${row.base_url && row.sources.base_url} />
   </span>
   ${row.capabilities && html`<span class="dim">${abilities(row.capabilities)}</span>`}
 `;
+
+const Facts = ({ of }) => {
+  const words = facts(of);
+  return words && html`<span class="value facts">${words}</span>`;
+};
 
 const KEY_STATES = {
   needs_reentry: ["warn", "enter it again"],

@@ -43,7 +43,7 @@ export function ProviderForm({ provider, onClose }) {
         <p class="lead">${row.best_for}</p>
         ${step === "leaving" &&
         html`<${Leaving} onStay=${() => setStep("typing")} onLeave=${onClose} />`}
-        <${Problems} problems=${row.problems} />
+        <${Problems} problems=${[...row.problems, ...row.warnings]} />
         ${row.last_error && html`<${LastError} error=${row.last_error} />`}
         <${Outcome} form=${form} revision=${inventory.revision} />
         <${ModelField} label="Specialist model" ...${form.field("model")} models=${models} counts />

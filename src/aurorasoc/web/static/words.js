@@ -34,6 +34,23 @@ export function list(names) {
   return names.length < 2 ? names.join("") : `${names.slice(0, -1).join(", ")} and ${names.at(-1)}`;
 }
 
+/** "context 128,000 tokens; answers up to 16,384; $2.5 in, $10 out per million": what is known. */
+export function facts(known) {
+  if (!known) return "";
+  const { context_window: context, max_output_tokens: answer, prices, retires_on: day } = known;
+  const asked = { in: prices?.input, cached: prices?.cached_input, out: prices?.output };
+  const amounts = Object.entries(asked)
+    .filter(([, price]) => price)
+    .map(([what, price]) => `$${price} ${what}`);
+  const parts = [
+    context && `context ${context.toLocaleString("en")} tokens`,
+    answer && `answers up to ${answer.toLocaleString("en")}`,
+    amounts.length > 0 && `${amounts.join(", ")} per million`,
+    day && `retirement ${day}`,
+  ];
+  return parts.filter(Boolean).join("; ");
+}
+
 const FORMS = {
   json_schema: "JSON by schema",
   json_object: "JSON, its schema in the prompt",

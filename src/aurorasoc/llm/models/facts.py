@@ -1,0 +1,134 @@
+"""What a model is: its window, longest answer, prices and retirement.
+
+LiteLLM's bundled table describes vendors' own models; what calls taught wins. Its rows are written
+by many people: a value that can't be true is not known.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date
+from typing import Any, Final, Literal
+
+from aurorasoc.granite import ModelReference
+from aurorasoc.llm.wire.learned import Capabilities
+from aurorasoc.llm.wire.litellm_table import vendors_row
+from aurorasoc.llm.wire.windows import ContextWindow, known_window, plausible
+
+WindowNamer = Literal["server", "refusal", "test", "table"]
+
+_PER_MILLION: Final = 1_000_000
+_HIGHEST_PRICE: Final = 100_000.0
+"""US dollars per million tokens: a higher number is no price."""
+
+
+@dataclass(frozen=True, slots=True)
+class Prices:
+    """What a vendor's list asks for a million tokens, in US dollars; None: not known.
+
+    Discounts and surcharges (batches, off-peak hours, long prompts) are left out.
+
+    Attributes:
+        input: Of a prompt.
+        cached_input: Of the part of a prompt that the vendor had cached.
+        output: Of an answer, thoughts included.
+    """
+
+    input: float | None = None
+    cached_input: float | None = None
+    output: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ModelFacts:
+    """What is known of a model. None: not known.
+
+    Attributes:
+        context_window: Tokens of prompt and answer together.
+        context_window_source: Who named it: the model's server, a refusal, the last test of the
+            model, or LiteLLM's table.
+        max_output_tokens: Tokens of an answer at most.
+        prices: What the vendor asks for.
+        retires_on: The day from which the vendor doesn't serve it, as `2026-10-23`.
+    """
+
+    context_window: int | None = None
+    context_window_source: WindowNamer | None = None
+    max_output_tokens: int | None = None
+    prices: Prices | None = None
+    retires_on: str | None = None
+
+
+def facts_of(reference: ModelReference, capabilities: Capabilities | None) -> ModelFacts:
+    """Return what is known of a model. Nobody is asked; await `litellm_table.load` before.
+
+    Args:
+        reference: The model. A gateway's has neither prices nor a retirement.
+        capabilities: What the last test of that model found.
+    """
+    row = vendors_row(reference)
+    tested = capabilities or Capabilities()
+    window, source = _window(known_window(reference), tested, row)
+    return ModelFacts(
+        context_window=window,
+        context_window_source=source,
+        max_output_tokens=tested.max_output_tokens or _longest_answer(row),
+        prices=_prices(row),
+        retires_on=_day(row.get("deprecation_date")),
+    )
+
+
+def window_in_table(reference: ModelReference) -> int | None:
+    """Return the window of a vendor's own model in tokens, as the table has it."""
+    return _tokens(vendors_row(reference).get("max_input_tokens"))
+
+
+def longest_answer(reference: ModelReference) -> int | None:
+    """Return the longest answer of a vendor's own model in tokens, as the table has it."""
+    return _longest_answer(vendors_row(reference))
+
+
+def _window(
+    window: ContextWindow | None, tested: Capabilities, row: Mapping[str, Any]
+) -> tuple[int | None, WindowNamer | None]:
+    """Return the window that was learnt last, and who named it."""
+    if window is not None and window.source != "assumed":
+        return window.tokens, window.source
+    in_table = _tokens(row.get("max_input_tokens"))
+    if tested.context_window not in (None, in_table):
+        return tested.context_window, "test"
+    return in_table, "table" if in_table else None
+
+
+def _longest_answer(row: Mapping[str, Any]) -> int | None:
+    return _tokens(row.get("max_output_tokens"))
+
+
+def _prices(row: Mapping[str, Any]) -> Prices | None:
+    prices = Prices(
+        input=_price(row.get("input_cost_per_token")),
+        cached_input=_price(row.get("cache_read_input_token_cost")),
+        output=_price(row.get("output_cost_per_token")),
+    )
+    return None if prices == Prices() else prices
+
+
+def _price(per_token: object) -> float | None:
+    """Return a price per million tokens; None for 0, which the table writes for previews too."""
+    if isinstance(per_token, bool) or not isinstance(per_token, int | float):
+        return None
+    if not 0 < per_token <= _HIGHEST_PRICE / _PER_MILLION:
+        return None
+    return float(f"{per_token * _PER_MILLION:.6g}")  # without the noise of binary fractions
+
+
+def _tokens(value: object) -> int | None:
+    return plausible(value) if isinstance(value, int) and not isinstance(value, bool) else None
+
+
+def _day(value: object) -> str | None:
+    try:
+        return date.fromisoformat(value).isoformat() if isinstance(value, str) else None
+    except ValueError:
+        return None
