@@ -379,7 +379,7 @@ def test_verified_switch_that_passes_switches(
     assert (answer.status_code, answer.json()["revision"]) == (200, revision + 1)
     assert answer.json()["active"]["backend"] == "anthropic"
     assert service.client("analyst").post("/chat", json=asked()).json()["model"] == "other"
-    assert {request.body["model"] for request in hosted.requests} == {"other"}
+    assert {request.body["model"] for request in hosted.requests if request.body} == {"other"}
 
 
 def test_verified_switch_tests_what_it_would_lead_to(
@@ -390,7 +390,7 @@ def test_verified_switch_tests_what_it_would_lead_to(
     body = {"provider": "openai", "model": "m-2", "base_url": hosted.url, "api_key": KEY}
     assert tester.put(CONFIG, params={"verify": True}, json=body).status_code == 200
     assert {request.host for request in hosted.requests} == {hosted.url.removeprefix("http://")}
-    assert {request.body["model"] for request in hosted.requests} == {"m-2"}
+    assert {request.body["model"] for request in hosted.requests if request.body} == {"m-2"}
 
 
 @pytest.mark.parametrize("passes", [True, False], ids=["passes", "fails"])
