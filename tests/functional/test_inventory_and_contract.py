@@ -43,6 +43,8 @@ ROW: dict[str, Any] = {
     "key_last4": str | None,
     "key_source": str | None,
     "key_state": str,
+    "key_set_at": str | None,
+    "key_set_by": str | None,
     "base_url": str | None,
     "base_url_support": str,
     "model": str | None,

@@ -51,6 +51,9 @@ class Credential:
         tag: A keyed digest that distinguishes keys without revealing them; part of the
             fingerprint that processes compare.
         problem: Why the state is not `usable`.
+        set_us: When the key was stored, in microseconds since the epoch; None for one from the
+            environment.
+        set_by: Who stored it; `vault` for one that an operator wrote there.
     """
 
     state: KeyState
@@ -60,6 +63,8 @@ class Credential:
     last4: str | None = None
     tag: str = ""
     problem: Problem | None = None
+    set_us: int | None = None
+    set_by: str | None = None
 
 
 ABSENT = Credential(state="absent")

@@ -158,6 +158,8 @@ class DatabaseSecretStore:
             api_key=key,
             last4=last4_of(key),
             tag=self._keyring.digest(key.get_secret_value().encode()),
+            set_us=row.set_us,
+            set_by=row.set_by,
         )
 
 
@@ -194,4 +196,6 @@ def _unreadable(row: CredentialRow, detail: str) -> Credential:
         last4=row.last4,
         tag="unreadable",
         problem=Problem("seed_changed", detail),
+        set_us=row.set_us,
+        set_by=row.set_by,
     )

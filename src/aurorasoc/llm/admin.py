@@ -191,7 +191,7 @@ class Admin:
 
         Not recorded in the ledger: the candidate is not active.
         """
-        planned = await self.changer.preview(change, if_match=if_match)
+        planned = await self.changer.preview(change, actor=actor, if_match=if_match)
         candidate = planned.candidate
         reference = model_reference(candidate, ServingBackend(change.target), "specialist")
         REDACTOR.learn([reference.reveal_key()])  # it may never be adopted, and still be logged

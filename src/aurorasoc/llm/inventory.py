@@ -17,6 +17,7 @@ from aurorasoc.config.snapshot import (
     Source,
 )
 from aurorasoc.config.vocabulary import BackendChoice, LocalChoice, ServingBackend, Tlp
+from aurorasoc.core.clock import iso
 from aurorasoc.errors import BackendUnavailable
 from aurorasoc.granite.backend_resolution import active_backend
 from aurorasoc.granite.catalog import CATALOG
@@ -74,6 +75,12 @@ class ProviderView:
     key_last4: str | None
     key_source: KeySource | None
     key_state: KeyState
+    key_set_at: Annotated[
+        str | None, Field(description="When the key was stored; null for the environment's.")
+    ]
+    key_set_by: Annotated[
+        str | None, Field(description="Who stored it; `vault`: an operator, directly there.")
+    ]
     base_url: str | None
     base_url_support: Literal["none", "optional", "required"]
     model: str | None
@@ -201,6 +208,8 @@ def provider_row(
         key_last4=credential.last4,
         key_source=credential.source,
         key_state=credential.state,
+        key_set_at=iso(credential.set_us),
+        key_set_by=credential.set_by,
         base_url=config.base_url.value,
         base_url_support=spec.base_url_support,
         model=config.model.value,

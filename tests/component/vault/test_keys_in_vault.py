@@ -124,7 +124,7 @@ async def test_a_preview_writes_nothing(house: House, proxy: VaultFaultProxy) ->
     async with member(house.boot(proxy.url)) as process:
         requested = config_request("deepseek", model="m", api_key=SecretStr(KEY))
         change = edits.switch(process.settings, requested)
-        planned = await process.changer.preview(change, if_match=None)
+        planned = await process.changer.preview(change, actor="alice", if_match=None)
         assert planned.candidate.providers[DEEPSEEK].credential.state == "usable"
     assert (proxy.seen(method="POST"), house.actions(), house.intents()) == ([], [], [])
 

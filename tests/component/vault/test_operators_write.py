@@ -12,7 +12,7 @@ from aurorasoc.llm.keys.vault_watch import LAG_US
 from aurorasoc.runtime import Runtime, open_runtime
 from tests.component.live import until
 from tests.world.vault.faults import NEVER_EXISTED, VaultFault, VaultFaultProxy
-from tests.world.vault.members import DEEPSEEK, KEY, OTHER_KEY, House, member
+from tests.world.vault.members import ACTOR, DEEPSEEK, KEY, OTHER_KEY, House, member
 
 CHANGED = "llm.key.changed_in_vault"
 VENDOR = "https://api.deepseek.com:443"
@@ -240,3 +240,20 @@ async def test_a_mount_that_is_gone_drops_no_key(house: House) -> None:
         with pytest.raises(VaultProblem):
             await process.watch.poll()
         assert process.key == KEY
+
+
+async def test_an_operators_key_was_set_by_vault_when_vault_says(house: House) -> None:
+    """The moment is the version's own."""
+    async with member(house.boot()) as process:
+        house.put(api_key=KEY)
+        await process.watch.poll()
+        assert process.credential.set_by == "vault"
+        assert process.credential.set_us is not None
+
+
+async def test_a_key_set_over_rest_names_its_setter(house: House) -> None:
+    """The store is another, the setter the same."""
+    async with member(house.boot()) as process:
+        await process.set_key()
+        assert process.credential.set_by == ACTOR
+        assert process.credential.set_us is not None

@@ -233,6 +233,8 @@ class VaultSecretStore:
             api_key=cached.api_key,
             last4=last4_of(cached.api_key),
             tag=self._keyring.digest(text.encode()),
+            set_us=row.set_us,
+            set_by=row.set_by,
         )
 
     def _status(self, *, usable: bool) -> SecretStoreStatus:
@@ -271,4 +273,6 @@ def _without_key(
         last4=row.last4,
         tag=f"{state}:{row.operation_id}",
         problem=problem,
+        set_us=row.set_us,
+        set_by=row.set_by,
     )

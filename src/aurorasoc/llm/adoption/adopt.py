@@ -21,7 +21,7 @@ from aurorasoc.core.database.tables import CredentialRow, RuntimeConfigRow
 from aurorasoc.core.keyring import Keyring
 from aurorasoc.core.logs import get_logger
 from aurorasoc.core.redaction import REDACTOR
-from aurorasoc.core.secret_store import SecretStore, StoreReading, last4_of
+from aurorasoc.core.secret_store import SecretStore, Stamp, StoreReading, last4_of
 from aurorasoc.errors import DatabaseUnavailable
 from aurorasoc.llm.adoption.compose import compose, knows_backend
 from aurorasoc.llm.adoption.latencies import Latencies
@@ -212,7 +212,7 @@ class Adoption:
             ambient=ambient_overrides,
         )
 
-    def credential_of(self, origin: str, api_key: SecretStr) -> Credential:
+    def credential_of(self, origin: str, api_key: SecretStr, stamp: Stamp) -> Credential:
         """Return a key's credential as it will be stored."""
         return Credential(
             state="usable",
@@ -221,6 +221,8 @@ class Adoption:
             api_key=api_key,
             last4=last4_of(api_key),
             tag=self.tag_of(api_key),
+            set_us=stamp.set_us,
+            set_by=stamp.set_by,
         )
 
     def tag_of(self, api_key: SecretStr) -> str:

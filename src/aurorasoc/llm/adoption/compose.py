@@ -220,14 +220,8 @@ def _credential(
         f"leads to {origin or 'nowhere'}. Enter the key for the new address, or set the old "
         "base URL."
     )
-    return Credential(
-        state="needs_reentry",
-        source=credential.source,
-        origin=credential.origin,
-        last4=credential.last4,
-        tag=credential.tag,
-        problem=Problem("origin_changed", detail),
-    )
+    problem = Problem("origin_changed", detail)
+    return replace(credential, state="needs_reentry", api_key=None, problem=problem)
 
 
 def _env_credential(spec: ProviderSpec, boot: ProviderSettings, digest: Digest) -> Credential:

@@ -48,37 +48,42 @@ class Changer:
             OutcomeUnknown: The store's answer was lost; the change is settled later.
             DatabaseUnavailable: Nothing was changed.
         """
+        stamp = self._stamp(actor)
         async with self.database.transaction() as session:
-            planned = await self._plan(session, change, if_match)
+            planned = await self._plan(session, change, stamp, if_match)
             edited, intent = planned.edited, None
             event = AuditEvent(actor, change.action, change.target, edited.details)
             if self.intents is not None:
                 intent = await self.intents.begin(session, event, planned)
             if intent is None:
-                await self._write_key(session, edited.key, actor)
+                await self._write_key(session, edited.key, stamp)
                 await self.journal.write(session, event, edited.config, changed=planned.changed)
         if self.intents is not None and intent is not None and edited.key is not None:
             return await self.intents.carry_out(intent, edited.key)
         self.adoption.swap(planned.candidate)
         return planned.candidate
 
-    async def preview(self, change: Change, *, if_match: int | None) -> Plan:
+    async def preview(self, change: Change, *, actor: str, if_match: int | None) -> Plan:
         """Plan a change without writing anything.
 
         Raises:
             RevisionMismatch, Conflict, DatabaseUnavailable: As `apply` does.
         """
         async with self.database.reading() as session:
-            return await self._plan(session, change, if_match)
+            return await self._plan(session, change, self._stamp(actor), if_match)
 
-    async def _plan(self, session: AsyncSession, change: Change, if_match: int | None) -> Plan:
+    async def _plan(
+        self, session: AsyncSession, change: Change, stamp: Stamp, if_match: int | None
+    ) -> Plan:
         before = await self.adoption.read(session, to_change=True)
         require_revision(before.config.revision, if_match)
-        return plan(change, before, self.adoption)
+        return plan(change, before, self.adoption, stamp)
 
-    async def _write_key(self, session: AsyncSession, key: KeyEdit | None, actor: str) -> None:
+    def _stamp(self, actor: str) -> Stamp:
+        return Stamp(str(uuid.uuid4()), actor, self.journal.clock())
+
+    async def _write_key(self, session: AsyncSession, key: KeyEdit | None, stamp: Stamp) -> None:
         if isinstance(key, SetKey):
-            stamp = Stamp(str(uuid.uuid4()), actor, self.journal.clock())
             stored = await self.store.write(key.provider, key.origin, key.api_key, stamp)
             await session.merge(_row(key, stored, stamp))
         elif key is not None:

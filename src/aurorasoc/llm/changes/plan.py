@@ -15,6 +15,7 @@ from pydantic import SecretStr
 from aurorasoc.config.snapshot import Snapshot
 from aurorasoc.config.vocabulary import ServingBackend
 from aurorasoc.core.audit.actions import Action
+from aurorasoc.core.secret_store import Stamp
 from aurorasoc.errors import RevisionMismatch
 from aurorasoc.llm.adoption.adopt import Adoption, Stored
 from aurorasoc.llm.adoption.stored import StoredConfig
@@ -93,8 +94,14 @@ class Plan:
         return self.candidate.revision != self.based_on
 
 
-def plan(change: Change, before: Stored, adoption: Adoption) -> Plan:
+def plan(change: Change, before: Stored, adoption: Adoption, stamp: Stamp) -> Plan:
     """Plan a change.
+
+    Args:
+        change: What to change.
+        before: The stored state that it starts from.
+        adoption: Composes the candidate.
+        stamp: Who stores a key, and when, if one is stored.
 
     Raises:
         Conflict, InvalidInput, NotFound: The change is refused.
@@ -106,7 +113,7 @@ def plan(change: Change, before: Stored, adoption: Adoption) -> Plan:
     credentials = dict(before.reading.credentials)
     if isinstance(edited.key, SetKey):
         key = edited.key
-        credentials[key.provider] = adoption.credential_of(key.origin, key.api_key)
+        credentials[key.provider] = adoption.credential_of(key.origin, key.api_key, stamp)
     elif edited.key is not None:
         credentials.pop(edited.key.provider, None)
     candidate = adoption.compose(config, replace(before.reading, credentials=credentials))

@@ -1,0 +1,78 @@
+"""A key's life: when it was stored, and by whom."""
+
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Final
+
+import pytest
+from pydantic import SecretStr
+
+from aurorasoc.llm.changes import edits
+from aurorasoc.llm.inventory import ProviderView
+from aurorasoc.runtime import Runtime, open_runtime
+from tests.examples import API_KEY, OTHER_API_KEY, SEED, settings
+
+ENV: Final = {"AURORA_SECRET_KEY": SEED}
+
+
+@pytest.fixture
+async def runtime(database_file: Path) -> AsyncIterator[Runtime]:
+    """Open a runtime with nothing configured."""
+    async with open_runtime(settings(database_file.parent, **ENV)) as opened:
+        yield opened
+
+
+async def _row(runtime: Runtime) -> ProviderView:
+    rows = (await runtime.admin.inventory()).providers
+    return next(row for row in rows if row.provider == "deepseek")
+
+
+async def _set_key(runtime: Runtime, key: str = API_KEY, actor: str = "alice") -> ProviderView:
+    change = edits.set_key("deepseek", SecretStr(key))
+    row = (await runtime.admin.change(change, actor=actor)).provider
+    assert row is not None
+    return row
+
+
+async def test_row_says_when_and_by_whom_the_key_was_set(runtime: Runtime) -> None:
+    """The answer to the change says so already."""
+    row = await _set_key(runtime)
+    assert row.key_set_at is not None
+    age = datetime.now(UTC) - datetime.fromisoformat(row.key_set_at)
+    assert timedelta() <= age < timedelta(minutes=5)
+    assert row.key_set_by == "alice"
+
+
+@pytest.mark.usefixtures("database_file")
+@pytest.mark.parametrize("moved", [{}, {"LLM_DEEPSEEK_BASE_URL": "https://elsewhere.example"}])
+async def test_every_process_shows_the_same_life(tmp_path: Path, moved: dict[str, str]) -> None:
+    """One that reads the key later does, be it usable at its address or not."""
+    async with open_runtime(settings(tmp_path, **ENV)) as first:
+        here = await _set_key(first)
+    async with open_runtime(settings(tmp_path, **ENV, **moved)) as second:
+        there = await _row(second)
+    assert (there.key_set_at, there.key_set_by) == (here.key_set_at, here.key_set_by)
+
+
+async def test_replaced_key_starts_a_new_life(runtime: Runtime) -> None:
+    """It has its own moment and its own setter."""
+    first = await _set_key(runtime)
+    second = await _set_key(runtime, OTHER_API_KEY, actor="bob")
+    assert (first.key_set_at or "") < (second.key_set_at or "")
+    assert second.key_set_by == "bob"
+
+
+async def test_same_key_stored_again_keeps_its_age(runtime: Runtime) -> None:
+    """Nothing was rotated."""
+    first = await _set_key(runtime)
+    again = await _set_key(runtime, actor="bob")
+    assert (again.key_set_at, again.key_set_by) == (first.key_set_at, "alice")
+
+
+@pytest.mark.usefixtures("database_file")
+async def test_environments_key_has_no_known_age(tmp_path: Path) -> None:
+    """Nobody stored it here."""
+    async with open_runtime(settings(tmp_path, LLM_DEEPSEEK_API_KEY=API_KEY)) as runtime:
+        row = await _row(runtime)
+    assert (row.key_set_at, row.key_set_by) == (None, None)
