@@ -180,7 +180,9 @@ def test_every_error_code_is_documented_and_no_other() -> None:
 def test_every_problem_of_a_provider_is_documented_and_no_other() -> None:
     """The codes that composing finds, and the one of an absent backend."""
     codes = {code for text in _sources() for code in PROBLEM.findall(text)}
-    shown = _first_column(_section(_page("docs/api.md"), "### A provider's problems"))
+    page = _page("docs/api.md")
+    shown = _first_column(_section(page, "### A provider's problems"))
+    shown |= _first_column(_section(page, "### A provider's warnings"))
     assert shown - {"backend_unavailable"} == codes
 
 

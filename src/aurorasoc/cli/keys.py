@@ -103,7 +103,14 @@ def doctor(as_json: AsJson = False) -> None:
     """
     from aurorasoc.llm.keys.doctor import examine  # noqa: PLC0415 - SQLAlchemy costs time
 
-    findings = _run(lambda runtime: examine(runtime.database, runtime.keyring, runtime.adoption))
+    findings = _run(
+        lambda runtime: examine(
+            runtime.database,
+            runtime.keyring,
+            runtime.adoption,
+            runtime.settings.llm.key_max_age,
+        )
+    )
     if as_json:
         say_json([asdict(finding) for finding in findings])
     else:

@@ -10,7 +10,7 @@ from pydantic import Field, SecretStr
 
 from aurorasoc.config.settings import Settings
 from aurorasoc.config.settings.ambient import proxies
-from aurorasoc.config.snapshot import Snapshot
+from aurorasoc.config.snapshot import Problem, ProviderConfig, Snapshot
 from aurorasoc.config.vocabulary import AUTO, Role, ServingBackend
 from aurorasoc.core.audit.actions import Action
 from aurorasoc.core.audit.log import AuditEvent, AuditSink
@@ -24,6 +24,7 @@ from aurorasoc.granite.base_url import normalise_base_url, origin_of
 from aurorasoc.granite.catalog import CATALOG, spec_of
 from aurorasoc.granite.sensitivity import why_not_local
 from aurorasoc.llm.adoption.adopt import Adoption
+from aurorasoc.llm.adoption.key_age import old_key
 from aurorasoc.llm.changes import edits
 from aurorasoc.llm.changes.apply import Changer
 from aurorasoc.llm.changes.history import config_at
@@ -237,16 +238,27 @@ class Admin:
         why = await why_not_local(provider, origin, self.settings.llm.local_networks, proxies())
         model = snapshot.providers[provider].model.value
         known = self.pool.learned.of(Place(provider.value, origin, model or ""))
-        models = await self._models(snapshot, provider)
-        last = self.ledger.of(provider)
-        return ProviderObservation(why is not None, last, known.capabilities, models)
+        config = snapshot.providers[provider]
+        return ProviderObservation(
+            why is not None,
+            self.ledger.of(provider),
+            known.capabilities,
+            await self._models(snapshot, provider),
+            self._warnings(config),
+        )
 
     async def _active(self, snapshot: Snapshot) -> Active:
         active = active_of(snapshot)
         if active.backend is None:
             return active
-        return active_of(snapshot, (await self._models(snapshot, active.backend)).retirements)
+        models = await self._models(snapshot, active.backend)
+        warnings = self._warnings(snapshot.providers[active.backend])
+        return active_of(snapshot, models.retirements, warnings)
 
     async def _models(self, snapshot: Snapshot, provider: ServingBackend) -> ProviderModels:
         await litellm_table.load()
         return models_of(snapshot, provider, self.pool.learned, day_of(self.clock()))
+
+    def _warnings(self, config: ProviderConfig) -> tuple[Problem, ...]:
+        warning = old_key(config, self.settings.llm.key_max_age, self.clock())
+        return () if warning is None else (warning,)

@@ -90,7 +90,9 @@ class ProviderView:
     best_for: str
     ready: bool
     problems: tuple[Problem, ...]
-    warnings: tuple[Problem, ...]
+    warnings: Annotated[
+        tuple[Problem, ...], Field(description="What to do soon; calls are made all the same.")
+    ]
     last_ok_at: str | None
     last_error: LastError | None
     capabilities: Capabilities | None
@@ -120,12 +122,14 @@ class ProviderObservation:
         last: How its last calls ended.
         capabilities: What a test found its model to do; None if it wasn't tested.
         models: What its models are.
+        warnings: What to do soon, besides what is to be said of its models.
     """
 
     leaves_host: bool
     last: LastCalls
     capabilities: Capabilities | None = None
     models: ProviderModels = field(default_factory=ProviderModels)
+    warnings: tuple[Problem, ...] = ()
 
 
 def inventory_of(
@@ -136,7 +140,8 @@ def inventory_of(
     """Return what `GET /system/llm/providers` answers."""
     active = active_of(snapshot)
     if active.backend is not None:
-        active = active_of(snapshot, observed[active.backend].models.retirements)
+        seen = observed[active.backend]
+        active = active_of(snapshot, seen.models.retirements, seen.warnings)
     return Inventory(
         revision=snapshot.revision,
         fingerprint=snapshot.fingerprint,
@@ -148,12 +153,15 @@ def inventory_of(
     )
 
 
-def active_of(snapshot: Snapshot, retirements: Retirements = _NONE) -> Active:
+def active_of(
+    snapshot: Snapshot, retirements: Retirements = _NONE, warnings: tuple[Problem, ...] = ()
+) -> Active:
     """Return the active choice.
 
     Args:
         snapshot: The configuration.
         retirements: What is to be said of its backend's models.
+        warnings: What else to do soon.
     """
     requested = snapshot.requested
     try:
@@ -180,7 +188,7 @@ def active_of(snapshot: Snapshot, retirements: Retirements = _NONE) -> Active:
         base_url=config.base_url.value,
         ready=config.ready,
         problems=config.problems + retirements.problems,
-        warnings=retirements.warnings,
+        warnings=warnings + retirements.warnings,
     )
 
 
@@ -224,7 +232,7 @@ def provider_row(
         best_for=spec.best_for,
         ready=config.ready,
         problems=config.problems + observed.models.retirements.problems,
-        warnings=observed.models.retirements.warnings,
+        warnings=observed.warnings + observed.models.retirements.warnings,
         last_ok_at=observed.last.ok_at,
         last_error=observed.last.error,
         capabilities=observed.capabilities,

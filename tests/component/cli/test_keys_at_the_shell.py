@@ -102,3 +102,12 @@ def test_the_doctor_names_a_key_that_no_seed_opens(shell: Shell) -> None:
     result = shell("keys", "doctor")
     assert result.code == 1
     assert "deepseek" in result.out
+
+
+def test_the_doctor_names_a_key_that_is_too_old(shell: Shell) -> None:
+    """Exit code 1: there is something to do."""
+    shell("key", "set", "deepseek", stdin=API_KEY)
+    shell.patch.setenv("LLM_KEY_MAX_AGE", "0.000001")
+    result = shell("keys", "doctor")
+    assert result.code == 1
+    assert "LLM_KEY_MAX_AGE" in result.out

@@ -30,6 +30,10 @@ LOCAL_NETWORKS = (
 """Loopback, RFC 1918 and RFC 4193."""
 
 
+MAX_KEY_AGE = 3650 * 86_400
+"""Ten years, in seconds."""
+
+
 class ProviderSettings(Variables):
     """One provider's boot defaults.
 
@@ -145,6 +149,7 @@ class LLMSettings(Variables):
         first_token_timeout: Seconds until a stream's first token.
         max_retries: Retries after a failure that may be temporary.
         max_concurrency: Maximum concurrent calls in this process; None means no limit.
+        key_max_age: Seconds after which a stored key is warned of; None means never.
     """
 
     backend: BackendChoice = ServingBackend.VLLM
@@ -158,6 +163,7 @@ class LLMSettings(Variables):
     first_token_timeout: float = Field(30.0, gt=0, le=3600)
     max_retries: int = Field(1, ge=0, le=10)
     max_concurrency: int | None = Field(None, ge=1)
+    key_max_age: float | None = Field(None, gt=0, le=MAX_KEY_AGE)
 
     model_config = SettingsConfigDict(
         env_prefix="LLM_", env_ignore_empty=True, extra="ignore", frozen=True

@@ -7,12 +7,13 @@ from typing import Final
 
 from sqlalchemy import select
 
-from aurorasoc.config.snapshot import ProviderConfig
-from aurorasoc.core.clock import iso
+from aurorasoc.config.snapshot import Problem, ProviderConfig
+from aurorasoc.core.clock import iso, now_us
 from aurorasoc.core.database.engine import Database
 from aurorasoc.core.database.tables import KeyIntentRow
 from aurorasoc.core.keyring import Keyring
 from aurorasoc.llm.adoption.adopt import Adoption
+from aurorasoc.llm.adoption.key_age import old_key
 from aurorasoc.llm.keys.rotation import SealedItem, Standing, survey
 
 
@@ -49,15 +50,27 @@ _ADVICE: Final[dict[Standing, str]] = {
 """For audit keys; an unreadable credential has its own advice."""
 
 
-async def examine(database: Database, keyring: Keyring, adoption: Adoption) -> list[Finding]:
+async def examine(
+    database: Database, keyring: Keyring, adoption: Adoption, max_age: float | None = None
+) -> list[Finding]:
     """Check every key that is in force or stored. Nothing is changed.
+
+    Args:
+        database: Holds the sealed keys, and the changes under way.
+        keyring: The seeds that open them.
+        adoption: Holds the keys in force.
+        max_age: `LLM_KEY_MAX_AGE` in seconds; None means that no key is too old.
 
     Raises:
         DatabaseUnavailable: The rows can't be read.
     """
     sealed = {(item.kind, item.name): item for item in await survey(database, keyring)}
     findings = [
-        _of_provider(config, sealed.get(("credential", str(provider))))
+        _of_provider(
+            config,
+            sealed.get(("credential", str(provider))),
+            old_key(config, max_age, now_us()),
+        )
         for provider, config in adoption.snapshot.providers.items()
         if config.credential.state != "absent"
     ]
@@ -67,14 +80,18 @@ async def examine(database: Database, keyring: Keyring, adoption: Adoption) -> l
     return findings + [_of_intent(row) for row in rows]
 
 
-def _of_provider(config: ProviderConfig, item: SealedItem | None) -> Finding:
-    """Report what keeps a key from being used; failing that, the seed it is sealed under."""
+def _of_provider(
+    config: ProviderConfig, item: SealedItem | None, warning: Problem | None
+) -> Finding:
+    """Report the most urgent: what keeps a key from being used, its seed, its age."""
     credential, name = config.credential, str(config.provider)
     where = f"{credential.state}, from {credential.source}"
     if credential.problem is not None:
         return Finding("credential", name, where, credential.problem.detail, healthy=False)
-    if item is not None:
+    if item is not None and (item.standing != "current" or warning is None):
         return _of_sealed(item)
+    if warning is not None:
+        return Finding("credential", name, f"{where}, too old", warning.detail, healthy=False)
     return Finding("credential", name, where, _NOTHING, healthy=True)
 
 

@@ -1,19 +1,25 @@
-"""A key's life: when it was stored, and by whom."""
+"""A key's life: when it was stored, by whom, and when it is due for another."""
 
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Final
 
 import pytest
 from pydantic import SecretStr
+from sqlalchemy import update
 
+from aurorasoc.core.clock import now_us
+from aurorasoc.core.database.tables import CredentialRow
 from aurorasoc.llm.changes import edits
 from aurorasoc.llm.inventory import ProviderView
+from aurorasoc.llm.keys.doctor import examine
 from aurorasoc.runtime import Runtime, open_runtime
 from tests.examples import API_KEY, OTHER_API_KEY, SEED, settings
 
 ENV: Final = {"AURORA_SECRET_KEY": SEED}
+NINETY_DAYS: Final = "7776000"
 
 
 @pytest.fixture
@@ -76,3 +82,55 @@ async def test_environments_key_has_no_known_age(tmp_path: Path) -> None:
     async with open_runtime(settings(tmp_path, LLM_DEEPSEEK_API_KEY=API_KEY)) as runtime:
         row = await _row(runtime)
     assert (row.key_set_at, row.key_set_by) == (None, None)
+
+
+@asynccontextmanager
+async def _aged(tmp_path: Path, age: timedelta, **variables: str) -> AsyncIterator[Runtime]:
+    """Open a runtime whose key was stored some time ago."""
+    async with open_runtime(settings(tmp_path, **ENV)) as first:
+        await _set_key(first)
+        set_us = now_us() - age // timedelta(microseconds=1)
+        async with first.database.transaction() as session:
+            await session.execute(update(CredentialRow).values(set_us=set_us))
+    async with open_runtime(settings(tmp_path, **ENV, **variables)) as runtime:
+        yield runtime
+
+
+@pytest.mark.usefixtures("database_file")
+@pytest.mark.parametrize(
+    ("days", "variables", "codes"),
+    [
+        (91, {"LLM_KEY_MAX_AGE": NINETY_DAYS}, ["key_old"]),
+        (89, {"LLM_KEY_MAX_AGE": NINETY_DAYS}, []),
+        (9_000, {}, []),
+    ],
+    ids=["older", "younger", "no limit"],
+)
+async def test_old_key_is_a_warning(
+    tmp_path: Path, days: int, variables: dict[str, str], codes: list[str]
+) -> None:
+    """The provider stays ready: rotation must not wait for an outage, nor cause one."""
+    async with _aged(tmp_path, timedelta(days=days), **variables) as runtime:
+        row = await _row(runtime)
+    assert [warning.code for warning in row.warnings] == codes
+    assert (row.ready, row.problems) == (True, ())
+
+
+@pytest.mark.usefixtures("database_file")
+async def test_doctor_says_what_to_do_about_an_old_key(tmp_path: Path) -> None:
+    """There is something to do, though the key works and its seed is current."""
+    async with _aged(tmp_path, timedelta(days=91)) as runtime:
+        findings = await examine(
+            runtime.database, runtime.keyring, runtime.adoption, float(NINETY_DAYS)
+        )
+    (finding,) = (one for one in findings if one.kind == "credential")
+    assert (finding.healthy, finding.state) == (False, "usable, from database, too old")
+    assert "91 days ago" in finding.advice
+
+
+@pytest.mark.usefixtures("database_file")
+async def test_environments_key_is_never_too_old(tmp_path: Path) -> None:
+    """Its age isn't known."""
+    variables = {"LLM_DEEPSEEK_API_KEY": API_KEY, "LLM_KEY_MAX_AGE": "0.000001"}
+    async with open_runtime(settings(tmp_path, **variables)) as runtime:
+        assert (await _row(runtime)).warnings == ()
