@@ -23,6 +23,7 @@ from tests.world.vendor.http1 import Answer
 EVERY: Final = ("ollama", "vllm", *VENDOR_KEYS)
 MODELS: Final = {"specialist": "deepseek-v4-flash", "orchestrator": "deepseek-v4-pro"}
 KEY: Final = VENDOR_KEYS["openai"]
+REFUSED_KEY: Final = "sk-refused-0123456789abcdef"
 MARK: Final = "words-of-the-upstream"
 SECONDS: Final = 5.0
 """LLM_TIMEOUT of the service: long enough on a busy machine, short enough to wait for once."""
@@ -339,10 +340,11 @@ def test_more_tests_than_a_minute_takes_are_refused(
     local_servers.clear()
     refused = tester.post(f"{PROVIDERS}/ollama/test")
     verified = tester.put(CONFIG, params={"verify": True}, json={"provider": "ollama"})
+    key = tester.put(f"{PROVIDERS}/vllm/key", params={"verify": True}, json={"api_key": KEY})
     assert statuses == [200] * 20
     assert (refused.status_code, refused.json()["code"]) == (429, "too_many_requests")
     assert 1 <= int(refused.headers["retry-after"]) <= 60
-    assert verified.status_code == 429
+    assert (verified.status_code, key.status_code) == (429, 429)
     assert local_servers.requests == []
     assert outcome(service.client(subject="another tester"), "ollama")["ok"]
 
@@ -367,6 +369,23 @@ def test_verified_switch_that_fails_changes_nothing(
     answer = tester.put(CONFIG, params={"verify": True}, json=body)
     assert (answer.status_code, answer.json()["code"]) == (502, code)
     assert state(service) == before
+
+
+@pytest.mark.parametrize("code", ["auth_failed", "unreachable"])
+def test_verified_key_that_fails_changes_nothing(
+    service: Service, hosted: VendorServer, tester: httpx.Client, code: str
+) -> None:
+    """The answer is the test's code, and repeats no key; the old key stays in force."""
+    keyed(service, "deepseek")
+    before = service.row("deepseek"), service.stored.dump()["llm_provider_credentials"]
+    hosted.faults.set(CODES[code])
+    answer = tester.put(
+        f"{PROVIDERS}/deepseek/key", params={"verify": True}, json={"api_key": REFUSED_KEY}
+    )
+    assert (answer.status_code, answer.json()["code"]) == (502, code)
+    assert REFUSED_KEY not in answer.text + service.output
+    after = service.row("deepseek"), service.stored.dump()["llm_provider_credentials"]
+    assert after == before
 
 
 def test_verified_switch_that_passes_switches(

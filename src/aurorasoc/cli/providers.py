@@ -88,14 +88,23 @@ def test(
 
 
 @keys.command("set")
-def set_key(provider: Provider, as_json: AsJson = False) -> None:
-    """Store a key, read from standard input: an argument would show in the process list."""
+def set_key(
+    provider: Provider,
+    verify: Annotated[
+        bool, typer.Option("--verify", help="Test the key first; store nothing if that fails.")
+    ] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Store a key, read from standard input: an argument would show in the process list.
+
+    Exits with 1 when its test fails.
+    """
     from aurorasoc.llm.changes import edits  # noqa: PLC0415 - SQLAlchemy costs time
     from aurorasoc.llm.changes.requests import KeyRequest  # noqa: PLC0415 - the same rules as over REST
 
     api_key = _checked(lambda: KeyRequest(api_key=SecretStr(_read_key()))).api_key
     change = edits.set_key(provider, api_key)
-    answer = _run(lambda admin: admin.change(change, actor=operator()))
+    answer = _run(lambda admin: admin.change(change, actor=operator(), verify=verify))
     _say_mutation(answer, as_json=as_json)
 
 

@@ -105,9 +105,8 @@ class Admin:
             ModelCallError: `verify` is set, and the provider failed.
         """
         change = edits.switch(self.settings, await self._with_checked_base_url(requested))
-        if verify and requested.provider != AUTO:
-            if_match = await self._verify(change, actor, if_match)
-        return await self.change(change, actor=actor, if_match=if_match)
+        verify = verify and requested.provider != AUTO
+        return await self.change(change, actor=actor, if_match=if_match, verify=verify)
 
     async def rollback(
         self, revision: int, *, actor: str, if_match: int | None = None
@@ -123,13 +122,28 @@ class Admin:
         return await self.change(edits.roll_back(earlier), actor=actor, if_match=if_match)
 
     async def change(
-        self, change: Change, *, actor: str, if_match: int | None = None
+        self,
+        change: Change,
+        *,
+        actor: str,
+        if_match: int | None = None,
+        verify: bool = False,
     ) -> MutationAnswer:
         """Make a change in one transaction, and adopt it in this process before returning.
 
+        Args:
+            change: What to change.
+            actor: Who asks.
+            if_match: The revision this is based on.
+            verify: Test the provider that the change is about first, as the change would leave
+                it, and change nothing if that fails.
+
         Raises:
             Conflict, RevisionMismatch, InvalidInput, Unavailable: Refused; see `Changer.apply`.
+            ModelCallError: `verify` is set, and the provider failed.
         """
+        if verify:
+            if_match = await self._verify(change, actor, if_match)
         try:
             snapshot = await self.changer.apply(change, actor=actor, if_match=if_match)
         except DatabaseUnavailable:

@@ -4,6 +4,7 @@ import pytest
 
 from tests.component.cli.conftest import Shell
 from tests.examples import API_KEY
+from tests.world.vendor import Fault, Refusal, VendorServer
 
 
 def _row(shell: Shell, provider: str) -> dict[str, object]:
@@ -111,3 +112,21 @@ def test_the_doctor_names_a_key_that_is_too_old(shell: Shell) -> None:
     result = shell("keys", "doctor")
     assert result.code == 1
     assert "LLM_KEY_MAX_AGE" in result.out
+
+
+@pytest.mark.parametrize(
+    ("fault", "code", "state"),
+    [(Fault(), 0, "usable"), (Fault(refusal=Refusal.BAD_KEY), 1, "absent")],
+    ids=["passes", "fails"],
+)
+@pytest.mark.usefixtures("libraries")
+def test_a_key_can_be_tested_before_it_is_stored(
+    shell: Shell, fault: Fault, code: int, state: str
+) -> None:
+    """A refused one is not stored, and the exit code is that of a bad answer."""
+    with VendorServer({"vllm": API_KEY}, plays=["vllm"]) as server:
+        server.faults.set(fault)
+        shell.patch.setenv("LLM_VLLM_BASE_URL", server.url)
+        assert shell("key", "set", "vllm", "--verify", stdin=API_KEY).code == code
+        assert server.requests
+    assert _row(shell, "vllm")["key_state"] == state

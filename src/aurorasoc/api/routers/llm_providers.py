@@ -22,11 +22,27 @@ from aurorasoc.runtime import Runtime
 
 router = APIRouter(prefix="/system/llm", tags=["llm"], route_class=ProblemRoute)
 
-Verify = Annotated[bool, Query(description="Test first; change nothing if that fails.")]
+
+async def verified(
+    caller: UserManager,
+    verify: Annotated[bool, Query(description="Test first; change nothing if that fails.")] = False,
+) -> bool:
+    """Read `verify`; a change that is tested counts against the limit of tests.
+
+    Raises:
+        RateLimited: The caller has tested too often.
+    """
+    if verify:
+        await limit_tests(caller)
+    return verify
+
+
+Verify = Annotated[bool, Depends(verified)]
 
 _READ = documented(401, 403, 422, 503)
 _CHANGE = documented(401, 403, 404, 409, 412, 422, 503)
-_VERIFIED = documented(401, 403, 409, 412, 422, 429, 502, 503, 504)
+_SWITCH = documented(401, 403, 409, 412, 422, 429, 502, 503, 504)
+_SET_KEY = documented(401, 403, 404, 409, 412, 422, 429, 502, 503, 504)
 _LIST = documented(401, 403, 404, 409, 422, 502, 503, 504)
 _TEST = documented(401, 403, 404, 409, 422, 429, 503)
 
@@ -41,21 +57,19 @@ async def read_inventory(
     return inventory
 
 
-@router.put("/config", responses=_VERIFIED)
+@router.put("/config", responses=_SWITCH)
 async def switch(
     body: ConfigRequest,
     caller: UserManager,
     runtime: OpenRuntime,
     terms: Terms,
-    verify: Verify = False,
+    verify: Verify,
 ) -> MutationAnswer:
     """Make a provider active and configure it.
 
     A missing field changes nothing; null restores the boot default. A provider that wouldn't be
     ready is refused, and nothing changes.
     """
-    if verify:
-        await limit_tests(caller)
     changed = await runtime.admin.switch(
         body, actor=caller.subject, if_match=terms.if_match, verify=verify
     )
@@ -68,12 +82,19 @@ async def reset(caller: UserManager, runtime: OpenRuntime, terms: Terms) -> Muta
     return await _change(edits.reset(), caller, runtime, terms)
 
 
-@router.put("/providers/{provider}/key", responses=_CHANGE)
-async def set_key(
-    provider: str, body: KeyRequest, caller: UserManager, runtime: OpenRuntime, terms: Terms
+@router.put("/providers/{provider}/key", responses=_SET_KEY)
+async def set_key(  # noqa: PLR0913 - path, body, caller, runtime, terms and verification
+    provider: str,
+    body: KeyRequest,
+    *,
+    caller: UserManager,
+    runtime: OpenRuntime,
+    terms: Terms,
+    verify: Verify,
 ) -> MutationAnswer:
     """Store a key. It belongs to the origin that the provider's base URL leads to now."""
-    return await _change(edits.set_key(provider, body.api_key), caller, runtime, terms)
+    change = edits.set_key(provider, body.api_key)
+    return await _change(change, caller, runtime, terms, verify=verify)
 
 
 @router.delete("/providers/{provider}/key", responses=_CHANGE)
@@ -112,7 +133,14 @@ async def test_provider(
 
 
 async def _change(
-    change: Change, caller: Principal, runtime: Runtime, terms: ChangeTerms
+    change: Change,
+    caller: Principal,
+    runtime: Runtime,
+    terms: ChangeTerms,
+    *,
+    verify: bool = False,
 ) -> MutationAnswer:
-    changed = await runtime.admin.change(change, actor=caller.subject, if_match=terms.if_match)
+    changed = await runtime.admin.change(
+        change, actor=caller.subject, if_match=terms.if_match, verify=verify
+    )
     return await terms.answer(runtime, changed)
