@@ -4,7 +4,7 @@ import { html, useState } from "./htm-preact-standalone.js";
 import { ProviderForm } from "./provider_form.js";
 import { may } from "./store.js";
 import { Switch } from "./switch.js";
-import { Leaves, Mark, Problems, Source, When } from "./ui.js";
+import { KeyLife, Leaves, Mark, Problems, Source, When } from "./ui.js";
 import { abilities, facts, providerName, takesKey } from "./words.js";
 
 const COLUMNS = ["Provider", "State", "Models", "Data", "Key", "Last calls"];
@@ -112,6 +112,7 @@ function Key({ row }) {
       <code>${["••••", row.key_last4].filter(Boolean).join(" ")}</code>
       ${" "}<${Source} of=${row.key_source} />
     </span>
+    <${KeyLife} row=${row} />
     ${tone && html`<${Mark} tone=${tone}>${word}<//>`}
   `;
 }

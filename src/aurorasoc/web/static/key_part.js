@@ -1,14 +1,16 @@
 // A provider's key: what is known of the stored one, and the field for a new one.
 
 import { html, useState } from "./htm-preact-standalone.js";
-import { SecretField } from "./ui.js";
+import { KeyLife, SecretField } from "./ui.js";
 import { providerName, SOURCES, takesKey } from "./words.js";
 
 export function KeyPart({ row, draft, moved, onType, onRemove }) {
   if (!takesKey(row)) return null;
   const hint = moved
     ? "The new address needs its own key, together with this change."
-    : `${known(row)} Paste or type it; once stored it is never shown again.`;
+    : html`
+        ${known(row)} <${KeyLife} row=${row} /> Paste or type it; once stored it is never shown again.
+      `;
   return html`
     <${SecretField}
       label=${row.key_present ? "New key" : "Key"}

@@ -55,7 +55,7 @@ export function ProviderForm({ provider, onClose }) {
         ${row.base_url_support !== "none" &&
         html`<${BaseUrlField} ...${form.field("base_url")} moved=${form.moved} />`}
         <${KeyPart} ...${form.field("api_key")} moved=${form.moved} onRemove=${form.removeKey} />
-        ${chosen &&
+        ${(chosen || isKeyAlone(form.changes)) &&
         html`<${TestFirst} checked=${form.verify} onChange=${form.setVerify} name=${name} />`}
         <${Ways} form=${form} row=${row} name=${name} chosen=${chosen} onClose=${close} />
       </form>
@@ -94,7 +94,7 @@ function useForm(row) {
       ),
     storeKey: () =>
       make("The key is stored. It is never shown again.", (call) =>
-        call("PUT", key, { api_key: changes.api_key }),
+        call("PUT", `${key}?verify=${verify}`, { api_key: changes.api_key }),
       ),
     removeKey: () => make("The stored key is removed.", (call) => call("DELETE", key)),
     testStored: () => (setDone(""), test.test()),

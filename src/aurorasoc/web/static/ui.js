@@ -33,6 +33,11 @@ export const Problems = ({ problems }) =>
     </ul>
   `;
 
+/** How long a key has been stored, and who stored it. */
+export const KeyLife = ({ row }) =>
+  row.key_set_at &&
+  html`<span class="dim">set <${When} at=${row.key_set_at} /> by ${row.key_set_by}</span>`;
+
 /** Where a value comes from. */
 export const Source = ({ of }) => of && html`<span class="source">${SOURCES[of] ?? of}</span>`;
 
