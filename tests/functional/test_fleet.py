@@ -95,6 +95,17 @@ def test_every_change_can_wait(site: Site, method: str, path: str, body: object)
     )
 
 
+def test_a_change_of_key_says_who_may_still_use_the_old_one(site: Site) -> None:
+    """Only where it waited for the others, and only where there was an old one."""
+    admin, path, wait = site.here.client(), f"{PROVIDERS}/deepseek/key", {"wait": WAIT_SECONDS}
+    first = admin.put(path, params=wait, json={"api_key": "sk-not-a-real-key-0001"}).json()
+    unasked = admin.put(path, json={"api_key": "sk-not-a-real-key-0002"}).json()
+    replaced = admin.put(path, params=wait, json={"api_key": "sk-not-a-real-key-0003"}).json()
+    removed = admin.delete(path, params=wait).json()
+    answers = [answer.get("old_key") for answer in (first, unasked, replaced, removed)]
+    assert answers == [None, None, "ending", "unused"]
+
+
 @pytest.mark.parametrize("seconds", ["-1", "60.5", "nan", "inf", "soon"])
 def test_wait_is_bounded(site: Site, seconds: str) -> None:
     """And nothing is changed where it isn't kept."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Annotated, Final, cast
 
 from fastapi import Depends, Header, Query, Request
@@ -109,9 +109,9 @@ class ChangeTerms:
     async def answer(self, runtime: Runtime, changed: MutationAnswer) -> MutationAnswer:
         """Add to a change's answer who has adopted it, if that was requested."""
         if self.wait is None:
-            return changed
+            return changed.adopted_by(None)
         adoption = await runtime.fleet.adoption_of(changed.revision, self.wait, runtime.instance)
-        return replace(changed, adoption=adoption)
+        return changed.adopted_by(adoption)
 
 
 async def change_terms(

@@ -167,7 +167,8 @@ def _checked(build: Callable[[], T]) -> T:
 def _say_mutation(answer: MutationAnswer, *, as_json: bool) -> None:
     if as_json:
         document = asdict(answer)
-        del document["adoption"]  # a shell command doesn't wait for other processes
+        # a shell command doesn't wait for other processes
+        del document["adoption"], document["old_key"]
         say_json(document)
         return
     say(f"revision {answer.revision}, active: {answer.active.backend} {answer.active.model}")

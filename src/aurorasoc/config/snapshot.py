@@ -66,6 +66,13 @@ class Credential:
     set_us: int | None = None
     set_by: str | None = None
 
+    def lets_finish(self, api_key: SecretStr, source: KeySource | None) -> bool:
+        """Return whether runs that began with a key may go on with it (ADR 026).
+
+        They may while it is in force, and when another of the same source replaced it.
+        """
+        return self.api_key is not None and (source == self.source or api_key == self.api_key)
+
 
 ABSENT = Credential(state="absent")
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 from dataclasses import asdict, dataclass, field, replace
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import Field, SecretStr
 
@@ -24,7 +24,7 @@ from aurorasoc.granite.base_url import normalise_base_url, origin_of
 from aurorasoc.granite.catalog import CATALOG, spec_of
 from aurorasoc.granite.sensitivity import why_not_local
 from aurorasoc.llm.adoption.adopt import Adoption
-from aurorasoc.llm.adoption.key_age import old_key
+from aurorasoc.llm.adoption.key_age import age_warning
 from aurorasoc.llm.changes import edits
 from aurorasoc.llm.changes.apply import Changer
 from aurorasoc.llm.changes.history import config_at
@@ -50,10 +50,18 @@ from aurorasoc.llm.models.traffic import TrafficLedger
 from aurorasoc.llm.wire import litellm_table
 from aurorasoc.llm.wire.learned import Lesson, Place
 
+OldKeyUse = Literal["in_use", "ending", "unused", "unknown"]
+
 
 @dataclass(frozen=True, slots=True)
 class MutationAnswer:
-    """What is in force after a change; `adoption` only if it was requested."""
+    """What is in force after a change; `adoption` and `old_key` only if they were requested.
+
+    Attributes:
+        old_key: Who may still use the key that was replaced or removed. `in_use`: a live process
+            that is pending; `ending`: only runs that began with it; `unused`: none; `unknown`:
+            the fleet couldn't be read.
+    """
 
     revision: int
     active: Active
@@ -61,6 +69,16 @@ class MutationAnswer:
     adoption: Annotated[
         FleetAdoption | None, Field(exclude_if=lambda adoption: adoption is None)
     ] = None
+    old_key: Annotated[OldKeyUse | None, Field(exclude_if=lambda use: use is None)] = None
+
+    def adopted_by(self, adoption: FleetAdoption | None) -> MutationAnswer:
+        """Return the answer with what the fleet makes of the change; None: nobody asked."""
+        old_key = self.old_key
+        if adoption is None:
+            old_key = None
+        elif old_key is not None and not adoption.adopted:
+            old_key = "in_use" if adoption.pending else "unknown"
+        return replace(self, adoption=adoption, old_key=old_key)
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,16 +163,17 @@ class Admin:
         if verify:
             if_match = await self._verify(change, actor, if_match)
         try:
-            snapshot = await self.changer.apply(change, actor=actor, if_match=if_match)
+            applied = await self.changer.apply(change, actor=actor, if_match=if_match)
         except DatabaseUnavailable:
             self.adoption.mark_stale()
             raise
+        snapshot, row = applied.snapshot, None
         await self.pool.resolve(snapshot)
-        row = None
         if change.target in CATALOG:
             provider = ServingBackend(change.target)
             row = provider_row(snapshot, provider, await self._observe(snapshot, provider))
-        return MutationAnswer(snapshot.revision, await self._active(snapshot), row)
+        active = await self._active(snapshot)
+        return MutationAnswer(snapshot.revision, active, row, old_key=applied.old_key)
 
     async def models(self, name: str) -> ModelList:
         """List a provider's models, as the provider itself does.
@@ -274,5 +293,5 @@ class Admin:
         return models_of(snapshot, provider, self.pool.learned, day_of(self.clock()))
 
     def _warnings(self, config: ProviderConfig) -> tuple[Problem, ...]:
-        warning = old_key(config, self.settings.llm.key_max_age, self.clock())
+        warning = age_warning(config, self.settings.llm.key_max_age, self.clock())
         return () if warning is None else (warning,)

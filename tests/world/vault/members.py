@@ -66,18 +66,21 @@ class Member:
     async def set_key(self, key: str = KEY) -> Snapshot:
         """Set DeepSeek's key as an admin does."""
         change = edits.set_key(DEEPSEEK, SecretStr(key))
-        return await self.changer.apply(change, actor=ACTOR, if_match=None)
+        applied = await self.changer.apply(change, actor=ACTOR, if_match=None)
+        return applied.snapshot
 
     async def delete_key(self) -> Snapshot:
         """Delete DeepSeek's key as an admin does."""
         change = edits.delete_key(DEEPSEEK)
-        return await self.changer.apply(change, actor=ACTOR, if_match=None)
+        applied = await self.changer.apply(change, actor=ACTOR, if_match=None)
+        return applied.snapshot
 
     async def configure(self, model: str, key: str = KEY) -> Snapshot:
         """Switch to DeepSeek with a model and a key, as `PUT /config` does."""
         requested = config_request("deepseek", model=model, api_key=SecretStr(key))
         change = edits.switch(self.settings, requested)
-        return await self.changer.apply(change, actor=ACTOR, if_match=None)
+        applied = await self.changer.apply(change, actor=ACTOR, if_match=None)
+        return applied.snapshot
 
 
 @asynccontextmanager

@@ -15,10 +15,24 @@ from aurorasoc.core.database.tables import CredentialRow
 from aurorasoc.core.secret_store import SecretStore, Stamp, StoredKey, last4_of
 from aurorasoc.llm.adoption.adopt import Adoption
 from aurorasoc.llm.changes.journal import Journal
-from aurorasoc.llm.changes.plan import Change, KeyEdit, Plan, SetKey, plan, require_revision
+from aurorasoc.llm.changes.plan import Change, KeyEdit, OldKey, Plan, SetKey, plan, require_revision
 
 if TYPE_CHECKING:
     from aurorasoc.llm.changes.intents import KeyIntents
+
+
+@dataclass(frozen=True, slots=True)
+class Applied:
+    """A change that was made.
+
+    Attributes:
+        snapshot: What is in force in this process.
+        old_key: What becomes of the usable key that was replaced or removed; None if there was
+            none.
+    """
+
+    snapshot: Snapshot
+    old_key: OldKey | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +49,7 @@ class Changer:
     journal: Journal
     intents: KeyIntents | None = None
 
-    async def apply(self, change: Change, *, actor: str, if_match: int | None) -> Snapshot:
+    async def apply(self, change: Change, *, actor: str, if_match: int | None) -> Applied:
         """Make a change, and adopt it in this process before returning.
 
         A change without effect keeps the revision, and is still audited.
@@ -59,9 +73,10 @@ class Changer:
                 await self._write_key(session, edited.key, stamp)
                 await self.journal.write(session, event, edited.config, changed=planned.changed)
         if self.intents is not None and intent is not None and edited.key is not None:
-            return await self.intents.carry_out(intent, edited.key)
+            snapshot = await self.intents.carry_out(intent, edited.key)
+            return Applied(snapshot, planned.old_key)
         self.adoption.swap(planned.candidate)
-        return planned.candidate
+        return Applied(planned.candidate, planned.old_key)
 
     async def preview(self, change: Change, *, actor: str, if_match: int | None) -> Plan:
         """Plan a change without writing anything.

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import SecretStr
 
@@ -38,6 +38,9 @@ class DeleteKey:
 
 
 KeyEdit = SetKey | DeleteKey
+
+OldKey = Literal["ending", "unused"]
+"""Whether runs that began with a replaced key may go on with it, or nothing may."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,12 +84,14 @@ class Plan:
         edited: What to write; its configuration has the new revision.
         candidate: The snapshot that will be in force.
         reconfigures: Whether more than a key changes.
+        old_key: What becomes of the usable key that it replaces or removes; None if there is none.
     """
 
     based_on: int
     edited: Edited
     candidate: Snapshot
     reconfigures: bool
+    old_key: OldKey | None = None
 
     @property
     def changed(self) -> bool:
@@ -118,7 +123,15 @@ def plan(change: Change, before: Stored, adoption: Adoption, stamp: Stamp) -> Pl
         credentials.pop(edited.key.provider, None)
     candidate = adoption.compose(config, replace(before.reading, credentials=credentials))
     change.check(candidate)
-    return Plan(based_on, replace(edited, config=config), candidate, reconfigures)
+    old_key = None if edited.key is None else _old_key(before.snapshot, candidate, edited.key)
+    return Plan(based_on, replace(edited, config=config), candidate, reconfigures, old_key)
+
+
+def _old_key(before: Snapshot, candidate: Snapshot, key: KeyEdit) -> OldKey | None:
+    old, new = (one.providers[key.provider].credential for one in (before, candidate))
+    if old.api_key is None or old.api_key == new.api_key:
+        return None
+    return "ending" if new.lets_finish(old.api_key, old.source) else "unused"
 
 
 def require_revision(current: int, if_match: int | None) -> None:

@@ -13,7 +13,7 @@ from aurorasoc.core.database.engine import Database
 from aurorasoc.core.database.tables import KeyIntentRow
 from aurorasoc.core.keyring import Keyring
 from aurorasoc.llm.adoption.adopt import Adoption
-from aurorasoc.llm.adoption.key_age import old_key
+from aurorasoc.llm.adoption.key_age import age_warning
 from aurorasoc.llm.keys.rotation import SealedItem, Standing, survey
 
 
@@ -69,7 +69,7 @@ async def examine(
         _of_provider(
             config,
             sealed.get(("credential", str(provider))),
-            old_key(config, max_age, now_us()),
+            age_warning(config, max_age, now_us()),
         )
         for provider, config in adoption.snapshot.providers.items()
         if config.credential.state != "absent"

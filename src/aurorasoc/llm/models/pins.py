@@ -16,10 +16,8 @@ def require_key(snapshot: Snapshot, reference: ModelReference) -> None:
         ProviderNotReady: The key was removed while this ran.
     """
     present = snapshot.providers[reference.provider].credential
-    gone = present.api_key is None or (
-        present.source != reference.key_source and present.api_key != reference.api_key
-    )
-    if reference.has_key and gone:
+    may_finish = present.lets_finish(reference.api_key, reference.key_source)
+    if reference.has_key and not may_finish:
         detail = f"The key of {reference.provider} was removed while this ran. Start again."
         raise ProviderNotReady(detail)
 
