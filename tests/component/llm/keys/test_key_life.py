@@ -117,6 +117,15 @@ async def test_old_key_is_a_warning(
 
 
 @pytest.mark.usefixtures("database_file")
+async def test_old_key_of_the_active_provider_is_a_warning_there_too(tmp_path: Path) -> None:
+    """Where an admin looks first."""
+    variables = {"LLM_BACKEND": "deepseek", "LLM_KEY_MAX_AGE": NINETY_DAYS}
+    async with _aged(tmp_path, timedelta(days=91), **variables) as runtime:
+        active = (await runtime.admin.inventory()).active
+    assert [warning.code for warning in active.warnings] == ["key_old"]
+
+
+@pytest.mark.usefixtures("database_file")
 async def test_doctor_says_what_to_do_about_an_old_key(tmp_path: Path) -> None:
     """There is something to do, though the key works and its seed is current."""
     async with _aged(tmp_path, timedelta(days=91)) as runtime:
