@@ -353,7 +353,7 @@ def state(service: Service) -> tuple[object, ...]:
     """Return all that a switch could change: revision, active choice, rows of the database."""
     inventory = service.inventory()
     dumped = service.stored.dump()
-    beside = {"llm_learned"}  # what earlier tests found may be written at any time
+    beside = {"llm_instances", "llm_learned"}  # written at any time: heartbeats, earlier findings
     rows = {table: dumped[table] for table in dumped.keys() - beside if "audit" not in table}
     return inventory["revision"], inventory["fingerprint"], inventory["active"], rows
 
