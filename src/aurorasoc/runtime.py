@@ -245,7 +245,7 @@ async def require_migrated(database: Database) -> None:
 
 
 async def _close_pool(pool: ModelPool) -> None:
-    from aurorasoc.llm.wire import adapter  # noqa: PLC0415 - closing must not import what wasn't used
+    from aurorasoc.llm.wire.libraries import adapter  # noqa: PLC0415 - closing must not import what wasn't used
 
     pool.close()
     await adapter.close()

@@ -16,7 +16,7 @@ from aurorasoc.config.vocabulary import ServingBackend
 from aurorasoc.llm.models.handle import LiveChatModel
 from aurorasoc.llm.models.pool import ModelPool
 from aurorasoc.llm.models.traffic import TrafficLedger
-from aurorasoc.llm.wire import adapter
+from aurorasoc.llm.wire.libraries import adapter
 from aurorasoc.runtime import Runtime, open_runtime
 from tests.examples import config_request, settings, snapshot
 from tests.world.certificates import CertificateAuthority

@@ -42,7 +42,7 @@ def preload() -> None:
     with collector_off():
         for name in MODULES:
             import_module(name)
-        import_module("aurorasoc.llm.wire.adapter")._import_libraries()
+        import_module("aurorasoc.llm.wire.libraries.adapter")._import_libraries()
 
 
 def require_alone(requests: socket.socket) -> None:

@@ -13,7 +13,7 @@ from typing import Final
 from fastapi import FastAPI
 
 from aurorasoc.api.app import include_routers
-from aurorasoc.llm.wire import adapter
+from aurorasoc.llm.wire.libraries import adapter
 
 LIBRARIES: Final = (
     "",

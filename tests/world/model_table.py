@@ -2,7 +2,7 @@
 
 from datetime import date
 
-from aurorasoc.llm.wire import litellm_table
+from aurorasoc.llm.wire.libraries import litellm_table
 
 
 def first_to_retire(vendor: str) -> tuple[str, date]:

@@ -25,8 +25,8 @@ from beeai_framework.memory import BaseMemory, UnconstrainedMemory
 from aurorasoc.agents.registry import AgentDefinition
 from aurorasoc.errors import InvalidInput, our_error
 from aurorasoc.llm.models.handle import LiveChatModel
-from aurorasoc.llm.wire.cut_answers import cut
-from aurorasoc.llm.wire.outcome import Finish
+from aurorasoc.llm.wire.answers.cut_answers import cut
+from aurorasoc.llm.wire.answers.outcome import Finish
 
 
 class SocAgent(BaseAgent[AgentOutput]):

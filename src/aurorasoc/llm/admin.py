@@ -47,8 +47,8 @@ from aurorasoc.llm.models.pool import ModelPool
 from aurorasoc.llm.models.provider_models import ProviderModels, models_of
 from aurorasoc.llm.models.test_call import CallTest, error_of, make_test_call
 from aurorasoc.llm.models.traffic import TrafficLedger
-from aurorasoc.llm.wire import litellm_table
-from aurorasoc.llm.wire.learned import Lesson, Place
+from aurorasoc.llm.wire.asking.learned import Lesson, Place
+from aurorasoc.llm.wire.libraries import litellm_table
 
 OldKeyUse = Literal["in_use", "ending", "unused", "unknown"]
 

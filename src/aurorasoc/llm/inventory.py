@@ -25,7 +25,7 @@ from aurorasoc.llm.models.facts import ModelFacts
 from aurorasoc.llm.models.provider_models import ProviderModels
 from aurorasoc.llm.models.retirement import Retirements
 from aurorasoc.llm.models.traffic import LastCalls, LastError
-from aurorasoc.llm.wire.learned import Capabilities
+from aurorasoc.llm.wire.asking.learned import Capabilities
 
 _NONE: Final = Retirements()
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from aurorasoc.config.vocabulary import Role, ServingBackend
 from aurorasoc.llm.models.binding import Binding
 from aurorasoc.llm.models.pool import get_chat_model
-from aurorasoc.llm.wire.outcome import outcome_of
+from aurorasoc.llm.wire.answers.outcome import outcome_of
 from aurorasoc.runtime import current_runtime
 
 if TYPE_CHECKING:

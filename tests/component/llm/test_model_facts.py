@@ -13,7 +13,7 @@ from aurorasoc.config.vocabulary import ServingBackend
 from aurorasoc.granite.backend_resolution import model_reference
 from aurorasoc.llm.admin import Admin
 from aurorasoc.llm.inventory import ProviderView
-from aurorasoc.llm.wire.learned import Capabilities, Lesson, Place
+from aurorasoc.llm.wire.asking.learned import Capabilities, Lesson, Place
 from aurorasoc.runtime import open_runtime
 from tests.examples import API_KEY, SEED, config_request, settings
 from tests.world.model_table import first_to_retire
@@ -117,7 +117,7 @@ def test_the_table_is_read_without_importing_litellm() -> None:
     """That import takes seconds, and may fetch another table."""
     program = (
         "import sys\n"
-        "from aurorasoc.llm.wire.litellm_table import row_of\n"
+        "from aurorasoc.llm.wire.libraries.litellm_table import row_of\n"
         "assert row_of('openai', 'gpt-4o')\n"
         "assert not {'litellm', 'openai', 'beeai_framework'} & sys.modules.keys()\n"
     )

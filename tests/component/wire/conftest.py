@@ -9,7 +9,7 @@ import pytest
 
 from aurorasoc.api.app import create_app
 from aurorasoc.config.settings import load_settings
-from aurorasoc.llm.wire import adapter
+from aurorasoc.llm.wire.libraries import adapter
 from aurorasoc.runtime import Runtime, open_runtime
 from tests.component.live import libraries
 from tests.component.wire.table import TABLE, VLLM_KEY

@@ -24,11 +24,11 @@ from aurorasoc.config.vocabulary import ServingBackend
 from aurorasoc.granite import ModelReference
 from aurorasoc.granite.catalog import CATALOG
 from aurorasoc.llm.models.traffic import TrafficLedger
-from aurorasoc.llm.wire import adapter
+from aurorasoc.llm.wire.asking.request import ModelRequest, Transmission
 from aurorasoc.llm.wire.calls import CallSite
-from aurorasoc.llm.wire.failures import translate
+from aurorasoc.llm.wire.failures.translate import translate
 from aurorasoc.llm.wire.formats import translation
-from aurorasoc.llm.wire.request import ModelRequest, Transmission
+from aurorasoc.llm.wire.libraries import adapter
 from tests.component.wire.conftest import Wire
 from tests.component.wire.table import EVERY
 from tests.world.canaries import SOAK

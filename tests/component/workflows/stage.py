@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable
 from itertools import count
 from typing import Any
 
-from aurorasoc.llm.wire import adapter
+from aurorasoc.llm.wire.libraries import adapter
 from aurorasoc.runtime import Runtime
 from tests.component.live import until
 from tests.examples import config_request

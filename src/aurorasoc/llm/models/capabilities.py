@@ -14,8 +14,8 @@ from aurorasoc.errors import AuroraError, BadResponse, ModelCallError, ProviderT
 from aurorasoc.llm.models.binding import Binding
 from aurorasoc.llm.models.facts import longest_answer
 from aurorasoc.llm.models.windows import window_of
-from aurorasoc.llm.wire.learned import Capabilities, Refusable, StructuredOutput
-from aurorasoc.llm.wire.outcome import Outcome, outcome_of
+from aurorasoc.llm.wire.answers.outcome import Outcome, outcome_of
+from aurorasoc.llm.wire.asking.learned import Capabilities, Refusable, StructuredOutput
 
 if TYPE_CHECKING:
     from beeai_framework.backend.types import ChatModelOutput

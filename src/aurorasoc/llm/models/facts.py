@@ -12,9 +12,9 @@ from datetime import date
 from typing import Any, Final, Literal
 
 from aurorasoc.granite import ModelReference
-from aurorasoc.llm.wire.learned import Capabilities
-from aurorasoc.llm.wire.litellm_table import vendors_row
-from aurorasoc.llm.wire.windows import ContextWindow, known_window, plausible
+from aurorasoc.llm.wire.asking.learned import Capabilities
+from aurorasoc.llm.wire.libraries.litellm_table import vendors_row
+from aurorasoc.llm.wire.windows.known import ContextWindow, known_window, plausible
 
 WindowNamer = Literal["server", "refusal", "test", "table"]
 

@@ -21,8 +21,8 @@ from beeai_framework.errors import AbortError, FrameworkError
 
 from aurorasoc.errors import AuroraError, BadResponse, our_error
 from aurorasoc.llm.models.binding import Binding
-from aurorasoc.llm.wire.open_answers import to_its_end
-from aurorasoc.llm.wire.options import require_known
+from aurorasoc.llm.wire.asking.options import require_known
+from aurorasoc.llm.wire.sending.open_answers import to_its_end
 
 _ATTRIBUTES: Final = frozenset({"_current", "_pin", "_runs", "_emitter"})
 _IN_ORDER: Final = EmitterOptions(is_blocking=True, persistent=True, match_nested=False)

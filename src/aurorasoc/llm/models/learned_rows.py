@@ -24,7 +24,7 @@ from aurorasoc.core.clock import now_us
 from aurorasoc.core.database.engine import Database
 from aurorasoc.core.database.tables import LearnedRow
 from aurorasoc.errors import DatabaseUnavailable
-from aurorasoc.llm.wire.learned import (
+from aurorasoc.llm.wire.asking.learned import (
     MAX_PLACES,
     Capabilities,
     Knowledge,

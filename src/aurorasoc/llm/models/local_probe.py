@@ -30,7 +30,7 @@ def local_probe(address_policy_for: PolicyOf, headers_for: HeadersOf) -> Probe:
     async def status_at(backend: ServingBackend, url: str) -> int:
         import httpx  # noqa: PLC0415 - only `auto` needs it, and never before the API is ready
 
-        from aurorasoc.llm.wire.transports import plain_client  # noqa: PLC0415 - the same
+        from aurorasoc.llm.wire.sending.transports import plain_client  # noqa: PLC0415 - the same
 
         try:
             async with (

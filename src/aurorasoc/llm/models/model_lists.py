@@ -14,7 +14,7 @@ from aurorasoc.granite import ModelReference
 from aurorasoc.granite.address_policy import AddressPolicy
 from aurorasoc.granite.catalog import CATALOG
 from aurorasoc.llm.models.list_pages import MAX_MODELS, Page, read_page
-from aurorasoc.llm.wire.failures import failure_of_answer, translate
+from aurorasoc.llm.wire.failures.translate import failure_of_answer, translate
 
 if TYPE_CHECKING:
     import httpx
@@ -70,7 +70,7 @@ class ModelLists:
         self._kept = {at: kept for at, kept in self._kept.items() if kept.expires > now}
         if place in self._kept:
             return self._kept[place].models
-        from aurorasoc.llm.wire.transports import plain_client  # noqa: PLC0415 - httpx costs 46 ms
+        from aurorasoc.llm.wire.sending.transports import plain_client  # noqa: PLC0415 - httpx costs 46 ms
 
         async with plain_client(address_policy, self._seconds) as client:
             names = await self._names(reference, client)

@@ -30,9 +30,9 @@ from aurorasoc.llm.models.binding import Binding
 from aurorasoc.llm.models.local_probe import key_headers, local_probe
 from aurorasoc.llm.models.pins import became_restricted, require_key, require_unrestricted
 from aurorasoc.llm.models.traffic import TrafficLedger
+from aurorasoc.llm.wire.asking.learned import Learned
 from aurorasoc.llm.wire.calls import CallSite, JudgeAddress, Ledger
-from aurorasoc.llm.wire.failures import translate
-from aurorasoc.llm.wire.learned import Learned
+from aurorasoc.llm.wire.failures.translate import translate
 from aurorasoc.llm.wire.waits import Judge, Waits
 
 if TYPE_CHECKING:
@@ -111,7 +111,7 @@ class ModelPool:
 
     async def load(self) -> None:
         """Import the model libraries in a thread, unless they are already imported."""
-        from aurorasoc.llm.wire import adapter  # noqa: PLC0415 - its libraries cost seconds
+        from aurorasoc.llm.wire.libraries import adapter  # noqa: PLC0415 - its libraries cost seconds
 
         await adapter.load()
 
@@ -162,7 +162,7 @@ class ModelPool:
 
     def of_provider(self, provider: ServingBackend, role: Role, snapshot: Snapshot) -> Binding:
         """Bind to a provider whether it is active or not: the production path for a test."""
-        from aurorasoc.llm.wire import adapter  # noqa: PLC0415 - its libraries cost seconds
+        from aurorasoc.llm.wire.libraries import adapter  # noqa: PLC0415 - its libraries cost seconds
 
         reference = model_reference(snapshot, provider, role)
         site = replace(
@@ -173,7 +173,7 @@ class ModelPool:
 
     def of_reference(self, reference: ModelReference, snapshot: Snapshot) -> Binding:
         """Bind to a reference that is not configured; its calls are not in the ledger."""
-        from aurorasoc.llm.wire import adapter  # noqa: PLC0415 - its libraries cost seconds
+        from aurorasoc.llm.wire.libraries import adapter  # noqa: PLC0415 - its libraries cost seconds
 
         site = replace(self._site(snapshot, reference), ledger=TrafficLedger(), asks_again=False)
         model = adapter.build(site)
@@ -218,7 +218,7 @@ class ModelPool:
         *,
         restricted: bool,
     ) -> Binding:
-        from aurorasoc.llm.wire import adapter  # noqa: PLC0415 - its libraries cost seconds
+        from aurorasoc.llm.wire.libraries import adapter  # noqa: PLC0415 - its libraries cost seconds
 
         site = self._site(snapshot, reference)
         if restricted:

@@ -10,7 +10,7 @@ from aurorasoc.config.vocabulary import Role, ServingBackend
 from aurorasoc.granite.backend_resolution import described_reference
 from aurorasoc.llm.models.facts import ModelFacts, facts_of
 from aurorasoc.llm.models.retirement import Retirements, retirements
-from aurorasoc.llm.wire.learned import Learned, Place
+from aurorasoc.llm.wire.asking.learned import Learned, Place
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,7 +19,7 @@ from aurorasoc.errors import (
 )
 from aurorasoc.llm.models.binding import Binding
 from aurorasoc.llm.models.capabilities import Findings
-from aurorasoc.llm.wire.learned import Capabilities
+from aurorasoc.llm.wire.asking.learned import Capabilities
 
 DEADLINE_SECONDS: Final = 10.0
 MAX_TOKENS: Final = 16

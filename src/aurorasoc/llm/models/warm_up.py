@@ -23,9 +23,9 @@ from aurorasoc.granite import ModelReference
 from aurorasoc.llm.models.binding import Binding
 from aurorasoc.llm.models.test_call import make_test_call
 from aurorasoc.llm.models.traffic import TrafficLedger
-from aurorasoc.llm.wire import adapter
 from aurorasoc.llm.wire.calls import CallSite
-from aurorasoc.llm.wire.failures import translate
+from aurorasoc.llm.wire.failures.translate import translate
+from aurorasoc.llm.wire.libraries import adapter
 
 _ANSWER: Final = {
     "id": "warm-up",

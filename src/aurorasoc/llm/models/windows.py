@@ -11,15 +11,15 @@ from typing import TYPE_CHECKING, Any
 from aurorasoc.granite import ModelReference
 from aurorasoc.llm.models.binding import Binding
 from aurorasoc.llm.models.facts import window_in_table
-from aurorasoc.llm.wire import litellm_table
-from aurorasoc.llm.wire.window_lookup import ask_server
-from aurorasoc.llm.wire.windows import (
+from aurorasoc.llm.wire.libraries import litellm_table
+from aurorasoc.llm.wire.windows.known import (
     ContextWindow,
     is_known,
     keep_window,
     known_window,
     plausible,
 )
+from aurorasoc.llm.wire.windows.lookup import ask_server
 
 if TYPE_CHECKING:
     from aurorasoc.llm.wire.calls import CallSite

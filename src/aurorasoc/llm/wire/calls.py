@@ -17,12 +17,12 @@ from aurorasoc.core.logs import get_logger
 from aurorasoc.errors import AuroraError, ContextTooLong, ModelCallError
 from aurorasoc.granite import ModelReference
 from aurorasoc.granite.address_policy import AddressPolicy
-from aurorasoc.llm.wire.learned import Learned, Refusable
-from aurorasoc.llm.wire.leave_out import LeftOut
-from aurorasoc.llm.wire.refusals import OptionRefused
-from aurorasoc.llm.wire.socket_guard import ConfinedCall, confined
+from aurorasoc.llm.wire.asking.learned import Learned, Refusable
+from aurorasoc.llm.wire.asking.leave_out import LeftOut
+from aurorasoc.llm.wire.failures.refusals import OptionRefused
+from aurorasoc.llm.wire.libraries.socket_guard import ConfinedCall, confined
 from aurorasoc.llm.wire.waits import Judge, Waits
-from aurorasoc.llm.wire.windows import ContextWindow, keep_window
+from aurorasoc.llm.wire.windows.known import ContextWindow, keep_window
 
 T = TypeVar("T")
 Refused = frozenset[Refusable]

@@ -20,30 +20,30 @@ from litellm import ModelResponse, ModelResponseStream
 from aurorasoc.core.foreign_json import repaired
 from aurorasoc.errors import RequestRefused
 from aurorasoc.granite.catalog import CATALOG
-from aurorasoc.llm.wire.attachments import require_inline
-from aurorasoc.llm.wire.calls import CallSite, Refused
-from aurorasoc.llm.wire.cut_answers import (
+from aurorasoc.llm.wire.answers.cut_answers import (
     both,
     larger_limit,
     require_visible,
     require_whole,
     says_nothing,
 )
-from aurorasoc.llm.wire.documents import parsed
-from aurorasoc.llm.wire.failures import AnswerTooLong, StreamBrokenOff
+from aurorasoc.llm.wire.answers.documents import parsed
+from aurorasoc.llm.wire.answers.outcome import Finish, Outcome, attach, is_known, outcome_of
+from aurorasoc.llm.wire.answers.truncation import require_whole_prompt
+from aurorasoc.llm.wire.asking.attachments import require_inline
+from aurorasoc.llm.wire.asking.leave_out import without
+from aurorasoc.llm.wire.asking.options import cache_points, translated
+from aurorasoc.llm.wire.asking.request import ModelRequest
+from aurorasoc.llm.wire.calls import CallSite, Refused
+from aurorasoc.llm.wire.failures.refusals import refusal_in_answer
+from aurorasoc.llm.wire.failures.translate import AnswerTooLong, StreamBrokenOff
 from aurorasoc.llm.wire.formats import translation
 from aurorasoc.llm.wire.formats.translation import Translation
-from aurorasoc.llm.wire.leave_out import without
-from aurorasoc.llm.wire.litellm_table import most_output_tokens
-from aurorasoc.llm.wire.open_answers import remember
-from aurorasoc.llm.wire.options import cache_points, translated
-from aurorasoc.llm.wire.outcome import Finish, Outcome, attach, is_known, outcome_of
+from aurorasoc.llm.wire.libraries.litellm_table import most_output_tokens
+from aurorasoc.llm.wire.libraries.socket_guard import hosts_code
 from aurorasoc.llm.wire.patience import Patience
-from aurorasoc.llm.wire.refusals import refusal_in_answer
-from aurorasoc.llm.wire.request import ModelRequest
-from aurorasoc.llm.wire.sender import DONE, Sender
-from aurorasoc.llm.wire.socket_guard import hosts_code
-from aurorasoc.llm.wire.truncation import require_whole_prompt
+from aurorasoc.llm.wire.sending.open_answers import remember
+from aurorasoc.llm.wire.sending.sender import DONE, Sender
 
 MAX_TOOL_CALLS: Final = 256
 """Tool calls of one answer: BeeAI compares each with all others."""

@@ -12,8 +12,8 @@ from typing import Final
 
 from aurorasoc.errors import ContextTooLong
 from aurorasoc.granite import ModelReference
-from aurorasoc.llm.wire.token_bounds import most_tokens, tokens_of_sentences
-from aurorasoc.llm.wire.windows import ContextWindow
+from aurorasoc.llm.wire.windows.known import ContextWindow
+from aurorasoc.llm.wire.windows.token_bounds import most_tokens, tokens_of_sentences
 from aurorasoc.workflows.investigation.evidence import MAX_EVIDENCE, Evidence
 from aurorasoc.workflows.investigation.prompts import Draft
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from typing import Final, get_args
 
 from aurorasoc.agents.registry import definition_of
-from aurorasoc.llm.wire.token_bounds import most_tokens, tokens_of_sentences
+from aurorasoc.llm.wire.windows.token_bounds import most_tokens, tokens_of_sentences
 from aurorasoc.workflows.investigation.fence import Fence, neutral
 from aurorasoc.workflows.investigation.schemas import Examination, Specialist
 

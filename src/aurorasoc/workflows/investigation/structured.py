@@ -23,8 +23,8 @@ from aurorasoc.errors import (
     ModelCallError,
 )
 from aurorasoc.llm.models.windows import window_of
-from aurorasoc.llm.wire.outcome import Finish, Usage, outcome_of
-from aurorasoc.llm.wire.windows import known_window
+from aurorasoc.llm.wire.answers.outcome import Finish, Usage, outcome_of
+from aurorasoc.llm.wire.windows.known import known_window
 from aurorasoc.workflows.investigation.evidence import Evidence
 from aurorasoc.workflows.investigation.fitting import (
     FittedPrompt,

@@ -31,7 +31,7 @@ from aurorasoc.llm.changes import edits
 from aurorasoc.llm.changes.history import list_revisions, read_revision
 from aurorasoc.llm.changes.intents import open_intents
 from aurorasoc.llm.models.learned_rows import LearnedRows
-from aurorasoc.llm.wire.learned import Learned, Place, Refusable
+from aurorasoc.llm.wire.asking.learned import Learned, Place, Refusable
 from aurorasoc.runtime import Runtime, open_runtime
 from aurorasoc.workflows.investigation import store
 from aurorasoc.workflows.investigation.view import look, summary_of

@@ -9,8 +9,8 @@ from pydantic import SecretStr
 
 from aurorasoc.config.vocabulary import ServingBackend
 from aurorasoc.llm.models.capabilities import ask_capabilities
-from aurorasoc.llm.wire import adapter
-from aurorasoc.llm.wire.learned import Capabilities, Lesson, Place, Refusable
+from aurorasoc.llm.wire.asking.learned import Capabilities, Lesson, Place, Refusable
+from aurorasoc.llm.wire.libraries import adapter
 from aurorasoc.runtime import Runtime
 from tests.component.live import KEYS, PROVIDERS, World, handle_on, variable
 from tests.examples import config_request, settings

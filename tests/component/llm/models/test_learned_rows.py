@@ -14,7 +14,7 @@ from aurorasoc.core.database.engine import Database
 from aurorasoc.core.database.tables import LearnedRow
 from aurorasoc.errors import DatabaseUnavailable
 from aurorasoc.llm.models.learned_rows import KEPT_US, LearnedRows
-from aurorasoc.llm.wire.learned import (
+from aurorasoc.llm.wire.asking.learned import (
     MAX_PLACES,
     Capabilities,
     Knowledge,

@@ -12,8 +12,8 @@ from urllib.request import getproxies
 import pytest
 
 from aurorasoc.config.settings.library_environment import HONOURED
-from aurorasoc.llm.wire.socket_guard import confined
-from aurorasoc.llm.wire.transports import verifying_context
+from aurorasoc.llm.wire.libraries.socket_guard import confined
+from aurorasoc.llm.wire.sending.transports import verifying_context
 from tests.component.live import PROVIDERS, World, handle_on
 from tests.examples import settings
 

@@ -11,8 +11,8 @@ from pydantic import SecretStr
 from aurorasoc import get_chat_model
 from aurorasoc.errors import ContextTooLong, ContextTruncated, ModelCallError
 from aurorasoc.llm.models.windows import window_of
-from aurorasoc.llm.wire import windows
-from aurorasoc.llm.wire.windows import ContextWindow, known_window
+from aurorasoc.llm.wire.windows import known as windows
+from aurorasoc.llm.wire.windows.known import ContextWindow, known_window
 from aurorasoc.local_model import CONTEXT, MODEL_NAME
 from aurorasoc.runtime import Runtime
 from tests.component.workflows.investigation.test_runner import ADMIN, Site

@@ -8,9 +8,10 @@ import pytest
 
 from aurorasoc.llm.models.facts import ModelFacts, Prices, facts_of
 from aurorasoc.llm.models.retirement import WARNING_DAYS, retirements
-from aurorasoc.llm.wire import litellm_table, windows
-from aurorasoc.llm.wire.learned import Capabilities
-from aurorasoc.llm.wire.windows import ContextWindow, keep_window
+from aurorasoc.llm.wire.asking.learned import Capabilities
+from aurorasoc.llm.wire.libraries import litellm_table
+from aurorasoc.llm.wire.windows import known as windows
+from aurorasoc.llm.wire.windows.known import ContextWindow, keep_window
 from tests.examples import reference_at
 
 TODAY = date(2026, 11, 27)

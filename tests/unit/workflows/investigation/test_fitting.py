@@ -6,8 +6,8 @@ from typing import Final
 import pytest
 
 from aurorasoc.errors import ContextTooLong
-from aurorasoc.llm.wire.token_bounds import most_tokens, tokens_of_sentences
-from aurorasoc.llm.wire.windows import ContextWindow
+from aurorasoc.llm.wire.windows.known import ContextWindow
+from aurorasoc.llm.wire.windows.token_bounds import most_tokens, tokens_of_sentences
 from aurorasoc.workflows.investigation.alert import parse_alert
 from aurorasoc.workflows.investigation.evidence import MAX_EVIDENCE, Evidence, whole_evidence
 from aurorasoc.workflows.investigation.fence import fence_for

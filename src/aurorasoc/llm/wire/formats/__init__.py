@@ -7,13 +7,13 @@ from typing import Final
 from aurorasoc.config.vocabulary import ServingBackend
 from aurorasoc.granite import ModelReference
 from aurorasoc.granite.catalog import CATALOG
+from aurorasoc.llm.wire.asking.request import ModelRequest
 from aurorasoc.llm.wire.formats.chat_completions import ChatCompletions
 from aurorasoc.llm.wire.formats.generate_content import GenerateContent
 from aurorasoc.llm.wire.formats.messages import Messages
 from aurorasoc.llm.wire.formats.responses import Responses
 from aurorasoc.llm.wire.formats.translation import Translation
-from aurorasoc.llm.wire.litellm_table import answers_on_responses
-from aurorasoc.llm.wire.request import ModelRequest
+from aurorasoc.llm.wire.libraries.litellm_table import answers_on_responses
 
 _BY_WIRE: Final[dict[str, type[Translation]]] = {
     "chat_completions": ChatCompletions,

@@ -15,15 +15,15 @@ from litellm.llms.openai.chat.gpt_transformation import OpenAIGPTConfig, OpenAIU
 
 from aurorasoc.config.vocabulary import ServingBackend
 from aurorasoc.granite import ModelReference
+from aurorasoc.llm.wire.answers.outcome import Finish
+from aurorasoc.llm.wire.answers.reading import chat_completions
+from aurorasoc.llm.wire.answers.reading.parts import parts_of
+from aurorasoc.llm.wire.answers.thoughts import ThoughtSplitter, split_whole, unannounced_end
+from aurorasoc.llm.wire.asking.learned import MAX_PLACES, Place, Refusable
+from aurorasoc.llm.wire.asking.leave_out import plain_text
+from aurorasoc.llm.wire.asking.request import ModelRequest, post
 from aurorasoc.llm.wire.formats.translation import Translation, mapped, whole
-from aurorasoc.llm.wire.learned import MAX_PLACES, Place, Refusable
-from aurorasoc.llm.wire.leave_out import plain_text
-from aurorasoc.llm.wire.litellm_table import row_of
-from aurorasoc.llm.wire.outcome import Finish
-from aurorasoc.llm.wire.reading import chat_completions
-from aurorasoc.llm.wire.reading.parts import parts_of
-from aurorasoc.llm.wire.request import ModelRequest, post
-from aurorasoc.llm.wire.thoughts import ThoughtSplitter, split_whole, unannounced_end
+from aurorasoc.llm.wire.libraries.litellm_table import row_of
 
 _DEEPSEEK: Final = DeepSeekChatConfig()
 _KNOWN: Final = OpenAIGPTConfig()

@@ -9,9 +9,9 @@ from litellm import GoogleAIStudioGeminiConfig, ModelResponse, ModelResponseStre
 from litellm.llms.vertex_ai.gemini.transformation import transform_request_body
 from litellm.llms.vertex_ai.gemini.vertex_and_google_ai_studio_gemini import ModelResponseIterator
 
+from aurorasoc.llm.wire.answers.reading import generate_content
+from aurorasoc.llm.wire.asking.request import ModelRequest, post
 from aurorasoc.llm.wire.formats.translation import Translation, Unlogged, mapped, whole
-from aurorasoc.llm.wire.reading import generate_content
-from aurorasoc.llm.wire.request import ModelRequest, post
 
 _CONFIG: Final = GoogleAIStudioGeminiConfig()
 

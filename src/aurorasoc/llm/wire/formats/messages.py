@@ -9,10 +9,10 @@ from litellm.llms.anthropic.chat.handler import ModelResponseIterator
 from litellm.llms.anthropic.chat.transformation import ANTHROPIC_TOOL_NAME_REVERSE_MAP_KEY
 
 from aurorasoc.granite import ModelReference
+from aurorasoc.llm.wire.answers.reading import messages
+from aurorasoc.llm.wire.asking.request import ModelRequest, post
 from aurorasoc.llm.wire.formats.translation import Translation, mapped, whole
-from aurorasoc.llm.wire.litellm_table import most_output_tokens
-from aurorasoc.llm.wire.reading import messages
-from aurorasoc.llm.wire.request import ModelRequest, post
+from aurorasoc.llm.wire.libraries.litellm_table import most_output_tokens
 
 _CONFIG: Final = AnthropicConfig()
 _BETA: Final = "anthropic-beta"

@@ -11,11 +11,11 @@ from litellm.completion_extras.litellm_responses_transformation.transformation i
 )
 from litellm.types.llms.openai import ResponsesAPIResponse
 
-from aurorasoc.llm.wire.failures import failure_in_stream
+from aurorasoc.llm.wire.answers.reading import responses
+from aurorasoc.llm.wire.asking.request import ModelRequest, post
+from aurorasoc.llm.wire.failures.translate import failure_in_stream
 from aurorasoc.llm.wire.formats.chat_completions import translator_of
 from aurorasoc.llm.wire.formats.translation import Translation, Unlogged, mapped
-from aurorasoc.llm.wire.reading import responses
-from aurorasoc.llm.wire.request import ModelRequest, post
 
 _HANDLER: Final = LiteLLMResponsesTransformationHandler()
 _INTERNAL: Final = frozenset({"client", "litellm_logging_obj"})

@@ -8,10 +8,10 @@ from typing import Any, ClassVar, Final
 
 from litellm import ModelResponse, ModelResponseStream
 
-from aurorasoc.llm.wire.declined import require_answer
-from aurorasoc.llm.wire.failures import failure_in_document
-from aurorasoc.llm.wire.outcome import Outcome, Reading
-from aurorasoc.llm.wire.request import ModelRequest, Transmission
+from aurorasoc.llm.wire.answers.outcome import Outcome, Reading
+from aurorasoc.llm.wire.asking.request import ModelRequest, Transmission
+from aurorasoc.llm.wire.failures.declined import require_answer
+from aurorasoc.llm.wire.failures.translate import failure_in_document
 
 
 class Translation(ABC):

@@ -1,0 +1,256 @@
+"""What came back from a call to a model: one typed value, in place of guesses.
+
+LiteLLM makes up finish reasons and token counts where a vendor's words don't fit its own. So the
+vendor's own fields are read, by one module of `reading` for each wire format.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any, Final, Protocol
+
+from aurorasoc.llm.wire.asking.learned import Refusable
+
+_MOST_TOKENS: Final = 2**53
+"""No count: JSON holds integers of any length."""
+
+_PLACE: Final = "aurorasoc.outcome"
+_WORD: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9 ,._:/@+-]{0,99}")
+"""What may be repeated of a vendor's field: it goes into answers, logs and labels."""
+
+
+class Finish(StrEnum):
+    """How an answer ended, in terms that all vendors share."""
+
+    STOP = "stop"
+    """The model was done."""
+
+    LENGTH = "length"
+    """Cut by a limit: the text is the beginning of an answer."""
+
+    TOOL_CALLS = "tool_calls"
+    """The model wants a tool called."""
+
+    REFUSED = "refused"
+    """The model declined; what it wrote is no answer."""
+
+    BLOCKED = "blocked"
+    """A filter of the vendor stopped the prompt or the answer."""
+
+    BROKEN_OFF = "broken_off"
+    """The vendor failed in mid-answer, and says so."""
+
+    BAD_TOOL_CALL = "bad_tool_call"
+    """The model's tool call could not be read by the vendor."""
+
+    UNKNOWN = "unknown"
+    """For a reason that no vendor documents: nobody knows whether the text is whole."""
+
+
+DECLINED: Final = frozenset({Finish.REFUSED, Finish.BLOCKED})
+
+
+class Output(Protocol):
+    """BeeAI's output of a call, whose import costs seconds."""
+
+    context: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """Tokens, as the vendor counted them.
+
+    Attributes:
+        prompt_tokens: Of the prompt, cached ones included.
+        completion_tokens: Of the answer and of the thoughts before it.
+        total_tokens: As the vendor says, or the sum of both.
+        thought_tokens: Of the thoughts alone; None if the vendor doesn't count them apart.
+    """
+
+    prompt_tokens: int
+    completion_tokens: int
+    total_tokens: int
+    thought_tokens: int | None = None
+
+    def totals(self) -> dict[str, int]:
+        """Return the counts that every vendor has, by name."""
+        return {
+            "prompt_tokens": self.prompt_tokens,
+            "completion_tokens": self.completion_tokens,
+            "total_tokens": self.total_tokens,
+        }
+
+    def plus(self, other: Usage | None) -> Usage | None:
+        """Return the sum of two calls; None if one of them was not counted."""
+        if other is None:
+            return None
+        apart = (self.thought_tokens, other.thought_tokens)
+        return Usage(
+            self.prompt_tokens + other.prompt_tokens,
+            self.completion_tokens + other.completion_tokens,
+            self.total_tokens + other.total_tokens,
+            None if None in apart else sum(filter(None, apart)),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class ToolCall:
+    """A tool that the model wants called; `arguments` is JSON, as the model wrote it."""
+
+    id: str
+    name: str
+    arguments: str
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """One call's outcome.
+
+    Attributes:
+        text: The answer, without thoughts.
+        thoughts: What the model wrote for itself, where the vendor shows it.
+        tool_calls: In the order in which they came.
+        finish: How it ended.
+        category: The vendor's word for why it refused or blocked, or for an unknown end.
+        usage: None where the vendor counts nothing.
+        model: The model that answered, in the vendor's words.
+        sent: What the request held that a model may refuse.
+    """
+
+    text: str
+    thoughts: str
+    tool_calls: tuple[ToolCall, ...]
+    finish: Finish
+    category: str | None
+    usage: Usage | None
+    model: str
+    sent: frozenset[Refusable] = frozenset()
+
+
+def attach(output: Output, outcome: Outcome) -> None:
+    """Put an outcome where it stays with BeeAI's output of the same call."""
+    output.context[_PLACE] = outcome
+
+
+def outcome_of(output: Output) -> Outcome:
+    """Return what came back from the call that gave this output.
+
+    Raises:
+        KeyError: It isn't the output of a model that the pool built.
+    """
+    outcome: Outcome = output.context[_PLACE]
+    return outcome
+
+
+def is_known(output: Output) -> bool:
+    """Whether an output has its outcome: a stream's last one alone has."""
+    return _PLACE in output.context
+
+
+class Reading:
+    """Collects what an answer says, at once or event by event."""
+
+    __slots__ = ("_calls", "_texts", "_thoughts", "category", "finish", "model", "usage")
+
+    def __init__(self) -> None:
+        self.finish: Finish | None = None
+        self.category: str | None = None
+        self.usage: Usage | None = None
+        self.model: str | None = None
+        self._texts: list[str] = []
+        self._thoughts: list[str] = []
+        self._calls: dict[int, list[str]] = {}
+
+    def ends(self, finish: Finish, category: object = None) -> None:
+        """Note how the answer ends. A refusal stays one, whatever the vendor adds."""
+        if self.finish not in DECLINED:
+            self.finish, self.category = finish, None
+        self.category = self.category or word(category)
+
+    def counts(self, usage: Usage | None) -> None:
+        """Note the tokens; vendors repeat them, and the last count holds."""
+        self.usage = usage or self.usage
+
+    def answers(self, model: object) -> None:
+        """Note the name of the model that answers."""
+        if self.model is None:
+            self.model = word(model)
+
+    def says(self, message: Any) -> None:  # noqa: ANN401 - one of litellm's messages or deltas
+        """Collect text, thoughts and tool calls of a message or of a piece of one."""
+        if message.content:
+            self._texts.append(message.content)
+        if thoughts := getattr(message, "reasoning_content", None):
+            self._thoughts.append(thoughts)
+        for place, call in enumerate(getattr(message, "tool_calls", None) or ()):
+            index = getattr(call, "index", None)
+            parts = self._calls.setdefault(place if index is None else index, ["", "", ""])
+            parts[0] = parts[0] or call.id or ""
+            parts[1] = parts[1] or call.function.name or ""
+            parts[2] += call.function.arguments or ""
+
+    @property
+    def text(self) -> str:
+        """The answer's text so far."""
+        return "".join(self._texts)
+
+    def outcome(self, model: str) -> Outcome:
+        """Return what was read.
+
+        A vendor that names no reason ended in its usual way: the whole answer is here, or the
+        stream's closing word was.
+
+        Args:
+            model: The model that was asked, for a vendor that doesn't say which answered.
+        """
+        finish = self.finish or Finish.STOP
+        if finish is Finish.STOP and self._calls:
+            finish = Finish.TOOL_CALLS
+        return Outcome(
+            self.text,
+            "".join(self._thoughts),
+            tuple(ToolCall(*parts) for parts in self._calls.values()),
+            finish,
+            self.category,
+            self.usage,
+            self.model or model,
+        )
+
+
+def word(value: object) -> str | None:
+    """Return a vendor's word, if it is one: short, and without anything that could be markup."""
+    return value if isinstance(value, str) and _WORD.fullmatch(value) else None
+
+
+def usage_of(
+    fields: object, prompt: str, completion: str, total: str, details: str | None = None
+) -> Usage | None:
+    """Read a vendor's count of tokens.
+
+    Zeros throughout come from servers that count nothing: no prompt has no tokens.
+
+    Args:
+        fields: The vendor's object; whatever else it is counts nothing.
+        prompt: The field with the prompt's tokens.
+        completion: The field with the answer's.
+        total: The field with their sum.
+        details: The object whose `reasoning_tokens` are the thoughts'.
+    """
+    if not isinstance(fields, Mapping):
+        return None
+    asked, answered = tokens(fields.get(prompt)), tokens(fields.get(completion))
+    if asked is None or answered is None or not asked + answered:
+        return None
+    apart = fields.get(details) if details else None
+    thoughts = apart.get("reasoning_tokens") if isinstance(apart, Mapping) else None
+    whole = tokens(fields.get(total))
+    return Usage(asked, answered, asked + answered if whole is None else whole, tokens(thoughts))
+
+
+def tokens(value: object) -> int | None:
+    """Return a number of tokens, if it is one."""
+    is_count = isinstance(value, int) and not isinstance(value, bool)
+    return value if is_count and 0 <= value < _MOST_TOKENS else None  # type: ignore[operator, return-value]

@@ -1,0 +1,112 @@
+"""What one call asks of a model, and the HTTP request that this becomes."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from aurorasoc.core.foreign_json import repaired
+from aurorasoc.granite import ModelReference
+from aurorasoc.granite.catalog import CATALOG
+from aurorasoc.llm.wire.asking.learned import Refusable
+
+OPTIONS: Final = frozenset(option.value for option in Refusable)
+"""The names of refusable options, some of which are names in a request."""
+
+BOUNDS: Final = frozenset({Refusable.MAX_TOKENS, Refusable.MAX_COMPLETION_TOKENS})
+"""The two names of a bound on the answer: a server takes one or both."""
+
+_FORMATS: Final = {"json_schema": Refusable.JSON_SCHEMA, "json_object": Refusable.JSON_OBJECT}
+_RENAMED: Final = frozenset({"parallel_tool_calls", "reasoning_effort"})
+"""What some vendors say in other words."""
+
+_WHOLE: Final = "application/json"
+_STREAM: Final = "text/event-stream"
+
+
+@dataclass(frozen=True, slots=True)
+class ModelRequest:
+    """One call, in the shape that BeeAI's adapters make: OpenAI's.
+
+    Attributes:
+        reference: The model that is called.
+        messages: The conversation.
+        options: What the caller set; names of `options.TRANSLATED`, never None.
+        stream: Whether the answer is wanted in pieces.
+        cache_points: Which messages a prompt cache may end at.
+        refused: What the model refuses, and what is therefore left out.
+    """
+
+    reference: ModelReference
+    messages: list[dict[str, Any]]
+    options: dict[str, Any]
+    stream: bool
+    cache_points: tuple[int, ...] = ()
+    refused: frozenset[Refusable] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class Transmission:
+    """One HTTP POST, complete: nothing is added on its way but what HTTP itself needs.
+
+    Attributes:
+        url: Where it goes.
+        headers: With the key.
+        body: The vendor's JSON.
+        sent: What it holds that the model may refuse, and that can be left out.
+    """
+
+    url: str
+    headers: Mapping[str, str] = field(repr=False)
+    body: bytes = field(repr=False)
+    sent: frozenset[Refusable] = frozenset()
+
+
+def post(request: ModelRequest, path: str, body: Mapping[str, Any], **headers: str) -> Transmission:
+    """Address a body: to the connection's own base URL, with its key in the vendor's header.
+
+    Args:
+        request: The call.
+        path: The vendor's path below the base URL.
+        body: The vendor's JSON.
+        headers: What the vendor wants beside the catalog's; underscores stand for dashes.
+    """
+    reference = request.reference
+    spec = CATALOG[reference.provider]
+    base = reference.base_url or spec.default_base_url
+    named = {name.replace("_", "-"): value for name, value in headers.items()}
+    sent = {
+        "accept": _STREAM if request.stream else _WHOLE,
+        "content-type": _WHOLE,
+        **spec.headers(reference.reveal_key()),
+        **named,
+    }
+    url = f"{base}{spec.adapter_root}{path}"
+    return Transmission(url, sent, repaired(json.dumps(body)).encode(), _refusable(request, body))
+
+
+def _refusable(request: ModelRequest, body: Mapping[str, Any]) -> frozenset[Refusable]:
+    """Return what a request holds that its model may refuse, and that can be left out."""
+    settings = body.get("generationConfig")
+    said = {*body, *settings} if isinstance(settings, Mapping) else {*body}
+    sent = {Refusable(n) for n in request.options if n in OPTIONS and _is_said(n, said)} - BOUNDS
+    requested = request.options.get("response_format")
+    if isinstance(requested, Mapping) and requested.get("type") in _FORMATS:
+        sent.add(_FORMATS[requested["type"]])
+    if any(message.get("role") == "system" for message in request.messages):
+        sent.add(Refusable.SYSTEM_ROLE)
+    if "max_tokens" in request.options:
+        sent |= {bound for bound in BOUNDS if bound.value in body}
+    if "stream_options" in body:
+        sent.add(Refusable.STREAM_OPTIONS)
+    return frozenset(sent)
+
+
+def _is_said(name: str, said: AbstractSet[str]) -> bool:
+    """Whether a body says an option: a translator may leave out what the vendor doesn't take."""
+    first, *others = name.split("_")
+    camel = first + "".join(other.capitalize() for other in others)
+    return name in _RENAMED or name in said or camel in said

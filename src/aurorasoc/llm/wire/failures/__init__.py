@@ -1,0 +1,1 @@
+"""What went wrong with a call: a vendor's words, read into one of our errors."""

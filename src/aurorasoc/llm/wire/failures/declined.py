@@ -1,0 +1,50 @@
+"""From how an answer ended to one of our errors, where it ended without an answer."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from aurorasoc.errors import BadResponse, ProviderOverloaded, Refused
+from aurorasoc.granite import ModelReference
+from aurorasoc.llm.wire.answers.outcome import Finish, Reading
+from aurorasoc.llm.wire.failures import verdicts
+from aurorasoc.llm.wire.failures.verdicts import Verdict
+
+_SAID: Final = {
+    Finish.REFUSED: Verdict(
+        Refused,
+        "{model} of {provider} declined to answer{why}. Rephrase the question, or ask another "
+        "model.",
+    ),
+    Finish.BLOCKED: verdicts.FILTER,
+    Finish.BROKEN_OFF: Verdict(
+        ProviderOverloaded, "{provider} failed in mid-answer{why}. Try again later."
+    ),
+    Finish.BAD_TOOL_CALL: Verdict(
+        BadResponse, "{model} of {provider} made a tool call that can't be used{why}."
+    ),
+    Finish.UNKNOWN: Verdict(
+        BadResponse,
+        "{provider} ended the answer for a reason that isn't documented{why}: it may not be whole.",
+    ),
+}
+
+
+def require_answer(reading: Reading, reference: ModelReference) -> None:
+    """Refuse what isn't an answer, or the beginning of one that was cut.
+
+    Raises:
+        Refused: The model declined.
+        Blocked: A filter stopped the prompt or the answer.
+        ProviderOverloaded: The vendor failed in mid-answer.
+        BadResponse: The vendor could not read the model's tool call, or nobody knows whether
+            this is the end.
+    """
+    if reading.finish is None or reading.finish not in _SAID:
+        return
+    leaf, said = _SAID[reading.finish]
+    provider, model, category = reference.provider, reference.model, reading.category
+    detail = said.format(provider=provider, model=model, why=f" ({category})" if category else "")
+    error = leaf(detail, provider=provider, model=model)
+    error.category = category
+    raise error

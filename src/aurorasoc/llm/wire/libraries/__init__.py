@@ -1,0 +1,1 @@
+"""The model libraries, held: their import, their network, their environment, their tables."""

@@ -1,0 +1,1 @@
+"""How a call leaves, and how its bytes come back: our client, bounded."""

@@ -1,0 +1,145 @@
+"""How calls leave: TLS verified, no redirect followed, connected to what was judged.
+
+A redirect would carry the key to whoever it names: the libraries re-send `x-api-key` and
+`x-goog-api-key` to another origin (docs/decisions/024).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import ssl
+from collections.abc import Iterable
+from typing import Any
+
+import httpcore
+import httpx
+
+from aurorasoc.errors import AuroraError, TlpRefused, Unavailable
+from aurorasoc.granite.address_policy import AddressPolicy, resolve
+from aurorasoc.llm.wire.libraries.socket_guard import confined, transport_opens
+from aurorasoc.llm.wire.sending.kept_connections import KeptConnections
+
+
+class AddressRefused(Unavailable):
+    """The host leads to an address that this connection may not reach."""
+
+    code = "address_refused"
+    title = "Address refused"
+
+
+def judged_transport(policy: AddressPolicy) -> httpx.AsyncHTTPTransport:
+    """Return a transport that reaches only what the policy allows; no proxy stands in between."""
+    context = verifying_context()
+    transport = httpx.AsyncHTTPTransport(verify=context, trust_env=False)
+    _keep(transport, context, _JudgedBackend(policy))
+    return transport
+
+
+def plain_client(address_policy: AddressPolicy | None, seconds: float) -> httpx.AsyncClient:
+    """Return a client for one call: as calls to models go, without litellm between.
+
+    Args:
+        address_policy: Which addresses it may reach; None: the configuration is trusted.
+        seconds: Its time-out.
+    """
+    return httpx.AsyncClient(
+        transport=(
+            judged_transport(address_policy) if address_policy is not None else trusted_transport()
+        ),
+        headers={"accept-encoding": "identity"},  # its callers unpack nothing
+        timeout=seconds,
+        follow_redirects=False,
+    )
+
+
+def trusted_transport() -> httpx.AsyncBaseTransport:
+    """Return a transport that goes where the configuration leads, by the site's proxy if any."""
+    return _TrustedTransport()
+
+
+def verifying_context() -> ssl.SSLContext:
+    """Return the context that every call uses: `SSL_CERT_FILE` counts, `SSL_VERIFY` doesn't."""
+    with confined():  # neither does Python's own `SSLKEYLOGFILE`, which would write session keys
+        return httpx.create_ssl_context()
+
+
+class _TrustedTransport(httpx.AsyncBaseTransport):
+    """Routes by the environment's proxies, as httpx reads them, and may connect in model calls."""
+
+    def __init__(self) -> None:
+        context = verifying_context()
+        unbounded = httpx.Limits(max_connections=None, max_keepalive_connections=20)
+        self._client = httpx.AsyncClient(verify=context, limits=unbounded)
+        _keep(self._client._transport, context, _TrustedBackend())  # noqa: SLF001 - as below
+        for transport in self._client._mounts.values():  # noqa: SLF001 - httpx has no public way
+            if transport is not None:  # what NO_PROXY names is mounted as None
+                transport._pool._network_backend = _TrustedBackend()  # type: ignore[attr-defined]  # noqa: SLF001
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        """Send a request directly or by a proxy."""
+        route = self._client._transport_for_url(request.url)  # noqa: SLF001 - as above
+        return await route.handle_async_request(request)
+
+    async def aclose(self) -> None:
+        """Close the kept connections."""
+        await self._client.aclose()
+
+
+class _TrustedBackend(httpcore.AnyIOBackend):
+    """Connects wherever it is told, in model calls too."""
+
+    async def connect_tcp(self, *args: Any, **kwargs: Any) -> httpcore.AsyncNetworkStream:
+        """Connect for our transport."""
+        with transport_opens():
+            return await super().connect_tcp(*args, **kwargs)
+
+
+class _JudgedBackend(httpcore.AsyncNetworkBackend):
+    """Resolves a host, judges all its addresses, and connects to one of those."""
+
+    def __init__(self, policy: AddressPolicy) -> None:
+        self._policy = policy
+        self._sockets = httpcore.AnyIOBackend()
+
+    async def connect_tcp(
+        self,
+        host: str,
+        port: int,
+        timeout: float | None = None,  # noqa: ASYNC109 - httpcore's signature
+        local_address: str | None = None,
+        socket_options: Iterable[Any] | None = None,
+    ) -> httpcore.AsyncNetworkStream:
+        """Connect to the first judged address that answers.
+
+        Raises:
+            TlpRefused, AddressRefused: The policy forbids an address of this host.
+            httpcore.ConnectError: None answers.
+        """
+        with transport_opens():
+            return await self._connect(host, port, timeout, local_address, socket_options)
+
+    async def _connect(self, host: str, port: int, *options: Any) -> httpcore.AsyncNetworkStream:
+        addresses = await resolve(host, port)
+        why = self._policy.refusal(host, addresses)
+        if why is not None:
+            raise self._refused(why)
+        failure: httpcore.ConnectError = httpcore.ConnectError("the name can't be resolved")
+        for address in addresses:
+            try:
+                return await self._sockets.connect_tcp(address, port, *options)
+            except httpcore.ConnectError as error:
+                failure = error
+        raise failure
+
+    async def sleep(self, seconds: float) -> None:
+        """Wait, between httpcore's own tries."""
+        await asyncio.sleep(seconds)
+
+    def _refused(self, why: str) -> AuroraError:
+        if self._policy.only is not None:
+            return TlpRefused(f"The label needs a local backend, and {why}.")
+        return AddressRefused(f"{why[0].upper()}{why[1:]}.")
+
+
+def _keep(transport: Any, context: ssl.SSLContext, backend: httpcore.AsyncNetworkBackend) -> None:  # noqa: ANN401 - httpx's, which has no public way to bring either
+    transport._pool = KeptConnections(context, backend)  # noqa: SLF001

@@ -1,0 +1,1 @@
+"""How much a model reads: its context window, and what a text costs of it."""
