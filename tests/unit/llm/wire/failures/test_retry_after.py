@@ -26,6 +26,7 @@ NOW = datetime(2026, 11, 27, 12, 0, 0, tzinfo=UTC)
         ({"retry-after": "9" * 400}, None),
         ({"retry-after": "1e9"}, MAX_SECONDS),
         ({"retry-after": "Sat, 01 Jan 9999 00:00:00 GMT"}, MAX_SECONDS),
+        ({"retry-after": "Mon, 01 Jan 99999999999 00:00:00 GMT"}, None),
         ({"retry-after": "nan"}, None),
         ({"retry-after": "soon"}, None),
         ({"retry-after": ""}, None),
