@@ -53,6 +53,10 @@ class ModelReference:
         """Return the plain key. Only code that is about to send a request calls this."""
         return self.api_key.get_secret_value()
 
+    def holds_key(self, text: str) -> bool:
+        """Whether a text repeats the key."""
+        return self.has_key and self.reveal_key() in text
+
     def __str__(self) -> str:
         """Return the native model reference, e.g. `deepseek:deepseek-v4-flash`."""
         return f"{self.prefix}:{self.model}"

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Final, Protocol
 
+from aurorasoc.granite import ModelReference
 from aurorasoc.llm.wire.asking.learned import Refusable
 
 _MOST_TOKENS: Final = 2**53
@@ -223,6 +224,11 @@ class Reading:
 def word(value: object) -> str | None:
     """Return a vendor's word, if it is one: short, and without anything that could be markup."""
     return value if isinstance(value, str) and _WORD.fullmatch(value) else None
+
+
+def repeatable(value: str | None, reference: ModelReference) -> str | None:
+    """Return a vendor's word unless it repeats the key: it goes where keys may not."""
+    return None if value is None or reference.holds_key(value) else value
 
 
 def usage_of(

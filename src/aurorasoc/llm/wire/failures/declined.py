@@ -6,7 +6,7 @@ from typing import Final
 
 from aurorasoc.errors import BadResponse, ProviderOverloaded, Refused
 from aurorasoc.granite import ModelReference
-from aurorasoc.llm.wire.answers.outcome import Finish, Reading
+from aurorasoc.llm.wire.answers.outcome import Finish, Reading, repeatable
 from aurorasoc.llm.wire.failures import verdicts
 from aurorasoc.llm.wire.failures.verdicts import Verdict
 
@@ -43,7 +43,8 @@ def require_answer(reading: Reading, reference: ModelReference) -> None:
     if reading.finish is None or reading.finish not in _SAID:
         return
     leaf, said = _SAID[reading.finish]
-    provider, model, category = reference.provider, reference.model, reading.category
+    provider, model = reference.provider, reference.model
+    category = repeatable(reading.category, reference)
     detail = said.format(provider=provider, model=model, why=f" ({category})" if category else "")
     error = leaf(detail, provider=provider, model=model)
     error.category = category

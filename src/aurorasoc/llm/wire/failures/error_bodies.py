@@ -123,7 +123,7 @@ class _Reader:
         elif name == _LOCATION and isinstance(value, list):
             self.places.append(".".join(map(str, value[:_MAX_DEPTH]))[:_MAX_PLACE])
         elif name in _FILTERED:
-            self.category = self.category or filtered(value)
+            self.category = self.category or word(filtered(value))
         elif name == _REASONS and isinstance(value, list):
             self.category = self.category or word(", ".join(filter(word, value[:_MOST_REASONS])))
         elif name == _WINDOW and type(value) is int:

@@ -24,6 +24,7 @@ from aurorasoc.errors import (
 )
 from aurorasoc.granite import ModelReference
 from aurorasoc.granite.catalog import CATALOG
+from aurorasoc.llm.wire.answers.outcome import repeatable
 from aurorasoc.llm.wire.failures import verdicts
 from aurorasoc.llm.wire.failures.error_bodies import ErrorBody, read_error
 from aurorasoc.llm.wire.failures.retry_after import retry_after
@@ -147,7 +148,7 @@ def _failure(  # noqa: PLR0913 - what a detail may name
     wait: float | None = None,
     body: ErrorBody | None = None,
 ) -> ModelCallError:
-    category = None if body is None else verdicts.category_in(body)
+    category = None if body is None else repeatable(verdicts.category_in(body), reference)
     detail = verdict.detail.format(
         provider=reference.provider,
         model=reference.model,

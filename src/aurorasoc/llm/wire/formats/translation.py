@@ -8,7 +8,7 @@ from typing import Any, ClassVar, Final
 
 from litellm import ModelResponse, ModelResponseStream
 
-from aurorasoc.llm.wire.answers.outcome import Outcome, Reading
+from aurorasoc.llm.wire.answers.outcome import Outcome, Reading, repeatable
 from aurorasoc.llm.wire.asking.request import ModelRequest, Transmission
 from aurorasoc.llm.wire.failures.declined import require_answer
 from aurorasoc.llm.wire.failures.translate import failure_in_document
@@ -81,8 +81,10 @@ class Translation(ABC):
 
     def outcome(self) -> Outcome:
         """Return what came back so far."""
-        outcome = self.reading.outcome(self.request.reference.model)
-        return replace(outcome, sent=self.transmission.sent)
+        reference = self.request.reference
+        outcome = self.reading.outcome(reference.model)
+        model = repeatable(outcome.model, reference) or reference.model
+        return replace(outcome, model=model, sent=self.transmission.sent)
 
     @abstractmethod
     def read(self, document: dict[str, Any]) -> None:
