@@ -189,6 +189,8 @@ class SentByUs:
                 if not began:
                     self._require_accepted(document, call)
                 piece = call.piece(document)
+                if call.wrote:
+                    patience.thinks()  # what is held back may be thoughts
                 if piece is not None and _says_something(piece):
                     began = True
                     _note(piece, patience)

@@ -107,6 +107,42 @@ def _one_word_then_silence(wait: threading.Event) -> Iterator[bytes]:
         yield chunk(b": still processing\n\n")
 
 
+def _unannounced_thoughts(wait: threading.Event) -> Iterator[bytes]:
+    yield _HEAD
+    delta = {"choices": [{"index": 0, "delta": {"content": "hm"}, "finish_reason": None}]}
+    while not wait.wait(0.02):
+        yield chunk(f"data: {json.dumps(delta)}\n\n".encode())
+
+
+def _unannounced_answer() -> Iterator[bytes]:
+    message = {"role": "assistant", "content": "hm</think>pong"}
+    choice = {"index": 0, "message": message, "finish_reason": "stop"}
+    body = json.dumps({"id": "1", "created": 1, "choices": [choice]}).encode()
+    yield b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % len(body)
+    yield body
+
+
+async def test_thoughts_that_are_held_back_are_a_first_token(
+    libraries: None, tmp_path: Path
+) -> None:
+    """A model that leaves their beginning out shows nothing for as long as it thinks."""
+    del libraries
+    over = threading.Event()
+    with ScriptedUpstream(_unannounced_answer) as upstream:
+        boot = settings(
+            tmp_path,
+            **{variable("vllm", "BASE_URL"): f"{upstream.url}/v1"},
+            LLM_TIMEOUT="1",
+            LLM_FIRST_TOKEN_TIMEOUT="0.3",
+        )
+        handle = handle_on(boot, "vllm")
+        await handle.run(PING)
+        upstream.script = lambda: _unannounced_thoughts(over)
+        with pytest.raises(ProviderTimeout, match=r"within 1 s.*LLM_TIMEOUT"):
+            await handle.run(PING, stream=True)
+        over.set()
+
+
 @pytest.mark.parametrize("script", [_thoughts, _one_word_then_silence])
 async def test_stream_without_pieces_of_an_answer_ends(
     libraries: None, tmp_path: Path, script: Callable[[threading.Event], Iterator[bytes]]

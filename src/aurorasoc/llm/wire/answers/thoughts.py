@@ -65,7 +65,9 @@ class ThoughtSplitter:
         if self._perhaps:  # no end came, so these were no thoughts, or nothing else
             held = "".join(self._perhaps) + held
             return (held, "") if cut else ("", held)
-        return (held, "") if self._closing else ("", "" if self._after_thoughts else held)
+        if self._closing:
+            return held, ""
+        return "", held.lstrip() if self._after_thoughts else held
 
     def _begins(self) -> bool:
         """Whether thoughts begin here."""

@@ -83,6 +83,7 @@ class ChatCompletions(Translation):
     def translated_event(self, event: dict[str, Any]) -> ModelResponseStream | None:
         """Translate one event; some servers end with the finish reason and no `[DONE]`."""
         choices = (event.get("choices") or [])[:1]
+        self.wrote = False
         if not choices and not event.get("usage"):
             return None  # a sign of life, or what a filter says of the prompt
         if choices:
@@ -107,6 +108,7 @@ class ChatCompletions(Translation):
         delta = _told_apart(choice.get("delta") or {})
         content = delta.get("content")
         if isinstance(content, str) and content:
+            self.wrote = True
             delta = _with(delta, *self._splitter.feed(content))
         return choice | {"delta": delta}
 

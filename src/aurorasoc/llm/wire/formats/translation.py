@@ -23,6 +23,7 @@ class Translation(ABC):
     Attributes:
         reading: What was read of the answer so far.
         counted: The last count of tokens in a stream, in LiteLLM's shape.
+        wrote: Whether the stream's last event held text, shown or held back.
     """
 
     closed: bool = False
@@ -37,6 +38,7 @@ class Translation(ABC):
         self.request = request
         self.reading = Reading()
         self.counted: Any = None
+        self.wrote = False
 
     def answer(self, document: dict[str, Any]) -> ModelResponse:
         """Read a whole answer. Whatever it raises means that there is no usable one.

@@ -21,6 +21,8 @@ TEXTS = {
     ),
     "almost a tag": ("<thin ice", "", "<thin ice"),
     "blanks": ("  ", "", "  "),
+    "blanks behind thoughts": ("<think>hm</think>\n", "hm", ""),
+    "what may begin a tag behind thoughts": ("<think>hm</think>\n[", "hm", "["),
 }
 
 
