@@ -25,6 +25,11 @@ _MAX_DEPTH: Final = 8
 _NAMES: Final = frozenset({"code", "quotaid", "reason", "status", "type"})
 _SAID: Final = frozenset({"detail", "error", "message", "msg", "raw", "title"})
 _WITHIN: Final = _SAID | {"details", "errors", "innererror", "metadata", "violations"}
+_ECHO: Final = re.compile(
+    r"""(?<![a-z_])['"]input['"]: (?!None|True|False|-?[0-9])|\binput_value="""
+)
+"""Where a message begins to repeat the request: in Pydantic's complaints, which vLLM sends."""
+
 _SECONDS: Final = re.compile(r"\s*([0-9]{1,9}(?:\.[0-9]{1,9})?)s\s*")
 _WINDOW: Final = "n_ctx"
 _DELAY: Final = "retrydelay"
@@ -110,7 +115,7 @@ class _Reader:
                 self.read(document, depth + 1)
                 return
         if beginning != "<":
-            self.lines.append(text[:MAX_TEXT])
+            self.lines.append(_ECHO.split(text[:MAX_TEXT], 1)[0])
 
     def _read_field(self, name: str, value: object, depth: int) -> None:
         if name in _NAMES:

@@ -225,9 +225,12 @@ _MARKS: Final = (
     ),
     _Mark(
         QUOTA,
-        frozenset({400, 403, 429}),
+        frozenset({400, 401, 403, 429}),
         (
             "insufficient_quota",
+            "exceeded_current_quota_error",  # Moonshot, with 403 or 429
+            "arrearage",  # Alibaba, with 400
+            "reached your usage limit for this billing cycle",  # Kimi, with 403
             "insufficient balance",
             "credit balance is too low",
             "billing_not_active",

@@ -252,6 +252,20 @@ OTHERS: Final = {
         [_error("Quota", details=[{"violations": [{"quotaId": "RequestsPerMinutePerModel"}]}])],
         ProviderRateLimited,
     ),
+    "Moonshot's balance": Answer(
+        403, _error("Your account is not active", "exceeded_current_quota_error"), QuotaExceeded
+    ),
+    "Kimi's plan": Answer(
+        403,
+        _error("You've reached your usage limit for this billing cycle.", "permission_error"),
+        QuotaExceeded,
+    ),
+    "Alibaba's balance": Answer(
+        400, {"message": "Access denied, …", "code": "Arrearage"}, QuotaExceeded
+    ),
+    "a balance that is said to be unauthorised": Answer(
+        401, _error("You exceeded your current quota", "insufficient_quota"), QuotaExceeded
+    ),
     "LiteLLM's budget": Answer(400, _error("Budget has been exceeded!"), QuotaExceeded),
     "a limit on the answer": Answer(
         400,
@@ -336,10 +350,21 @@ def test_context_window_is_read_from_the_refusal(name: str) -> None:
     assert error.context_window == window
 
 
-def test_a_repeated_request_is_no_mark() -> None:
+_PLANTED: Final = "insufficient_quota: api key not valid, model not found, maximum context length"
+_COMPLAINT: Final = {"type": "extra_forbidden", "loc": ("body", "x"), "msg": "Extra inputs"}
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"detail": [{**_COMPLAINT, "input": _PLANTED}]},
+        {"message": str([{**_COMPLAINT, "input": None}, {**_COMPLAINT, "input": [_PLANTED]}])},
+        _error(f"1 validation error: Extra inputs [type=extra_forbidden, input_value={_PLANTED}]"),
+    ],
+    ids=["FastAPI", "vLLM", "Pydantic"],
+)
+def test_a_repeated_request_is_no_mark(body: object) -> None:
     """A server that validates requests quotes them: an alert could choose the error otherwise."""
-    planted = "insufficient_quota: api key not valid, model not found, maximum context length"
-    body = {"detail": [{"type": "extra_forbidden", "msg": "Extra inputs", "input": planted}]}
     assert type(failure_of_answer(400, _text(body), reference())) is RequestRefused
 
 
