@@ -150,10 +150,10 @@ def option_refused(
     body = read_error(error)
     if issubclass(verdict_of(status or _REFUSED, body).leaf, _OTHER_FAILURES):
         return None
-    said = body.said
+    said = _without_name(body.said, reference.model.lower())
     if _OTHER_REASON.search(said):
         return None
-    option = _placed(body, sent) or _said(said, sent)
+    option = _placed(body, said, sent) or _said(said, sent)
     if option is None:
         return None
     schema = option is Refusable.JSON_SCHEMA and _THIS_SCHEMA.search(said)
@@ -173,12 +173,19 @@ def refusal_in_answer(
     return option_refused(0, error, sent, reference) if error else None
 
 
-def _placed(body: ErrorBody, sent: AbstractSet[Refusable]) -> Refusable | None:
+def _without_name(said: str, model: str) -> str:
+    """Leave out the model's name, and its last part: it may be called after an option."""
+    name, _, last = re.escape(model).rpartition("/")
+    names = f"(?:{name}/)?{last}" if name else last
+    return re.sub(rf"(?<!\w){names}(?!\w)", "it", said)
+
+
+def _placed(body: ErrorBody, said: str, sent: AbstractSet[Refusable]) -> Refusable | None:
     """Return the option that the vendor's own field names."""
-    codes = set(body.said.split("\n"))
+    codes = set(said.split("\n"))
     for place in body.places:
         for option in _in_order(sent):
-            if _PATTERNS[option].search(place) and _is_refusal(option, body.said, codes):
+            if _PATTERNS[option].search(place) and _is_refusal(option, said, codes):
                 return option
         if place.endswith("role") and Refusable.SYSTEM_ROLE in sent:
             return Refusable.SYSTEM_ROLE

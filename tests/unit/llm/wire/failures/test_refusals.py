@@ -1,6 +1,7 @@
 """How servers word the refusal of an option, and what looks like one and isn't."""
 
 import json
+from dataclasses import replace
 from typing import Any, Final
 
 import pytest
@@ -494,6 +495,16 @@ def test_other_refusal_is_no_options(name: str) -> None:
     """Content, windows, ranges, keys and rates are for others to mend."""
     status, text = OTHERS[name]
     assert option_refused(status, text, SENT, REFERENCE) is None
+
+
+@pytest.mark.parametrize("named", ["moonshotai/kimi-k2-thinking", "kimi-k2-thinking"])
+def test_models_name_is_no_options(named: str) -> None:
+    """Else `thinking` in it were learnt as refused, beside what is."""
+    text = openai(f"{named}: invalid temperature: only 1 is allowed for this model")
+    model = replace(REFERENCE, model="moonshotai/Kimi-K2-Thinking")
+    refusal = option_refused(400, text, SENT, model)
+    assert refusal is not None
+    assert refusal.option is Refusable.TEMPERATURE
 
 
 def test_plain_json_mode_is_refused_by_name() -> None:
