@@ -9,6 +9,7 @@ from __future__ import annotations
 import base64
 import binascii
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
@@ -20,6 +21,9 @@ MAX_TEXT: Final = 500
 """Characters of one text."""
 MAX_EVIDENCE: Final = 6_000
 """Characters of all texts: about 2,000 tokens, half of what the smallest models hold."""
+
+_BLANKS: Final = re.compile(r"\\[nrt]")
+"""Blanks as JSON writes them in a text."""
 
 _UNREADABLE: Final = frozenset({"packet", "packet_info"})
 
@@ -59,8 +63,9 @@ def whole_evidence(alert: Alert) -> Evidence:
 
 def stands_in(evidence: str, quoted: str) -> bool:
     """Whether the evidence contains a quotation, ignoring case and blanks."""
-    quotation = _plain(neutral(quoted)[1:-1])
-    return bool(quotation) and quotation in _plain(evidence)
+    whole = _plain(evidence)
+    quotations = map(_plain, (neutral(quoted)[1:-1], quoted))
+    return any(quotation and quotation in whole for quotation in quotations)
 
 
 def _readable(value: Any, name: str = "") -> Any:  # noqa: ANN401 - any JSON value
@@ -117,4 +122,4 @@ def _cut(text: str, length: int) -> str:
 
 
 def _plain(text: str) -> str:
-    return "".join(text.split()).casefold()
+    return "".join(_BLANKS.sub("", text).split()).casefold()

@@ -25,7 +25,7 @@ from aurorasoc.errors import (
 from aurorasoc.llm.models.windows import window_of
 from aurorasoc.llm.wire.answers.outcome import Finish, Usage, outcome_of
 from aurorasoc.llm.wire.windows.known import known_window
-from aurorasoc.workflows.investigation.evidence import Evidence
+from aurorasoc.workflows.investigation.evidence import Evidence, stands_in
 from aurorasoc.workflows.investigation.fitting import (
     FittedPrompt,
     fits_any_window,
@@ -43,6 +43,7 @@ if TYPE_CHECKING:
 log = get_logger("aurorasoc.investigation")
 
 _CUT_OFF: Final = "It was cut off before its end: answer shorter."
+_QUOTED: Final = "It repeats an answer that stands in the prompt: give your own."
 _MOST_ISSUES: Final = 5
 MOST_OBJECTS: Final = 200
 """JSON objects of one answer that are compared with what was asked for."""
@@ -145,7 +146,7 @@ class Question(Generic[TAnswer]):
         self.provenance = replace(self.provenance, model=outcome.model)
         if outcome.finish is Finish.LENGTH:
             return None, _CUT_OFF
-        return answer_in(outcome.text, self._schema)
+        return answer_in(outcome.text, self._schema, prompt)
 
     async def _call(self, prompt: str) -> ChatModelOutput:
         from beeai_framework.backend.message import (  # noqa: PLC0415 - BeeAI costs two seconds
@@ -208,10 +209,11 @@ def _provenance_of(binding: Binding) -> Provenance:
     return Provenance(binding.reference.provider, binding.reference.model, binding.revision)
 
 
-def answer_in(text: str, schema: type[TAnswer]) -> tuple[TAnswer | None, str]:
+def answer_in(text: str, schema: type[TAnswer], prompt: str) -> tuple[TAnswer | None, str]:
     """Return the object in a text that fits a schema, or what is wrong.
 
-    Two that fit and differ are none: an alert may hold one, which the model only quotes.
+    Two that fit and differ are none: an alert may hold one, which the model only quotes. One
+    that stands in the prompt is none either, beside whatever else the model says.
     """
     fitting: list[TAnswer] = []
     longest, issue = "", "It isn't one JSON object."
@@ -222,7 +224,10 @@ def answer_in(text: str, schema: type[TAnswer]) -> tuple[TAnswer | None, str]:
             if len(candidate) > len(longest):
                 longest, issue = candidate, _issues(error)
         else:
-            fitting += [] if value in fitting else [value]
+            if stands_in(prompt, candidate):
+                longest, issue = candidate, _QUOTED
+            elif value not in fitting:
+                fitting.append(value)
     if len(fitting) > 1:
         return None, "It holds several answers: give one JSON object."
     return (fitting[0], "") if fitting else (None, issue)

@@ -91,7 +91,9 @@ def test_usual_alerts_are_well_within_a_small_models_reach(document: dict[str, A
     assert len(evidence_of(parse_alert(document))) < 1_500
 
 
-@pytest.mark.parametrize("quoted", ["uid=0(root)", "UID=0(ROOT)", "shop.example", "1000017"])
+@pytest.mark.parametrize(
+    "quoted", ["uid=0(root)", "UID=0(ROOT)", "shop.example", "1000017", '"proto": "TCP"']
+)
 def test_a_quotation_is_found_whatever_its_case(quoted: str) -> None:
     """What a model copied from the alert."""
     assert stands_in(evidence_of(parse_alert(EVE)), quoted)
