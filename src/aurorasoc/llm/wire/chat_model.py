@@ -71,7 +71,7 @@ class SentByUs:
         if again := self._with_larger_limit(asked, first):
             with suppress(RequestRefused):  # it can't answer at such length
                 output = await self._called(again)
-        return self._visible(first, output)
+        return self._visible(asked, first, output)
 
     async def _called(self, asked: ChatModelInput) -> ChatModelOutput:
         return await self.aurora_site.call(lambda refused: self._answer(asked, refused))
@@ -89,7 +89,7 @@ class SentByUs:
                     async for output in outputs:
                         yield output
         if known:
-            yield self._visible(known[0], known[-1])
+            yield self._visible(asked, known[0], known[-1])
 
     async def _streamed(
         self, asked: ChatModelInput, known: list[ChatModelOutput]
@@ -114,9 +114,11 @@ class SentByUs:
         limit = larger_limit(asked.max_tokens, most, outcome_of(output))
         return None if limit is None else asked.model_copy(update={"max_tokens": limit})
 
-    def _visible(self, first: ChatModelOutput, last: ChatModelOutput) -> ChatModelOutput:
+    def _visible(
+        self, asked: ChatModelInput, first: ChatModelOutput, last: ChatModelOutput
+    ) -> ChatModelOutput:
         outcome = both(outcome_of(first), outcome_of(last))
-        require_visible(outcome, self.aurora_site.reference)
+        require_visible(outcome, self.aurora_site.reference, tools=bool(asked.tools))
         attach(last, outcome)
         return last
 

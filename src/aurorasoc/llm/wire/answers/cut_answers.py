@@ -62,13 +62,18 @@ def require_whole(outcome: Outcome, reference: ModelReference, *, structured: bo
         raise cut(reference)
 
 
-def require_visible(outcome: Outcome, reference: ModelReference) -> None:
+def require_visible(outcome: Outcome, reference: ModelReference, *, tools: bool) -> None:
     """Refuse an answer of thoughts alone: not every vendor shows them, so it is empty.
 
+    Args:
+        outcome: How the call ended.
+        reference: Who was called.
+        tools: Whether there are tools that the model may want called; else it made one up.
+
     Raises:
-        EmptyAnswer: It holds no text and no tool call.
+        EmptyAnswer: It holds no text and no call of a tool.
     """
-    if not says_nothing(outcome):
+    if outcome.text.strip() or (tools and outcome.tool_calls):
         return
     who = f"{reference.model} of {reference.provider}"
     detail = f"{who} answered nothing that can be seen. Ask again, or ask another model."

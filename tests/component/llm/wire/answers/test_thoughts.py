@@ -131,6 +131,16 @@ async def test_an_empty_answer_that_was_not_cut_is_no_matter_of_size(
     assert len(world.keyed.requests) == 1
 
 
+async def test_a_tool_that_the_model_made_up_is_no_answer(
+    world: World, tmp_path: Path, *, stream: bool
+) -> None:
+    """Nobody would call it, and nothing else was said: chat and agents would answer nothing."""
+    message = next(_cut_calls())
+    world.keyed.faults.set(chat(message, "tool_calls", stream=stream))
+    with pytest.raises(EmptyAnswer):
+        await _handle(world, tmp_path).run(PING, stream=stream)
+
+
 async def test_a_limit_of_the_model_itself_is_not_exceeded(world: World, tmp_path: Path) -> None:
     """What it can answer at most was sent already."""
     world.keyed.faults.set(claude("", "max_tokens", stream=False))
