@@ -14,6 +14,8 @@ from aurorasoc.llm.wire.asking.request import ModelRequest, post
 from aurorasoc.llm.wire.formats.translation import Translation, Unlogged, mapped, whole
 
 _CONFIG: Final = GoogleAIStudioGeminiConfig()
+_UNCOUNTED: Final[dict[str, Any]] = {"usageMetadata": {}}
+"""What LiteLLM needs of an answer that counts nothing."""
 
 
 class GenerateContent(Translation):
@@ -52,7 +54,7 @@ class GenerateContent(Translation):
         if not (document.get("candidates") or document.get("promptFeedback")):
             msg = "there is no candidate in the answer"
             raise ValueError(msg)
-        return whole(_CONFIG, self.request, _first_candidate(document))
+        return whole(_CONFIG, self.request, _UNCOUNTED | _first_candidate(document))
 
     def translated_event(self, event: dict[str, Any]) -> ModelResponseStream | None:
         """Translate one event; LiteLLM's reading has a finish reason where the event has none."""

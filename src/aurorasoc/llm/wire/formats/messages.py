@@ -15,6 +15,9 @@ from aurorasoc.llm.wire.formats.translation import Translation, mapped, whole
 from aurorasoc.llm.wire.libraries.litellm_table import most_output_tokens
 
 _CONFIG: Final = AnthropicConfig()
+_UNCOUNTED: Final[dict[str, Any]] = {"usage": {"input_tokens": 0, "output_tokens": 0}}
+"""What LiteLLM needs of an answer that counts nothing."""
+
 _BETA: Final = "anthropic-beta"
 _EPHEMERAL: Final = {"cache_control": {"type": "ephemeral"}}
 _MOST_CACHE_POINTS: Final = 4
@@ -63,7 +66,8 @@ class Messages(Translation):
 
     def translated(self, document: dict[str, Any]) -> ModelResponse:
         """Translate a whole answer."""
-        return whole(_CONFIG, self.request, document, self._names, json_mode=self._json_mode)
+        counted = _UNCOUNTED | document
+        return whole(_CONFIG, self.request, counted, self._names, json_mode=self._json_mode)
 
     def translated_event(self, event: dict[str, Any]) -> ModelResponseStream | None:
         """Translate one event; pings and the ends of blocks say nothing."""

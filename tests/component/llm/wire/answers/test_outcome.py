@@ -10,6 +10,7 @@ from beeai_framework.tools import StringToolOutput, tool
 from aurorasoc.llm.wire.answers.outcome import Finish, outcome_of
 from tests.component.live import MODELS, PROVIDERS, World, handle_on, variable
 from tests.examples import settings
+from tests.world.vendor_bodies import whole
 
 PING: Final[list[Any]] = [UserMessage("ping")]
 RESPONSES: Final = "gpt-5-codex"
@@ -60,3 +61,35 @@ async def test_an_answer_knows_its_tool_calls(
     (known,) = outcome.tool_calls
     assert (known.id, known.name, known.arguments) == (call.id, call.tool_name, call.args)
     assert outcome.finish is Finish.TOOL_CALLS
+
+
+_UNCOUNTED: Final[dict[str, dict[str, Any]]] = {
+    "openai": {
+        "id": "1",
+        "created": 1,
+        "choices": [{"message": {"role": "assistant", "content": "pong"}, "finish_reason": "stop"}],
+    },
+    "anthropic": {
+        "id": "1",
+        "type": "message",
+        "model": "answering-model",
+        "role": "assistant",
+        "content": [{"type": "text", "text": "pong"}],
+        "stop_reason": "end_turn",
+    },
+    "gemini": {
+        "candidates": [
+            {"content": {"role": "model", "parts": [{"text": "pong"}]}, "finishReason": "STOP"}
+        ]
+    },
+}
+
+
+@pytest.mark.parametrize("provider", _UNCOUNTED)
+async def test_an_answer_that_counts_nothing_is_one(
+    world: World, tmp_path: Path, provider: str
+) -> None:
+    """In every format: gateways leave the count out, and LiteLLM would refuse the answer."""
+    world.keyed.faults.set(whole(_UNCOUNTED[provider]))
+    answer = await handle_on(settings(tmp_path, **world.variables()), provider).run(PING)
+    assert (outcome_of(answer).text, outcome_of(answer).usage) == ("pong", None)
