@@ -8,10 +8,11 @@ Sources: OpenAI and Azure (`unsupported_parameter`, `unsupported_value`, `unknow
 "Unrecognized request argument supplied"), Pydantic's `extra_forbidden` and `literal_error` (vLLM,
 Mistral), serde's "unknown variant" and "missing field" (DeepSeek, TGI), Groq ("does not support
 response format", "value is not one of the allowed values"), LM Studio ("must be 'json_schema' or
-'text'"), llama.cpp ("type must be one of", 500), Moonshot ("only 1 is allowed for this model"),
-Anthropic ("is deprecated for this model", "cannot both be specified"), Gemini ("Developer
-instruction is not enabled", "JSON mode is not enabled"), chat templates ("System role not
-supported", "Conversation roles must alternate"), LiteLLM's proxy ("does not support parameters").
+'text'"), llama.cpp ("type must be one of", 500; "Failed to initialize samplers"), Moonshot ("only
+1 is allowed for this model"), Anthropic ("is deprecated for this model", "cannot both be
+specified", "may only be set to 1"), Gemini ("Developer instruction is not enabled", "JSON mode is
+not enabled"), chat templates ("System role not supported", "Conversation roles must alternate"),
+LiteLLM's proxy ("does not support parameters").
 """
 
 from __future__ import annotations
@@ -55,7 +56,8 @@ _NAMES: Final = {
     Refusable.MAX_COMPLETION_TOKENS: r"\bmax_(?:completion|output)_tokens\b",
     Refusable.JSON_SCHEMA: (
         r"response[_ ]?format|json[_ ]schema|response_?(?:json_?)?schema|response_?mime_?type|"
-        r"json mode|structured[_ ]outputs?|output_format|output_config|text\.format|guided"
+        r"json mode|structured[_ ]outputs?|output_format|output_config|text\.format|guided|"
+        r"initialize samplers|parse grammar"
     ),
     Refusable.JSON_OBJECT: r"response[_ ]?format|json[_ ]object|response_?mime_?type|json mode",
     Refusable.SYSTEM_ROLE: (
@@ -71,12 +73,13 @@ _NOT_TAKEN: Final = re.compile(
     r"unrecogni[sz]ed|unavailable|deprecated|cannot both|no longer|illegal param|"
     r"un(?:known|expected) (?:parameter|field|argument|name|keyword|property|variant|role)|"
     r"only .{1,60}?\b(?:allowed|supported)|extra_forbidden|extra (?:inputs|fields)|"
-    r"additional propert|does not take|doesn't take",
+    r"additional propert|does not take|doesn't take|may only be",
     re.IGNORECASE,
 )
 _NOT_THIS_KIND: Final = re.compile(
     r"must be|should be|not one of the allowed|unknown variant|missing field|invalid type|"
-    r"invalid (?:value|schema)|schema contains|not a valid",
+    r"invalid (?:value|schema)|schema contains|not a valid|"
+    r"failed to (?:parse|initialize)|conversion failed",
     re.IGNORECASE,
 )
 """What is said of a kind of answer or effort that isn't known there."""
@@ -107,7 +110,10 @@ _OTHER_REASON: Final = re.compile(
     r"content[_ ](?:filter|management|policy)|safety|moderation|flagged",
     re.IGNORECASE,
 )
-_THIS_SCHEMA: Final = re.compile(r"invalid[_ ](?:json_)?schema|schema contains", re.IGNORECASE)
+_THIS_SCHEMA: Final = re.compile(
+    r"invalid[_ ](?:json_)?schema|schema (?:contains|conversion failed)|grammar|samplers",
+    re.IGNORECASE,
+)
 _THIS_EFFORT: Final = re.compile(r"does not support '|must be|supported values", re.IGNORECASE)
 
 _KINDS: Final = frozenset(

@@ -194,6 +194,7 @@ _MARKS: Final = (
             "exceed_context_size_error",  # llama.cpp
             "exceeds the available context size",
             "context size has been exceeded",
+            "too big compared to kv size",
             "model_context_window_exceeded",  # Z.ai
             "maximum context length",  # OpenAI, vLLM, DeepSeek, Mistral, OpenRouter, SGLang
             "longer than the maximum model length",  # vLLM
@@ -231,6 +232,9 @@ _MARKS: Final = (
             "exceeded_current_quota_error",  # Moonshot, with 403 or 429
             "arrearage",  # Alibaba, with 400
             "reached your usage limit for this billing cycle",  # Kimi, with 403
+            "doesn't have any credits",  # xAI, with 403 or 429
+            "used all available credits",
+            "run out of credits",
             "insufficient balance",
             "credit balance is too low",
             "billing_not_active",

@@ -497,6 +497,15 @@ def test_other_refusal_is_no_options(name: str) -> None:
     assert option_refused(status, text, SENT, REFERENCE) is None
 
 
+def test_temperature_that_thinking_binds_is_left_out() -> None:
+    """As Claude words it; the effort stays."""
+    said = "`temperature` may only be set to 1 when thinking is enabled. Please consult our docs."
+    text = json.dumps({"error": {"type": "invalid_request_error", "message": said}})
+    refusal = option_refused(400, text, SENT, REFERENCE)
+    assert refusal is not None
+    assert refusal.option is Refusable.TEMPERATURE
+
+
 @pytest.mark.parametrize("named", ["moonshotai/kimi-k2-thinking", "kimi-k2-thinking"])
 def test_models_name_is_no_options(named: str) -> None:
     """Else `thinking` in it were learnt as refused, beside what is."""
@@ -525,6 +534,9 @@ def test_plain_json_mode_is_refused_by_name() -> None:
             ),
             Refusable.JSON_SCHEMA,
         ),
+        (openai("Failed to initialize samplers: failed to parse grammar"), Refusable.JSON_SCHEMA),
+        (openai("Failed to initialize samplers: std::exception"), Refusable.JSON_SCHEMA),
+        (openai("JSON schema conversion failed:\nUnrecognized schema"), Refusable.JSON_SCHEMA),
         (
             vllm("The provided JSON schema contains features not supported by xgrammar."),
             Refusable.JSON_SCHEMA,

@@ -255,6 +255,22 @@ OTHERS: Final = {
     "Moonshot's balance": Answer(
         403, _error("Your account is not active", "exceeded_current_quota_error"), QuotaExceeded
     ),
+    "xAI's balance": Answer(
+        403,
+        {
+            "code": "The caller does not have permission to execute the specified operation",
+            "error": "Your newly created team doesn't have any credits or licenses yet.",
+        },
+        QuotaExceeded,
+    ),
+    "xAI's spending": Answer(
+        429, {"error": "Your team x has either used all available credits or …"}, QuotaExceeded
+    ),
+    "llama.cpp, old": Answer(
+        500,
+        _error("Input prompt is too big compared to KV size.", "server_error", 500),
+        ContextTooLong,
+    ),
     "Kimi's plan": Answer(
         403,
         _error("You've reached your usage limit for this billing cycle.", "permission_error"),
