@@ -9,18 +9,17 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from string import ascii_lowercase, ascii_uppercase
 from typing import Final
 
-_PIECES: Final = re.compile(
-    r"(?P<dense>[A-Za-z]*[0-9][A-Za-z0-9]*)"
-    r"|(?P<word> ?(?:[A-Z]?[a-z]+|[A-Z]+)(?![A-Za-z0-9]))"
-    r"|(?P<other>.)",
-    re.DOTALL,
-)
+_PIECES: Final = re.compile(r"(?P<run> ?[A-Za-z0-9]+)|[^A-Za-z0-9 ]+| ")
+_DIGIT: Final = re.compile("[0-9]")
 _RUNS: Final = re.compile(
     r"[^\W\d_]+(?:'[a-z]{1,2}\b)?|\d+"
-    r"|[^\w\s]{2,}|[^\w\s](?=[\d\s]|$)|_+(?=[\d\W]|$)"
+    r"|[^\w\s]{2,}|[^\w\s](?=[\d\s]|$)|(?<!_)_++(?=[\d\W]|$)"
 )
+"""Each begins where the one before ended: no text takes time squared, whoever wrote it."""
+
 _PER_TEN_LETTERS: Final = 7
 _CHARACTERS_PER_TOKEN: Final = 3
 """Of English sentences: four in large vocabularies, three and a half in small ones."""
@@ -51,6 +50,21 @@ def fewest_tokens(texts: Iterable[str]) -> int:
 
 def _most(match: re.Match[str]) -> int:
     piece = match[0]
-    if match.lastgroup == "word":
-        return -(-_PER_TEN_LETTERS * len(piece.strip()) // 10)
-    return len(piece.encode("utf-8", "surrogatepass"))
+    if match["run"] is None:
+        return len(piece.encode("utf-8", "surrogatepass"))
+    run = piece.lstrip(" ")
+    word = _last_word(run)
+    if not word:
+        return len(piece)
+    cost = -(-_PER_TEN_LETTERS * word // 10)
+    return cost if word == len(run) else len(piece) - word + cost
+
+
+def _last_word(run: str) -> int:
+    """Return the length of the last letters in one case, perhaps capitalised; 0 with digits."""
+    if _DIGIT.search(run):
+        return 0
+    before = run.rstrip(ascii_lowercase)
+    if len(before) == len(run):
+        return len(run) - len(run.rstrip(ascii_uppercase))
+    return len(run) - len(before) + bool(before)

@@ -5,6 +5,7 @@ import hashlib
 import json
 import random
 import string
+import time
 from collections.abc import Callable
 from importlib.resources import files
 from typing import Any, Final
@@ -90,3 +91,11 @@ def test_our_sentences_cost_less_than_their_bound(tokenizers: dict[str, Count]) 
 def test_lone_surrogates_are_counted() -> None:
     """A text that no UTF-8 can hold costs tokens, too."""
     assert most_tokens("\ud800") == 3
+
+
+@pytest.mark.parametrize("text", ["_" * 100_000 + "a", "a" * 100_000 + "B", "aB" * 50_000])
+def test_a_long_text_is_bounded_in_linear_time(text: str) -> None:
+    """Whoever wrote it, the loop goes on; squared, this would take minutes."""
+    began = time.process_time()
+    assert fewest_tokens([text]) <= most_tokens(text)
+    assert time.process_time() - began < 5
