@@ -1,4 +1,4 @@
-"""What becomes of an answer that a limit cut off (docs/decisions/041).
+"""What becomes of an answer that a limit cut off (docs/decisions/040).
 
 Thoughts and answer share the limit. A call that ended before the first visible token is made once
 more with a larger limit. Half a JSON document or tool call is of no use to anybody; half a text is
