@@ -18,6 +18,7 @@ from aurorasoc.cli import (
     token,
 )
 from aurorasoc.cli.dev import command
+from aurorasoc.config.validation import rule_of
 from aurorasoc.errors import AuroraError, ModelCallError
 
 app = typer.Typer(
@@ -60,7 +61,8 @@ def _show(error: TyperException) -> None:
     if "unexpected extra argument" in str(error):
         sys.stderr.write("aurorasoc: too many arguments; a key is read from standard input.\n")
     else:
-        sys.stderr.write(f"aurorasoc: {error}\n")
+        sentence = rule_of(error.format_message()).replace("Input should be", "must be")
+        sys.stderr.write(f"aurorasoc: {sentence.rstrip('.')}.\n")
 
 
 def _exit_code(error: AuroraError) -> int:

@@ -16,6 +16,7 @@ from pydantic import SecretStr, ValidationError
 
 from aurorasoc.cli.model_facts import in_words
 from aurorasoc.cli.output import AsJson, operator, say, say_json
+from aurorasoc.config.validation import rule_of
 from aurorasoc.core.encodings import text_of
 from aurorasoc.errors import InvalidInput
 
@@ -159,8 +160,9 @@ def _checked(build: Callable[[], T]) -> T:
     except ValidationError as error:
         issues = error.errors(include_input=False, include_url=False, include_context=False)
     field = str(issues[0]["loc"][0])
-    expected = [i["msg"].removeprefix("Value error, ") for i in issues if i["loc"][0] == field]
-    detail = f"{field}: {', or '.join(expected)}."
+    expected = ", or ".join(rule_of(i["msg"]) for i in issues if i["loc"][0] == field)
+    rules = expected.replace("Input should be", "must be", 1).replace("Input should be ", "")
+    detail = f"{field}: {rules}."
     raise InvalidInput(detail)
 
 

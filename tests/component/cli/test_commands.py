@@ -39,6 +39,33 @@ def test_an_unknown_option_is_wrong_usage(shell: Shell, path: tuple[str, ...]) -
     assert "Traceback" not in result.err
 
 
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (("investigate", "--line", "0", "-"), "'--line': must be greater than or equal to 1"),
+        (("token", "create", "--hours", "soon"), "'--hours': must be a valid number"),
+        (("serve", "--port", "eighty"), "'--port': must be a valid integer"),
+        (("investigate", "/nonesuch"), "'file': '/nonesuch': No such file or directory"),
+    ],
+)
+def test_a_refused_value_names_its_option(
+    shell: Shell, arguments: tuple[str, ...], sentence: str
+) -> None:
+    """Whoever typed several has to know which one to change."""
+    result = shell(*arguments)
+    assert result.code == 2
+    assert result.error == f"aurorasoc: Invalid value for {sentence}."
+
+
+def test_an_unknown_provider_is_refused_with_those_there_are(shell: Shell) -> None:
+    """As one sentence, though two rules were broken."""
+    result = shell("providers", "use", "nonesuch")
+    assert result.error == (
+        "aurorasoc: provider: must be 'anthropic', 'deepseek', 'gemini', 'ollama', 'openai' "
+        "or 'vllm', or 'auto'."
+    )
+
+
 def test_an_unknown_command_is_wrong_usage(shell: Shell) -> None:
     """As with options."""
     assert shell("no-such-command").code == 2

@@ -337,6 +337,12 @@ def test_refusal_names_the_variable_and_never_the_value(variable: str, tmp_path:
     assert error.__context__ is None
 
 
+def test_a_refusal_says_what_is_accepted_and_nothing_of_the_parser(tmp_path: Path) -> None:
+    """The rule alone tells what to set."""
+    with pytest.raises(ConfigurationError, match=r"expected: a valid number\.$"):
+        settings(tmp_path, LLM_TIMEOUT="soon")
+
+
 @pytest.mark.parametrize(("variable", "text"), OUT_OF_RANGE)
 def test_value_out_of_range_is_refused(variable: str, text: str, tmp_path: Path) -> None:
     """A wrong value stops the boot and names its variable."""

@@ -20,6 +20,7 @@ from aurorasoc.config.settings.private_files import check_private_file, check_pr
 from aurorasoc.config.settings.security import SecuritySettings
 from aurorasoc.config.settings.server import ServerSettings
 from aurorasoc.config.settings.vault import VaultSettings
+from aurorasoc.config.validation import rule_of
 from aurorasoc.config.vocabulary import ServingBackend
 from aurorasoc.errors import ConfigurationError
 
@@ -96,7 +97,7 @@ def _sentence(cls: type[BaseSettings], error: ValidationError) -> str:
     name = str(issues[0]["loc"][0])
     variable = name if name.isupper() else f"{cls.model_config.get('env_prefix', '')}{name}".upper()
     rules = [
-        i["msg"].removeprefix("Value error, ").removeprefix("Input should be ")
+        rule_of(i["msg"]).removeprefix("Input should be ")
         for i in issues
         if str(i["loc"][0]) == name
     ]
