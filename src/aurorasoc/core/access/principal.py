@@ -10,7 +10,13 @@ from typing import Final
 from aurorasoc.core.access.permissions import ROLE_PERMISSIONS, Permission
 from aurorasoc.errors import Unauthenticated
 
-_MAX_SUBJECT: Final = 255
+MAX_SUBJECT: Final = 255
+"""Characters of a caller's name, as the audit log holds it."""
+
+
+def is_subject(text: str) -> bool:
+    """Return whether a text can name a caller in the audit log: printable, and not too long."""
+    return 0 < len(text) <= MAX_SUBJECT and text.isprintable()
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,8 +41,8 @@ class Principal:
         Raises:
             Unauthenticated: It is empty, longer than 255 characters, or not printable.
         """
-        if not 0 < len(self.subject) <= _MAX_SUBJECT or not self.subject.isprintable():
-            detail = f"A caller's subject has 1 to {_MAX_SUBJECT} printable characters."
+        if not is_subject(self.subject):
+            detail = f"A caller's subject has 1 to {MAX_SUBJECT} printable characters."
             raise Unauthenticated(detail)
 
     @classmethod

@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
 from aurorasoc.config.settings.security import SecuritySettings
-from aurorasoc.core.access.principal import Principal
+from aurorasoc.core.access.principal import MAX_SUBJECT, Principal, is_subject
 from aurorasoc.errors import ConfigurationError, InvalidInput, Unauthenticated
 
 _ALGORITHM = "HS256"
@@ -81,6 +81,9 @@ def create_token(
     Raises:
         InvalidInput: `decode_token` would refuse the subject or the lifetime.
     """
+    if not is_subject(subject):
+        detail = f"A token's subject has 1 to {MAX_SUBJECT} printable characters. Choose another."
+        raise InvalidInput(detail)
     if _is_reserved(subject):
         detail = "This subject is reserved for the service's own audit entries. Choose another."
         raise InvalidInput(detail)

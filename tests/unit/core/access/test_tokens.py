@@ -287,7 +287,9 @@ def test_principal_knows_when_its_token_expires(security: SecuritySettings) -> N
 
 
 @pytest.mark.parametrize(
-    ("subject", "hours"), [("cli:root", 1), ("vault", 1), ("alice", 25)], ids=str
+    ("subject", "hours"),
+    [("cli:root", 1), ("vault", 1), ("alice", 25), ("", 1), ("a" * 256, 1), ("alice\n", 1)],
+    ids=lambda value: ascii(value)[:12],
 )
 def test_no_token_is_made_that_would_be_refused(
     subject: str, hours: int, security: SecuritySettings
