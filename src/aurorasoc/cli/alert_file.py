@@ -14,6 +14,11 @@ MAX_FILE: Final = 33_554_432
 
 _NO_JSON: Final = object()
 
+_NOT_JSON: Final = (
+    "The file isn't JSON. Put text into an object with a title: "
+    '{"title": "Failed logins", "log": "…"}.'
+)
+
 
 def read_alert(file: BinaryIO, line: int | None = None) -> object:
     """Return the JSON value of a file, or of one line of it.
@@ -27,11 +32,11 @@ def read_alert(file: BinaryIO, line: int | None = None) -> object:
     """
     text = _text(file.read(MAX_FILE + 1))
     if line is not None:
-        return _line(text.split("\n"), line)
+        return _line(text.removesuffix("\n").split("\n"), line)
     document = _parsed(text)
     if document is not _NO_JSON:
         return document
-    raise InvalidInput(_choose(text.split("\n")) or "The file isn't JSON.")
+    raise InvalidInput(_choose(text.split("\n")) or _NOT_JSON)
 
 
 def _text(data: bytes) -> str:

@@ -56,12 +56,13 @@ def test_other_records_by_lines_say_how_to_choose() -> None:
         (b"", None, "isn't JSON"),
         (b"{", None, "isn't JSON"),
         (b"[" * 100_000, None, "isn't JSON"),
-        (b"one\ntwo\n", None, "isn't JSON"),
+        (b"one\ntwo\n", None, r"isn't JSON\. Put text into an object"),
         (b"1\n2\n", None, "isn't JSON"),
         ('{"title": "Störung"}'.encode("latin-1"), None, "UTF-8 or UTF-16"),
         (b"\xff\xfe{", None, "UTF-8 or UTF-16"),
         (EVE_LOG, 2, "Line 2 isn't JSON"),
-        (EVE_LOG, 7, "no line 7: it has 6"),
+        (EVE_LOG, 6, "no line 6: it has 5"),
+        (EVE_LOG.rstrip(), 6, "no line 6: it has 5"),
     ],
 )
 def test_what_is_no_json_is_refused_in_words(data: bytes, line: int | None, words: str) -> None:

@@ -93,7 +93,10 @@ def parse_alert(document: object) -> Alert:
 def _records(document: object) -> tuple[Record, ...]:
     records = document if isinstance(document, list) else [document]
     if not 1 <= len(records) <= MAX_RECORDS or not all(isinstance(r, dict) and r for r in records):
-        detail = f"alert must be a JSON object, or a list of 1 to {MAX_RECORDS} of them."
+        detail = (
+            f"alert must be a JSON object, or a list of 1 to {MAX_RECORDS} of them, "
+            "each with a field at least."
+        )
         raise InvalidInput(detail)
     if not is_shallow(records):
         detail = f"alert is nested more than {MAX_DEPTH} levels deep."
