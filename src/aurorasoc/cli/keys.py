@@ -49,7 +49,7 @@ def rotate(
         verb = "would be sealed" if check else "sealed"
         for item in items:
             say(f"{item['kind']} {item['name']}: {verb} under the current seed")
-        say(f"{len(items)} {verb}.")
+        say(f"{len(items)} {verb}." if items else "Nothing is sealed under an older seed.")
         if unreadable:
             say("No seed here opens some stored items: see `aurorasoc keys doctor`.")
     if unreadable:

@@ -100,8 +100,8 @@ def _parts(text: str) -> tuple[str, str, int]:
     url = text.strip()
     if len(url) > _MAX_LENGTH or not _PLAIN.fullmatch(url) or _DOT_SEGMENT.search(url):
         detail = (
-            "base_url must be a plain http:// or https:// address: no spaces, user names, "
-            "queries, fragments, escapes, dot segments or non-ASCII characters. Write an "
+            "base_url must be a plain http:// or https:// address: no spaces, quotes, user "
+            "names, queries, fragments, escapes, dot segments or non-ASCII characters. Write an "
             "international host name as xn--…."
         )
         raise InvalidInput(detail)

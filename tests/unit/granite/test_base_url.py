@@ -241,9 +241,9 @@ HOSTILE: Final = [
 
 SENTENCES: Final = {
     (
-        "base_url must be a plain http:// or https:// address: no spaces, user names, queries, "
-        "fragments, escapes, dot segments or non-ASCII characters. Write an international host "
-        "name as xn--…."
+        "base_url must be a plain http:// or https:// address: no spaces, quotes, user names, "
+        "queries, fragments, escapes, dot segments or non-ASCII characters. Write an "
+        "international host name as xn--…."
     ),
     "base_url must begin with http:// or https:// and name a host.",
 }
