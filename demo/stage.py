@@ -246,7 +246,8 @@ def _as_curl(method: str, path: str, body: Mapping[str, Any] | None) -> str:
     verb = f"-X {method} " if method == "PUT" else ""
     lines = [f'  $ curl -s {verb}-H "Authorization: Bearer $TOKEN" "$URL{API}{path}"']
     if body is not None:
-        lines.append(f"      --json {shlex.quote(json.dumps(body, ensure_ascii=False))}")
+        lines.append("      -H 'Content-Type: application/json'")
+        lines.append(f"      -d {shlex.quote(json.dumps(body, ensure_ascii=False))}")
     return " \\\n".join(lines)
 
 

@@ -28,7 +28,7 @@ class FirstRun(ChildProcess):
 
     def __init__(self, folder: Path, *options: str) -> None:
         """Describe a run; several on one `folder` share its state, one after the other."""
-        self.state_dir = folder / "state"
+        self.state_dir = folder / "the state"  # the shell splits a name at its blanks
         self.port = free_port()
         self.folder = folder
         log = folder / f"dev-{self.port}.log"

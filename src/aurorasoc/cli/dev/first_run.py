@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -53,13 +54,12 @@ def instructions(run: FirstRun) -> str:
             f"Settings page, for a browser on this machine: {run.url}{SETTINGS_PAGE}",
             "",
             "Try, in another shell:",
-            f"  . {file}",
-            '  curl -s -H "Authorization: Bearer $AURORA_TOKEN" \\',
-            "    $AURORA_URL/api/v1/system/llm/providers",
-            '  curl -s -H "Authorization: Bearer $AURORA_TOKEN" $AURORA_URL/api/v1/chat \\',
-            f"    --json '{_QUESTION}'",
-            '  curl -s -H "Authorization: Bearer $AURORA_TOKEN" \\',
-            f"    $AURORA_URL/api/v1/investigations --json '{_ALERT}'",
+            f"  . {shlex.quote(str(file))}",
+            '  api() { call=$1; shift; curl -sS -H "Authorization: Bearer $AURORA_TOKEN" \\',
+            '    -H \'Content-Type: application/json\' "$AURORA_URL/api/v1$call" "$@"; echo; }',
+            "  api /system/llm/providers",
+            f"  api /chat -d '{_QUESTION}'",
+            f"  api /investigations -d '{_ALERT}'",
             "",
             "docs/first-run.md goes on: store a key, switch, ask again. Ctrl-C stops everything.",
         ]
