@@ -48,11 +48,14 @@ _NAME: Final = Verdict(
     ProviderUnreachable, "{provider}'s host name can't be resolved. Check its address."
 )
 _UNREACHABLE: Final = Verdict(
-    ProviderUnreachable, "{provider} can't be reached. Check its address."
+    ProviderUnreachable, "{provider} can't be reached. Check its address, and that it runs."
 )
-_CUT: Final = Verdict(ProviderUnreachable, "The connection to {provider} was lost in mid-answer.")
+_CUT: Final = Verdict(
+    ProviderUnreachable, "The connection to {provider} was lost in mid-answer. Try again."
+)
 _LONG: Final = Verdict(
-    BadResponse, "{provider} sent more than an answer may hold. The call was ended."
+    BadResponse,
+    "{provider} sent more than an answer may hold. Ask for less, or check its base URL.",
 )
 
 _WAITING: Final = (ssl.SSLWantReadError, ssl.SSLWantWriteError)

@@ -85,7 +85,9 @@ REDIRECT: Final = Verdict(
     "{provider} answered with a redirect, which is never followed. Set the final base URL.",
 )
 PROXY: Final = Verdict(
-    ProviderUnreachable, "The proxy on the way to {provider} refused the connection."
+    ProviderUnreachable,
+    "The proxy on the way to {provider} refused the connection. Let it through there, or name the "
+    "host in NO_PROXY.",
 )
 FILTER: Final = Verdict(
     Blocked,
