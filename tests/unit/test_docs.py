@@ -255,6 +255,12 @@ def test_index_of_decisions_lists_each_record() -> None:
         assert f"| [{number}]({record.name}) | {title} |" in index
 
 
+def test_records_are_numbered_without_a_gap() -> None:
+    """From the first of this service on; 005 comes from the platform. A gap looks like a loss."""
+    numbers = [int(record.name[:3]) for record in RECORDS if not record.name.startswith("005")]
+    assert numbers == list(range(numbers[0], numbers[0] + len(numbers)))
+
+
 def test_every_record_that_the_code_names_exists() -> None:
     """A reader who follows a comment finds the reasons."""
     named = {number for text in _sources() for number in RECORD.findall(text)}
