@@ -181,7 +181,8 @@ def _listen(port: int, threads: int, context: int, parallel: int) -> Any:  # noq
     params.n_parallel = parallel
     params.kv_unified = True  # one request may use all of the context
     params.n_predict = ANSWER_TOKENS
-    params.sampling.temp = 0.0  # a small model wanders; and a first run is the same for everybody
+    # A small model wanders when it is sampled, and repeats itself until its limit when it isn't.
+    params.sampling.temp, params.sampling.penalty_repeat = 0.0, 1.1
     params.cache_ram_mib = 0  # by default up to 8 GiB of old prompts
     params.verbosity = 1  # errors only
     params.ui = params.endpoint_slots = False
