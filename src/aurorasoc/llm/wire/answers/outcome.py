@@ -188,10 +188,10 @@ class Reading:
             self._thoughts.append(thoughts)
         for place, call in enumerate(getattr(message, "tool_calls", None) or ()):
             index = getattr(call, "index", None)
-            parts = self._calls.setdefault(place if index is None else index, ["", "", ""])
+            parts = self._calls.setdefault(place if index is None else index, ["", ""])
             parts[0] = parts[0] or call.id or ""
             parts[1] = parts[1] or call.function.name or ""
-            parts[2] += call.function.arguments or ""
+            parts.append(call.function.arguments or "")
 
     @property
     def text(self) -> str:
@@ -213,7 +213,10 @@ class Reading:
         return Outcome(
             self.text,
             "".join(self._thoughts),
-            tuple(ToolCall(*parts) for parts in self._calls.values()),
+            tuple(
+                ToolCall(call, name, "".join(arguments))
+                for call, name, *arguments in self._calls.values()
+            ),
             finish,
             self.category,
             self.usage,
