@@ -72,11 +72,6 @@ def origin_of_key(spec: ProviderSpec, written: str | None) -> str:
         return "an address that can't be read"
 
 
-def host_of(origin: str) -> str:
-    """Return an origin's host, without brackets."""
-    return urlsplit(origin).hostname or ""
-
-
 def _path_of(text: str) -> str:
     return re.sub(r"/{2,}", "/", urlsplit(text.strip()).path).rstrip("/")
 

@@ -47,11 +47,6 @@ class Evidence:
         return max(0, len(self.text) - most)
 
 
-def evidence_of(alert: Alert) -> str:
-    """Return an alert's evidence as a model with room for it sees it."""
-    return whole_evidence(alert).shown()
-
-
 def whole_evidence(alert: Alert) -> Evidence:
     """Return an alert's evidence, the same for every prompt of its investigation."""
     head = {"format": alert.format, "title": alert.title, "time": alert.time}

@@ -7,13 +7,18 @@ from typing import Any
 import pytest
 
 from aurorasoc.workflows.investigation.alert import parse_alert
-from aurorasoc.workflows.investigation.evidence import MAX_EVIDENCE, evidence_of, stands_in
+from aurorasoc.workflows.investigation.evidence import MAX_EVIDENCE, stands_in, whole_evidence
 from tests.world.investigation import EVE, OCSF_2001, OCSF_2004, PLAIN
+
+
+def shown(document: object) -> str:
+    """Return an alert's evidence as a model with room for it sees it."""
+    return whole_evidence(parse_alert(document)).shown()
 
 
 def read(document: object) -> dict[str, Any]:
     """Return the evidence of an alert, parsed again."""
-    parsed: dict[str, Any] = json.loads(evidence_of(parse_alert(document)))
+    parsed: dict[str, Any] = json.loads(shown(document))
     return parsed
 
 
@@ -80,7 +85,7 @@ def test_a_long_text_is_cut_and_says_so() -> None:
 def test_evidence_is_bounded() -> None:
     """Whatever the alert, a small model's context holds it."""
     many = {f"field{n}": "x" * 100 for n in range(1_000)}
-    evidence = evidence_of(parse_alert(many))
+    evidence = shown(many)
     assert len(evidence) < MAX_EVIDENCE + 50
     assert "more characters)" in evidence[-40:]
 
@@ -88,7 +93,7 @@ def test_evidence_is_bounded() -> None:
 @pytest.mark.parametrize("document", [EVE, OCSF_2001, OCSF_2004, PLAIN])
 def test_usual_alerts_are_well_within_a_small_models_reach(document: dict[str, Any]) -> None:
     """About three characters a token."""
-    assert len(evidence_of(parse_alert(document))) < 1_500
+    assert len(shown(document)) < 1_500
 
 
 @pytest.mark.parametrize(
@@ -96,10 +101,10 @@ def test_usual_alerts_are_well_within_a_small_models_reach(document: dict[str, A
 )
 def test_a_quotation_is_found_whatever_its_case(quoted: str) -> None:
     """What a model copied from the alert."""
-    assert stands_in(evidence_of(parse_alert(EVE)), quoted)
+    assert stands_in(shown(EVE), quoted)
 
 
 @pytest.mark.parametrize("quoted", ["uid=1000(www)", "", "   "])
 def test_an_invention_is_not_found(quoted: str) -> None:
     """What it made up, or nothing."""
-    assert not stands_in(evidence_of(parse_alert(EVE)), quoted)
+    assert not stands_in(shown(EVE), quoted)
