@@ -10,7 +10,8 @@ LOCKS  := requirements/bootstrap.lock requirements/dev.lock requirements/local-m
 TYPED  := $(wildcard src tests benchmarks demo tools)
 N      ?= 10
 
-# One worker a core, at most four: each has servers of its own, and a file's tests stay together.
+# One worker more than cores, at most four: each has servers of its own, and a file's tests stay
+# together.
 # ARGS=-n0 runs all in one process; ARGS='-p no:randomly' in the order they are written.
 SPREAD := -n auto --maxprocesses=4 --dist loadfile --no-loadscope-reorder
 # Counting branches costs a third of the time: a measurement of its own, and part of every CI run.
