@@ -14,6 +14,7 @@ from aurorasoc.granite.backend_resolution import model_reference
 from aurorasoc.llm.admin import Admin
 from aurorasoc.llm.inventory import ProviderView
 from aurorasoc.llm.wire.asking.learned import Capabilities, Lesson, Place
+from aurorasoc.llm.wire.windows.known import ContextWindow, keep_window
 from aurorasoc.runtime import open_runtime
 from tests.examples import API_KEY, SEED, config_request, settings
 from tests.world.model_table import first_to_retire
@@ -79,8 +80,10 @@ async def test_a_gateways_model_has_neither_price_nor_retirement(database_file: 
 
 async def test_what_a_test_learnt_of_the_window_is_shown(admin: Admin) -> None:
     """It wins over the table, for that model only."""
-    place = Place.of(model_reference(admin.adoption.snapshot, GEMINI, "specialist"))
-    admin.pool.learned.learn(Lesson(place, capabilities=Capabilities(context_window=32_000)))
+    reference = model_reference(admin.adoption.snapshot, GEMINI, "specialist")
+    keep_window(reference, ContextWindow(1_048_576, "table"))  # as an investigation does
+    tested = Capabilities(context_window=32_000)
+    admin.pool.learned.learn(Lesson(Place.of(reference), capabilities=tested))
     facts = (await row_of(admin, "gemini")).model_facts
     assert facts is not None
     assert (facts.context_window, facts.context_window_source) == (32_000, "test")

@@ -93,7 +93,7 @@ def _window(
     window: ContextWindow | None, tested: Capabilities, row: Mapping[str, Any]
 ) -> tuple[int | None, WindowNamer | None]:
     """Return the window that was learnt last, and who named it."""
-    if window is not None and window.source != "assumed":
+    if window is not None and window.source in {"server", "refusal"}:
         return window.tokens, window.source
     in_table = _tokens(row.get("max_input_tokens"))
     if tested.context_window not in (None, in_table):
