@@ -267,11 +267,10 @@ class Admin:
         return requested.model_copy(update={"base_url": base_url})
 
     async def _observe(self, snapshot: Snapshot, provider: ServingBackend) -> ProviderObservation:
-        origin = snapshot.providers[provider].origin or ""
-        why = await why_not_local(provider, origin, self.settings.llm.local_networks, proxies())
-        model = snapshot.providers[provider].model.value
-        known = self.pool.learned.of(Place(provider.value, origin, model or ""))
         config = snapshot.providers[provider]
+        origin = config.origin or ""
+        why = await why_not_local(provider, origin, self.settings.llm.local_networks, proxies())
+        known = self.pool.learned.of(Place(provider.value, origin, config.model.value or ""))
         return ProviderObservation(
             why is not None,
             self.ledger.of(provider),

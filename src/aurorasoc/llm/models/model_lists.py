@@ -14,7 +14,9 @@ from aurorasoc.granite import ModelReference
 from aurorasoc.granite.address_policy import AddressPolicy
 from aurorasoc.granite.catalog import CATALOG
 from aurorasoc.llm.models.list_pages import MAX_MODELS, Page, read_page
+from aurorasoc.llm.wire.asking.request import key_headers_of
 from aurorasoc.llm.wire.failures.translate import failure_of_answer, translate
+from aurorasoc.llm.wire.sending.bounded import read_at_most
 
 if TYPE_CHECKING:
     import httpx
@@ -99,13 +101,13 @@ class ModelLists:
     ) -> tuple[int, bytes]:
         import httpx  # noqa: PLC0415 - see `of`
 
-        headers = _headers(reference)
+        headers = key_headers_of(reference)
         try:
             async with (
                 asyncio.timeout(seconds),  # httpx's own timeout restarts with every byte
                 client.stream("GET", url, headers=headers) as answer,
             ):
-                return answer.status_code, await _bounded(answer)
+                return answer.status_code, await read_at_most(answer, MAX_BYTES) or b""
         except AuroraError:
             raise
         except (TimeoutError, httpx.TimeoutException):
@@ -136,19 +138,3 @@ def _page(status: int, body: bytes, reference: ModelReference, url: str) -> Page
 
 def _names_of(reference: ModelReference) -> dict[str, str]:
     return {"provider": reference.provider, "model": reference.model}
-
-
-def _headers(reference: ModelReference) -> dict[str, str]:
-    """Return the headers that the vendor documents for this call."""
-    if not reference.has_key:
-        return {}
-    return CATALOG[reference.provider].headers(reference.reveal_key())
-
-
-async def _bounded(answer: httpx.Response) -> bytes:
-    body = bytearray()
-    async for piece in answer.aiter_raw():  # nothing is unpacked: a kilobyte can hold a gigabyte
-        body += piece
-        if len(body) > MAX_BYTES:
-            return b""  # too long for a list of models
-    return bytes(body)

@@ -38,7 +38,6 @@ from aurorasoc.llm.wire.waits import Judge, Waits
 if TYPE_CHECKING:
     from aurorasoc.llm.models.handle import LiveChatModel
 
-_Key = tuple[Role, Tlp | None]
 _ModelKey = tuple[ServingBackend, Role, Tlp | None, bool]
 
 

@@ -88,6 +88,13 @@ def post(request: ModelRequest, path: str, body: Mapping[str, Any], **headers: s
     return Transmission(url, sent, repaired(json.dumps(body)).encode(), _refusable(request, body))
 
 
+def key_headers_of(reference: ModelReference) -> dict[str, str]:
+    """Return the headers that the vendor documents for a question about its models."""
+    if not reference.has_key:
+        return {}
+    return CATALOG[reference.provider].headers(reference.reveal_key())
+
+
 def _refusable(request: ModelRequest, body: Mapping[str, Any]) -> frozenset[Refusable]:
     """Return what a request holds that its model may refuse, and that can be left out."""
     settings = body.get("generationConfig")

@@ -26,6 +26,7 @@ from aurorasoc.llm.wire.failures.translate import (
     failure_in_document,
     failure_of_answer,
 )
+from aurorasoc.llm.wire.sending.bounded import read_at_most
 from aurorasoc.llm.wire.sending.events import EventReader
 from aurorasoc.llm.wire.sending.open_answers import remember
 from aurorasoc.llm.wire.sending.transports import judged_transport, trusted_transport
@@ -62,7 +63,10 @@ class Sender:
             httpx.HTTPError: The connection failed.
         """
         async with self._answered(transmission) as response:
-            return await _bounded(response, MAX_ANSWER_BYTES)
+            body = await read_at_most(response, MAX_ANSWER_BYTES)
+        if body is None:
+            raise AnswerTooLong
+        return body
 
     async def events(self, transmission: Transmission) -> AsyncGenerator[bytes]:
         """Yield the data of each event of a streamed answer; `[DONE]`, where it comes, is last.
@@ -157,15 +161,6 @@ def _require_complete(data: bytes) -> None:
         whole = False
     if not whole:
         raise StreamBrokenOff
-
-
-async def _bounded(response: httpx.Response, most: int) -> bytes:
-    body = bytearray()
-    async for chunk in response.aiter_raw():
-        body += chunk
-        if len(body) > most:
-            raise AnswerTooLong
-    return bytes(body)
 
 
 async def _beginning(response: httpx.Response) -> str:

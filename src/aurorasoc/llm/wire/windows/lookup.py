@@ -29,6 +29,8 @@ from aurorasoc.errors import AuroraError
 from aurorasoc.granite import ModelReference
 from aurorasoc.granite.address_policy import AddressPolicy
 from aurorasoc.granite.catalog import CATALOG
+from aurorasoc.llm.wire.asking.request import key_headers_of
+from aurorasoc.llm.wire.sending.bounded import read_at_most
 
 if TYPE_CHECKING:
     import httpx
@@ -55,7 +57,6 @@ _FIELDS: Final = (
 )
 """What servers call the window, the one in force before the one that a model was trained for."""
 
-_UNUSABLE: Final = (AuroraError, RecursionError, ValueError)
 _LLAMA_CPP: Final = "llamacpp"
 _NUM_CTX: Final = re.compile(r"^num_ctx\s+([0-9]{1,9})\s*$", re.MULTILINE)
 
@@ -99,11 +100,7 @@ class _Server:
         spec = CATALOG[reference.provider]
         self._base = reference.base_url or spec.default_base_url
         self._list = spec.models_path
-        self._headers: dict[str, str] = dict(spec.fixed_headers)
-        if reference.has_key:
-            key = reference.reveal_key()
-            bearer = spec.key_header == "Authorization"
-            self._headers[spec.key_header] = f"Bearer {key}" if bearer else key
+        self._headers = key_headers_of(reference)
 
     async def ollama(self) -> WindowAnswer | None:
         """Ask an Ollama: a loaded model has a window; another may have one in its Modelfile."""
@@ -154,7 +151,7 @@ class _Server:
             ) as response:
                 if response.status_code != HTTPStatus.OK:
                     return None
-                data = await _bounded(response)
+                data = await read_at_most(response, MAX_BYTES) or b""
             return None if count_parts(data, MAX_PARTS) > MAX_PARTS else json.loads(data)
         except (
             httpx.HTTPError,
@@ -209,12 +206,3 @@ def _holders(document: object) -> Iterator[Mapping[str, Any]]:
             inner = document.get(name)
             if isinstance(inner, Mapping):
                 yield inner
-
-
-async def _bounded(response: httpx.Response) -> bytes:
-    body = bytearray()
-    async for piece in response.aiter_raw():  # nothing is unpacked: a kilobyte can hold a gigabyte
-        body += piece
-        if len(body) > MAX_BYTES:
-            return b""  # too long for what was asked; no JSON either
-    return bytes(body)
