@@ -45,6 +45,14 @@ def preload() -> None:
         import_module("aurorasoc.llm.wire.libraries.adapter")._import_libraries()
 
 
+def lowest(number: int) -> socket.socket:
+    """Return the socket of this number at the lowest one: a worker with many files has it high."""
+    if number != STREAMS:
+        os.dup2(number, STREAMS)
+        os.close(number)
+    return socket.socket(fileno=STREAMS)
+
+
 def require_alone(requests: socket.socket) -> None:
     """End here if a library has started a thread or opened a file: no copy would have it whole."""
     threads = len(list(Path("/proc/self/task").iterdir()))
@@ -153,6 +161,6 @@ def _flushed() -> bool:
 
 if __name__ == "__main__":
     preload()
-    requests = socket.socket(fileno=int(sys.argv[1]))
+    requests = lowest(int(sys.argv[1]))
     require_alone(requests)
     run_to_its_end(serve_until_forked(requests)["argv"])

@@ -3,6 +3,7 @@
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -175,3 +176,19 @@ def test_what_cannot_be_copied_is_not_forked(opens: str, code: int) -> None:
     done = run_program([sys.executable, "-c", script], env=env)
     assert done.returncode == code
     assert done.stderr.startswith("not to be forked: " if code else "")
+
+
+@needs_linux
+def test_a_worker_with_many_files_open_can_fork() -> None:
+    """The fork server's socket has a high number there, and stands at the lowest in its own."""
+    held = [os.open(os.devnull, os.O_RDONLY) for _ in range(100)]
+    ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    with ours, theirs:
+        server = subprocess.Popen(
+            [sys.executable, PROGRAM, str(theirs.fileno())], env=ENV, pass_fds=[theirs.fileno()]
+        )
+        theirs.close()
+        ours.close()  # it ends when it has looked at itself
+        for number in held:
+            os.close(number)
+        assert server.wait(60) == 0
