@@ -43,6 +43,11 @@ def comparable(host: str) -> str:
         return name.removesuffix(".")
 
 
+def _is_comparable(host: str) -> bool:
+    """Whether it is a host in its form for comparison; two final dots leave one, and no host."""
+    return is_host(host) and not host.endswith(".")
+
+
 def hosts_of(text: str) -> tuple[str, ...]:
     """Read a comma-separated list of hosts.
 
@@ -50,7 +55,7 @@ def hosts_of(text: str) -> tuple[str, ...]:
         ValueError: An entry is no host, and so could never match one.
     """
     hosts = tuple(comparable(entry.strip()) for entry in text.split(",") if entry.strip())
-    if not all(map(is_host, hosts)):
+    if not all(map(_is_comparable, hosts)):
         msg = (
             "host names or addresses, comma-separated, such as gateway.example,10.0.0.5: without "
             "scheme, port, path, network size or *, international names as xn--…"
@@ -71,7 +76,7 @@ def public_hosts_of(text: str) -> tuple[str, ...]:
 def _public_host(entry: str) -> str:
     match = _PUBLIC.fullmatch(entry.lower())
     name = comparable(match["host"]) if match else ""
-    if match is None or not is_host(name) or int(match["port"] or 1) not in _PORTS:
+    if match is None or not _is_comparable(name) or int(match["port"] or 1) not in _PORTS:
         msg = (
             "host names or addresses, comma-separated, each alone or with a port, or with scheme "
             "and port, such as soc.example,https://soc.example:8443: without path or *, "

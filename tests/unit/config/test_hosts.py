@@ -48,6 +48,7 @@ def test_entries_are_understood_however_they_are_written(text: str, hosts: tuple
         "fe80::1%eth0",
         '["a"]',
         "a..b",
+        "a..",
         "-a",
         ".",
     ],
