@@ -39,6 +39,9 @@ AMBIENT_PREFIXES: Final = (
 )
 
 
+Credentials = Mapping[ServingBackend, Credential] | Mapping[str, Credential]
+
+
 def keyring(*seeds: str) -> Keyring:
     """Make a keyring; the first seed seals."""
     return Keyring([SecretStr(seed) for seed in seeds or (SEED,)])
@@ -54,7 +57,7 @@ def settings(state_dir: Path, /, **variables: str) -> Settings:
         return load_settings()
 
 
-def reading(credentials: Mapping[ServingBackend, Credential] | None = None) -> StoreReading:
+def reading(credentials: Mapping[str, Credential] | None = None) -> StoreReading:
     """Return what the database store answers when it holds these credentials."""
     return StoreReading(credentials or {}, SecretStoreStatus("database", "ok", None, None))
 
@@ -74,7 +77,7 @@ def stored_key(key: str = API_KEY, *, origin: str) -> Credential:
 def snapshot(
     boot: Settings,
     stored: StoredConfig | None = None,
-    credentials: Mapping[ServingBackend, Credential] | None = None,
+    credentials: Credentials | None = None,
     overrides: Mapping[ServingBackend, tuple[str, ...]] | None = None,
 ) -> Snapshot:
     """Compose a snapshot; `overrides` are the ambient variables of each provider."""
@@ -82,7 +85,7 @@ def snapshot(
     return compose(
         boot,
         stored or StoredConfig(),
-        reading(credentials),
+        reading({str(name): key for name, key in (credentials or {}).items()}),
         digest=keyring().digest,
         ambient=lambda provider: ambient.get(provider, ()),
     )
@@ -92,7 +95,8 @@ def reference(base_url: str = "http://localhost:8000/v1") -> ModelReference:
     """Make a reference to a model named `m` that vLLM serves."""
     limits = CallLimits(timeout=60.0, max_retries=0, max_concurrency=None)
     origin = "http://localhost:8000"
-    return ModelReference(ServingBackend.VLLM, "openai", "m", base_url, origin, NOT_NEEDED, limits)
+    kind = ServingBackend.VLLM
+    return ModelReference(kind.value, kind, "openai", "m", base_url, origin, NOT_NEEDED, limits)
 
 
 def config_request(provider: str, /, **fields: Any) -> ConfigRequest:
@@ -111,4 +115,5 @@ def reference_at(provider: str, model: str = "m", base_url: str | None = None) -
     address = base_url or spec.default_base_url
     limits = CallLimits(timeout=10.0, max_retries=0, max_concurrency=None)
     key, origin = SecretStr(API_KEY), origin_of(address)
-    return ModelReference(spec.provider, spec.prefix, model, address, origin, key, limits)
+    name, kind = spec.provider.value, spec.provider
+    return ModelReference(name, kind, spec.prefix, model, address, origin, key, limits)

@@ -28,7 +28,7 @@ NAMES: Final = {
     "Ears": "CommitListener",
     "Held": "LeasedInvestigation",
     "Seats": "StreamLimit",
-    "Seen": "ProviderObservation",
+    "Seen": "Observation",
 }
 """Names of variables, parameters and classes that say nothing of what they hold."""
 

@@ -266,7 +266,7 @@ def _learn_secrets(settings: Settings) -> None:
     vault, database = settings.vault, settings.database
     secrets = [
         *settings.security.seeds,
-        *(provider.api_key for provider in settings.providers.values()),
+        *(provider.api_key for provider in settings.connections.values()),
         vault.token,
         vault.secret_id,
     ]

@@ -170,7 +170,7 @@ def handle_on(
         ledger or TrafficLedger(),
         llm.max_concurrency,
     )
-    binding = pool.of_provider(ServingBackend(provider), "specialist", source.snapshot)
+    binding = pool.of_connection(ServingBackend(provider), "specialist", source.snapshot)
     return LiveChatModel(lambda: binding, lambda pinned: lambda: pinned)
 
 

@@ -27,7 +27,7 @@ from pydantic_settings import BaseSettings
 
 from aurorasoc.config.settings import load_settings
 from aurorasoc.config.settings.database import DatabaseSettings
-from aurorasoc.config.settings.llm import LLMSettings, provider_settings_classes
+from aurorasoc.config.settings.llm import LLMSettings, connection_settings_classes
 from aurorasoc.config.settings.security import SecuritySettings
 from aurorasoc.config.settings.server import ServerSettings
 from aurorasoc.config.settings.vault import VaultSettings
@@ -120,7 +120,7 @@ def environment(service: str, variables: Mapping[str, str] = SECRETS) -> dict[st
 def settings_variables() -> set[str]:
     """Every variable that the settings layer reads."""
     classes: list[type[BaseSettings]] = [DatabaseSettings, LLMSettings, SecuritySettings]
-    classes += [ServerSettings, VaultSettings, *provider_settings_classes().values()]
+    classes += [ServerSettings, VaultSettings, *connection_settings_classes().values()]
     return {name for cls in classes for name in _variables_of(cls)}
 
 

@@ -34,9 +34,14 @@ SHAPE: dict[str, Any] = {
         "problem": str | None,
     },
     "providers": list,
+    "assignments": {"roles": dict, "agents": dict},
 }
 ROW: dict[str, Any] = {
+    "connection": str,
     "provider": str,
+    "source": str,
+    "max_tlp": str | None,
+    "options": dict,
     "active": bool,
     "needs_key": bool,
     "key_present": bool,

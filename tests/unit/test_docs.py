@@ -16,7 +16,7 @@ from aurorasoc.api.app import create_app
 from aurorasoc.cli import app as cli
 from aurorasoc.config.settings import ambient
 from aurorasoc.config.settings.database import DatabaseSettings
-from aurorasoc.config.settings.llm import LLMSettings, provider_settings_classes
+from aurorasoc.config.settings.llm import LLMSettings, connection_settings_classes
 from aurorasoc.config.settings.security import SecuritySettings
 from aurorasoc.config.settings.server import ServerSettings
 from aurorasoc.config.settings.vault import VaultSettings
@@ -31,7 +31,7 @@ PAGES: Final = sorted([*ROOT.glob("*.md"), *DOCS.rglob("*.md")])
 RECORDS: Final = sorted((DOCS / "decisions").glob("[0-9]*.md"))
 SETTINGS: Final[tuple[type[BaseSettings], ...]] = (
     LLMSettings,
-    *provider_settings_classes().values(),
+    *connection_settings_classes().values(),
     SecuritySettings,
     DatabaseSettings,
     VaultSettings,

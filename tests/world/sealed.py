@@ -56,7 +56,7 @@ async def install(
             sealed = await store.write(backend, origin, SecretStr(key), stamp)
             session.add(
                 CredentialRow(
-                    provider=provider,
+                    connection=provider,
                     origin=origin,
                     token=sealed.token,
                     key_id=sealed.key_id,
@@ -93,8 +93,9 @@ def opened(stored: Stored, *seeds: str) -> dict[str, str]:
     store, keys = DatabaseSecretStore(ring(*seeds)), {}
     names = stored.columns("llm_provider_credentials")
     for values in stored.dump()["llm_provider_credentials"]:
-        row = CredentialRow(**dict(zip(names, values, strict=True)))
+        fields = dict(zip(names, values, strict=True))
+        row = CredentialRow(connection=fields.pop("provider"), **fields)
         key = store.open_row(row).api_key
         if key is not None:
-            keys[row.provider] = key.get_secret_value()
+            keys[row.connection] = key.get_secret_value()
     return keys

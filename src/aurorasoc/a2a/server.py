@@ -211,7 +211,7 @@ def _health_of(
 
 def _state(definition: AgentDefinition, tlp: str | None) -> dict[str, Any]:
     try:
-        binding = current_runtime().pool.handles[definition.role, tlp].binding
+        binding = current_runtime().pool.handles[definition.role, tlp, definition.name].binding
     except AuroraError as error:
         return {"model": None, "problem": {"code": error.code, "detail": error.detail}}
     return {"model": str(binding.reference), "revision": binding.revision, "problem": None}

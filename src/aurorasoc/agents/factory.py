@@ -44,9 +44,10 @@ class AgentFactory:
         """
         definition = definition_of(name)
         await self._adopt_newer()
-        await self._runtime.pool.prepare(tlp)
-        self._runtime.pool.current(definition.role, parse_tlp(tlp))  # raises if there is no model
-        return SocAgent(definition, self._runtime.pool.handles[definition.role, tlp])
+        pool, role = self._runtime.pool, definition.role
+        await pool.prepare(tlp, role, name)
+        pool.current(role, parse_tlp(tlp), name)  # raises if there is no model
+        return SocAgent(definition, pool.handles[role, tlp, name])
 
     async def _adopt_newer(self) -> None:
         """Adopt a newer revision; keep the current one while the stored one can't be adopted."""

@@ -13,7 +13,6 @@ from prometheus_client.core import (
 )
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4, generate_latest
 
-from aurorasoc.granite.catalog import CATALOG
 from aurorasoc.llm.fleet.feed import Feed
 from aurorasoc.llm.fleet.registry import FleetView, State
 from aurorasoc.runtime import Runtime, current_runtime
@@ -62,8 +61,8 @@ def _in_force(runtime: Runtime) -> Iterator[Metric]:
         ready = GaugeMetricFamily(
             "aurorasoc_provider_ready", "Whether calls may be made.", labels=["provider"]
         )
-        for provider in CATALOG:
-            ready.add_metric([provider.value], float(snapshot.providers[provider].ready))
+        for name, config in snapshot.connections.items():
+            ready.add_metric([name], float(config.ready))
         yield ready
     yield GaugeMetricFamily(
         "aurorasoc_database_stale",
@@ -109,6 +108,6 @@ def _calls(runtime: Runtime) -> Metric:
     calls = CounterMetricFamily(
         "aurorasoc_model_calls", "Model calls, by how they ended.", labels=["provider", "outcome"]
     )
-    for (provider, outcome), count in runtime.admin.ledger.counts.items():
-        calls.add_metric([provider.value, outcome], count)
+    for (connection, outcome), count in runtime.admin.ledger.counts.items():
+        calls.add_metric([connection, outcome], count)
     return calls

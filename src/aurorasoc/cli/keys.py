@@ -80,7 +80,7 @@ def migrate(
                 state = "would be moved" if check else "moved"
                 if not check:
                     await move_to_vault(changer, stranded, actor=operator())
-            done.append({"provider": stranded.provider.value, "state": state})
+            done.append({"provider": stranded.connection, "state": state})
         return done
 
     items = _run(work)

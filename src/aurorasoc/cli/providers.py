@@ -22,7 +22,7 @@ from aurorasoc.errors import InvalidInput
 
 if TYPE_CHECKING:
     from aurorasoc.llm.admin import Admin, MutationAnswer
-    from aurorasoc.llm.inventory import ProviderView
+    from aurorasoc.llm.inventory import ConnectionView
 
 T = TypeVar("T")
 
@@ -100,11 +100,12 @@ def set_key(
 
     Exits with 1 when its test fails.
     """
-    from aurorasoc.llm.changes import edits  # noqa: PLC0415 - SQLAlchemy costs time
     from aurorasoc.llm.changes.requests import KeyRequest  # noqa: PLC0415 - the same rules as over REST
 
     api_key = _checked(lambda: KeyRequest(api_key=SecretStr(_read_key()))).api_key
-    change = edits.set_key(provider, api_key)
+    from aurorasoc.llm.changes import key_edits  # noqa: PLC0415 - SQLAlchemy costs time
+
+    change = key_edits.set_key(provider, api_key)
     answer = _run(lambda admin: admin.change(change, actor=operator(), verify=verify))
     _say_mutation(answer, as_json=as_json)
 
@@ -112,14 +113,14 @@ def set_key(
 @keys.command("delete")
 def delete_key(provider: Provider, as_json: AsJson = False) -> None:
     """Remove a stored key."""
-    from aurorasoc.llm.changes import edits  # noqa: PLC0415 - SQLAlchemy costs time
+    from aurorasoc.llm.changes import key_edits  # noqa: PLC0415 - SQLAlchemy costs time
 
-    change = edits.delete_key(provider)
+    change = key_edits.delete_key(provider)
     answer = _run(lambda admin: admin.change(change, actor=operator()))
     _say_mutation(answer, as_json=as_json)
 
 
-def _details(row: ProviderView) -> Iterator[str]:
+def _details(row: ConnectionView) -> Iterator[str]:
     """Yield what is known of the models in a provider's row, and what is to be said of them."""
     facts = {row.model: row.model_facts, row.orchestrator_model: row.orchestrator_model_facts}
     for model, known in facts.items():

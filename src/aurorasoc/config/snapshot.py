@@ -12,7 +12,15 @@ from typing import Generic, Literal, TypeVar
 
 from pydantic import SecretStr
 
-from aurorasoc.config.vocabulary import BackendChoice, LocalChoice, ServingBackend, Tlp
+from aurorasoc.config.assignments import UNASSIGNED, Assignments
+from aurorasoc.config.call_options import NO_OPTIONS, CallOptions
+from aurorasoc.config.vocabulary import (
+    BackendChoice,
+    ConnectionName,
+    LocalChoice,
+    ServingBackend,
+    Tlp,
+)
 
 T = TypeVar("T")
 
@@ -78,16 +86,28 @@ ABSENT = Credential(state="absent")
 
 
 @dataclass(frozen=True, slots=True)
-class ProviderConfig:
-    """One provider's active configuration. Ready means: no problems."""
+class ConnectionConfig:
+    """One connection's active configuration. Ready means: no problems.
 
+    Attributes:
+        name: What it is called: its provider's name if it is built in.
+        provider: The kind of provider that it leads to.
+        source: Who says that it exists: `default` for a built-in one.
+        max_tlp: The most restricted label that may go there; None means the policy's.
+        options: What is asked of every call.
+    """
+
+    name: ConnectionName
     provider: ServingBackend
+    source: Source
     model: Sourced[str | None]
     orchestrator_model: Sourced[str | None]
     base_url: Sourced[str | None]
     origin: str | None
     credential: Credential
     problems: tuple[Problem, ...]
+    max_tlp: Sourced[Tlp | None] = Sourced(None, "default")
+    options: CallOptions = NO_OPTIONS
 
     @property
     def ready(self) -> bool:
@@ -143,6 +163,7 @@ class Snapshot:
         fingerprint: Digest of the whole active configuration, with keys as tags. Processes with
             the same revision and different fingerprints run different configurations.
         requested: The requested backend; granite resolves `auto`.
+        assignments: Who uses another connection than that.
     """
 
     revision: int
@@ -150,5 +171,6 @@ class Snapshot:
     requested: Sourced[BackendChoice]
     policy: Policy
     limits: CallLimits
-    providers: Mapping[ServingBackend, ProviderConfig]
+    connections: Mapping[ConnectionName, ConnectionConfig]
     secret_store: SecretStoreStatus
+    assignments: Assignments = UNASSIGNED

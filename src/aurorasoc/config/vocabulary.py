@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from enum import StrEnum
 from typing import Final, Literal
 
@@ -19,9 +20,37 @@ class ServingBackend(StrEnum):
     VLLM = "vllm"
 
 
-BackendChoice = ServingBackend | Literal["auto"]
-LocalChoice = Literal["auto", "ollama", "vllm"]
+ConnectionName = str
+"""The name of a way to a provider. The built-in ones are called as their provider is."""
+
+CONNECTION_NAME: Final = re.compile(r"[a-z][a-z0-9-]{0,31}")
+"""What a connection may be called; names become variables, and paths in Vault."""
+
+_AGENT_NAME: Final = re.compile(r"[a-z][a-z0-9-]{0,63}")
+
+BUILT_IN: Final = tuple(backend.value for backend in ServingBackend)
+"""The connections that always exist."""
+
+LOCAL_BACKENDS: Final = (ServingBackend.VLLM, ServingBackend.OLLAMA)
+"""The providers whose calls can stay on the site's own networks, as `auto` asks them."""
+
+BackendChoice = ConnectionName
+"""A connection, or `auto`."""
+
+LocalChoice = ConnectionName
+"""A connection whose provider may be local, or `auto`."""
+
 Role = Literal["specialist", "orchestrator"]
+
+
+def is_connection_name(text: str) -> bool:
+    """Whether a connection may be called so."""
+    return text != AUTO and CONNECTION_NAME.fullmatch(text) is not None
+
+
+def is_agent_name(text: str) -> bool:
+    """Whether an agent may be called so."""
+    return _AGENT_NAME.fullmatch(text) is not None
 
 
 class Tlp(StrEnum):

@@ -16,14 +16,14 @@ from pydantic import SecretStr
 
 from aurorasoc.config.settings import Settings
 from aurorasoc.config.snapshot import Credential, Problem, SecretStoreStatus
-from aurorasoc.config.vocabulary import ServingBackend
+from aurorasoc.config.vocabulary import ConnectionName, is_connection_name
 from aurorasoc.core.database.tables import CredentialRow
 from aurorasoc.core.keyring import Keyring, SeedChanged
 
 MIN_LENGTH_FOR_LAST4 = 12
 """Shorter keys show no characters: four of eleven would reveal too much."""
 
-Credentials = Mapping[ServingBackend, Credential]
+Credentials = Mapping[ConnectionName, Credential]
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +53,7 @@ class Stamp:
 
 
 class SecretStore(Protocol):
-    """Keeps provider keys."""
+    """Keeps the keys of connections."""
 
     @property
     def kind(self) -> Literal["vault", "database"]:
@@ -78,15 +78,15 @@ class SecretStore(Protocol):
         """
 
     async def write(
-        self, provider: ServingBackend, origin: str, api_key: SecretStr, stamp: Stamp
+        self, connection: ConnectionName, origin: str, api_key: SecretStr, stamp: Stamp
     ) -> StoredKey:
-        """Seal a key for a provider and an origin.
+        """Seal a key for a connection and an origin.
 
         Raises:
             SecretStoreUnavailable: The store doesn't answer, or its answer was lost.
         """
 
-    async def remove(self, provider: ServingBackend) -> None:
+    async def remove(self, connection: ConnectionName) -> None:
         """Remove a key permanently.
 
         Raises:
@@ -100,8 +100,8 @@ class SecretStore(Protocol):
 class DatabaseSecretStore:
     """Keys as Fernet tokens in `llm_provider_credentials`.
 
-    Fernet has no associated data, so provider, origin and key id are part of the plaintext and
-    compared after decryption. A row moved to another provider fails closed.
+    Fernet has no associated data, so connection, origin and key id are part of the plaintext and
+    compared after decryption. A row moved to another connection fails closed.
     """
 
     kind: Literal["vault", "database"] = "database"
@@ -111,21 +111,21 @@ class DatabaseSecretStore:
         self._keyring = keyring
 
     def peek(self, rows: Sequence[CredentialRow]) -> StoreReading:
-        """Open the rows of known providers; ignore the others."""
-        known = [row for row in rows if row.provider in set(ServingBackend)]
-        credentials = {ServingBackend(row.provider): self.open_row(row) for row in known}
+        """Open the rows whose name can be a connection's; ignore the others."""
+        known = [row for row in rows if is_connection_name(row.connection)]
+        credentials = {row.connection: self.open_row(row) for row in known}
         return StoreReading(credentials, SecretStoreStatus("database", "ok", None, None))
 
     async def refresh(self, rows: Sequence[CredentialRow], *, spread: float = 0.0) -> None:
         """Do nothing: the rows hold everything."""
 
     async def write(
-        self, provider: ServingBackend, origin: str, api_key: SecretStr, stamp: Stamp
+        self, connection: ConnectionName, origin: str, api_key: SecretStr, stamp: Stamp
     ) -> StoredKey:
         """Seal a key; the caller's transaction stores it."""
         del stamp
         payload = {
-            "provider": provider.value,
+            "provider": connection,
             "origin": origin,
             "key_id": self._keyring.key_ids[0] if self._keyring.key_ids else "",
             "api_key": api_key.get_secret_value(),
@@ -133,7 +133,7 @@ class DatabaseSecretStore:
         sealed = self._keyring.seal("credential", json.dumps(payload).encode())
         return StoredKey(sealed.token, sealed.key_id)
 
-    async def remove(self, provider: ServingBackend) -> None:
+    async def remove(self, connection: ConnectionName) -> None:
         """Do nothing: the caller's transaction deletes the row and its key."""
 
     def close(self) -> None:
@@ -147,7 +147,7 @@ class DatabaseSecretStore:
             fields = json.loads(self._keyring.open("credential", row.token))
         except SeedChanged as error:
             return _unreadable(row, error.detail)
-        bound = {"provider": row.provider, "origin": row.origin, "key_id": row.key_id}
+        bound = {"provider": row.connection, "origin": row.origin, "key_id": row.key_id}
         if any(fields.get(name) != value for name, value in bound.items()):
             return _unreadable(row, "The stored row was altered or moved. Enter the key again.")
         key = SecretStr(fields["api_key"])
@@ -173,19 +173,19 @@ def apply_stored_keys_to_settings(settings: Settings, credentials: Credentials) 
     """Return the settings with stored keys applied. Pure.
 
     Only this function lets a stored key override the environment's. An unreadable stored key
-    overrides it too: the provider then has no key. Snapshots are composed from the result.
+    overrides it too: the connection then has no key. Snapshots are composed from the result.
 
     Args:
         settings: As read from the environment.
         credentials: The stored keys, readable or not.
     """
-    providers = {
-        provider: boot.model_copy(update={"api_key": credentials[provider].api_key})
-        if provider in credentials
+    connections = {
+        name: boot.model_copy(update={"api_key": credentials[name].api_key})
+        if name in credentials
         else boot
-        for provider, boot in settings.providers.items()
+        for name, boot in settings.connections.items()
     }
-    return replace(settings, providers=providers)
+    return replace(settings, connections=connections)
 
 
 def _unreadable(row: CredentialRow, detail: str) -> Credential:

@@ -12,7 +12,7 @@ from typing import Final
 from pydantic import SecretStr
 
 from aurorasoc.config.snapshot import CallLimits, KeySource
-from aurorasoc.config.vocabulary import ServingBackend
+from aurorasoc.config.vocabulary import ConnectionName, ServingBackend
 
 __all__ = ["NOT_NEEDED", "ModelReference", "ServingBackend"]
 
@@ -25,6 +25,7 @@ class ModelReference:
     """One model at one provider, with all that a call needs: adapters' defaults never apply.
 
     Attributes:
+        connection: The name of the way to the provider.
         provider: The catalog's name of the provider.
         prefix: BeeAI's adapter name: vLLM uses the `openai` adapter with a base URL.
         model: The model name, as the provider spells it.
@@ -35,6 +36,7 @@ class ModelReference:
         key_source: Where the key is kept.
     """
 
+    connection: ConnectionName
     provider: ServingBackend
     prefix: str
     model: str

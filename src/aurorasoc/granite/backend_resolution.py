@@ -11,9 +11,15 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 from typing import Final
 
-from aurorasoc.config.snapshot import ProviderConfig, Snapshot
-from aurorasoc.config.vocabulary import AUTO, Role, ServingBackend
-from aurorasoc.errors import BackendUnavailable, NoModelConfigured, ProviderNotReady
+from aurorasoc.config.snapshot import ConnectionConfig, Snapshot
+from aurorasoc.config.vocabulary import AUTO, LOCAL_BACKENDS, ConnectionName, Role, ServingBackend
+from aurorasoc.errors import (
+    BackendUnavailable,
+    InvalidInput,
+    NoModelConfigured,
+    ProviderNotReady,
+    UnknownProvider,
+)
 from aurorasoc.granite import NOT_NEEDED, ModelReference
 from aurorasoc.granite.catalog import CATALOG
 
@@ -24,9 +30,6 @@ Probe = Callable[[ServingBackend, str], Awaitable[int]]
 are made."""
 
 Clock = Callable[[], float]
-
-_LOCAL: Final = (ServingBackend.VLLM, ServingBackend.OLLAMA)
-"""In the order in which they are asked."""
 
 _OK: Final = 200
 _LOOK_ELSEWHERE: Final = frozenset({401, 403, 404, 405, 501})
@@ -63,25 +66,25 @@ async def refresh_resolution(
     if known is not None and known.expires > clock():
         return
     match = None
-    for backend, base_url in zip(_LOCAL, addresses, strict=True):
+    for backend, base_url in zip(LOCAL_BACKENDS, addresses, strict=True):
         if base_url and await _answers(backend, base_url, probe):
             match = backend
             break
     _findings[addresses] = _Finding(match, clock() + CACHE_SECONDS)
 
 
-def active_backend(snapshot: Snapshot) -> ServingBackend:
-    """Return the backend in force.
+def active_connection(snapshot: Snapshot) -> ConnectionName:
+    """Return the connection in force.
 
     Raises:
         BackendUnavailable: The choice is `auto` and no local backend answered.
     """
     if snapshot.requested.value == AUTO:
-        return local_backend(snapshot)
-    return ServingBackend(snapshot.requested.value)
+        return local_connection(snapshot)
+    return snapshot.requested.value
 
 
-def local_backend(snapshot: Snapshot) -> ServingBackend:
+def local_connection(snapshot: Snapshot) -> ConnectionName:
     """Return the local backend that was found last, whatever is active.
 
     Raises:
@@ -90,10 +93,10 @@ def local_backend(snapshot: Snapshot) -> ServingBackend:
     addresses = _addresses(snapshot)
     known = _findings.get(addresses)
     if known is not None and known.backend is not None:
-        return known.backend
+        return known.backend.value
     vllm, ollama = (
         " or ".join(_places(backend, base_url)) if base_url else "no address"
-        for backend, base_url in zip(_LOCAL, addresses, strict=True)
+        for backend, base_url in zip(LOCAL_BACKENDS, addresses, strict=True)
     )
     detail = (
         f"Neither vLLM ({vllm}) nor Ollama ({ollama}) answers. "
@@ -102,45 +105,85 @@ def local_backend(snapshot: Snapshot) -> ServingBackend:
     raise BackendUnavailable(detail)
 
 
-def model_reference(snapshot: Snapshot, backend: ServingBackend, role: Role) -> ModelReference:
-    """Return the reference to a backend's model for a role.
+def connection_named(snapshot: Snapshot, name: str) -> ConnectionConfig:
+    """Look a connection up by its name in a URL or on a command line.
+
+    Raises:
+        UnknownProvider: None has that name.
+    """
+    if name not in snapshot.connections:
+        raise UnknownProvider(_no_such(snapshot))
+    return snapshot.connections[name]
+
+
+def require_exists(snapshot: Snapshot, name: str) -> ConnectionConfig:
+    """Look a connection up by its name in a request's body.
+
+    Raises:
+        InvalidInput: None has that name.
+    """
+    if name not in snapshot.connections:
+        raise InvalidInput(_no_such(snapshot))
+    return snapshot.connections[name]
+
+
+def require_may_be_local(snapshot: Snapshot, name: str) -> None:
+    """Refuse a local backend that is neither `auto` nor a connection to Ollama or vLLM.
+
+    Raises:
+        InvalidInput: It is another.
+    """
+    local = [c.name for c in snapshot.connections.values() if CATALOG[c.provider].may_be_local]
+    if name not in {AUTO, *local}:
+        detail = f"local_backend must be one of: {', '.join((AUTO, *local))}."
+        raise InvalidInput(detail)
+
+
+def _no_such(snapshot: Snapshot) -> str:
+    return f"There is no such connection. Known connections: {', '.join(snapshot.connections)}."
+
+
+def model_reference(
+    snapshot: Snapshot, name: ConnectionName, role: Role, model: str | None = None
+) -> ModelReference:
+    """Return the reference to a connection's model for a role, or to another of its models.
 
     Raises:
         NoModelConfigured: There is no model name.
         ProviderNotReady: Calls can't be made; the message holds every problem.
     """
-    config = snapshot.providers[backend]
-    require_ready(config)
-    model = config.orchestrator_model if role == "orchestrator" else config.model
-    return _reference(snapshot, config, model.value or "")
+    config = snapshot.connections[name]
+    _require_callable(config, named=model is not None)
+    configured = config.orchestrator_model if role == "orchestrator" else config.model
+    return _reference(snapshot, config, model or configured.value or "")
 
 
-def listing_reference(snapshot: Snapshot, backend: ServingBackend) -> ModelReference:
+def listing_reference(snapshot: Snapshot, name: ConnectionName) -> ModelReference:
     """Return a reference to ask a provider for its models: it needs no model name for that.
 
     Raises:
         ProviderNotReady: Calls can't be made for another reason.
     """
-    config = snapshot.providers[backend]
-    hindrances = tuple(p for p in config.problems if p.code != NoModelConfigured.code)
-    require_ready(replace(config, problems=hindrances))
+    config = snapshot.connections[name]
+    _require_callable(config, named=True)
     return _reference(snapshot, config, "")
 
 
 def described_reference(
-    snapshot: Snapshot, backend: ServingBackend, role: Role
+    snapshot: Snapshot, name: ConnectionName, role: Role
 ) -> ModelReference | None:
     """Return the reference that describes a role's model, ready or not; None without a name.
 
     It is for looking up what is known of the model, not for calls.
     """
-    config = snapshot.providers[backend]
+    config = snapshot.connections[name]
     model = config.orchestrator_model if role == "orchestrator" else config.model
     return _reference(snapshot, config, model.value) if model.value else None
 
 
-def _reference(snapshot: Snapshot, config: ProviderConfig, model: str) -> ModelReference:
+def _reference(snapshot: Snapshot, config: ConnectionConfig, model: str) -> ModelReference:
     return ModelReference(
+        connection=config.name,
         provider=config.provider,
         prefix=CATALOG[config.provider].prefix,
         model=model,
@@ -152,8 +195,8 @@ def _reference(snapshot: Snapshot, config: ProviderConfig, model: str) -> ModelR
     )
 
 
-def require_ready(config: ProviderConfig) -> None:
-    """Refuse a provider that can't take calls.
+def require_ready(config: ConnectionConfig) -> None:
+    """Refuse a connection that can't take calls.
 
     Raises:
         NoModelConfigured: There is no model name.
@@ -164,6 +207,12 @@ def require_ready(config: ProviderConfig) -> None:
             raise NoModelConfigured(problem.detail)
     if config.problems:
         raise ProviderNotReady(" ".join(problem.detail for problem in config.problems))
+
+
+def _require_callable(config: ConnectionConfig, *, named: bool) -> None:
+    """Refuse a connection that can't take calls; a call that names its model needs none there."""
+    hindrances = tuple(p for p in config.problems if p.code != NoModelConfigured.code)
+    require_ready(replace(config, problems=hindrances) if named else config)
 
 
 async def _answers(backend: ServingBackend, base_url: str, probe: Probe) -> bool:
@@ -185,4 +234,4 @@ def _places(backend: ServingBackend, base_url: str) -> tuple[str, ...]:
 
 
 def _addresses(snapshot: Snapshot) -> tuple[str, ...]:
-    return tuple(snapshot.providers[backend].base_url.value or "" for backend in _LOCAL)
+    return tuple(snapshot.connections[backend].base_url.value or "" for backend in LOCAL_BACKENDS)

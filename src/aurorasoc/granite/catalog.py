@@ -5,8 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final, Literal
 
-from aurorasoc.config.vocabulary import ServingBackend
-from aurorasoc.errors import UnknownProvider
+from aurorasoc.config.vocabulary import LOCAL_BACKENDS, ServingBackend
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +22,6 @@ class ProviderSpec:
         default_base_url: The base URL when none is configured.
         default_model: The specialist model when none is configured.
         default_orchestrator_model: None means the specialist model.
-        may_be_local: Whether its calls can stay on the site's own networks.
         root_path: The path that the adapter expects where a base URL has none.
         adapter_root: The path that the adapter appends itself; removed from a base URL's end.
         json_schema: Whether it takes a JSON schema as response format, or only plain JSON mode.
@@ -45,7 +43,6 @@ class ProviderSpec:
     default_model: str
     best_for: str
     default_orchestrator_model: str | None = None
-    may_be_local: bool = False
     json_schema: bool = True
     models_path: str = "/models"
     key_header: str = "Authorization"
@@ -54,6 +51,11 @@ class ProviderSpec:
     adapter_root: str = ""
     answer_limit: int | None = None
     wire: Literal["chat_completions", "messages", "generate_content"] = "chat_completions"
+
+    @property
+    def may_be_local(self) -> bool:
+        """Whether its calls can stay on the site's own networks."""
+        return self.provider in LOCAL_BACKENDS
 
     @property
     def needs_key(self) -> bool:
@@ -81,7 +83,6 @@ _ROWS: Final = (
         default_base_url="http://localhost:11434",
         default_model="granite4:8b",
         default_orchestrator_model="granite4:dense",
-        may_be_local=True,
         models_path="/api/tags",
         adapter_root="/v1",
         answer_limit=16_384,
@@ -96,7 +97,6 @@ _ROWS: Final = (
         base_url_support="required",
         default_base_url="http://localhost:8000/v1",
         default_model="granite-soc-specialist",
-        may_be_local=True,
         root_path="/v1",
         best_for="local inference on GPUs, for restricted data",
     ),
@@ -159,17 +159,3 @@ _ROWS: Final = (
 
 CATALOG: Final = {row.provider: row for row in _ROWS}
 """Every provider, by name."""
-
-
-def spec_of(name: str) -> ProviderSpec:
-    """Look a provider up by its name in a URL or on a command line.
-
-    Raises:
-        UnknownProvider: No row has that name.
-    """
-    try:
-        return CATALOG[ServingBackend(name)]
-    except ValueError:
-        known = ", ".join(CATALOG)
-    detail = f"There is no such provider. Known providers: {known}."
-    raise UnknownProvider(detail)

@@ -6,18 +6,19 @@ An address proves only the next hop: a relay behind a private address may forwar
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
+from typing import Literal
 from urllib.parse import urlsplit
 
 from aurorasoc.config.networks import Network
-from aurorasoc.config.snapshot import Snapshot
-from aurorasoc.config.vocabulary import AUTO, ServingBackend, Tlp
-from aurorasoc.errors import TlpRefused
+from aurorasoc.config.snapshot import ConnectionConfig, Snapshot
+from aurorasoc.config.vocabulary import AUTO, ConnectionName, Role, ServingBackend, Tlp
+from aurorasoc.errors import ProviderNotReady, TlpRefused
 from aurorasoc.granite.address_policy import AddressPolicy, resolve
 from aurorasoc.granite.backend_resolution import (
     Probe,
-    active_backend,
-    local_backend,
+    active_connection,
+    local_connection,
     refresh_resolution,
 )
 from aurorasoc.granite.catalog import CATALOG
@@ -25,57 +26,136 @@ from aurorasoc.granite.catalog import CATALOG
 Networks = Sequence[Network]
 
 
+Passage = Literal["free", "local_only", "forbidden"]
+"""How a label may go to a connection: as it is, only while it is shown to be local, or never."""
+
+
 @dataclass(frozen=True, slots=True)
 class Route:
     """Where a request goes.
 
     Attributes:
-        backend: Who answers.
+        connection: Who answers.
+        model: The assigned model; None means the connection's for the role.
         restricted: Whether the call is refused unless it stays local when it is made.
+        why: Why this connection, in a sentence for admins.
     """
 
-    backend: ServingBackend
-    restricted: bool
+    connection: ConnectionName
+    model: str | None = None
+    restricted: bool = False
+    why: str = field(default="", compare=False)
 
 
-def route(snapshot: Snapshot, tlp: Tlp | None) -> Route:
-    """Choose the backend for a label.
+def passage(snapshot: Snapshot, config: ConnectionConfig, tlp: Tlp | None) -> Passage:
+    """Return how a label may go to a connection.
+
+    A connection's own ceiling holds wherever it is. Without one, the policy's holds for hosted
+    connections, and one that may be local has none as long as it is.
+    """
+    if tlp is None:
+        return "free"
+    ceiling = config.max_tlp.value
+    if ceiling is not None:
+        return "free" if tlp.rank <= ceiling.rank else "forbidden"
+    if not _is_beyond(snapshot, tlp):
+        return "free"
+    return "local_only" if CATALOG[config.provider].may_be_local else "forbidden"
+
+
+def route(
+    snapshot: Snapshot, tlp: Tlp | None, role: Role = "specialist", agent: str | None = None
+) -> Route:
+    """Choose the connection for a label, by who asks.
+
+    Args:
+        snapshot: The configuration.
+        tlp: The label of what will be sent; None means unlabelled.
+        role: The role that asks.
+        agent: The agent that asks, if one does; its assignment counts before its role's.
 
     Raises:
-        TlpRefused: The request has no label and `LLM_REQUIRE_TLP` is set.
+        TlpRefused: The request has no label and `LLM_REQUIRE_TLP` is set, or no connection may
+            have it.
+        ProviderNotReady: The assigned connection doesn't exist in this process.
         BackendUnavailable: The label needs a local backend and none answers.
     """
-    policy = snapshot.policy
-    if tlp is None and policy.require_tlp.value:
+    if tlp is None and snapshot.policy.require_tlp.value:
         detail = "LLM_REQUIRE_TLP is set: label the request with tlp, CLEAR to RED."
         raise TlpRefused(detail)
-    if tlp is None or tlp.rank <= policy.hosted_max_tlp.value.rank:
-        return Route(active_backend(snapshot), restricted=False)
-    return Route(_backend_for_restricted(snapshot), restricted=True)
+    assigned = snapshot.assignments.of(role, agent)
+    if assigned is None and _names_local(snapshot) and _is_beyond(snapshot, tlp):
+        return _local_instead(snapshot, AUTO, tlp)
+    requested = _asked_for(snapshot, role, agent)
+    way = passage(snapshot, snapshot.connections[requested.connection], tlp)
+    if way != "forbidden":
+        return replace(requested, restricted=way == "local_only")
+    return _local_instead(snapshot, requested.connection, tlp)
 
 
-def needs_resolution(snapshot: Snapshot, tlp: Tlp | None) -> bool:
+def needs_resolution(
+    snapshot: Snapshot, tlp: Tlp | None, role: Role = "specialist", agent: str | None = None
+) -> bool:
     """Return whether `route` depends on a probe of the local backends."""
-    requested, policy = snapshot.requested.value, snapshot.policy
-    if requested == AUTO:
+    assigned = snapshot.assignments.of(role, agent)
+    name = snapshot.requested.value if assigned is None else assigned.connection
+    if name == AUTO:
         return True
-    restricted = tlp is not None and tlp.rank > policy.hosted_max_tlp.value.rank
-    active_is_hosted = not CATALOG[ServingBackend(requested)].may_be_local
-    return restricted and active_is_hosted and policy.local_backend.value == AUTO
+    if name not in snapshot.connections or snapshot.policy.local_backend.value != AUTO:
+        return False
+    return passage(snapshot, snapshot.connections[name], tlp) == "forbidden"
 
 
-async def resolve_for(snapshot: Snapshot, probe: Probe, tlp: Tlp | None = None) -> None:
+async def resolve_for(
+    snapshot: Snapshot,
+    probe: Probe,
+    tlp: Tlp | None = None,
+    role: Role = "specialist",
+    agent: str | None = None,
+) -> None:
     """Probe the local backends, at most once a minute, if `route` depends on it."""
-    if needs_resolution(snapshot, tlp):
+    if needs_resolution(snapshot, tlp, role, agent):
         await refresh_resolution(snapshot, probe)
 
 
-def _backend_for_restricted(snapshot: Snapshot) -> ServingBackend:
-    """Return the active backend if it may be local, else the one that the policy names."""
-    requested, choice = snapshot.requested.value, snapshot.policy.local_backend.value
-    if requested != AUTO and CATALOG[ServingBackend(requested)].may_be_local:
-        return ServingBackend(requested)
-    return local_backend(snapshot) if choice == AUTO else ServingBackend(choice)
+def _is_beyond(snapshot: Snapshot, tlp: Tlp | None) -> bool:
+    """Whether a label is above the policy's ceiling."""
+    return tlp is not None and tlp.rank > snapshot.policy.hosted_max_tlp.value.rank
+
+
+def _names_local(snapshot: Snapshot) -> bool:
+    """Whether `auto` is in force, and the policy names the backend for what must stay local."""
+    return snapshot.requested.value == AUTO and snapshot.policy.local_backend.value != AUTO
+
+
+def _asked_for(snapshot: Snapshot, role: Role, agent: str | None) -> Route:
+    """Return who answers where no label forbids it."""
+    assigned = snapshot.assignments.of(role, agent)
+    if assigned is None:
+        return Route(active_connection(snapshot), why="It is active.")
+    whose = f"the agent {agent}" if agent in snapshot.assignments.agents else f"the role {role}"
+    if assigned.connection not in snapshot.connections:
+        detail = (
+            f"The connection {assigned.connection} is assigned to {whose}, and doesn't exist in "
+            "this process. Declare it, or assign another."
+        )
+        raise ProviderNotReady(detail)
+    why = f"It is assigned to {whose}."
+    return Route(assigned.connection, assigned.model, why=why)
+
+
+def _local_instead(snapshot: Snapshot, requested: ConnectionName, tlp: Tlp | None) -> Route:
+    """Return the local connection that the policy names for what another may not have."""
+    choice = snapshot.policy.local_backend.value
+    name = local_connection(snapshot) if choice == AUTO else choice
+    if passage(snapshot, snapshot.connections[name], tlp) == "forbidden":
+        detail = (
+            f"{tlp} data may not go to {requested}, nor to {name}, which answers in its place: "
+            "it is above their ceilings."
+        )
+        raise TlpRefused(detail)
+    why = f"{tlp} data may not go to {requested}; the policy's local backend answers."
+    return Route(name, restricted=True, why=why)
 
 
 async def require_local(

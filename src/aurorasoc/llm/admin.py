@@ -10,8 +10,8 @@ from pydantic import Field, SecretStr
 
 from aurorasoc.config.settings import Settings
 from aurorasoc.config.settings.ambient import proxies
-from aurorasoc.config.snapshot import Problem, ProviderConfig, Snapshot
-from aurorasoc.config.vocabulary import AUTO, Role, ServingBackend
+from aurorasoc.config.snapshot import ConnectionConfig, Problem, Snapshot
+from aurorasoc.config.vocabulary import AUTO, ConnectionName, Role
 from aurorasoc.core.audit.actions import Action
 from aurorasoc.core.audit.log import AuditEvent, AuditSink
 from aurorasoc.core.clock import Clock, day_of, now_us
@@ -19,9 +19,14 @@ from aurorasoc.core.database.engine import Database
 from aurorasoc.core.redaction import REDACTOR
 from aurorasoc.errors import DatabaseUnavailable
 from aurorasoc.granite.allowed_addresses import require_allowed_address
-from aurorasoc.granite.backend_resolution import listing_reference, model_reference
+from aurorasoc.granite.backend_resolution import (
+    connection_named,
+    listing_reference,
+    model_reference,
+    require_exists,
+)
 from aurorasoc.granite.base_url import normalise_base_url, origin_of
-from aurorasoc.granite.catalog import CATALOG, spec_of
+from aurorasoc.granite.catalog import CATALOG
 from aurorasoc.granite.sensitivity import why_not_local
 from aurorasoc.llm.adoption.adopt import Adoption
 from aurorasoc.llm.adoption.key_age import age_warning
@@ -33,18 +38,18 @@ from aurorasoc.llm.changes.requests import ConfigRequest
 from aurorasoc.llm.fleet.registry import FleetAdoption
 from aurorasoc.llm.inventory import (
     Active,
+    ConnectionView,
     Inventory,
-    ProviderObservation,
-    ProviderView,
+    Observation,
     active_of,
+    connection_row,
     inventory_of,
-    provider_row,
 )
 from aurorasoc.llm.models.binding import Binding
 from aurorasoc.llm.models.capabilities import ask_capabilities
+from aurorasoc.llm.models.connection_models import ConnectionModels, models_of
 from aurorasoc.llm.models.model_lists import ModelList, ModelLists
 from aurorasoc.llm.models.pool import ModelPool
-from aurorasoc.llm.models.provider_models import ProviderModels, models_of
 from aurorasoc.llm.models.test_call import CallTest, error_of, make_test_call
 from aurorasoc.llm.models.traffic import TrafficLedger
 from aurorasoc.llm.wire.asking.learned import Lesson, Place
@@ -65,7 +70,7 @@ class MutationAnswer:
 
     revision: int
     active: Active
-    provider: ProviderView | None
+    provider: ConnectionView | None
     adoption: Annotated[
         FleetAdoption | None, Field(exclude_if=lambda adoption: adoption is None)
     ] = None
@@ -99,7 +104,7 @@ class Admin:
         """Return all providers, the active choice and the policy, from memory."""
         snapshot = self.adoption.snapshot
         await self.pool.resolve(snapshot)
-        observed = {provider: await self._observe(snapshot, provider) for provider in CATALOG}
+        observed = {name: await self._observe(snapshot, name) for name in snapshot.connections}
         return inventory_of(snapshot, observed, self.adoption.stale_since)
 
     async def switch(
@@ -169,45 +174,46 @@ class Admin:
             raise
         snapshot, row = applied.snapshot, None
         await self.pool.resolve(snapshot)
-        if change.target in CATALOG:
-            provider = ServingBackend(change.target)
-            row = provider_row(snapshot, provider, await self._observe(snapshot, provider))
+        if change.target in snapshot.connections:
+            observed = await self._observe(snapshot, change.target)
+            row = connection_row(snapshot, change.target, observed)
         active = await self._active(snapshot)
         return MutationAnswer(snapshot.revision, active, row, old_key=applied.old_key)
 
     async def models(self, name: str) -> ModelList:
-        """List a provider's models, as the provider itself does.
+        """List the models behind a connection, as the provider itself does.
 
         Raises:
-            UnknownProvider: There is no such provider.
+            UnknownProvider: There is no such connection.
             ProviderNotReady: It can't be called; it needs no configured model for this.
             ModelCallError: It failed.
         """
-        provider, snapshot = spec_of(name).provider, self.adoption.snapshot
-        reference = listing_reference(snapshot, provider)
-        tag = snapshot.providers[provider].credential.tag
-        return await self.lists.of(reference, tag, self.pool.address_policy(snapshot, provider))
+        snapshot = self.adoption.snapshot
+        tag = connection_named(snapshot, name).credential.tag
+        reference = listing_reference(snapshot, name)
+        return await self.lists.of(reference, tag, self.pool.address_policy(snapshot, name))
 
     async def test(self, name: str, *, role: Role, actor: str) -> CallTest:
-        """Test a provider, active or not, over the production path.
+        """Test a connection, active or not, over the production path.
 
         Audited before anything is sent, and again with the result.
 
         Raises:
-            UnknownProvider: There is no such provider.
+            UnknownProvider: There is no such connection.
             NoModelConfigured, ProviderNotReady: It can't be called.
             AuditUnavailable, DatabaseUnavailable: It can't be audited; nothing was sent.
         """
-        provider, snapshot = spec_of(name).provider, self.adoption.snapshot
-        model_reference(snapshot, provider, role)  # refuse before seconds go into imports
+        snapshot = self.adoption.snapshot
+        connection_named(snapshot, name)
+        model_reference(snapshot, name, role)  # refuse before seconds go into imports
         await self.pool.load()
-        binding = self.pool.of_provider(provider, role, snapshot)
+        binding = self.pool.of_connection(name, role, snapshot)
         return await self._test(binding, snapshot, actor)
 
     async def _test(self, binding: Binding, snapshot: Snapshot, actor: str) -> CallTest:
-        provider, reference = binding.reference.provider, binding.reference
+        name, reference = binding.reference.connection, binding.reference
         details = {"role": binding.role, "model": reference.model, "origin": reference.origin}
-        await self._record(AuditEvent(actor, Action.TEST_STARTED, provider.value, details))
+        await self._record(AuditEvent(actor, Action.TEST_STARTED, name, details))
         self.pool.learned.learn(Lesson(Place.of(reference), forget=True))  # all is asked anew
         result = await make_test_call(binding, self._wrong_key(binding, snapshot))
         if result.ok:
@@ -216,8 +222,9 @@ class Admin:
             result = result.with_findings(findings)
             lesson = Lesson(Place.of(reference), capabilities=findings.capabilities)
             self.pool.learned.learn(lesson)
-        outcome = {key: value for key, value in asdict(result).items() if key != "provider"}
-        await self._record(AuditEvent(actor, Action.TEST_FINISHED, provider.value, outcome))
+        outcome = asdict(result)
+        del outcome["connection"], outcome["provider"]  # the entry's target says who was asked
+        await self._record(AuditEvent(actor, Action.TEST_FINISHED, name, outcome))
         return result
 
     async def _verify(self, change: Change, actor: str, if_match: int | None) -> int:
@@ -227,7 +234,7 @@ class Admin:
         """
         planned = await self.changer.preview(change, actor=actor, if_match=if_match)
         candidate = planned.candidate
-        reference = model_reference(candidate, ServingBackend(change.target), "specialist")
+        reference = model_reference(candidate, change.target, "specialist")
         REDACTOR.learn([reference.reveal_key()])  # it may never be adopted, and still be logged
         await self.pool.load()
         binding = self.pool.of_reference(reference, candidate)
@@ -261,21 +268,21 @@ class Admin:
         """Normalise a new base URL and check its address; each connection checks it again."""
         if requested.base_url is None or requested.provider == AUTO:
             return requested
-        spec = spec_of(requested.provider)
-        base_url = normalise_base_url(spec, requested.base_url)
-        await require_allowed_address(spec.provider, base_url, self.settings.server.allowed_hosts)
+        provider = require_exists(self.adoption.snapshot, requested.provider).provider
+        base_url = normalise_base_url(CATALOG[provider], requested.base_url)
+        await require_allowed_address(provider, base_url, self.settings.server.allowed_hosts)
         return requested.model_copy(update={"base_url": base_url})
 
-    async def _observe(self, snapshot: Snapshot, provider: ServingBackend) -> ProviderObservation:
-        config = snapshot.providers[provider]
-        origin = config.origin or ""
+    async def _observe(self, snapshot: Snapshot, name: ConnectionName) -> Observation:
+        config = snapshot.connections[name]
+        provider, origin = config.provider, config.origin or ""
         why = await why_not_local(provider, origin, self.settings.llm.local_networks, proxies())
         known = self.pool.learned.of(Place(provider.value, origin, config.model.value or ""))
-        return ProviderObservation(
+        return Observation(
             why is not None,
-            self.ledger.of(provider),
+            self.ledger.of(name),
             known.capabilities,
-            await self._models(snapshot, provider),
+            await self._models(snapshot, name),
             self._warnings(config),
         )
 
@@ -284,13 +291,13 @@ class Admin:
         if active.backend is None:
             return active
         models = await self._models(snapshot, active.backend)
-        warnings = self._warnings(snapshot.providers[active.backend])
+        warnings = self._warnings(snapshot.connections[active.backend])
         return active_of(snapshot, models.retirements, warnings)
 
-    async def _models(self, snapshot: Snapshot, provider: ServingBackend) -> ProviderModels:
+    async def _models(self, snapshot: Snapshot, name: ConnectionName) -> ConnectionModels:
         await litellm_table.load()
-        return models_of(snapshot, provider, self.pool.learned, day_of(self.clock()))
+        return models_of(snapshot, name, self.pool.learned, day_of(self.clock()))
 
-    def _warnings(self, config: ProviderConfig) -> tuple[Problem, ...]:
+    def _warnings(self, config: ConnectionConfig) -> tuple[Problem, ...]:
         warning = age_warning(config, self.settings.llm.key_max_age, self.clock())
         return () if warning is None else (warning,)

@@ -8,6 +8,8 @@ from typing import Annotated, Final, Literal
 
 from pydantic import Field
 
+from aurorasoc.config.assignments import Assignments
+from aurorasoc.config.call_options import CallOptions
 from aurorasoc.config.snapshot import (
     KeySource,
     KeyState,
@@ -16,13 +18,19 @@ from aurorasoc.config.snapshot import (
     Snapshot,
     Source,
 )
-from aurorasoc.config.vocabulary import BackendChoice, LocalChoice, ServingBackend, Tlp
+from aurorasoc.config.vocabulary import (
+    BackendChoice,
+    ConnectionName,
+    LocalChoice,
+    ServingBackend,
+    Tlp,
+)
 from aurorasoc.core.clock import iso
 from aurorasoc.errors import BackendUnavailable
-from aurorasoc.granite.backend_resolution import active_backend
+from aurorasoc.granite.backend_resolution import active_connection
 from aurorasoc.granite.catalog import CATALOG
+from aurorasoc.llm.models.connection_models import ConnectionModels
 from aurorasoc.llm.models.facts import ModelFacts
-from aurorasoc.llm.models.provider_models import ProviderModels
 from aurorasoc.llm.models.retirement import Retirements
 from aurorasoc.llm.models.traffic import LastCalls, LastError
 from aurorasoc.llm.wire.asking.learned import Capabilities
@@ -32,9 +40,9 @@ _NONE: Final = Retirements()
 
 @dataclass(frozen=True, slots=True)
 class Active:
-    """The backend in force; null while `auto` has found none."""
+    """The connection in force; null while `auto` has found none."""
 
-    backend: ServingBackend | None
+    backend: ConnectionName | None
     requested: BackendChoice
     source: Source
     model: str | None
@@ -65,10 +73,14 @@ class Sources:
 
 
 @dataclass(frozen=True, slots=True)
-class ProviderView:
-    """One provider's row."""
+class ConnectionView:
+    """One connection's row."""
 
-    provider: ServingBackend
+    connection: ConnectionName
+    provider: Annotated[ServingBackend, Field(description="The kind of provider it leads to.")]
+    source: Annotated[Source, Field(description="Who declares it; `default`: it is built in.")]
+    max_tlp: Annotated[Tlp | None, Field(description="Its own ceiling; null: the policy's.")]
+    options: CallOptions
     active: bool
     needs_key: bool
     key_present: bool
@@ -102,7 +114,7 @@ class ProviderView:
 
 @dataclass(frozen=True, slots=True)
 class Inventory:
-    """All providers, the active choice, the policy, and the state of the stores."""
+    """All connections, the active choice, the policy, and the state of the stores."""
 
     revision: int
     fingerprint: str
@@ -110,12 +122,13 @@ class Inventory:
     active: Active
     policy: PolicyView
     secret_store: SecretStoreStatus
-    providers: tuple[ProviderView, ...]
+    providers: tuple[ConnectionView, ...]
+    assignments: Assignments
 
 
 @dataclass(frozen=True, slots=True)
-class ProviderObservation:
-    """What this process knows of a provider besides its configuration.
+class Observation:
+    """What this process knows of a connection besides its configuration.
 
     Attributes:
         leaves_host: Whether data sent to it leaves the host's networks now.
@@ -128,13 +141,13 @@ class ProviderObservation:
     leaves_host: bool
     last: LastCalls
     capabilities: Capabilities | None = None
-    models: ProviderModels = field(default_factory=ProviderModels)
+    models: ConnectionModels = field(default_factory=ConnectionModels)
     warnings: tuple[Problem, ...] = ()
 
 
 def inventory_of(
     snapshot: Snapshot,
-    observed: Mapping[ServingBackend, ProviderObservation],
+    observed: Mapping[ConnectionName, Observation],
     stale_since: str | None,
 ) -> Inventory:
     """Return what `GET /system/llm/providers` answers."""
@@ -149,7 +162,10 @@ def inventory_of(
         active=active,
         policy=policy_of(snapshot),
         secret_store=snapshot.secret_store,
-        providers=tuple(provider_row(snapshot, name, observed[name]) for name in CATALOG),
+        providers=tuple(
+            connection_row(snapshot, name, observed[name]) for name in snapshot.connections
+        ),
+        assignments=snapshot.assignments,
     )
 
 
@@ -165,7 +181,7 @@ def active_of(
     """
     requested = snapshot.requested
     try:
-        backend = active_backend(snapshot)
+        backend = active_connection(snapshot)
     except BackendUnavailable as error:
         problem = Problem(error.code, error.detail)
         return Active(
@@ -178,7 +194,7 @@ def active_of(
             ready=False,
             problems=(problem,),
         )
-    config = snapshot.providers[backend]
+    config = snapshot.connections[backend]
     return Active(
         backend=backend,
         requested=requested.value,
@@ -202,15 +218,20 @@ def policy_of(snapshot: Snapshot) -> PolicyView:
     )
 
 
-def provider_row(
-    snapshot: Snapshot, provider: ServingBackend, observed: ProviderObservation
-) -> ProviderView:
-    """Return one provider's row."""
-    spec, config = CATALOG[provider], snapshot.providers[provider]
+def connection_row(
+    snapshot: Snapshot, name: ConnectionName, observed: Observation
+) -> ConnectionView:
+    """Return one connection's row."""
+    config = snapshot.connections[name]
+    spec = CATALOG[config.provider]
     credential = config.credential
-    return ProviderView(
-        provider=provider,
-        active=_is_active(snapshot, provider),
+    return ConnectionView(
+        connection=name,
+        provider=config.provider,
+        source=config.source,
+        max_tlp=config.max_tlp.value,
+        options=config.options,
+        active=_is_active(snapshot, name),
         needs_key=spec.needs_key,
         key_present=credential.state != "absent",
         key_last4=credential.last4,
@@ -241,8 +262,8 @@ def provider_row(
     )
 
 
-def _is_active(snapshot: Snapshot, provider: ServingBackend) -> bool:
+def _is_active(snapshot: Snapshot, name: ConnectionName) -> bool:
     try:
-        return active_backend(snapshot) == provider
+        return active_connection(snapshot) == name
     except BackendUnavailable:
         return False

@@ -7,7 +7,7 @@ from contextlib import aclosing
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
-from aurorasoc.config.vocabulary import Role, ServingBackend
+from aurorasoc.config.vocabulary import ConnectionName, Role, ServingBackend
 from aurorasoc.llm.models.binding import Binding
 from aurorasoc.llm.models.pool import get_chat_model
 from aurorasoc.llm.wire.answers.outcome import outcome_of
@@ -37,6 +37,7 @@ class Answer:
     """
 
     content: str
+    connection: ConnectionName
     provider: ServingBackend
     model: str
     revision: int
@@ -83,6 +84,7 @@ class Conversation:
         outcome = outcome_of(output)
         return Answer(
             content=outcome.text,
+            connection=self.binding.reference.connection,
             provider=self.binding.reference.provider,
             model=outcome.model,
             revision=self.binding.revision,

@@ -58,7 +58,7 @@ async def test_the_orchestrator_gets_its_model_and_the_rest_the_specialists(
 async def test_build_takes_the_pools_own_handle(runtime: Runtime) -> None:
     """The handle is shared: what is switched for one is switched for all."""
     agent = await AgentFactory(runtime).build("threat-intel", tlp="GREEN")
-    assert agent.llm is runtime.pool.handles["specialist", "GREEN"]
+    assert agent.llm is runtime.pool.handles["specialist", "GREEN", "threat-intel"]
 
 
 async def test_build_adopts_a_newer_revision(runtime: Runtime) -> None:

@@ -58,11 +58,11 @@ def test_a_refused_value_names_its_option(
 
 
 def test_an_unknown_provider_is_refused_with_those_there_are(shell: Shell) -> None:
-    """As one sentence, though two rules were broken."""
+    """As one sentence."""
     result = shell("providers", "use", "nonesuch")
     assert result.error == (
-        "aurorasoc: provider: must be 'anthropic', 'deepseek', 'gemini', 'ollama', 'openai' "
-        "or 'vllm', or 'auto'."
+        "aurorasoc: There is no such connection. Known connections: anthropic, deepseek, gemini, "
+        "ollama, openai, vllm."
     )
 
 

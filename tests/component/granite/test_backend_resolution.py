@@ -13,8 +13,8 @@ from aurorasoc.granite import ServingBackend
 from aurorasoc.granite.address_policy import AddressPolicy
 from aurorasoc.granite.backend_resolution import (
     CACHE_SECONDS,
-    active_backend,
-    local_backend,
+    active_connection,
+    local_connection,
     refresh_resolution,
     reset_resolution_cache,
 )
@@ -71,7 +71,7 @@ def _auto(folder: Path, **variables: str) -> Snapshot:
 @pytest.mark.parametrize("backend", list(ServingBackend))
 def test_explicit_choice_needs_no_probe(backend: ServingBackend, tmp_path: Path) -> None:
     """It is in force though nothing was ever asked."""
-    assert active_backend(snapshot(settings(tmp_path, LLM_BACKEND=backend.value))) is backend
+    assert active_connection(snapshot(settings(tmp_path, LLM_BACKEND=backend.value))) == backend
 
 
 @pytest.mark.parametrize("backend", list(ServingBackend))
@@ -80,15 +80,15 @@ async def test_explicit_choice_is_never_replaced(backend: ServingBackend, tmp_pa
     other = ServingBackend.OLLAMA if backend != "ollama" else ServingBackend.VLLM
     explicit = snapshot(settings(tmp_path, LLM_BACKEND=backend.value))
     await refresh_resolution(explicit, Probe(OLLAMA_URL if other == "ollama" else VLLM_URL))
-    assert local_backend(explicit) is other
-    assert active_backend(explicit) is backend
+    assert local_connection(explicit) == other
+    assert active_connection(explicit) == backend
 
 
 async def test_auto_prefers_vllm(tmp_path: Path) -> None:
     """Where both answer, vLLM serves, and Ollama isn't even asked."""
     boot, probe = _auto(tmp_path), Probe(VLLM_URL, OLLAMA_URL)
     await refresh_resolution(boot, probe)
-    assert active_backend(boot) is ServingBackend.VLLM
+    assert active_connection(boot) == ServingBackend.VLLM
     assert probe.asked == [VLLM_URL]
 
 
@@ -96,7 +96,7 @@ async def test_auto_falls_back_to_ollama(tmp_path: Path) -> None:
     """Where vLLM doesn't answer, Ollama serves."""
     boot, probe = _auto(tmp_path), Probe(OLLAMA_URL)
     await refresh_resolution(boot, probe)
-    assert active_backend(boot) is ServingBackend.OLLAMA
+    assert active_connection(boot) == ServingBackend.OLLAMA
     assert probe.asked == [VLLM_URL, OLLAMA_URL]
 
 
@@ -110,7 +110,7 @@ async def test_auto_without_answer_names_both_addresses(tmp_path: Path) -> None:
     )
     await refresh_resolution(boot, Probe())
     with pytest.raises(BackendUnavailable) as refusal:
-        active_backend(boot)
+        active_connection(boot)
     assert "http://gpu.lan:9000/health or http://gpu.lan:9000/v1/models" in refusal.value.detail
     assert "http://box.lan:1234/api/tags" in refusal.value.detail
 
@@ -118,14 +118,14 @@ async def test_auto_without_answer_names_both_addresses(tmp_path: Path) -> None:
 def test_auto_before_any_probe_is_unavailable(tmp_path: Path) -> None:
     """Nothing is assumed."""
     with pytest.raises(BackendUnavailable):
-        active_backend(_auto(tmp_path))
+        active_connection(_auto(tmp_path))
 
 
 async def test_backend_without_address_is_not_probed(tmp_path: Path) -> None:
     """A base URL set empty takes the backend out of `auto`."""
     boot, probe = _auto(tmp_path, LLM_VLLM_BASE_URL=""), Probe(OLLAMA_URL)
     await refresh_resolution(boot, probe)
-    assert active_backend(boot) is ServingBackend.OLLAMA
+    assert active_connection(boot) == ServingBackend.OLLAMA
     assert probe.asked == [OLLAMA_URL]
 
 
@@ -142,7 +142,7 @@ async def test_health_is_asked_beside_the_api(base_url: str, health: str, tmp_pa
     """`/health` stands beside `/v1`, below the path of a gateway that serves several backends."""
     probe, boot = Probe(health), _auto(tmp_path, LLM_VLLM_BASE_URL=base_url)
     await refresh_resolution(boot, probe)
-    assert active_backend(boot) is ServingBackend.VLLM
+    assert active_connection(boot) == ServingBackend.VLLM
     assert probe.asked == [health]
 
 
@@ -151,7 +151,7 @@ async def test_ollama_is_asked_below_its_path(tmp_path: Path) -> None:
     probe = Probe("http://gw.lan/ollama/api/tags")
     boot = _auto(tmp_path, LLM_VLLM_BASE_URL="", LLM_OLLAMA_BASE_URL="http://gw.lan/ollama/v1")
     await refresh_resolution(boot, probe)
-    assert active_backend(boot) is ServingBackend.OLLAMA
+    assert active_connection(boot) == ServingBackend.OLLAMA
 
 
 @pytest.mark.parametrize("status", [401, 403, 404, 405, 501])
@@ -162,7 +162,7 @@ async def test_server_without_open_health_is_known_by_its_models(
     probe = Probe("http://gpu.lan:1234/v1/models", health=status)
     boot = _auto(tmp_path, LLM_VLLM_BASE_URL="http://gpu.lan:1234/v1")
     await refresh_resolution(boot, probe)
-    assert active_backend(boot) is ServingBackend.VLLM
+    assert active_connection(boot) == ServingBackend.VLLM
 
 
 @pytest.mark.parametrize("status", [0, 204, 302, 500, 503])
@@ -174,7 +174,7 @@ async def test_server_that_is_not_ready_is_not_found_by_its_models(
     boot = _auto(tmp_path, LLM_VLLM_BASE_URL="http://gpu.lan:1234/v1", LLM_OLLAMA_BASE_URL="")
     await refresh_resolution(boot, probe)
     with pytest.raises(BackendUnavailable):
-        active_backend(boot)
+        active_connection(boot)
 
 
 @pytest.mark.parametrize("answering", [(VLLM_URL,), ()])
@@ -195,7 +195,7 @@ async def test_finding_is_renewed_after_sixty_seconds(tmp_path: Path) -> None:
     await refresh_resolution(boot, Probe(VLLM_URL), clock)
     clock.now += CACHE_SECONDS
     await refresh_resolution(boot, Probe(OLLAMA_URL), clock)
-    assert active_backend(boot) is ServingBackend.OLLAMA
+    assert active_connection(boot) == ServingBackend.OLLAMA
 
 
 async def test_reset_forgets_what_was_found(tmp_path: Path) -> None:
@@ -204,7 +204,7 @@ async def test_reset_forgets_what_was_found(tmp_path: Path) -> None:
     await refresh_resolution(boot, probe)
     reset_resolution_cache()
     with pytest.raises(BackendUnavailable):
-        active_backend(boot)
+        active_connection(boot)
     await refresh_resolution(boot, probe)
     assert probe.asked == [VLLM_URL, VLLM_URL]
 
@@ -214,7 +214,7 @@ async def test_other_addresses_are_probed_anew(tmp_path: Path) -> None:
     await refresh_resolution(_auto(tmp_path), Probe(VLLM_URL))
     moved = _auto(tmp_path, LLM_VLLM_BASE_URL="http://gpu.lan:9000/v1")
     with pytest.raises(BackendUnavailable):
-        active_backend(moved)
+        active_connection(moved)
     await refresh_resolution(moved, probe := Probe())
     assert probe.asked[0] == "http://gpu.lan:9000/health"
 
@@ -225,7 +225,7 @@ async def test_runtime_choice_of_auto_counts(tmp_path: Path) -> None:
         settings(tmp_path, LLM_BACKEND="deepseek"), StoredConfig(revision=1, backend="auto")
     )
     await refresh_resolution(chosen, Probe(OLLAMA_URL))
-    assert active_backend(chosen) is ServingBackend.OLLAMA
+    assert active_connection(chosen) == ServingBackend.OLLAMA
 
 
 class Backend(LoopbackServer):
@@ -291,7 +291,7 @@ async def _is_found(talk: Talk, folder: Path, reach: AddressPolicy | None = None
         async with asyncio.timeout(20):
             await refresh_resolution(boot, local_probe(lambda _: reach, lambda _: {}))
     try:
-        return active_backend(boot) is ServingBackend.VLLM
+        return active_connection(boot) == ServingBackend.VLLM
     except BackendUnavailable:
         return False
 
@@ -346,7 +346,7 @@ async def test_nobody_listening_is_not_found(tmp_path: Path) -> None:
     boot = _auto(tmp_path, LLM_VLLM_BASE_URL=server.url, LLM_OLLAMA_BASE_URL="")
     await refresh_resolution(boot, local_probe(lambda _: None, lambda _: {}))
     with pytest.raises(BackendUnavailable):
-        active_backend(boot)
+        active_connection(boot)
 
 
 @pytest.mark.usefixtures("_patient")
@@ -379,9 +379,9 @@ async def test_probe_is_let_in_where_calls_are(tmp_path: Path) -> None:
             LLM_VLLM_API_KEY=KEY,
             LLM_OLLAMA_BASE_URL="",
         )
-        probe = local_probe(lambda _: None, lambda backend: key_headers(boot.providers[backend]))
+        probe = local_probe(lambda _: None, lambda backend: key_headers(boot.connections[backend]))
         await refresh_resolution(boot, probe)
-    assert active_backend(boot) is ServingBackend.VLLM
+    assert active_connection(boot) == ServingBackend.VLLM
 
 
 async def test_probe_trusts_the_authority_that_calls_trust(
@@ -395,8 +395,8 @@ async def test_probe_trusts_the_authority_that_calls_trust(
         boot = _auto(tmp_path, LLM_VLLM_BASE_URL=url, LLM_OLLAMA_BASE_URL="")
         await refresh_resolution(boot, local_probe(lambda _: None, lambda _: {}))
         with pytest.raises(BackendUnavailable):
-            active_backend(boot)
+            active_connection(boot)
         monkeypatch.setenv("SSL_CERT_FILE", str(ca.pem))
         reset_resolution_cache()
         await refresh_resolution(boot, local_probe(lambda _: None, lambda _: {}))
-    assert active_backend(boot) is ServingBackend.VLLM
+    assert active_connection(boot) == ServingBackend.VLLM

@@ -15,11 +15,11 @@ from aurorasoc.errors import AuthFailed
 from aurorasoc.granite.backend_resolution import refresh_resolution
 from aurorasoc.llm.adoption.stored import StoredConfig
 from aurorasoc.llm.inventory import (
-    ProviderObservation,
-    ProviderView,
+    ConnectionView,
+    Observation,
     active_of,
+    connection_row,
     inventory_of,
-    provider_row,
 )
 from aurorasoc.llm.models.traffic import LastCalls
 from aurorasoc.runtime import Runtime
@@ -29,17 +29,17 @@ from tests.world.vendor import Fault, Refusal
 
 DEEPSEEK = ServingBackend.DEEPSEEK
 ORIGIN = "https://api.deepseek.com:443"
-UNOBSERVED = ProviderObservation(leaves_host=True, last=LastCalls())
+UNOBSERVED = Observation(leaves_host=True, last=LastCalls())
 
 
-def _row(tmp_path: Path, credential: Credential | None = None, **env: str) -> ProviderView:
+def _row(tmp_path: Path, credential: Credential | None = None, **env: str) -> ConnectionView:
     current = snapshot(
         settings(tmp_path, **env), credentials={DEEPSEEK: credential} if credential else {}
     )
-    return provider_row(current, DEEPSEEK, UNOBSERVED)
+    return connection_row(current, DEEPSEEK, UNOBSERVED)
 
 
-def _key_of(row: ProviderView) -> tuple[Any, ...]:
+def _key_of(row: ConnectionView) -> tuple[Any, ...]:
     return tuple(getattr(row, f"key_{field}") for field in ("present", "last4", "source", "state"))
 
 

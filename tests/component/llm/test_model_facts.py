@@ -12,7 +12,7 @@ import pytest
 from aurorasoc.config.vocabulary import ServingBackend
 from aurorasoc.granite.backend_resolution import model_reference
 from aurorasoc.llm.admin import Admin
-from aurorasoc.llm.inventory import ProviderView
+from aurorasoc.llm.inventory import ConnectionView
 from aurorasoc.llm.wire.asking.learned import Capabilities, Lesson, Place
 from aurorasoc.llm.wire.windows.known import ContextWindow, keep_window
 from aurorasoc.runtime import open_runtime
@@ -30,7 +30,7 @@ async def admin(database_file: Path) -> AsyncIterator[Admin]:
         yield runtime.admin
 
 
-async def row_of(admin: Admin, provider: str) -> ProviderView:
+async def row_of(admin: Admin, provider: str) -> ConnectionView:
     """Return a provider's row."""
     rows = (await admin.inventory()).providers
     return next(row for row in rows if row.provider == provider)

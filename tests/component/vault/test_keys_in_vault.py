@@ -114,7 +114,7 @@ async def test_a_configuration_is_activated_with_its_key(house: House) -> None:
     """Model and key come into force in one revision."""
     async with member(house.boot()) as process:
         snapshot = await process.configure("chosen")
-        config = snapshot.providers[DEEPSEEK]
+        config = snapshot.connections[DEEPSEEK]
         assert (snapshot.requested.value, config.model.value) == ("deepseek", "chosen")
         assert (process.key, house.revision()) == (KEY, 1)
 
@@ -125,7 +125,7 @@ async def test_a_preview_writes_nothing(house: House, proxy: VaultFaultProxy) ->
         requested = config_request("deepseek", model="m", api_key=SecretStr(KEY))
         change = edits.switch(process.settings, requested)
         planned = await process.changer.preview(change, actor="alice", if_match=None)
-        assert planned.candidate.providers[DEEPSEEK].credential.state == "usable"
+        assert planned.candidate.connections[DEEPSEEK].credential.state == "usable"
     assert (proxy.seen(method="POST"), house.actions(), house.intents()) == ([], [], [])
 
 
@@ -226,10 +226,10 @@ async def test_the_watch_activates_what_waited_for_the_key(
     async with member(house.boot(proxy.url)) as process:
         with proxy.held(LOST), pytest.raises(OutcomeUnknown):
             await process.configure("chosen")
-        assert process.adoption.snapshot.providers[DEEPSEEK].model.value != "chosen"
+        assert process.adoption.snapshot.connections[DEEPSEEK].model.value != "chosen"
         await process.watch.settle()
         snapshot = process.adoption.snapshot
-        assert (snapshot.requested.value, snapshot.providers[DEEPSEEK].model.value) == (
+        assert (snapshot.requested.value, snapshot.connections[DEEPSEEK].model.value) == (
             "deepseek",
             "chosen",
         )
@@ -383,7 +383,7 @@ async def test_a_configuration_is_activated_with_a_key_that_was_set_elsewhere(
     async with member(house.boot()) as one, member(house.boot()) as two:
         await one.set_key()
         snapshot = await two.configure("chosen")
-        assert snapshot.providers[DEEPSEEK].model.value == "chosen"
+        assert snapshot.connections[DEEPSEEK].model.value == "chosen"
         assert (two.key, (house.in_vault() or (0,))[0], house.revision()) == (KEY, 1, 2)
     await asyncio.to_thread(house.check_one_truth)
 

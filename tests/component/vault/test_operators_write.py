@@ -20,7 +20,7 @@ VENDOR = "https://api.deepseek.com:443"
 
 def key_of(runtime: Runtime) -> str | None:
     """Return DeepSeek's key in force in a running process."""
-    key = runtime.adoption.snapshot.providers[DEEPSEEK].credential.api_key
+    key = runtime.adoption.snapshot.connections[DEEPSEEK].credential.api_key
     return key.get_secret_value() if key else None
 
 

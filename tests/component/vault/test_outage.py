@@ -15,7 +15,7 @@ import pytest
 from pydantic import SecretStr
 
 from aurorasoc.errors import SecretStoreUnavailable
-from aurorasoc.llm.changes import edits
+from aurorasoc.llm.changes import key_edits
 from aurorasoc.runtime import Runtime, open_runtime
 from tests.world.vault.members import KEY, OTHER_KEY, House, build_house, member
 from tests.world.vault.server import VaultServer
@@ -60,7 +60,7 @@ def own_house(vault: VaultServer, tmp_path: Path) -> House:
 async def running(house: House, **overrides: str) -> AsyncIterator[Runtime]:
     """Run a process that has DeepSeek's key in force."""
     async with open_runtime(house.boot(**overrides)) as runtime:
-        await runtime.admin.change(edits.set_key("deepseek", SecretStr(KEY)), actor="test")
+        await runtime.admin.change(key_edits.set_key("deepseek", SecretStr(KEY)), actor="test")
         yield runtime
 
 
@@ -96,7 +96,7 @@ async def test_a_write_while_vault_is_away_changes_nothing(own_house: House) -> 
         own_house.vault.stop()
         with pytest.raises(SecretStoreUnavailable):
             await runtime.admin.change(
-                edits.set_key("deepseek", SecretStr(OTHER_KEY)), actor="test"
+                key_edits.set_key("deepseek", SecretStr(OTHER_KEY)), actor="test"
             )
         assert (await shown_as(runtime, "stale", "usable")).problem == "unreachable"
     assert (own_house.revision(), own_house.intents()) == (revision, [])

@@ -9,7 +9,7 @@ from pydantic import BaseModel, Field, SecretStr
 
 from aurorasoc import get_chat_model
 from aurorasoc.errors import AuthFailed
-from aurorasoc.llm.changes import edits
+from aurorasoc.llm.changes import key_edits
 from aurorasoc.local_model import MODEL_NAME
 from aurorasoc.runtime import Runtime
 from tests.component.live import use
@@ -92,7 +92,9 @@ async def test_llm_katan_refuses_a_wrong_key(
     stream: bool,  # noqa: FBT001 - a row of the table
 ) -> None:
     """Its refusal is read as one, so that its answers above prove the key."""
-    await runtime.admin.change(edits.set_key(provider, SecretStr("wrong-0123456789")), actor="test")
+    await runtime.admin.change(
+        key_edits.set_key(provider, SecretStr("wrong-0123456789")), actor="test"
+    )
     await use(provider, runtime)
     with pytest.raises(AuthFailed):
         await get_chat_model().run(QUESTION, stream=stream)

@@ -104,7 +104,8 @@ def _reference(provider: str, name: str, base_url: str = f"{ORIGIN}/v1") -> Mode
     base = None if provider == "gemini" else base_url.removesuffix(spec.adapter_root)
     limits = CallLimits(timeout=5.0, max_retries=0, max_concurrency=None)
     key = SecretStr(KEY)
-    return ModelReference(spec.provider, spec.prefix, name, base, base or "", key, limits)
+    kind = spec.provider
+    return ModelReference(kind.value, kind, spec.prefix, name, base, base or "", key, limits)
 
 
 def _model(reference: ModelReference) -> Any:  # noqa: ANN401 - BeeAI's, mixed with ours

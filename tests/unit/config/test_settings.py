@@ -12,7 +12,7 @@ from pydantic_settings import BaseSettings
 
 from aurorasoc.config.settings import SECRETS_FILE, Settings, load_settings
 from aurorasoc.config.settings.database import DatabaseSettings
-from aurorasoc.config.settings.llm import LLMSettings, provider_settings_classes
+from aurorasoc.config.settings.llm import LLMSettings, connection_settings_classes
 from aurorasoc.config.settings.security import SecuritySettings
 from aurorasoc.config.settings.server import ServerSettings
 from aurorasoc.config.settings.vault import VaultSettings
@@ -217,7 +217,7 @@ def test_provider_variable_is_read(
     loaded = settings(tmp_path, **{variable: "https://value.example"})
     for other in ServingBackend:
         for name in PROVIDER_FIELDS:
-            value = _revealed(getattr(loaded.providers[other], name))
+            value = _revealed(getattr(loaded.connections[other], name))
             mine = other == provider and name == field
             assert value == ("https://value.example" if mine else None)
 
@@ -225,7 +225,7 @@ def test_provider_variable_is_read(
 def test_no_variable_is_read_that_the_design_does_not_name() -> None:
     """A new setting needs a row in these tables."""
     rooms: list[type[BaseSettings]] = [LLMSettings, SecuritySettings, DatabaseSettings]
-    rooms += [VaultSettings, ServerSettings, *provider_settings_classes().values()]
+    rooms += [VaultSettings, ServerSettings, *connection_settings_classes().values()]
     declared = {name for room in rooms for name in _names(room)}
     assert declared == {*VARIABLES, *(variable for _, _, variable in PROVIDER_VARIABLES)}
 
@@ -236,7 +236,7 @@ def test_older_name_is_accepted(
 ) -> None:
     """What worked before works on."""
     loaded = settings(tmp_path, **{alias: "http://old.example"})
-    assert getattr(loaded.providers[provider], field) == "http://old.example"
+    assert getattr(loaded.connections[provider], field) == "http://old.example"
 
 
 @pytest.mark.parametrize(("alias", "provider", "field"), ALIASES)
@@ -245,7 +245,7 @@ def test_newer_name_wins_over_the_older(
 ) -> None:
     """Where both are set, the present name counts, even when it says "none"."""
     both = {alias: "http://old.example", f"LLM_{alias}": ""}
-    assert getattr(settings(tmp_path, **both).providers[provider], field) is None
+    assert getattr(settings(tmp_path, **both).connections[provider], field) is None
 
 
 @pytest.mark.parametrize("text", ["", "  "])
@@ -254,14 +254,14 @@ def test_empty_provider_variable_means_none(
     provider: ServingBackend, field: str, variable: str, text: str, tmp_path: Path
 ) -> None:
     """Set empty is not unset: the field is present, as None."""
-    config = settings(tmp_path, **{variable: text}).providers[provider]
+    config = settings(tmp_path, **{variable: text}).connections[provider]
     assert getattr(config, field) is None
     assert field in config.model_fields_set
 
 
 def test_unset_provider_variable_is_absent(tmp_path: Path) -> None:
     """Without a variable the catalog's default applies."""
-    config = settings(tmp_path).providers[ServingBackend.DEEPSEEK]
+    config = settings(tmp_path).connections[ServingBackend.DEEPSEEK]
     assert config.model_fields_set == set()
 
 
@@ -282,7 +282,7 @@ def test_empty_variable_leaves_the_default(
 def test_defaults_are_those_of_the_design(tmp_path: Path) -> None:
     """An empty environment gives vLLM, GREEN and the numbers of the design."""
     loaded = settings(tmp_path)
-    assert loaded.llm.backend is ServingBackend.VLLM
+    assert loaded.llm.backend == ServingBackend.VLLM
     assert loaded.llm.hosted_max_tlp is Tlp.GREEN
     assert (loaded.llm.local_backend, loaded.llm.require_tlp) == ("auto", False)
     assert (loaded.llm.timeout, loaded.llm.max_retries, loaded.llm.max_concurrency) == (60, 1, None)
@@ -400,7 +400,7 @@ def test_secrets_file_is_read_where_the_environment_is_silent(
     _with_secrets_file(tmp_path, f"JWT_SECRET_KEY={JWT_SECRET}", "LLM_DEEPSEEK_API_KEY=sk-file")
     loaded = load_settings()
     assert _revealed(loaded.security.jwt_secret_key) == JWT_SECRET
-    assert _revealed(loaded.providers[ServingBackend.DEEPSEEK].api_key) == "sk-file"
+    assert _revealed(loaded.connections[ServingBackend.DEEPSEEK].api_key) == "sk-file"
 
 
 def test_secrets_file_is_the_lowest_source(tmp_path: Path) -> None:
@@ -411,7 +411,7 @@ def test_secrets_file_is_the_lowest_source(tmp_path: Path) -> None:
     loaded = settings(tmp_path, AURORA_SECRET_KEY=OTHER_SEED, LLM_DEEPSEEK_API_KEY="")
     assert _revealed(loaded.security.secret_key) == OTHER_SEED
     assert _revealed(loaded.security.jwt_secret_key) == JWT_SECRET
-    assert loaded.providers[ServingBackend.DEEPSEEK].api_key is None
+    assert loaded.connections[ServingBackend.DEEPSEEK].api_key is None
 
 
 def test_secrets_file_is_not_read_for_serve(

@@ -28,16 +28,16 @@ READ: Final[dict[str, tuple[str, Callable[[Settings], object], object]]] = {
     "JWT_AUDIENCE": ("soc", lambda s: s.security.jwt_audience, "soc"),
     "LLM_BACKEND": ("gemini", lambda s: s.llm.backend, ServingBackend.GEMINI),
     "LLM_DEEPSEEK_API_KEY": ("sk-1", lambda s: _key(s, ServingBackend.DEEPSEEK), "sk-1"),
-    "LLM_DEEPSEEK_MODEL": ("m", lambda s: s.providers[ServingBackend.DEEPSEEK].model, "m"),
+    "LLM_DEEPSEEK_MODEL": ("m", lambda s: s.connections[ServingBackend.DEEPSEEK].model, "m"),
     "LLM_REQUIRE_TLP": ("true", lambda s: s.llm.require_tlp, True),
     "VAULT_ADDR": ("http://vault", lambda s: s.vault.addr, "http://vault"),
     "VAULT_TOKEN": ("hvs.x", lambda s: s.vault.token and s.vault.token.get_secret_value(), "hvs.x"),
-    "VLLM_MODEL": ("m", lambda s: s.providers[ServingBackend.VLLM].model, "m"),
+    "VLLM_MODEL": ("m", lambda s: s.connections[ServingBackend.VLLM].model, "m"),
 }
 
 
 def _key(loaded: Settings, provider: ServingBackend) -> str | None:
-    key = loaded.providers[provider].api_key
+    key = loaded.connections[provider].api_key
     return None if key is None else key.get_secret_value()
 
 
@@ -65,8 +65,8 @@ def test_quotes_and_a_byte_order_mark_are_no_part_of_a_value(
 def test_a_value_of_wrapping_alone_is_empty(nothing: str, tmp_path: Path) -> None:
     """So a provider has no model, and any other variable is unset."""
     loaded = settings(tmp_path, LLM_DEEPSEEK_MODEL=nothing, AURORA_PORT=nothing)
-    assert loaded.providers[ServingBackend.DEEPSEEK].model is None
-    assert "model" in loaded.providers[ServingBackend.DEEPSEEK].model_fields_set
+    assert loaded.connections[ServingBackend.DEEPSEEK].model is None
+    assert "model" in loaded.connections[ServingBackend.DEEPSEEK].model_fields_set
     assert loaded.server.port == 8080
 
 

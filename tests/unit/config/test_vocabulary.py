@@ -2,7 +2,7 @@
 
 from typing import get_args
 
-from aurorasoc.config.settings.llm import provider_settings_classes
+from aurorasoc.config.settings.llm import connection_settings_classes
 from aurorasoc.config.vocabulary import ServingBackend, Tlp, TlpLabel
 
 
@@ -13,7 +13,7 @@ def test_backends_are_those_of_the_design() -> None:
 
 def test_every_backend_has_a_settings_class() -> None:
     """A provider without one could not be configured."""
-    assert provider_settings_classes().keys() == set(ServingBackend)
+    assert connection_settings_classes().keys() == set(ServingBackend)
 
 
 def test_labels_are_ranked_from_least_to_most_restricted() -> None:

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import SecretStr
+from sqlalchemy import inspect
 
 from aurorasoc.config.settings import Settings
 from aurorasoc.config.snapshot import Credential, Problem
@@ -43,7 +44,7 @@ async def _row(
     stamp = Stamp(operation_id="op", set_by="admin", set_us=1)
     stored = await DatabaseSecretStore(ring).write(provider, origin, SecretStr(key), stamp)
     return CredentialRow(
-        provider=provider.value,
+        connection=provider.value,
         origin=origin,
         token=stored.token,
         key_id=stored.key_id,
@@ -56,7 +57,7 @@ async def _row(
 
 
 def _columns(row: CredentialRow) -> dict[str, Any]:
-    return {column.name: getattr(row, column.name) for column in CredentialRow.__table__.columns}
+    return {name: getattr(row, name) for name, _ in inspect(CredentialRow).column_attrs.items()}
 
 
 def _read(row: CredentialRow, ring: Keyring | None = None) -> Credential:
@@ -88,7 +89,7 @@ async def test_row_holds_no_readable_key() -> None:
 @pytest.mark.parametrize(
     ("column", "value"),
     [
-        ("provider", "openai"),
+        ("connection", "openai"),
         ("origin", "https://evil.example:443"),
         ("origin", "http://api.deepseek.com:443"),
         ("origin", "https://api.deepseek.com:8443"),
@@ -148,14 +149,14 @@ async def test_one_unreadable_row_hides_no_other() -> None:
     """Each row stands for itself."""
     lost, kept = await _row(keyring(OTHER_SEED)), await _row(keyring(), ServingBackend.OPENAI)
     reading = DatabaseSecretStore(keyring()).peek([lost, kept])
-    states = {provider.value: c.state for provider, c in reading.credentials.items()}
+    states = {name: c.state for name, c in reading.credentials.items()}
     assert states == {"deepseek": "needs_reentry", "openai": "usable"}
 
 
-async def test_row_of_an_unknown_provider_hides_no_other() -> None:
-    """A newer version's row stops no older process."""
+async def test_row_under_an_impossible_name_hides_no_other() -> None:
+    """No change wrote it; with Vault, its name would become a path."""
     strange, kept = await _row(keyring()), await _row(keyring(), ServingBackend.OPENAI)
-    strange.provider = "mistral"
+    strange.connection = "../mistral"
     reading = DatabaseSecretStore(keyring()).peek([strange, kept])
     assert set(reading.credentials) == {ServingBackend.OPENAI}
 
@@ -221,7 +222,7 @@ def test_database_is_the_store_without_vault(tmp_path: Path) -> None:
 
 
 def _env_key(loaded: Settings, provider: ServingBackend = DEEPSEEK) -> str | None:
-    key = loaded.providers[provider].api_key
+    key = loaded.connections[provider].api_key
     return key.get_secret_value() if key else None
 
 
@@ -250,14 +251,14 @@ def test_provider_without_stored_key_keeps_the_environments(tmp_path: Path) -> N
     boot = settings(tmp_path, LLM_OPENAI_COMPATIBLE_API_KEY="sk-env", LLM_DEEPSEEK_MODEL="m")
     applied = apply_stored_keys_to_settings(boot, {DEEPSEEK: stored_key(origin=ORIGIN)})
     assert _env_key(applied, ServingBackend.OPENAI) == "sk-env"
-    assert applied.providers[DEEPSEEK].model == "m"
+    assert applied.connections[DEEPSEEK].model == "m"
 
 
 def test_applying_stored_keys_is_pure(tmp_path: Path) -> None:
     """The settings given stay as they were, and the same inputs give the same result."""
     boot = settings(tmp_path, LLM_DEEPSEEK_API_KEY="sk-env")
     again = settings(tmp_path, LLM_DEEPSEEK_API_KEY="sk-env")
-    stored = {DEEPSEEK: stored_key(origin=ORIGIN)}
+    stored = {DEEPSEEK.value: stored_key(origin=ORIGIN)}
     first = apply_stored_keys_to_settings(boot, stored)
     assert first == apply_stored_keys_to_settings(boot, stored)
     assert boot == again

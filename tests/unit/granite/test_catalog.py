@@ -7,7 +7,7 @@ from typing import Final
 import pytest
 from pydantic import SecretStr
 
-from aurorasoc.config.settings.llm import provider_settings_classes
+from aurorasoc.config.settings.llm import connection_settings_classes
 from aurorasoc.config.snapshot import Snapshot
 from aurorasoc.errors import (
     ConfigurationError,
@@ -16,9 +16,9 @@ from aurorasoc.errors import (
     UnknownProvider,
 )
 from aurorasoc.granite import ModelReference, ServingBackend
-from aurorasoc.granite.backend_resolution import model_reference, require_ready
+from aurorasoc.granite.backend_resolution import connection_named, model_reference, require_ready
 from aurorasoc.granite.base_url import normalise_base_url, origin_of
-from aurorasoc.granite.catalog import CATALOG, spec_of
+from aurorasoc.granite.catalog import CATALOG
 from tests.examples import API_KEY, settings, snapshot
 
 REFERENCES: Final = {
@@ -63,7 +63,7 @@ def _ready(folder: Path, **variables: str) -> Snapshot:
 
 def test_every_backend_has_a_row_and_a_settings_class() -> None:
     """A new provider is one row and one class; here is who forgot one."""
-    assert CATALOG.keys() == provider_settings_classes().keys() == set(ServingBackend)
+    assert CATALOG.keys() == connection_settings_classes().keys() == set(ServingBackend)
 
 
 @pytest.mark.parametrize("provider", list(ServingBackend))
@@ -87,7 +87,7 @@ def test_catalog_names_the_variable_that_settings_read(
         with pytest.raises(ConfigurationError, match=f"^{variable} .* takes no "):
             settings(tmp_path, **{variable: text})
         return
-    value = getattr(settings(tmp_path, **{variable: text}).providers[provider], field)
+    value = getattr(settings(tmp_path, **{variable: text}).connections[provider], field)
     assert (value.get_secret_value() if isinstance(value, SecretStr) else value) == text
 
 
@@ -123,6 +123,7 @@ def test_reference_leaves_nothing_to_defaults(provider: ServingBackend, tmp_path
     reference = model_reference(boot, provider, "specialist")
     key = API_KEY if CATALOG[provider].needs_key else "not-needed"
     assert reference == ModelReference(
+        connection=provider.value,
         provider=provider,
         prefix=REFERENCES[provider].split(":")[0],
         model=REFERENCES[provider].split(":", 1)[1],
@@ -158,7 +159,7 @@ def test_missing_model_is_refused_by_the_variable(provider: ServingBackend, tmp_
 def test_refusal_holds_every_problem(tmp_path: Path) -> None:
     """Who repairs one thing need not come back for the next."""
     overrides = {ServingBackend.OPENAI: ("OPENAI_ORGANIZATION",)}
-    config = snapshot(settings(tmp_path), overrides=overrides).providers[ServingBackend.OPENAI]
+    config = snapshot(settings(tmp_path), overrides=overrides).connections[ServingBackend.OPENAI]
     with pytest.raises(ProviderNotReady) as refusal:
         require_ready(config)
     assert "LLM_OPENAI_COMPATIBLE_API_KEY" in refusal.value.detail
@@ -166,16 +167,16 @@ def test_refusal_holds_every_problem(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("provider", list(ServingBackend))
-def test_provider_is_found_by_its_name(provider: ServingBackend) -> None:
+def test_connection_is_found_by_its_name(provider: ServingBackend, tmp_path: Path) -> None:
     """As it stands in a URL."""
-    assert spec_of(provider.value) is CATALOG[provider]
+    assert connection_named(snapshot(settings(tmp_path)), provider.value).provider is provider
 
 
 @pytest.mark.parametrize("name", ["", "auto", "OpenAI", "openai_compatible", "azure", "../key"])
-def test_unknown_provider_is_refused_without_repeating_it(name: str) -> None:
+def test_unknown_connection_is_refused_without_repeating_it(name: str, tmp_path: Path) -> None:
     """The answer lists who is known."""
     with pytest.raises(UnknownProvider) as refusal:
-        spec_of(name)
+        connection_named(snapshot(settings(tmp_path)), name)
     assert "deepseek" in refusal.value.detail
     assert not name or f"{name!r}" not in refusal.value.detail
 

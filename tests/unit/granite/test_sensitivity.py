@@ -78,7 +78,7 @@ async def test_no_label_above_the_limit_goes_to_a_hosted_provider(
         chosen = route(boot, label)
         assert label is not None
         assert chosen.restricted == (label.rank > maximum.rank)
-        assert chosen.backend in LOCAL or not chosen.restricted
+        assert chosen.connection in LOCAL or not chosen.restricted
 
 
 @pytest.mark.parametrize("choice", ["auto", "deepseek"])

@@ -22,7 +22,7 @@ from aurorasoc.core.keyring import Keyring
 from aurorasoc.core.open_store import open_secret_store
 from aurorasoc.core.vault.store import VaultSecretStore
 from aurorasoc.llm.adoption.adopt import Adoption
-from aurorasoc.llm.changes import edits
+from aurorasoc.llm.changes import edits, key_edits
 from aurorasoc.llm.changes.apply import Changer
 from aurorasoc.llm.changes.intents import KeyIntents
 from aurorasoc.llm.changes.journal import Journal
@@ -55,7 +55,7 @@ class Member:
     @property
     def credential(self) -> Credential:
         """What DeepSeek's key is now."""
-        return self.adoption.snapshot.providers[DEEPSEEK].credential
+        return self.adoption.snapshot.connections[DEEPSEEK].credential
 
     @property
     def key(self) -> str | None:
@@ -65,13 +65,13 @@ class Member:
 
     async def set_key(self, key: str = KEY) -> Snapshot:
         """Set DeepSeek's key as an admin does."""
-        change = edits.set_key(DEEPSEEK, SecretStr(key))
+        change = key_edits.set_key(DEEPSEEK, SecretStr(key))
         applied = await self.changer.apply(change, actor=ACTOR, if_match=None)
         return applied.snapshot
 
     async def delete_key(self) -> Snapshot:
         """Delete DeepSeek's key as an admin does."""
-        change = edits.delete_key(DEEPSEEK)
+        change = key_edits.delete_key(DEEPSEEK)
         applied = await self.changer.apply(change, actor=ACTOR, if_match=None)
         return applied.snapshot
 

@@ -12,7 +12,7 @@ from aurorasoc.api.rate_limit import limit_tests
 from aurorasoc.api.schemas import TestBody
 from aurorasoc.core.access.principal import Principal
 from aurorasoc.llm.admin import MutationAnswer
-from aurorasoc.llm.changes import edits
+from aurorasoc.llm.changes import edits, key_edits
 from aurorasoc.llm.changes.plan import Change
 from aurorasoc.llm.changes.requests import ConfigRequest, KeyRequest, PolicyRequest
 from aurorasoc.llm.inventory import Inventory
@@ -93,7 +93,7 @@ async def set_key(  # noqa: PLR0913 - path, body, caller, runtime, terms and ver
     verify: Verify,
 ) -> MutationAnswer:
     """Store a key. It belongs to the origin that the provider's base URL leads to now."""
-    change = edits.set_key(provider, body.api_key)
+    change = key_edits.set_key(provider, body.api_key)
     return await _change(change, caller, runtime, terms, verify=verify)
 
 
@@ -102,7 +102,7 @@ async def delete_key(
     provider: str, caller: UserManager, runtime: OpenRuntime, terms: Terms
 ) -> MutationAnswer:
     """Remove the stored key. A key from the environment, if set, applies again."""
-    return await _change(edits.delete_key(provider), caller, runtime, terms)
+    return await _change(key_edits.delete_key(provider), caller, runtime, terms)
 
 
 @router.get("/providers/{provider}/models", responses=_LIST)

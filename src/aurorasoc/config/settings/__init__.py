@@ -7,6 +7,7 @@ message never repeats the value, which may be a secret.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
@@ -14,14 +15,23 @@ from typing import TypeVar
 from pydantic import ValidationError
 from pydantic_settings import BaseSettings
 
+from aurorasoc.config.settings.connections import (
+    NamedConnectionSettings,
+    declared_names,
+    variable_prefix,
+)
 from aurorasoc.config.settings.database import DatabaseSettings, sqlite_url
-from aurorasoc.config.settings.llm import LLMSettings, ProviderSettings, provider_settings_classes
+from aurorasoc.config.settings.llm import (
+    ConnectionSettings,
+    LLMSettings,
+    connection_settings_classes,
+)
 from aurorasoc.config.settings.private_files import check_private_file, check_private_folder
 from aurorasoc.config.settings.security import SecuritySettings
 from aurorasoc.config.settings.server import ServerSettings
 from aurorasoc.config.settings.vault import VaultSettings
 from aurorasoc.config.validation import rule_of
-from aurorasoc.config.vocabulary import ServingBackend
+from aurorasoc.config.vocabulary import AUTO, LOCAL_BACKENDS, ConnectionName
 from aurorasoc.errors import ConfigurationError
 
 __all__ = ["FILE_ENCODING", "LOCAL_MODEL_FILE", "SECRETS_FILE", "Settings", "load_settings"]
@@ -32,6 +42,8 @@ SECRETS_FILE = "secrets.env"
 FILE_ENCODING = "utf-8-sig"
 """UTF-8; a byte order mark, which some editors write, isn't part of the first name."""
 
+_NOT_UTF_8 = f"{SECRETS_FILE} or {LOCAL_MODEL_FILE} in AURORA_STATE_DIR isn't in UTF-8."
+
 S = TypeVar("S", bound=BaseSettings)
 
 
@@ -40,7 +52,7 @@ class Settings:
     """All settings from the environment, grouped by concern."""
 
     llm: LLMSettings
-    providers: dict[ServingBackend, ProviderSettings]
+    connections: dict[ConnectionName, ConnectionSettings]
     security: SecuritySettings
     database: DatabaseSettings
     vault: VaultSettings
@@ -69,11 +81,11 @@ def load_settings(*, secrets_file: bool = True) -> Settings:
     check_private_folder(server.state_dir)
     for file in files:
         check_private_file(file)
+    llm, connections = _read(LLMSettings, files), _connections(files)
+    _check_choices(llm, connections)
     return Settings(
-        llm=_read(LLMSettings, files),
-        providers={
-            provider: _read(cls, files) for provider, cls in provider_settings_classes().items()
-        },
+        llm=llm,
+        connections=connections,
         security=_read(SecuritySettings, files),
         database=_read(DatabaseSettings, files),
         vault=_read(VaultSettings, files),
@@ -81,21 +93,63 @@ def load_settings(*, secrets_file: bool = True) -> Settings:
     )
 
 
-def _read(cls: type[S], files: tuple[Path, ...]) -> S:
+def _connections(files: tuple[Path, ...]) -> dict[ConnectionName, ConnectionSettings]:
+    """Read the built-in connections, then those that the environment declares."""
+    connections: dict[ConnectionName, ConnectionSettings] = {
+        provider.value: _read(cls, files) for provider, cls in connection_settings_classes().items()
+    }
+    for name in _declared(files):
+        connections[name] = _read(NamedConnectionSettings, files, variable_prefix(name))
+    return connections
+
+
+def _check_choices(
+    llm: LLMSettings, connections: Mapping[ConnectionName, ConnectionSettings]
+) -> None:
+    """Refuse a backend that the environment doesn't declare, and a local one that can't be local.
+
+    Raises:
+        ConfigurationError: The variable names such a one.
+    """
+    local = [
+        name
+        for name, one in connections.items()
+        if getattr(one, "provider", name) in LOCAL_BACKENDS
+    ]
+    for variable, value, names in (
+        ("LLM_BACKEND", llm.backend, (AUTO, *connections)),
+        ("LLM_LOCAL_BACKEND", llm.local_backend, (AUTO, *local)),
+    ):
+        if value not in names:
+            accepted = ", ".join(f"'{name}'" for name in names)
+            detail = f"{variable} can't be used as it is set; expected: {accepted}."
+            raise ConfigurationError(detail)
+
+
+def _declared(files: tuple[Path, ...]) -> list[ConnectionName]:
     try:
-        return cls(_env_file=files or None, _env_file_encoding=FILE_ENCODING)
+        return declared_names(files, FILE_ENCODING)
     except UnicodeDecodeError:
-        sentence = f"{SECRETS_FILE} or {LOCAL_MODEL_FILE} in AURORA_STATE_DIR isn't in UTF-8."
+        pass
+    raise ConfigurationError(_NOT_UTF_8)
+
+
+def _read(cls: type[S], files: tuple[Path, ...], prefix: str | None = None) -> S:
+    prefix = cls.model_config.get("env_prefix", "") if prefix is None else prefix
+    try:
+        return cls(_env_file=files or None, _env_file_encoding=FILE_ENCODING, _env_prefix=prefix)
+    except UnicodeDecodeError:
+        sentence = _NOT_UTF_8
     except ValidationError as error:
-        sentence = _sentence(cls, error)
+        sentence = _sentence(prefix, error)
     raise ConfigurationError(sentence)
 
 
-def _sentence(cls: type[BaseSettings], error: ValidationError) -> str:
+def _sentence(prefix: str, error: ValidationError) -> str:
     """Name the variable and what it accepts; never the rejected value."""
     issues = error.errors(include_input=False, include_url=False, include_context=False)
     name = str(issues[0]["loc"][0])
-    variable = name if name.isupper() else f"{cls.model_config.get('env_prefix', '')}{name}".upper()
+    variable = name if name.isupper() else f"{prefix}{name}".upper()
     rules = [
         rule_of(i["msg"]).removeprefix("Input should be ")
         for i in issues

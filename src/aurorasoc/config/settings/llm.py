@@ -34,7 +34,7 @@ MAX_KEY_AGE = 3650 * 86_400
 """Ten years, in seconds."""
 
 
-class ProviderSettings(Variables):
+class ConnectionSettings(Variables):
     """One provider's boot defaults.
 
     A field whose variable is unset is absent from `model_fields_set`, and the catalog's default
@@ -62,25 +62,25 @@ class ProviderSettings(Variables):
         return value
 
 
-class DeepSeekSettings(ProviderSettings):
+class DeepSeekSettings(ConnectionSettings):
     """`LLM_DEEPSEEK_…`."""
 
     model_config = SettingsConfigDict(env_prefix="LLM_DEEPSEEK_")
 
 
-class AnthropicSettings(ProviderSettings):
+class AnthropicSettings(ConnectionSettings):
     """`LLM_ANTHROPIC_…`."""
 
     model_config = SettingsConfigDict(env_prefix="LLM_ANTHROPIC_")
 
 
-class OpenAISettings(ProviderSettings):
+class OpenAISettings(ConnectionSettings):
     """`LLM_OPENAI_COMPATIBLE_…`: OpenAI and compatible APIs."""
 
     model_config = SettingsConfigDict(env_prefix="LLM_OPENAI_COMPATIBLE_")
 
 
-class GeminiSettings(ProviderSettings):
+class GeminiSettings(ConnectionSettings):
     """`LLM_GEMINI_…`. Gemini takes no base URL."""
 
     model_config = SettingsConfigDict(env_prefix="LLM_GEMINI_")
@@ -91,7 +91,7 @@ class GeminiSettings(ProviderSettings):
         return _refuse(value, "no value: Gemini takes no base URL")
 
 
-class OllamaSettings(ProviderSettings):
+class OllamaSettings(ConnectionSettings):
     """`LLM_OLLAMA_…` and older names. Ollama takes no key."""
 
     model: ModelName | None = Field(
@@ -112,7 +112,7 @@ class OllamaSettings(ProviderSettings):
         return _refuse(value, "no value: Ollama takes no key")
 
 
-class VLLMSettings(ProviderSettings):
+class VLLMSettings(ConnectionSettings):
     """`LLM_VLLM_…` and older names."""
 
     model: ModelName | None = Field(
@@ -129,7 +129,7 @@ class VLLMSettings(ProviderSettings):
 
 
 @cache
-def provider_settings_classes() -> dict[ServingBackend, type[ProviderSettings]]:
+def connection_settings_classes() -> dict[ServingBackend, type[ConnectionSettings]]:
     """Return the settings class of each provider."""
     return {
         ServingBackend.ANTHROPIC: AnthropicSettings,
@@ -152,7 +152,7 @@ class LLMSettings(Variables):
         key_max_age: Seconds after which a stored key is warned of; None means never.
     """
 
-    backend: BackendChoice = ServingBackend.VLLM
+    backend: BackendChoice = ServingBackend.VLLM.value
     hosted_max_tlp: Tlp = Tlp.GREEN
     local_backend: LocalChoice = "auto"
     require_tlp: bool = False

@@ -1,4 +1,4 @@
-"""The stored rows. Migrations 027 to 035 create them; times are microseconds, UTC."""
+"""The stored rows. Migrations 027 to 036 create them; times are microseconds, UTC."""
 
 from __future__ import annotations
 
@@ -37,11 +37,11 @@ class AuditKeyRow(Base):
 
 
 class CredentialRow(Base):
-    """A provider's stored key. With Vault the token is null and the row pins a version."""
+    """A connection's stored key. With Vault the token is null and the row pins a version."""
 
     __tablename__ = "llm_provider_credentials"
 
-    provider: Mapped[str] = mapped_column(String(32), primary_key=True)
+    connection: Mapped[str] = mapped_column("provider", String(32), primary_key=True)
     origin: Mapped[str] = mapped_column(String(300))
     token: Mapped[str | None] = mapped_column(Text)
     key_id: Mapped[str | None] = mapped_column(String(16))
@@ -64,19 +64,26 @@ class RuntimeConfigRow(Base):
     revision: Mapped[int] = mapped_column(BigInteger)
     backend: Mapped[str | None] = mapped_column(String(32))
     hosted_max_tlp: Mapped[str | None] = mapped_column(String(16))
-    local_backend: Mapped[str | None] = mapped_column(String(16))
+    local_backend: Mapped[str | None] = mapped_column(String(32))
     require_tlp: Mapped[bool | None] = mapped_column(Boolean)
+    assignments: Mapped[str | None] = mapped_column(Text)
 
 
-class ProviderConfigRow(Base):
-    """What was set at runtime for one provider. Null means: the boot default."""
+class ConnectionRow(Base):
+    """What was set at runtime for one connection. Null means: the boot default.
+
+    `kind` is the provider of a named one; a built-in connection leads to the one it is named for.
+    """
 
     __tablename__ = "llm_provider_config"
 
-    provider: Mapped[str] = mapped_column(String(32), primary_key=True)
+    connection: Mapped[str] = mapped_column("provider", String(32), primary_key=True)
+    provider: Mapped[str | None] = mapped_column("kind", String(32))
     model: Mapped[str | None] = mapped_column(String(255))
     orchestrator_model: Mapped[str | None] = mapped_column(String(255))
     base_url: Mapped[str | None] = mapped_column(String(2048))
+    max_tlp: Mapped[str | None] = mapped_column(String(16))
+    options: Mapped[str | None] = mapped_column(Text)
 
 
 class RevisionRow(Base):
@@ -93,7 +100,7 @@ class RevisionRow(Base):
 
 
 class KeyIntentRow(Base):
-    """A key change in progress in a store outside the database: at most one per provider.
+    """A key change in progress in a store outside the database: at most one per connection.
 
     It never contains the key: `tag` shows whether a repeated request has the same one.
     `activation` is what `PUT /config` will activate together with the key.
@@ -101,7 +108,7 @@ class KeyIntentRow(Base):
 
     __tablename__ = "llm_key_intents"
 
-    provider: Mapped[str] = mapped_column(String(32), primary_key=True)
+    connection: Mapped[str] = mapped_column("provider", String(32), primary_key=True)
     operation_id: Mapped[str] = mapped_column(String(36))
     kind: Mapped[str] = mapped_column(String(8))
     origin: Mapped[str] = mapped_column(String(300))

@@ -16,7 +16,7 @@ from pydantic import SecretStr
 
 from aurorasoc.config.headers import fits_a_header
 from aurorasoc.config.snapshot import Credential, Problem, SecretStoreStatus, StoreProblem
-from aurorasoc.config.vocabulary import ServingBackend
+from aurorasoc.config.vocabulary import ConnectionName, is_connection_name
 from aurorasoc.core.clock import Clock, iso, now_us
 from aurorasoc.core.database.tables import CredentialRow
 from aurorasoc.core.keyring import Keyring
@@ -50,7 +50,7 @@ class _Contact:
 
 
 class VaultSecretStore:
-    """Keys at `<mount>/aurorasoc/llm-providers/<provider>`.
+    """Keys at `<mount>/aurorasoc/llm-providers/<connection>`.
 
     Args:
         client: Talks to Vault.
@@ -73,7 +73,7 @@ class VaultSecretStore:
 
     def peek(self, rows: Sequence[CredentialRow]) -> StoreReading:
         """Return the pinned keys that are in memory, without a call to Vault."""
-        credentials = {ServingBackend(row.provider): self._credential(row) for row in _known(rows)}
+        credentials = {row.connection: self._credential(row) for row in _known(rows)}
         usable = any(c.state == "usable" for c in credentials.values())
         return StoreReading(credentials, self._status(usable=usable or not credentials))
 
@@ -95,7 +95,7 @@ class VaultSecretStore:
                     return
 
     async def write(
-        self, provider: ServingBackend, origin: str, api_key: SecretStr, stamp: Stamp
+        self, connection: ConnectionName, origin: str, api_key: SecretStr, stamp: Stamp
     ) -> StoredKey:
         """Write a new version by check-and-set against the current one.
 
@@ -114,19 +114,19 @@ class VaultSecretStore:
             "set_at": iso(stamp.set_us) or "",
         }
         try:
-            present = await self._client.current_version(provider)
-            newest = await self.newest(provider)
+            present = await self._client.current_version(connection)
+            newest = await self.newest(connection)
             if newest is not None and newest.key_version.operation_id == stamp.operation_id:
                 return StoredKey(token=None, key_id=None, vault_version=newest.version)
-            version = await self._client.write(provider, fields, cas=present)
+            version = await self._client.write(connection, fields, cas=present)
         except VaultProblem as problem:
             self._failed(problem)
             raise
         self._answered()
-        self._hold(provider, KeyVersion(version, stamp.operation_id), _CachedKey(api_key, origin))
+        self._hold(connection, KeyVersion(version, stamp.operation_id), _CachedKey(api_key, origin))
         return StoredKey(token=None, key_id=None, vault_version=version)
 
-    async def remove(self, provider: ServingBackend) -> None:
+    async def remove(self, connection: ConnectionName) -> None:
         """Remove all versions and the metadata.
 
         Raises:
@@ -134,30 +134,30 @@ class VaultSecretStore:
             VaultProblem: They were not.
         """
         try:
-            await self._client.delete(provider)
+            await self._client.delete(connection)
         except VaultProblem as problem:
             self._failed(problem)
             raise
         self._answered()
-        self._cached.pop(provider, None)
+        self._cached.pop(connection, None)
 
-    async def newest(self, provider: ServingBackend) -> VaultSecret | None:
+    async def newest(self, connection: ConnectionName) -> VaultSecret | None:
         """Return Vault's newest version, pinned or not, and keep it in memory.
 
         Raises:
             VaultProblem: Vault refuses or doesn't answer.
         """
         try:
-            secret = await self._client.read(provider)
+            secret = await self._client.read(connection)
         except VaultProblem as problem:
             self._failed(problem)
             raise
         self._answered()
         return secret if secret is not None and self._remember(secret) else None
 
-    def forget(self, provider: str) -> None:
+    def forget(self, connection: ConnectionName) -> None:
         """Drop a key from memory: Vault no longer has it."""
-        self._cached.pop(provider, None)
+        self._cached.pop(connection, None)
 
     async def keep_token(self) -> None:
         """Renew the token before it expires, until cancelled."""
@@ -182,7 +182,7 @@ class VaultSecretStore:
     async def _fetch(self, row: CredentialRow) -> None:
         """Read the pinned version; retry if it is missing, since a standby may lag."""
         for attempt in range(LAG_TRIES):
-            secret = await self._client.read(row.provider, row.vault_version)
+            secret = await self._client.read(row.connection, row.vault_version)
             self._answered()
             if secret is not None and secret.key_version == key_version_of(row):
                 self._remember(secret)
@@ -197,9 +197,9 @@ class VaultSecretStore:
         self._hold(secret.name, secret.key_version, key)
         return True
 
-    def _hold(self, provider: str, key_version: KeyVersion, key: _CachedKey) -> None:
+    def _hold(self, connection: ConnectionName, key_version: KeyVersion, key: _CachedKey) -> None:
         """Keep a version and the one before it, which may still be pinned."""
-        versions = self._cached.setdefault(provider, {})
+        versions = self._cached.setdefault(connection, {})
         versions.pop(key_version, None)
         versions[key_version] = key
         for old in list(versions)[:-KEPT]:
@@ -207,7 +207,9 @@ class VaultSecretStore:
 
     def _cached_for(self, row: CredentialRow) -> _CachedKey | None:
         key_version = key_version_of(row)
-        return None if key_version is None else self._cached.get(row.provider, {}).get(key_version)
+        return (
+            None if key_version is None else self._cached.get(row.connection, {}).get(key_version)
+        )
 
     def _credential(self, row: CredentialRow) -> Credential:
         """Return a key with the origin that Vault has for it: a row can be altered."""
@@ -259,8 +261,8 @@ class VaultSecretStore:
 
 
 def _known(rows: Sequence[CredentialRow]) -> list[CredentialRow]:
-    """Leave out rows of unknown providers: their names would become paths in Vault."""
-    return [row for row in rows if row.provider in set(ServingBackend)]
+    """Leave out rows whose name can't be a connection's: names become paths in Vault."""
+    return [row for row in rows if is_connection_name(row.connection)]
 
 
 def _without_key(

@@ -24,6 +24,7 @@ from aurorasoc.core.redaction import REDACTOR
 from aurorasoc.core.secret_store import SecretStore, Stamp, StoreReading, last4_of
 from aurorasoc.errors import DatabaseUnavailable
 from aurorasoc.llm.adoption.compose import compose, knows_backend
+from aurorasoc.llm.adoption.declared import declared_connections
 from aurorasoc.llm.adoption.latencies import Latencies
 from aurorasoc.llm.adoption.stored import SINGLETON, StoredConfig, load_stored
 
@@ -193,13 +194,15 @@ class Adoption:
             Conflict: This version doesn't know the stored backend.
         """
         rows = await load_stored(session)
-        reading = self._store.peek(list(rows.key_rows.values()))
         config = rows.config
-        if to_change and not knows_backend(config):
+        existing = declared_connections(self._settings, config)
+        key_rows = {name: row for name, row in rows.key_rows.items() if name in existing}
+        reading = self._store.peek(list(key_rows.values()))
+        if to_change and not knows_backend(config, existing):
             config = replace(config, backend=None)
         snapshot = self.compose(config, reading)
         return Stored(
-            rows.config, rows.key_rows, reading, snapshot, rows.written_us, rows.newest_revision
+            rows.config, key_rows, reading, snapshot, rows.written_us, rows.newest_revision
         )
 
     def compose(self, config: StoredConfig, reading: StoreReading) -> Snapshot:
@@ -251,7 +254,7 @@ class Adoption:
             return
         REDACTOR.learn(
             config.credential.api_key.get_secret_value()
-            for config in candidate.providers.values()
+            for config in candidate.connections.values()
             if config.credential.api_key is not None
         )
         self._snapshot = candidate

@@ -6,43 +6,23 @@ choice wins, and each field records its source.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from types import MappingProxyType
-from typing import NamedTuple, TypeVar, cast, get_args
+from typing import TypeVar
 
 from aurorasoc.config.settings import Settings
-from aurorasoc.config.settings.llm import ProviderSettings
-from aurorasoc.config.snapshot import (
-    ABSENT,
-    CallLimits,
-    Credential,
-    Policy,
-    Problem,
-    ProviderConfig,
-    Snapshot,
-    Source,
-    Sourced,
-)
-from aurorasoc.config.vocabulary import AUTO, BackendChoice, LocalChoice, ServingBackend, Tlp
-from aurorasoc.core.secret_store import StoreReading, apply_stored_keys_to_settings, last4_of
+from aurorasoc.config.snapshot import CallLimits, Policy, Snapshot, Source, Sourced
+from aurorasoc.config.vocabulary import AUTO, BackendChoice, ConnectionName, Tlp
+from aurorasoc.core.secret_store import StoreReading, apply_stored_keys_to_settings
 from aurorasoc.errors import ConfigurationError, Conflict, InvalidInput
-from aurorasoc.granite.base_url import normalise_base_url, origin_of, origin_of_key
-from aurorasoc.granite.catalog import CATALOG, ProviderSpec
+from aurorasoc.granite.base_url import normalise_base_url
+from aurorasoc.llm.adoption.connection import Ambient, Digest, Seams, compose_connection
+from aurorasoc.llm.adoption.declared import Declared, declared_connections
 from aurorasoc.llm.adoption.fingerprint import fingerprint
-from aurorasoc.llm.adoption.stored import ProviderChoice, StoredConfig
+from aurorasoc.llm.adoption.stored import StoredConfig
 
 T = TypeVar("T")
-
-Digest = Callable[[bytes], str]
-Ambient = Callable[[ServingBackend], tuple[str, ...]]
-
-
-class _Seams(NamedTuple):
-    """The two functions that supply facts from outside."""
-
-    digest: Digest
-    ambient: Ambient
 
 
 def compose(
@@ -67,18 +47,16 @@ def compose(
     Raises:
         Conflict: This version doesn't know the stored backend.
     """
-    applied = apply_stored_keys_to_settings(settings, reading.credentials)
-    providers = {
-        provider: _provider(
-            spec,
-            applied.providers[provider],
-            stored.choice(provider),
-            reading.credentials.get(provider),
-            _Seams(digest, ambient),
+    existing, seams = declared_connections(settings, stored), Seams(digest, ambient)
+    boot = replace(settings, connections={name: one.boot for name, one in existing.items()})
+    applied = apply_stored_keys_to_settings(boot, reading.credentials)
+    connections = {
+        name: compose_connection(
+            one, applied.connections[name], reading.credentials.get(name), seams
         )
-        for provider, spec in CATALOG.items()
+        for name, one in existing.items()
     }
-    requested, policy = _requested(settings, stored), _policy(settings, stored)
+    requested, policy = _requested(settings, stored, existing), _policy(settings, stored, existing)
     limits = CallLimits(
         settings.llm.timeout,
         settings.llm.max_retries,
@@ -87,12 +65,13 @@ def compose(
     )
     return Snapshot(
         revision=stored.revision,
-        fingerprint=fingerprint(requested.value, policy, providers),
+        fingerprint=fingerprint(requested.value, policy, connections, stored.assignments),
         requested=requested,
         policy=policy,
         limits=limits,
-        providers=MappingProxyType(providers),
+        connections=MappingProxyType(connections),
         secret_store=reading.status,
+        assignments=stored.assignments,
     )
 
 
@@ -102,196 +81,42 @@ def check_boot_defaults(settings: Settings) -> None:
     Raises:
         ConfigurationError: A base URL is invalid; the message names the variable.
     """
-    for provider, boot in settings.providers.items():
-        if boot.base_url is None:
+    existing = declared_connections(settings, StoredConfig())
+    for one in existing.values():
+        if one.boot.base_url is None:
             continue
         try:
-            normalise_base_url(CATALOG[provider], boot.base_url)
+            normalise_base_url(one.spec, one.boot.base_url)
         except InvalidInput as error:
             wrong = error.detail.removeprefix("base_url ")
         else:
             continue
-        variable = CATALOG[provider].variable("base_url")
-        detail = f"{variable} can't be used as it is set; it {wrong}"
+        detail = f"{one.variable('base_url')} can't be used as it is set; it {wrong}"
         raise ConfigurationError(detail)
 
 
-def boot_origin(spec: ProviderSpec, boot: ProviderSettings) -> str | None:
-    """Return a provider's origin when nothing is stored; an environment key belongs to it."""
-    if spec.base_url_support == "none":
-        return origin_of(spec.default_base_url)
-    base_url = _boot_base_url(spec, boot)
-    return origin_of(base_url) if base_url else None
-
-
-def _provider(
-    spec: ProviderSpec,
-    applied: ProviderSettings,
-    choice: ProviderChoice,
-    stored: Credential | None,
-    seams: _Seams,
-) -> ProviderConfig:
-    model = _first(choice.model, applied, "model", spec.default_model)
-    base_url = _base_url(spec, applied, choice)
-    origin = origin_of(base_url.value) if base_url.value else None
-    if spec.base_url_support == "none":
-        origin = boot_origin(spec, applied)
-    credential = _credential(spec, applied, stored, origin, seams.digest)
-    return ProviderConfig(
-        provider=spec.provider,
-        model=model,
-        orchestrator_model=_orchestrator(spec, applied, choice, model),
-        base_url=base_url,
-        origin=origin,
-        credential=credential,
-        problems=tuple(
-            _problems(spec, model.value, origin, credential, seams.ambient(spec.provider))
-        ),
-    )
-
-
-def _first(
-    chosen: str | None, boot: ProviderSettings, field: str, default: str | None
-) -> Sourced[str | None]:
-    """Return the chosen value, else the environment's (even "none"), else the catalog's."""
-    if chosen is not None:
-        return Sourced(chosen, "runtime")
-    if field in boot.model_fields_set:
-        return Sourced(getattr(boot, field), "env")
-    return Sourced(default, "default")
-
-
-def _orchestrator(
-    spec: ProviderSpec, boot: ProviderSettings, choice: ProviderChoice, model: Sourced[str | None]
-) -> Sourced[str | None]:
-    """Return the orchestrator: the catalog's only with the catalog's model, else the model."""
-    default = spec.default_orchestrator_model if model.source == "default" else None
-    orchestrator = _first(choice.orchestrator_model, boot, "orchestrator_model", default)
-    return orchestrator if orchestrator.value is not None else model
-
-
-def _base_url(
-    spec: ProviderSpec, boot: ProviderSettings, choice: ProviderChoice
-) -> Sourced[str | None]:
-    if spec.base_url_support == "none":
-        return Sourced(None, "default")
-    if choice.base_url is not None:
-        return Sourced(_readable(spec, choice.base_url), "runtime")
-    source: Source = "env" if "base_url" in boot.model_fields_set else "default"
-    return Sourced(_boot_base_url(spec, boot), source)
-
-
-def _readable(spec: ProviderSpec, base_url: str) -> str | None:
-    """Return a stored address; None, which is not ready, if it isn't one that an admin can set."""
-    try:
-        normalise_base_url(spec, base_url)
-    except InvalidInput:
-        return None
-    return base_url
-
-
-def _boot_base_url(spec: ProviderSpec, boot: ProviderSettings) -> str | None:
-    """Read an empty setting as no address if the backend needs one, else as the vendor's."""
-    text = boot.base_url
-    if text is None and "base_url" in boot.model_fields_set and spec.base_url_support == "required":
-        return None
-    return normalise_base_url(spec, text or spec.default_base_url)
-
-
-def _credential(
-    spec: ProviderSpec,
-    applied: ProviderSettings,
-    stored: Credential | None,
-    origin: str | None,
-    digest: Digest,
-) -> Credential:
-    """Return the key of the applied settings; it is in force at its origin only."""
-    if spec.key == "none":
-        return ABSENT
-    if stored is None:
-        credential = _env_credential(spec, applied, digest)
-    else:
-        bound_to = origin_of_key(spec, stored.origin)
-        credential = replace(stored, api_key=applied.api_key, origin=bound_to)
-    if credential.state != "usable" or credential.origin == origin:
-        return credential
-    detail = (
-        f"The key of {spec.provider} belongs to {credential.origin}, and the base URL now "
-        f"leads to {origin or 'nowhere'}. Enter the key for the new address, or set the old "
-        "base URL."
-    )
-    problem = Problem("origin_changed", detail)
-    return replace(credential, state="needs_reentry", api_key=None, problem=problem)
-
-
-def _env_credential(spec: ProviderSpec, boot: ProviderSettings, digest: Digest) -> Credential:
-    if boot.api_key is None:
-        return ABSENT
-    return Credential(
-        state="usable",
-        source="env",
-        origin=boot_origin(spec, boot),
-        api_key=boot.api_key,
-        last4=last4_of(boot.api_key),
-        tag=digest(boot.api_key.get_secret_value().encode()),
-    )
-
-
-def _problems(
-    spec: ProviderSpec,
-    model: str | None,
-    origin: str | None,
-    credential: Credential,
-    ambient: tuple[str, ...],
-) -> list[Problem]:
-    problems = []
-    if model is None:
+def _requested(
+    settings: Settings, stored: StoredConfig, existing: Mapping[ConnectionName, Declared]
+) -> Sourced[BackendChoice]:
+    if stored.backend is None:
+        return Sourced(settings.llm.backend, _boot_source(settings, "backend"))
+    if not knows_backend(stored, existing):
         detail = (
-            f"No model configured for {spec.provider}. Set the specialist model in Settings or "
-            f"the {spec.variable('model')} env var before testing."
+            "The stored configuration names a backend that this process doesn't know. Update it, "
+            "declare the connection in its environment, too, or choose another backend."
         )
-        problems.append(Problem("no_model_configured", detail))
-    if origin is None:
-        detail = f"{spec.label} needs a base URL: set it, or {spec.variable('base_url')}."
-        problems.append(Problem("base_url_missing", detail))
-    if credential.problem is not None:
-        problems.append(credential.problem)
-    elif spec.needs_key and credential.state == "absent":
-        detail = f"{spec.label} needs a key: store one, or set {spec.variable('api_key')}."
-        problems.append(Problem("key_missing", detail))
-    if ambient:
-        detail = (
-            f"{', '.join(ambient)} in the environment would alter calls to {spec.provider}. "
-            "Unset it and restart."
-        )
-        problems.append(Problem("ambient_override", detail))
-    return problems
+        raise Conflict(detail)
+    return Sourced(stored.backend, "runtime")
 
 
-def _requested(settings: Settings, stored: StoredConfig) -> Sourced[BackendChoice]:
-    if stored.backend is not None:
-        return Sourced(_known_backend(stored.backend), "runtime")
-    return Sourced(settings.llm.backend, _boot_source(settings, "backend"))
+def knows_backend(stored: StoredConfig, existing: Iterable[ConnectionName]) -> bool:
+    """Return whether the stored backend exists here; one that isn't stored does."""
+    return stored.backend is None or stored.backend in {AUTO, *existing}
 
 
-def _known_backend(name: str) -> BackendChoice:
-    if name == AUTO:
-        return AUTO
-    if name in set(ServingBackend):
-        return ServingBackend(name)
-    detail = (
-        "The stored configuration names a backend that this version doesn't know. Update this "
-        "process, or choose another backend."
-    )
-    raise Conflict(detail)
-
-
-def knows_backend(stored: StoredConfig) -> bool:
-    """Return whether this version knows the stored backend; one that isn't stored is known."""
-    return stored.backend is None or stored.backend in {AUTO, *ServingBackend}
-
-
-def _policy(settings: Settings, stored: StoredConfig) -> Policy:
+def _policy(
+    settings: Settings, stored: StoredConfig, existing: Mapping[ConnectionName, Declared]
+) -> Policy:
     def first(chosen: T | None, field: str, boot: T) -> Sourced[T]:
         if chosen is not None:
             return Sourced(chosen, "runtime")
@@ -300,9 +125,8 @@ def _policy(settings: Settings, stored: StoredConfig) -> Policy:
     llm = settings.llm
     max_tlp = None if stored.hosted_max_tlp is None else _label(stored.hosted_max_tlp)
     local = stored.local_backend
-    if local is not None and local not in get_args(LocalChoice):
+    if local not in {None, AUTO} and not (local in existing and existing[local].spec.may_be_local):
         local = AUTO
-    local = cast("LocalChoice | None", local)
     return Policy(
         hosted_max_tlp=first(max_tlp, "hosted_max_tlp", llm.hosted_max_tlp),
         local_backend=first(local, "local_backend", llm.local_backend),

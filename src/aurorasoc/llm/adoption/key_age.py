@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import Final
 
-from aurorasoc.config.snapshot import Problem, ProviderConfig
+from aurorasoc.config.snapshot import ConnectionConfig, Problem
 from aurorasoc.core.clock import iso
 
 _DAY_SECONDS: Final = 86_400
 
 
-def age_warning(config: ProviderConfig, max_age: float | None, now_us: int) -> Problem | None:
+def age_warning(config: ConnectionConfig, max_age: float | None, now_us: int) -> Problem | None:
     """Return a warning if a provider's key is older than it may be; it is still used.
 
     Nothing is known of the age of a key from the environment.

@@ -2,56 +2,77 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Final, TypeVar
 
-from sqlalchemy import delete, func, literal, select
+from pydantic import TypeAdapter, ValidationError
+from sqlalchemy import delete, func, literal, select, true, union
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from aurorasoc.config.vocabulary import ServingBackend
+from aurorasoc.config.assignments import UNASSIGNED, Assignments
+from aurorasoc.config.call_options import NO_OPTIONS, CallOptions
+from aurorasoc.config.vocabulary import BUILT_IN, ConnectionName, ServingBackend, is_connection_name
+from aurorasoc.core.canonical import canonical
 from aurorasoc.core.database.engine import announce_revision
 from aurorasoc.core.database.tables import (
+    ConnectionRow,
     CredentialRow,
-    ProviderConfigRow,
     RevisionRow,
     RuntimeConfigRow,
 )
 
 SINGLETON = 1
 
-Row = TypeVar("Row", ProviderConfigRow, CredentialRow)
+T = TypeVar("T")
+
+_OPTIONS: Final = TypeAdapter(CallOptions)
+_ASSIGNMENTS: Final = TypeAdapter(Assignments)
 
 
 @dataclass(frozen=True, slots=True)
-class ProviderChoice:
-    """What an admin chose for one provider. None means the boot default."""
+class ConnectionChoice:
+    """What an admin chose for one connection. None means the boot default.
+
+    Attributes:
+        provider: The kind of provider that it leads to; None for a built-in one.
+        max_tlp: The most restricted label that may go there.
+    """
 
     model: str | None = None
     orchestrator_model: str | None = None
     base_url: str | None = None
+    provider: ServingBackend | None = None
+    max_tlp: str | None = None
+    options: CallOptions = NO_OPTIONS
 
 
 @dataclass(frozen=True, slots=True)
 class StoredConfig:
-    """All that an admin chose, except keys. None means the boot default."""
+    """All that an admin chose, except keys. None means the boot default.
+
+    Attributes:
+        providers: What was chosen for each connection, by name; the history calls it so.
+    """
 
     revision: int = 0
     backend: str | None = None
     hosted_max_tlp: str | None = None
     local_backend: str | None = None
     require_tlp: bool | None = None
-    providers: Mapping[ServingBackend, ProviderChoice] = field(default_factory=dict)
+    providers: Mapping[ConnectionName, ConnectionChoice] = field(default_factory=dict)
+    assignments: Assignments = UNASSIGNED
 
-    def choice(self, provider: ServingBackend) -> ProviderChoice:
-        """Return what was chosen for a provider."""
-        return self.providers.get(provider, ProviderChoice())
+    def choice(self, name: ConnectionName) -> ConnectionChoice:
+        """Return what was chosen for a connection."""
+        return self.providers.get(name, ConnectionChoice())
 
-    def with_choice(self, provider: ServingBackend, choice: ProviderChoice) -> StoredConfig:
-        """Return the same configuration with one provider's values replaced."""
-        others = {p: c for p, c in self.providers.items() if p != provider}
-        if choice != ProviderChoice():
-            others[provider] = choice
+    def with_choice(self, name: ConnectionName, choice: ConnectionChoice) -> StoredConfig:
+        """Return the same configuration with one connection's values replaced."""
+        others = {other: its for other, its in self.providers.items() if other != name}
+        if choice != ConnectionChoice():
+            others[name] = choice
         return replace(self, providers=others)
 
     def as_json(self) -> dict[str, Any]:
@@ -64,7 +85,7 @@ class StoredRows:
     """All that is stored of the configuration, read at once.
 
     Attributes:
-        key_rows: The stored keys' rows, by provider; those of known providers only.
+        key_rows: The stored keys' rows, by connection.
         written_us: When the revision was written; None for 0, the boot defaults.
         newest_revision: The newest number in use, by the configuration or in the history, where
             the database's running role may add rows of its own.
@@ -76,8 +97,8 @@ class StoredRows:
     newest_revision: int
 
 
-_KNOWN: Final = tuple(provider.value for provider in ServingBackend)
-"""Rows of other providers are not even read: a newer version may know them, or nobody."""
+MAX_NAMED: Final = 64
+"""How many connections may be made beside the built-in ones."""
 
 MAX_REVISION: Final = 2**62
 """A higher number in the history is no change's: nothing could follow it for long."""
@@ -89,38 +110,35 @@ _NEWEST: Final = (
     .scalar_subquery()
 )
 _ONE: Final = select(literal(1).label("one")).subquery()
+_NAMES: Final = union(
+    select(ConnectionRow.connection.label("name")), select(CredentialRow.connection)
+).subquery()
+"""One row of the answer each: joined by themselves, the tables would multiply."""
+
 _EVERYTHING: Final = (
-    select(RuntimeConfigRow, ProviderConfigRow, CredentialRow, RevisionRow.at_us, _NEWEST)
+    select(RuntimeConfigRow, ConnectionRow, CredentialRow, RevisionRow.at_us, _NEWEST)
     .select_from(_ONE)  # always one row, even if the tables are empty
     .outerjoin(RuntimeConfigRow, RuntimeConfigRow.id == SINGLETON)
     .outerjoin(RevisionRow, RevisionRow.revision == RuntimeConfigRow.revision)
-    .outerjoin(ProviderConfigRow, ProviderConfigRow.provider.in_(_KNOWN))
-    .outerjoin(CredentialRow, CredentialRow.provider.in_(_KNOWN))
+    .outerjoin(_NAMES, true())
+    .outerjoin(ConnectionRow, ConnectionRow.connection == _NAMES.c.name)
+    .outerjoin(CredentialRow, CredentialRow.connection == _NAMES.c.name)
 )
 
 
 async def load_stored(session: AsyncSession) -> StoredRows:
     """Read everything in one statement: each further one costs every process a round trip."""
     rows = (await session.execute(_EVERYTHING)).all()
-    choices = _by_provider(row[1] for row in rows)
-    key_rows = _by_provider(row[2] for row in rows)
+    choices = [row[1] for row in rows if row[1] is not None]
+    key_rows = {row[2].connection: row[2] for row in rows if row[2] is not None}
     stored, _, _, written_us, recorded = rows[0]
-    config = _stored_config(stored, choices.values())
+    config = _stored_config(stored, choices)
     return StoredRows(config, key_rows, written_us, max(config.revision, recorded or 0))
 
 
-def _by_provider(rows: Iterable[Row | None]) -> dict[str, Row]:
-    """Return each row once; an outer join leaves None where there is none."""
-    return {row.provider: row for row in rows if row is not None}
-
-
-def _stored_config(
-    row: RuntimeConfigRow | None, choices: Iterable[ProviderConfigRow]
-) -> StoredConfig:
-    providers = {
-        ServingBackend(c.provider): ProviderChoice(c.model, c.orchestrator_model, c.base_url)
-        for c in choices
-    }
+def _stored_config(row: RuntimeConfigRow | None, choices: Iterable[ConnectionRow]) -> StoredConfig:
+    ours = sorted(filter(_is_ours, choices), key=lambda row: row.connection)
+    providers = {row.connection: _choice(row) for row in _bounded(ours)}
     if row is None:
         return StoredConfig(providers=providers)
     return StoredConfig(
@@ -130,7 +148,45 @@ def _stored_config(
         local_backend=row.local_backend,
         require_tlp=row.require_tlp,
         providers=providers,
+        assignments=_parsed(_ASSIGNMENTS, row.assignments) or UNASSIGNED,
     )
+
+
+def _is_ours(row: ConnectionRow) -> bool:
+    """Whether this version knows the provider, and the name can be one: a change wrote no other."""
+    known = row.provider is None or row.provider in set(ServingBackend)
+    return known and is_connection_name(row.connection)
+
+
+def _bounded(rows: Iterable[ConnectionRow]) -> Iterator[ConnectionRow]:
+    """Yield built-in connections, and as many named ones as a change may make."""
+    named = 0
+    for row in rows:
+        named += row.provider is not None
+        if row.connection in BUILT_IN or named <= MAX_NAMED:
+            yield row
+
+
+def _choice(row: ConnectionRow) -> ConnectionChoice:
+    return ConnectionChoice(
+        model=row.model,
+        orchestrator_model=row.orchestrator_model,
+        base_url=row.base_url,
+        provider=None if row.provider is None else ServingBackend(row.provider),
+        max_tlp=row.max_tlp,
+        options=_parsed(_OPTIONS, row.options) or NO_OPTIONS,
+    )
+
+
+def _parsed(kind: TypeAdapter[T], text: str | None) -> T | None:
+    """Read a column; None if it is empty, or not of this version: no change wrote it then."""
+    with suppress(ValidationError):
+        return None if text is None else kind.validate_json(text)
+    return None
+
+
+def _text(value: Mapping[str, Any] | None) -> str | None:
+    return None if value is None else canonical(value)
 
 
 async def save_config(session: AsyncSession, config: StoredConfig) -> None:
@@ -143,17 +199,23 @@ async def save_config(session: AsyncSession, config: StoredConfig) -> None:
             hosted_max_tlp=config.hosted_max_tlp,
             local_backend=config.local_backend,
             require_tlp=config.require_tlp,
+            assignments=_text(
+                asdict(config.assignments) if config.assignments != UNASSIGNED else None
+            ),
         )
     )
-    await session.execute(delete(ProviderConfigRow))
+    await session.execute(delete(ConnectionRow))
     session.add_all(
-        ProviderConfigRow(
-            provider=provider.value,
+        ConnectionRow(
+            connection=name,
+            provider=choice.provider,
             model=choice.model,
             orchestrator_model=choice.orchestrator_model,
             base_url=choice.base_url,
+            max_tlp=choice.max_tlp,
+            options=_text(choice.options.as_json() or None),
         )
-        for provider, choice in config.providers.items()
+        for name, choice in config.providers.items()
     )
     await session.flush()
     await announce_revision(session, config.revision)

@@ -99,16 +99,16 @@ class Changer:
 
     async def _write_key(self, session: AsyncSession, key: KeyEdit | None, stamp: Stamp) -> None:
         if isinstance(key, SetKey):
-            stored = await self.store.write(key.provider, key.origin, key.api_key, stamp)
+            stored = await self.store.write(key.connection, key.origin, key.api_key, stamp)
             await session.merge(_row(key, stored, stamp))
         elif key is not None:
-            row = await session.get(CredentialRow, key.provider.value)
+            row = await session.get(CredentialRow, key.connection)
             await session.delete(row)
 
 
 def _row(key: SetKey, stored: StoredKey, stamp: Stamp) -> CredentialRow:
     return CredentialRow(
-        provider=key.provider.value,
+        connection=key.connection,
         origin=key.origin,
         token=stored.token,
         key_id=stored.key_id,

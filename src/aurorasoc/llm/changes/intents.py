@@ -15,8 +15,8 @@ from typing import Final
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from aurorasoc.config.snapshot import Snapshot
-from aurorasoc.config.vocabulary import ServingBackend
+from aurorasoc.config.snapshot import ConnectionConfig, Snapshot
+from aurorasoc.config.vocabulary import ConnectionName, is_connection_name
 from aurorasoc.core.audit.actions import Action
 from aurorasoc.core.audit.log import AuditEvent
 from aurorasoc.core.database.engine import Database
@@ -40,6 +40,9 @@ from aurorasoc.llm.changes.plan import KeyEdit, Plan, SetKey
 
 CAS_TRIES: Final = 3
 
+MOST_AT_ONCE: Final = 100
+"""How many open changes are read at once: more than there are connections."""
+
 
 @dataclass(frozen=True, slots=True)
 class KeyIntents:
@@ -57,11 +60,11 @@ class KeyIntents:
         other configuration to activate.
 
         Raises:
-            ChangeInProgress: Another change of the provider's key isn't settled yet.
+            ChangeInProgress: Another change of the connection's key isn't settled yet.
         """
         key = planned.edited.key
         new = self._new(event, planned, key) if key else None
-        row = await session.get(KeyIntentRow, new.provider.value if new else event.target)
+        row = await session.get(KeyIntentRow, new.connection if new else event.target)
         if row is not None:
             return _taken_up(Intent.of_row(row), new)
         if new is not None:
@@ -100,13 +103,13 @@ class KeyIntents:
         Raises:
             VaultProblem, VaultUndecided: The outcome is still unknown.
         """
-        secret = await self.store.newest(intent.provider)
+        secret = await self.store.newest(intent.connection)
         key_version = secret.key_version if secret else None
         if intent.kind == DELETE:
             if key_version is None or key_version == key_version_of(
-                await self._row(intent.provider)
+                await self._row(intent.connection)
             ):
-                await self.store.remove(intent.provider)
+                await self.store.remove(intent.connection)
             await self.activate(intent, None)
         elif intent.made(key_version):
             await self.activate(intent, key_version)
@@ -116,7 +119,7 @@ class KeyIntents:
     async def activate(self, intent: Intent, key_version: KeyVersion | None) -> Stored:
         """Pin the version, activate the waiting configuration, and audit, in one transaction."""
         async with self.database.transaction() as session:
-            row = await session.get(KeyIntentRow, intent.provider.value)
+            row = await session.get(KeyIntentRow, intent.connection)
             if row is None or row.operation_id != intent.operation_id:
                 settled = await self.adoption.read(session)  # by someone else, meanwhile
             else:
@@ -128,7 +131,7 @@ class KeyIntents:
     async def abandon(self, intent: Intent, why: str) -> None:
         """Withdraw an intent that had no effect, and audit that."""
         async with self.database.transaction() as session:
-            row = await session.get(KeyIntentRow, intent.provider.value)
+            row = await session.get(KeyIntentRow, intent.connection)
             if row is None or row.operation_id != intent.operation_id:
                 return
             await session.delete(row)
@@ -137,13 +140,13 @@ class KeyIntents:
     def _new(self, event: AuditEvent, planned: Plan, key: KeyEdit) -> Intent:
         sets = key if isinstance(key, SetKey) else None
         return Intent(
-            provider=key.provider,
+            connection=key.connection,
             operation_id=str(uuid.uuid4()),
             kind=SET if sets else DELETE,
             origin=sets.origin if sets else "",
             last4=last4_of(sets.api_key) if sets else None,
             tag=self.adoption.tag_of(sets.api_key) if sets else "",
-            activation=waiting(key.provider, planned),
+            activation=waiting(key.connection, planned),
             action=event.action,
             actor=event.actor,
             begun_us=self.journal.clock(),
@@ -152,19 +155,19 @@ class KeyIntents:
     async def _do(self, intent: Intent, key: KeyEdit) -> KeyVersion | None:
         """Change the store as intended; return the version to pin."""
         if not isinstance(key, SetKey):
-            await self.store.remove(intent.provider)
+            await self.store.remove(intent.connection)
             return None
         return await self._pinned_already(intent, key) or await self._write(intent, key)
 
     async def _pinned_already(self, intent: Intent, key: SetKey) -> KeyVersion | None:
         """Return the pinned version if it holds this key: another process has set it."""
-        row = await self._row(intent.provider)
-        if row is None or row.last4 != intent.last4:
+        row, present = await self._row(intent.connection), self._present(intent.connection)
+        if row is None or present is None or row.last4 != intent.last4:
             return None
-        secret = await self.store.newest(intent.provider)
+        secret = await self.store.newest(intent.connection)
         if secret is None or secret.key_version != key_version_of(row):
             return None
-        bound = origin_of_key(CATALOG[intent.provider], secret.text("origin"))
+        bound = origin_of_key(CATALOG[present.provider], secret.text("origin"))
         same = (secret.api_key, bound) == (key.api_key, key.origin)
         return secret.key_version if same else None
 
@@ -173,7 +176,7 @@ class KeyIntents:
         stamp = Stamp(intent.operation_id, intent.actor, intent.begun_us)
         for _ in range(CAS_TRIES):
             try:
-                stored = await self.store.write(key.provider, key.origin, key.api_key, stamp)
+                stored = await self.store.write(key.connection, key.origin, key.api_key, stamp)
             except VaultConflict:
                 continue
             return KeyVersion(stored.vault_version or 0, intent.operation_id)
@@ -190,7 +193,7 @@ class KeyIntents:
             settled = await self.activate(intent, key_version)
         except (DatabaseUnavailable, AuditUnavailable):
             raise _unknown(intent) from None
-        row = settled.key_rows.get(intent.provider.value)
+        row = settled.key_rows.get(intent.connection)
         if _moves(row, key_version):
             raise _unknown(intent)
         return settled.snapshot
@@ -199,7 +202,7 @@ class KeyIntents:
         self, session: AsyncSession, intent: Intent, key_version: KeyVersion | None
     ) -> Stored:
         before = await self.adoption.read(session, to_change=True)
-        row = before.key_rows.get(intent.provider.value)
+        row = before.key_rows.get(intent.connection)
         config, moves = intent.activated(before.config), _moves(row, key_version)
         changed = moves or config != before.config
         config = replace(config, revision=before.next_revision(changed=changed))
@@ -214,15 +217,19 @@ class KeyIntents:
         await session.flush()
         return await self.adoption.read(session)
 
-    async def _row(self, provider: ServingBackend) -> CredentialRow | None:
+    def _present(self, name: ConnectionName) -> ConnectionConfig | None:
+        return self.adoption.snapshot.connections.get(name)
+
+    async def _row(self, name: ConnectionName) -> CredentialRow | None:
         async with self.database.reading() as session:
-            return await session.get(CredentialRow, provider.value)
+            return await session.get(CredentialRow, name)
 
 
 async def open_intents(session: AsyncSession) -> list[Intent]:
-    """List the key changes that are not settled."""
-    known = KeyIntentRow.provider.in_(tuple(ServingBackend))
-    return [Intent.of_row(row) for row in await session.scalars(select(KeyIntentRow).where(known))]
+    """List the key changes that are not settled, the oldest first."""
+    oldest = select(KeyIntentRow).order_by(KeyIntentRow.begun_us).limit(MOST_AT_ONCE)
+    rows = await session.scalars(oldest)
+    return [Intent.of_row(row) for row in rows if is_connection_name(row.connection)]
 
 
 def _taken_up(open_one: Intent, new: Intent | None) -> Intent:
@@ -234,7 +241,7 @@ def _taken_up(open_one: Intent, new: Intent | None) -> Intent:
     if new is not None and open_one.is_repeated_by(new):
         return replace(open_one, taken_up=True)
     detail = (
-        f"A change of {open_one.provider}'s key isn't settled yet. Repeat the same change, or "
+        f"A change of {open_one.connection}'s key isn't settled yet. Repeat the same change, or "
         "wait a few seconds."
     )
     raise ChangeInProgress(detail)

@@ -7,17 +7,20 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any, Final
 
 from pydantic import TypeAdapter, ValidationError
+from sqlalchemy import inspect
 
-from aurorasoc.config.vocabulary import AUTO, ServingBackend
+from aurorasoc.config.vocabulary import AUTO, ConnectionName, is_connection_name
 from aurorasoc.core.audit.actions import Action
 from aurorasoc.core.audit.log import AuditEvent
 from aurorasoc.core.database.tables import CredentialRow, KeyIntentRow
 from aurorasoc.core.vault.key_version import KeyVersion
-from aurorasoc.llm.adoption.stored import ProviderChoice, StoredConfig
+from aurorasoc.llm.adoption.stored import ConnectionChoice, StoredConfig
 from aurorasoc.llm.changes.plan import Plan
 
 SET: Final = "set"
 DELETE: Final = "delete"
+
+_STORED: Final = tuple(column.key for column in inspect(KeyIntentRow).column_attrs)
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +35,7 @@ class Intent:
         taken_up: Whether this repeats an open intent: the key may already be written.
     """
 
-    provider: ServingBackend
+    connection: ConnectionName
     operation_id: str
     kind: str
     origin: str
@@ -46,12 +49,11 @@ class Intent:
 
     @classmethod
     def of_row(cls, row: KeyIntentRow) -> Intent:
-        """Return the intent in a row of a known provider.
+        """Return the intent in a row.
 
         A row that no change wrote becomes an intent that changes nothing, so that it is settled.
         """
-        values: dict[str, Any] = {c.name: getattr(row, c.name) for c in row.__table__.columns}
-        values["provider"] = ServingBackend(row.provider)
+        values: dict[str, Any] = {name: getattr(row, name) for name in _STORED}
         if row.action in set(Action) and row.kind in {SET, DELETE} and _is_readable(row.activation):
             return cls(**{**values, "action": Action(row.action)})
         unreadable = {"kind": SET, "activation": None, "action": Action.KEY_SET}
@@ -59,14 +61,13 @@ class Intent:
 
     def as_row(self) -> KeyIntentRow:
         """Return the row that stores the intent."""
-        values = {**asdict(self), "provider": self.provider.value, "action": self.action.value}
-        del values["taken_up"]
-        return KeyIntentRow(**values)
+        values = {name: getattr(self, name) for name in _STORED}
+        return KeyIntentRow(**values | {"action": self.action.value})
 
     def event(self, action: Action, **details: Any) -> AuditEvent:
         """Return the audit event of a step of this change."""
         details["operation_id"] = self.operation_id
-        return AuditEvent(self.actor, action, self.provider.value, details)
+        return AuditEvent(self.actor, action, self.connection, details)
 
     def is_repeated_by(self, other: Intent) -> bool:
         """Whether the other is the same change: same key or removal, no other configuration."""
@@ -79,16 +80,17 @@ class Intent:
         return key_version is not None and key_version.operation_id == self.operation_id
 
     def activated(self, config: StoredConfig) -> StoredConfig:
-        """Apply the waiting configuration; other providers' changes since then stay."""
+        """Apply the waiting configuration; other connections' changes since then stay."""
         if self.activation is None:
             return config
         waits = _WAITING.validate_json(self.activation)
-        return replace(config.with_choice(self.provider, waits.choice), backend=waits.backend)
+        config = config.with_choice(self.connection, waits.choice)
+        return replace(config, backend=waits.backend) if waits.switches else config
 
     def credential(self, key_version: KeyVersion, at_us: int) -> CredentialRow:
         """Return the row that pins the written version."""
         return CredentialRow(
-            provider=self.provider.value,
+            connection=self.connection,
             origin=self.origin,
             token=None,
             key_id=None,
@@ -102,10 +104,16 @@ class Intent:
 
 @dataclass(frozen=True, slots=True)
 class _Waiting:
-    """The configuration that waits for a key."""
+    """The configuration that waits for a key.
+
+    Attributes:
+        backend: What will be active, if the change switches.
+        choice: The connection's values; empty ones remove it.
+    """
 
     backend: str | None
-    choice: ProviderChoice
+    choice: ConnectionChoice
+    switches: bool = True
 
 
 _WAITING: Final = TypeAdapter(_Waiting)
@@ -116,12 +124,13 @@ def _is_readable(activation: str | None) -> bool:
         waits = None if activation is None else _WAITING.validate_json(activation)
     except ValidationError:
         return False
-    return waits is None or waits.backend in {None, AUTO, *ServingBackend}
+    return waits is None or waits.backend in {None, AUTO} or is_connection_name(waits.backend)
 
 
-def waiting(provider: ServingBackend, planned: Plan) -> str | None:
+def waiting(name: ConnectionName, planned: Plan) -> str | None:
     """Return the configuration to activate with the key, as JSON; None if it doesn't change."""
     if not planned.reconfigures:
         return None
     config = planned.edited.config
-    return json.dumps({"backend": config.backend, "choice": asdict(config.choice(provider))})
+    waits = _Waiting(config.backend, config.choice(name), planned.switches)
+    return json.dumps(asdict(waits))

@@ -12,8 +12,8 @@ from typing import Any, Literal
 
 from pydantic import SecretStr
 
-from aurorasoc.config.snapshot import Snapshot
-from aurorasoc.config.vocabulary import ServingBackend
+from aurorasoc.config.snapshot import ABSENT, Snapshot
+from aurorasoc.config.vocabulary import ConnectionName
 from aurorasoc.core.audit.actions import Action
 from aurorasoc.core.secret_store import Stamp
 from aurorasoc.errors import RevisionMismatch
@@ -23,18 +23,18 @@ from aurorasoc.llm.adoption.stored import StoredConfig
 
 @dataclass(frozen=True, slots=True)
 class SetKey:
-    """Store a key for a provider and the origin that it belongs to."""
+    """Store a key for a connection and the origin that it belongs to."""
 
-    provider: ServingBackend
+    connection: ConnectionName
     origin: str
     api_key: SecretStr
 
 
 @dataclass(frozen=True, slots=True)
 class DeleteKey:
-    """Remove a provider's stored key."""
+    """Remove a connection's stored key."""
 
-    provider: ServingBackend
+    connection: ConnectionName
 
 
 KeyEdit = SetKey | DeleteKey
@@ -84,6 +84,7 @@ class Plan:
         edited: What to write; its configuration has the new revision.
         candidate: The snapshot that will be in force.
         reconfigures: Whether more than a key changes.
+        switches: Whether another backend becomes active.
         old_key: What becomes of the usable key that it replaces or removes; None if there is none.
     """
 
@@ -91,6 +92,7 @@ class Plan:
     edited: Edited
     candidate: Snapshot
     reconfigures: bool
+    switches: bool
     old_key: OldKey | None = None
 
     @property
@@ -118,17 +120,21 @@ def plan(change: Change, before: Stored, adoption: Adoption, stamp: Stamp) -> Pl
     credentials = dict(before.reading.credentials)
     if isinstance(edited.key, SetKey):
         key = edited.key
-        credentials[key.provider] = adoption.credential_of(key.origin, key.api_key, stamp)
+        credentials[key.connection] = adoption.credential_of(key.origin, key.api_key, stamp)
     elif edited.key is not None:
-        credentials.pop(edited.key.provider, None)
+        credentials.pop(edited.key.connection, None)
     candidate = adoption.compose(config, replace(before.reading, credentials=credentials))
     change.check(candidate)
     old_key = None if edited.key is None else _old_key(before.snapshot, candidate, edited.key)
-    return Plan(based_on, replace(edited, config=config), candidate, reconfigures, old_key)
+    switches = config.backend != before.config.backend
+    edited = replace(edited, config=config)
+    return Plan(based_on, edited, candidate, reconfigures, switches, old_key)
 
 
 def _old_key(before: Snapshot, candidate: Snapshot, key: KeyEdit) -> OldKey | None:
-    old, new = (one.providers[key.provider].credential for one in (before, candidate))
+    gone = key.connection not in candidate.connections
+    old = before.connections[key.connection].credential
+    new = ABSENT if gone else candidate.connections[key.connection].credential
     if old.api_key is None or old.api_key == new.api_key:
         return None
     return "ending" if new.lets_finish(old.api_key, old.source) else "unused"

@@ -12,7 +12,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, St
 
 from aurorasoc.config.headers import fits_a_header
 from aurorasoc.config.settings.variables import unwrap
-from aurorasoc.config.vocabulary import BackendChoice, LocalChoice, Tlp
+from aurorasoc.config.vocabulary import Tlp
 
 MAX_KEY_LENGTH = 4096
 
@@ -35,6 +35,7 @@ Name = Annotated[
         min_length=1, max_length=255, strip_whitespace=True, pattern=r"^[^\x00-\x1f\x7f]+$"
     ),
 ]
+Connection = Annotated[str, StringConstraints(min_length=1, max_length=32)]
 Address = Annotated[str, StringConstraints(min_length=1, max_length=2048)]
 Key = Annotated[SecretStr, AfterValidator(_clean_key)]
 
@@ -56,7 +57,7 @@ class ConfigRequest(BaseModel):
         json_schema_extra={"examples": [{"provider": "deepseek", "model": "deepseek-v4-flash"}]},
     )
 
-    provider: BackendChoice
+    provider: Annotated[Connection, Field(description="A connection's name, or `auto`.")]
     model: Name | None = None
     orchestrator_model: Name | None = None
     base_url: Address | None = None
@@ -69,5 +70,5 @@ class PolicyRequest(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     hosted_max_tlp: Tlp | None = None
-    local_backend: LocalChoice | None = None
+    local_backend: Connection | None = None
     require_tlp: bool | None = None

@@ -26,7 +26,7 @@ from aurorasoc.core.database.tables import InstanceRow
 from aurorasoc.core.keyring import Keyring
 from aurorasoc.core.logs import get_logger
 from aurorasoc.errors import BackendUnavailable, DatabaseUnavailable
-from aurorasoc.granite.backend_resolution import active_backend
+from aurorasoc.granite.backend_resolution import active_connection
 from aurorasoc.llm.adoption.adopt import Adoption
 
 Kind = Literal["api", "agent", "library"]
@@ -182,10 +182,10 @@ class Membership:
 def _active(snapshot: Snapshot) -> tuple[str | None, str | None]:
     """Return the active backend and its model; neither while `auto` has found none."""
     try:
-        backend = active_backend(snapshot)
+        backend = active_connection(snapshot)
     except BackendUnavailable:
         return None, None
-    return backend.value, snapshot.providers[backend].model.value
+    return backend, snapshot.connections[backend].model.value
 
 
 async def _delete(session: AsyncSession, instance: str) -> None:

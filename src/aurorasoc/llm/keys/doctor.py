@@ -7,7 +7,7 @@ from typing import Final
 
 from sqlalchemy import select
 
-from aurorasoc.config.snapshot import Problem, ProviderConfig
+from aurorasoc.config.snapshot import ConnectionConfig, Problem
 from aurorasoc.core.clock import iso, now_us
 from aurorasoc.core.database.engine import Database
 from aurorasoc.core.database.tables import KeyIntentRow
@@ -23,7 +23,7 @@ class Finding:
 
     Attributes:
         kind: `credential`, `audit key` or `unsettled intent`.
-        name: The provider, or the audit key's id.
+        name: The connection, or the audit key's id.
         state: Its state, in a few words.
         advice: What to do; `nothing to do` for a healthy one.
     """
@@ -66,12 +66,12 @@ async def examine(
     """
     sealed = {(item.kind, item.name): item for item in await survey(database, keyring)}
     findings = [
-        _of_provider(
+        _of_connection(
             config,
-            sealed.get(("credential", str(provider))),
+            sealed.get(("credential", name)),
             age_warning(config, max_age, now_us()),
         )
-        for provider, config in adoption.snapshot.providers.items()
+        for name, config in adoption.snapshot.connections.items()
         if config.credential.state != "absent"
     ]
     findings += [_of_sealed(item) for item in sealed.values() if item.kind == "audit key"]
@@ -80,11 +80,11 @@ async def examine(
     return findings + [_of_intent(row) for row in rows]
 
 
-def _of_provider(
-    config: ProviderConfig, item: SealedItem | None, warning: Problem | None
+def _of_connection(
+    config: ConnectionConfig, item: SealedItem | None, warning: Problem | None
 ) -> Finding:
     """Report the most urgent: what keeps a key from being used, its seed, its age."""
-    credential, name = config.credential, str(config.provider)
+    credential, name = config.credential, config.name
     where = f"{credential.state}, from {credential.source}"
     if credential.problem is not None:
         return Finding("credential", name, where, credential.problem.detail, healthy=False)
@@ -100,7 +100,7 @@ def _of_intent(row: KeyIntentRow) -> Finding:
         "it is settled as soon as Vault answers; repeating it with the same key is safe "
         f"(operation {row.operation_id}, begun {iso(row.begun_us)})"
     )
-    return Finding("unsettled intent", row.provider, row.kind, advice, healthy=False)
+    return Finding("unsettled intent", row.connection, row.kind, advice, healthy=False)
 
 
 def _of_sealed(item: SealedItem) -> Finding:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from sqlalchemy import select
 
-from aurorasoc.config.vocabulary import ServingBackend
+from aurorasoc.config.vocabulary import ConnectionName, is_connection_name
 from aurorasoc.core.audit.actions import Action
 from aurorasoc.core.database.tables import CredentialRow
 from aurorasoc.core.keyring import Keyring
@@ -24,7 +24,7 @@ class Stranded:
         key: The key to write to Vault; None if no seed here opens it.
     """
 
-    provider: ServingBackend
+    connection: ConnectionName
     key: SetKey | None
 
 
@@ -40,12 +40,13 @@ async def stranded_keys(changer: Changer, keyring: Keyring) -> list[Stranded]:
         opened = [(row, sealed.open_row(row)) for row in rows]
     return [
         Stranded(
-            ServingBackend(row.provider),
-            SetKey(ServingBackend(row.provider), row.origin, credential.api_key)
+            row.connection,
+            SetKey(row.connection, row.origin, credential.api_key)
             if credential.api_key is not None
             else None,
         )
         for row, credential in opened
+        if is_connection_name(row.connection)
     ]
 
 
@@ -63,5 +64,5 @@ async def move_to_vault(changer: Changer, stranded: Stranded, *, actor: str) -> 
     def edit(before: Stored) -> Edited:
         return Edited(before.config, key, {"origin": key.origin})
 
-    change = Change(Action.KEY_MOVED_TO_VAULT, key.provider.value, edit)
+    change = Change(Action.KEY_MOVED_TO_VAULT, key.connection, edit)
     await changer.apply(change, actor=actor, if_match=None)

@@ -13,7 +13,7 @@ from sqlalchemy import select
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from aurorasoc.config.vocabulary import ServingBackend
+from aurorasoc.config.vocabulary import ConnectionName, is_connection_name
 from aurorasoc.core.audit.actions import Action
 from aurorasoc.core.audit.log import AuditEvent, AuditSink
 from aurorasoc.core.database.engine import Database
@@ -33,7 +33,7 @@ class SealedItem:
 
     Attributes:
         kind: `credential` or `audit key`.
-        name: The provider, or the audit key's id.
+        name: The connection, or the audit key's id.
     """
 
     kind: Literal["credential", "audit key"]
@@ -92,15 +92,15 @@ class Rotation:
                 await self._audit.append(session, event)
         return done
 
-    async def _reseal(self, session: AsyncSession, provider: str) -> bool:
-        row = await session.get(CredentialRow, provider)
+    async def _reseal(self, session: AsyncSession, name: ConnectionName) -> bool:
+        row = await session.get(CredentialRow, name)
         if row is None or _credential(row, self._keyring).standing != "older seed":
             return False
         api_key = self._store.open_row(row).api_key
         if api_key is None:
             return False
         stamp = Stamp(row.operation_id, row.set_by, row.set_us)
-        sealed = await self._store.write(ServingBackend(provider), row.origin, api_key, stamp)
+        sealed = await self._store.write(name, row.origin, api_key, stamp)
         row.token, row.key_id = sealed.token, sealed.key_id
         return True
 
@@ -137,14 +137,14 @@ async def _flush_as_owner(session: AsyncSession) -> None:
 
 
 def _is_ours(row: CredentialRow) -> bool:
-    """Whether it is sealed here, for a provider that this version knows."""
-    return row.token is not None and row.provider in set(ServingBackend)
+    """Whether it is sealed here, under a name that a connection can have."""
+    return row.token is not None and is_connection_name(row.connection)
 
 
 def _credential(row: CredentialRow, keyring: Keyring) -> SealedItem:
     readable = DatabaseSecretStore(keyring).open_row(row).state == "usable"
     standing = _standing(row.key_id, keyring) if readable else "unreadable"
-    return SealedItem("credential", row.provider, standing)
+    return SealedItem("credential", row.connection, standing)
 
 
 def _audit_key(row: AuditKeyRow, keyring: Keyring) -> SealedItem:

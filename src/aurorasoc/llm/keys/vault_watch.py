@@ -15,7 +15,8 @@ from typing import Final
 from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from aurorasoc.config.vocabulary import ServingBackend
+from aurorasoc.config.snapshot import Snapshot
+from aurorasoc.config.vocabulary import ConnectionName
 from aurorasoc.core.audit.actions import Action
 from aurorasoc.core.audit.log import AuditEvent
 from aurorasoc.core.database.tables import CredentialRow, KeyIntentRow, RevisionRow
@@ -78,9 +79,8 @@ class VaultWatch:
     async def poll(self) -> None:
         """Compare every pin with what Vault holds now."""
         try:
-            for provider, spec in CATALOG.items():
-                if spec.key != "none":
-                    await self._compare(provider)
+            for name in self._keyed():
+                await self._compare(name)
         finally:
             if self._is_outdated():
                 await self.intents.adoption.adopt()
@@ -105,25 +105,35 @@ class VaultWatch:
         shown = adoption.snapshot.secret_store.problem if adoption.ready else None
         return self.store.in_trouble or shown != self.store.problem
 
+    def _keyed(self) -> list[ConnectionName]:
+        """Return the connections that take a key; before a snapshot is in force, the built-in."""
+        adoption = self.intents.adoption
+        if not adoption.ready:
+            return [spec.provider.value for spec in CATALOG.values() if spec.key != "none"]
+        present = adoption.snapshot.connections.values()
+        return [one.name for one in present if CATALOG[one.provider].key != "none"]
+
     def _lacks_keys(self) -> bool:
         providers = (
-            self.intents.adoption.snapshot.providers.values() if self.intents.adoption.ready else ()
+            self.intents.adoption.snapshot.connections.values()
+            if self.intents.adoption.ready
+            else ()
         )
         return any(config.credential.state == "unavailable" for config in providers)
 
-    async def _compare(self, provider: ServingBackend) -> None:
-        secret = await self.store.newest(provider)
+    async def _compare(self, name: ConnectionName) -> None:
+        secret = await self.store.newest(name)
         async with self.intents.database.reading() as session:
-            row = await session.get(CredentialRow, provider.value)
-            seen, changed_us = key_version_of(row), await self._changed_us(session, provider)
+            row = await session.get(CredentialRow, name)
+            seen, changed_us = key_version_of(row), await self._changed_us(session, name)
         newest = secret.key_version if secret else None
         if seen == newest or (row is not None and seen is None):
             return
         if self._may_lag(row, secret, changed_us):
             return
         async with self.intents.database.transaction() as session:
-            if await self._is_unchanged(session, provider, seen):
-                await self._take_over(session, provider, secret)
+            if await self._is_unchanged(session, name, seen):
+                await self._take_over(session, name, secret)
         await self.intents.adoption.adopt()
 
     def _may_lag(
@@ -139,38 +149,38 @@ class VaultWatch:
         earlier = secret.version <= (row.vault_version or 0)
         return earlier and _us_of(secret.created) < row.set_us
 
-    async def _changed_us(self, session: AsyncSession, provider: ServingBackend) -> int:
-        """Return when a provider was last changed here; 0 means never.
+    async def _changed_us(self, session: AsyncSession, name: ConnectionName) -> int:
+        """Return when a connection was last changed here; 0 means never.
 
         A time to come was not written by a change, and would make every answer look like a lag.
         """
         last = select(func.max(RevisionRow.at_us)).where(
-            RevisionRow.target == provider.value,
+            RevisionRow.target == name,
             RevisionRow.at_us <= self.intents.journal.clock() + self.lag_us,
         )
         return await session.scalar(last) or 0
 
     async def _is_unchanged(
-        self, session: AsyncSession, provider: ServingBackend, seen: KeyVersion | None
+        self, session: AsyncSession, name: ConnectionName, seen: KeyVersion | None
     ) -> bool:
         """Whether nobody moved the pin since it was read, and no change is under way."""
-        row = await session.get(CredentialRow, provider.value)
-        intent = await session.get(KeyIntentRow, provider.value)
+        row = await session.get(CredentialRow, name)
+        intent = await session.get(KeyIntentRow, name)
         return intent is None and key_version_of(row) == seen
 
     async def _take_over(
-        self, session: AsyncSession, provider: ServingBackend, secret: VaultSecret | None
+        self, session: AsyncSession, name: ConnectionName, secret: VaultSecret | None
     ) -> None:
         before = await self.intents.adoption.read(session, to_change=True)
         config = replace(before.config, revision=before.next_revision(changed=True))
         if secret is None:
-            row = await session.get(CredentialRow, provider.value)
+            row = await session.get(CredentialRow, name)
             await session.delete(row)
-            self.store.forget(provider)
+            self.store.forget(name)
         else:
-            await session.merge(_credential(provider, secret))
+            await session.merge(_credential(name, before.snapshot, secret))
         details = {"deleted": secret is None, "vault_version": secret.version if secret else None}
-        event = AuditEvent(OPERATOR, Action.KEY_CHANGED_IN_VAULT, provider.value, details)
+        event = AuditEvent(OPERATOR, Action.KEY_CHANGED_IN_VAULT, name, details)
         await self.intents.journal.write(session, event, config, changed=True)
 
 
@@ -179,11 +189,12 @@ def _us_of(created: str) -> int:
     return round(datetime.fromisoformat(created).timestamp() * 1e6)
 
 
-def _credential(provider: ServingBackend, secret: VaultSecret) -> CredentialRow:
+def _credential(name: ConnectionName, present: Snapshot, secret: VaultSecret) -> CredentialRow:
     """Return the row that pins an operator's key; its origin defaults to the catalog's."""
+    spec = CATALOG[present.connections[name].provider]
     return CredentialRow(
-        provider=provider.value,
-        origin=origin_of_key(CATALOG[provider], secret.text("origin")),
+        connection=name,
+        origin=origin_of_key(spec, secret.text("origin")),
         token=None,
         key_id=None,
         last4=last4_of(secret.api_key) if secret.api_key else None,

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Callable, Mapping
 from typing import Final
 
-from aurorasoc.config.snapshot import ProviderConfig
+from aurorasoc.config.snapshot import ConnectionConfig
 from aurorasoc.config.vocabulary import ServingBackend
 from aurorasoc.errors import AuroraError
 from aurorasoc.granite.address_policy import AddressPolicy
@@ -45,7 +45,7 @@ def local_probe(address_policy_for: PolicyOf, headers_for: HeadersOf) -> Probe:
     return status_at
 
 
-def key_headers(config: ProviderConfig) -> dict[str, str]:
+def key_headers(config: ConnectionConfig) -> dict[str, str]:
     """Return the headers that carry a provider's key; none where it has no key in force."""
     key = config.credential.api_key
     return {} if key is None else CATALOG[config.provider].headers(key.get_secret_value())

@@ -6,19 +6,23 @@ from aurorasoc.config.snapshot import Snapshot
 from aurorasoc.config.vocabulary import Tlp
 from aurorasoc.errors import ProviderNotReady, TlpRefused
 from aurorasoc.granite import ModelReference
-from aurorasoc.granite.catalog import CATALOG
+from aurorasoc.granite.sensitivity import passage
 
 
 def require_key(snapshot: Snapshot, reference: ModelReference) -> None:
-    """Refuse a run whose key was removed; a replaced key may still be used.
+    """Refuse a run whose connection or key was removed; a replaced key may still be used.
 
     Raises:
-        ProviderNotReady: The key was removed while this ran.
+        ProviderNotReady: One of them was removed while this ran.
     """
-    present = snapshot.providers[reference.provider].credential
-    may_finish = present.lets_finish(reference.api_key, reference.key_source)
+    name = reference.connection
+    present = snapshot.connections.get(name)
+    if present is None:
+        detail = f"The connection {name} was removed while this ran. Start again."
+        raise ProviderNotReady(detail)
+    may_finish = present.credential.lets_finish(reference.api_key, reference.key_source)
     if reference.has_key and not may_finish:
-        detail = f"The key of {reference.provider} was removed while this ran. Start again."
+        detail = f"The key of {name} was removed while this ran. Start again."
         raise ProviderNotReady(detail)
 
 
@@ -26,23 +30,25 @@ def became_restricted(snapshot: Snapshot, reference: ModelReference, tlp: Tlp | 
     """Whether a tightened policy now requires the model to prove that it is local.
 
     Args:
-        snapshot: What is in force now.
-        reference: The model, of which no such proof was asked before.
+        snapshot: What is in force now; the connection exists in it.
+        reference: The model.
         tlp: The label of what it is sent.
 
     Raises:
-        TlpRefused: The model can't be local, or the run has no label and now needs one.
+        TlpRefused: The label may not go there at all now, or the run has none and needs one.
     """
-    if not _is_restricted(snapshot, tlp):
-        return False
-    provider = reference.provider
-    if not CATALOG[provider].may_be_local:
+    if tlp is None and snapshot.policy.require_tlp.value:
+        detail = "LLM_REQUIRE_TLP was set while this ran unlabelled. Start again, labelled."
+        raise TlpRefused(detail)
+    name = reference.connection
+    way = passage(snapshot, snapshot.connections[name], tlp)
+    if way == "forbidden":
         detail = (
-            f"The policy was tightened while this ran on {provider}: {tlp} data may "
+            f"The policy was tightened while this ran on {name}: {tlp} data may "
             "no longer go there. Start again."
         )
         raise TlpRefused(detail)
-    return True
+    return way == "local_only"
 
 
 def require_unrestricted(snapshot: Snapshot, reference: ModelReference, tlp: Tlp | None) -> None:
@@ -53,17 +59,7 @@ def require_unrestricted(snapshot: Snapshot, reference: ModelReference, tlp: Tlp
     """
     if became_restricted(snapshot, reference, tlp):
         detail = (
-            f"The policy was tightened while this waited for {reference.provider}: {tlp} data "
+            f"The policy was tightened while this waited for {reference.connection}: {tlp} data "
             "must be shown to stay local now. Start again."
         )
         raise TlpRefused(detail)
-
-
-def _is_restricted(snapshot: Snapshot, tlp: Tlp | None) -> bool:
-    policy = snapshot.policy
-    if tlp is None:
-        if policy.require_tlp.value:
-            detail = "LLM_REQUIRE_TLP was set while this ran unlabelled. Start again, labelled."
-            raise TlpRefused(detail)
-        return False
-    return tlp.rank > policy.hosted_max_tlp.value.rank

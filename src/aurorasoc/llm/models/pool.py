@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Protocol, cast, get_args
 
 from aurorasoc.config.settings.ambient import proxies
 from aurorasoc.config.snapshot import Snapshot
-from aurorasoc.config.vocabulary import Role, ServingBackend, Tlp
+from aurorasoc.config.vocabulary import ConnectionName, Role, Tlp, is_agent_name
 from aurorasoc.core.process import SLOT
 from aurorasoc.errors import InvalidInput, RuntimeNotOpen
 from aurorasoc.granite import ModelReference
@@ -38,7 +38,7 @@ from aurorasoc.llm.wire.waits import Judge, Waits
 if TYPE_CHECKING:
     from aurorasoc.llm.models.handle import LiveChatModel
 
-_ModelKey = tuple[ServingBackend, Role, Tlp | None, bool]
+_ModelKey = tuple[ConnectionName, str | None, Role, Tlp | None, bool]
 
 
 class SnapshotSource(Protocol):
@@ -49,11 +49,14 @@ class SnapshotSource(Protocol):
         """The snapshot in force."""
 
 
-def get_chat_model(role: Role = "specialist", *, tlp: str | None = None) -> LiveChatModel:
-    """Return the live handle for a role.
+def get_chat_model(
+    role: Role = "specialist", *, tlp: str | None = None, agent: str | None = None
+) -> LiveChatModel:
+    """Return the live handle for a role, or for an agent.
 
     Args:
         role: `specialist` or `orchestrator`.
+        agent: The agent's name: its assignment, if it has one, counts before its role's.
         tlp: TLP 2.0 label of the data that will be sent, CLEAR to RED; None means unlabelled.
 
     Returns:
@@ -61,12 +64,12 @@ def get_chat_model(role: Role = "specialist", *, tlp: str | None = None) -> Live
 
     Raises:
         RuntimeNotOpen: No `open_runtime()` is open in this process.
-        InvalidInput: There is no such role or label.
+        InvalidInput: There is no such role or label, or no agent can be called so.
     """
     runtime = SLOT.runtime
     if runtime is None:
         raise RuntimeNotOpen
-    handle: LiveChatModel = runtime.pool.handles[role, tlp]
+    handle: LiveChatModel = runtime.pool.handles[role, tlp, agent]
     return handle
 
 
@@ -114,24 +117,34 @@ class ModelPool:
 
         await adapter.load()
 
-    async def prepare(self, tlp: str | None = None) -> None:
+    async def prepare(
+        self, tlp: str | None = None, role: Role = "specialist", agent: str | None = None
+    ) -> None:
         """Import the libraries, and find a local backend if the label or `auto` needs one.
 
         Optional: it keeps the first call from blocking the event loop.
 
         Args:
             tlp: The label of what will be sent.
+            role: The role that will ask.
+            agent: The agent that will ask, if one does.
         """
         await self.load()
-        await self.resolve(self._snapshot(), parse_tlp(tlp))
+        await self.resolve(self._snapshot(), parse_tlp(tlp), role, agent)
 
-    async def resolve(self, snapshot: Snapshot, tlp: Tlp | None = None) -> None:
+    async def resolve(
+        self,
+        snapshot: Snapshot,
+        tlp: Tlp | None = None,
+        role: Role = "specialist",
+        agent: str | None = None,
+    ) -> None:
         """Look for a local backend where a label or `auto` needs it, once a minute at most."""
         probe = local_probe(
-            lambda backend: self.address_policy(snapshot, backend),
-            lambda backend: key_headers(snapshot.providers[backend]),
+            lambda backend: self.address_policy(snapshot, backend.value),
+            lambda backend: key_headers(snapshot.connections[backend]),
         )
-        await resolve_for(snapshot, probe, tlp)
+        await resolve_for(snapshot, probe, tlp, role, agent)
 
     def reset(self) -> None:
         """Discard the built models."""
@@ -146,8 +159,8 @@ class ModelPool:
         self._open = False
         self.reset()
 
-    def current(self, role: Role, tlp: Tlp | None) -> Binding:
-        """Bind a role and a label to the model in force.
+    def current(self, role: Role, tlp: Tlp | None, agent: str | None = None) -> Binding:
+        """Bind a role, or an agent, and a label to the model in force.
 
         Raises:
             RuntimeNotOpen: The runtime this pool belongs to was closed.
@@ -157,13 +170,13 @@ class ModelPool:
             TlpRefused: The label forbids it.
         """
         snapshot = self._snapshot()
-        return self._bind(snapshot, route(snapshot, tlp), role, tlp)
+        return self._bind(snapshot, route(snapshot, tlp, role, agent), role, tlp)
 
-    def of_provider(self, provider: ServingBackend, role: Role, snapshot: Snapshot) -> Binding:
-        """Bind to a provider whether it is active or not: the production path for a test."""
+    def of_connection(self, name: ConnectionName, role: Role, snapshot: Snapshot) -> Binding:
+        """Bind to a connection whether it is active or not: the production path for a test."""
         from aurorasoc.llm.wire.libraries import adapter  # noqa: PLC0415 - its libraries cost seconds
 
-        reference = model_reference(snapshot, provider, role)
+        reference = model_reference(snapshot, name, role)
         site = replace(
             self._site(snapshot, reference), judge=self._judge_key(reference), asks_again=False
         )
@@ -185,7 +198,7 @@ class ModelPool:
             snapshot = self._snapshot()
             require_key(snapshot, binding.reference)
             reference, tlp = binding.reference, binding.tlp
-            if binding.restricted or not became_restricted(snapshot, reference, tlp):
+            if not became_restricted(snapshot, reference, tlp) or binding.restricted:
                 return binding
             return self._build(snapshot, reference, binding.role, tlp, restricted=True)
 
@@ -200,10 +213,10 @@ class ModelPool:
         generation = self._generation
         if generation.snapshot is not snapshot:
             self._generation = generation = _Generation(snapshot)
-        key = (way.backend, role, tlp, way.restricted)
+        key = (way.connection, way.model, role, tlp, way.restricted)
         binding = generation.bindings.get(key)
         if binding is None:
-            reference = model_reference(snapshot, way.backend, role)
+            reference = model_reference(snapshot, way.connection, role, way.model)
             binding = self._build(snapshot, reference, role, tlp, restricted=way.restricted)
             generation.bindings[key] = binding
         return binding
@@ -223,7 +236,7 @@ class ModelPool:
         if restricted:
             local = AddressPolicy(only=self._networks)
             site = replace(site, judge_address=self._judge_address(reference), address_policy=local)
-        judge = self._judge_key(reference) if restricted else self._judge(reference, tlp)
+        judge = self._judge(reference, tlp, restricted=restricted)
         model = adapter.build(replace(site, judge=judge))
         return Binding(model, reference, snapshot.revision, role, tlp, restricted)
 
@@ -233,22 +246,25 @@ class ModelPool:
             translate,
             self._ledger,
             self._waits,
-            address_policy=self.address_policy(snapshot, reference.provider),
+            address_policy=self.address_policy(snapshot, reference.connection),
             learned=self.learned,
         )
 
-    def address_policy(self, snapshot: Snapshot, provider: ServingBackend) -> AddressPolicy | None:
+    def address_policy(self, snapshot: Snapshot, name: ConnectionName) -> AddressPolicy | None:
         """Return which addresses an admin's base URL may reach; None trusts the environment's."""
-        if snapshot.providers[provider].base_url.source != "runtime":
+        config = snapshot.connections[name]
+        if config.base_url.source != "runtime":
             return None
-        origin = snapshot.providers[provider].origin or ""
-        return address_policy_of(provider, origin, self._allowed_hosts)
+        return address_policy_of(config.provider, config.origin or "", self._allowed_hosts)
 
-    def _judge(self, reference: ModelReference, tlp: Tlp | None) -> Judge:
+    def _judge(self, reference: ModelReference, tlp: Tlp | None, *, restricted: bool) -> Judge:
+        """Judge each transmission; a restricted one's address is judged besides."""
+        require = became_restricted if restricted else require_unrestricted
+
         def judge() -> None:
             snapshot = self._snapshot()
             require_key(snapshot, reference)
-            require_unrestricted(snapshot, reference, tlp)
+            require(snapshot, reference, tlp)
 
         return judge
 
@@ -261,10 +277,10 @@ class ModelPool:
 
         return judge
 
-    def _new_handle(self, role: Role, tlp: Tlp | None) -> LiveChatModel:
+    def _new_handle(self, role: Role, tlp: Tlp | None, agent: str | None) -> LiveChatModel:
         from aurorasoc.llm.models.handle import LiveChatModel  # noqa: PLC0415 - BeeAI costs two seconds
 
-        return LiveChatModel(lambda: self.current(role, tlp), self.pin)
+        return LiveChatModel(lambda: self.current(role, tlp, agent), self.pin)
 
 
 class _Generation:
@@ -275,19 +291,22 @@ class _Generation:
         self.bindings: dict[_ModelKey, Binding] = {}
 
 
-class _Handles(dict[tuple[str, str | None], "LiveChatModel"]):
-    """Handles by role and label, made on first use."""
+class _Handles(dict[tuple[str, str | None, str | None], "LiveChatModel"]):
+    """Handles by role, label and agent, made on first use."""
 
-    def __init__(self, make: Callable[[Role, Tlp | None], LiveChatModel]) -> None:
+    def __init__(self, make: Callable[[Role, Tlp | None, str | None], LiveChatModel]) -> None:
         super().__init__()
         self._make = make
 
-    def __missing__(self, key: tuple[str, str | None]) -> LiveChatModel:
-        role, label = key
+    def __missing__(self, key: tuple[str, str | None, str | None]) -> LiveChatModel:
+        role, label, agent = key
         if role not in get_args(Role):
             detail = f"role must be one of: {', '.join(get_args(Role))}."
             raise InvalidInput(detail)
-        handle = self._make(cast("Role", role), parse_tlp(label))
+        if agent is not None and not is_agent_name(agent):
+            detail = "agent must be a name such as malware-analyst: a-z, 0-9 and -, up to 64."
+            raise InvalidInput(detail)
+        handle = self._make(cast("Role", role), parse_tlp(label), agent)
         self[key] = handle
         return handle
 

@@ -9,7 +9,7 @@ from typing import Annotated, Final
 
 from pydantic import Field
 
-from aurorasoc.config.vocabulary import ServingBackend
+from aurorasoc.config.vocabulary import ConnectionName, ServingBackend
 from aurorasoc.errors import (
     CALL_ERRORS,
     AuthFailed,
@@ -37,6 +37,7 @@ class CallTest:
         capabilities: What the model can do; None if it didn't answer.
     """
 
+    connection: ConnectionName
     provider: ServingBackend
     model: str
     ok: bool
@@ -85,6 +86,7 @@ async def make_test_call(
     if checked is False:
         detail += " It answered a wrong key as well: this endpoint doesn't check keys."
     return CallTest(
+        connection=binding.reference.connection,
         provider=binding.reference.provider,
         model=binding.reference.model,
         ok=code == "ok",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass, replace
 
-from aurorasoc.config.vocabulary import ServingBackend
+from aurorasoc.config.vocabulary import ConnectionName
 from aurorasoc.core.clock import Clock, iso, now_us
 from aurorasoc.errors import ModelCallError
 from aurorasoc.granite import ModelReference
@@ -22,31 +22,31 @@ class LastError:
 
 @dataclass(frozen=True, slots=True)
 class LastCalls:
-    """One provider's last success and last failure."""
+    """One connection's last success and last failure."""
 
     ok_at: str | None = None
     error: LastError | None = None
 
 
 class TrafficLedger:
-    """Remembers the last success and the last failure of each provider."""
+    """Remembers the last success and the last failure of each connection."""
 
     def __init__(self, clock: Clock = now_us) -> None:
         self._clock = clock
-        self.counts: Counter[tuple[ServingBackend, str]] = Counter()
-        self._last: dict[ServingBackend, LastCalls] = {}
+        self.counts: Counter[tuple[ConnectionName, str]] = Counter()
+        self._last: dict[ConnectionName, LastCalls] = {}
 
-    def of(self, provider: ServingBackend) -> LastCalls:
-        """Return how a provider's last calls ended."""
-        return self._last.get(provider, LastCalls())
+    def of(self, connection: ConnectionName) -> LastCalls:
+        """Return how a connection's last calls ended."""
+        return self._last.get(connection, LastCalls())
 
     def succeeded(self, reference: ModelReference) -> None:
         """Record an answered call; it clears an earlier failure."""
-        self.counts[reference.provider, "ok"] += 1
-        self._last[reference.provider] = LastCalls(ok_at=iso(self._clock()))
+        self.counts[reference.connection, "ok"] += 1
+        self._last[reference.connection] = LastCalls(ok_at=iso(self._clock()))
 
     def failed(self, reference: ModelReference, error: ModelCallError) -> None:
         """Record a call that failed at the provider."""
-        self.counts[reference.provider, error.code] += 1
+        self.counts[reference.connection, error.code] += 1
         last = LastError(error.code, error.detail, iso(self._clock()))
-        self._last[reference.provider] = replace(self.of(reference.provider), error=last)
+        self._last[reference.connection] = replace(self.of(reference.connection), error=last)

@@ -55,6 +55,7 @@ async def warm_up() -> None:
 async def _call(port: int) -> None:
     origin = f"http://127.0.0.1:{port}"
     reference = ModelReference(
+        connection="warm-up",
         provider=ServingBackend.VLLM,
         prefix="openai",
         model="warm-up",

@@ -24,7 +24,7 @@ def stored(tmp_path: Path) -> Stored:
 def credential(token: str) -> CredentialRow:
     """Make the row of a sealed key."""
     return CredentialRow(
-        provider="openai",
+        connection="openai",
         origin="https://api.openai.com:443",
         token=token,
         key_id="0" * 16,

@@ -127,23 +127,23 @@ async def test_moved_revision_stops_no_change(
     before = await change(opened, "two")
     await stored.executed(statement)
     assert await change(opened, "three") > before
-    assert (await opened.adoption.adopt()).providers[ServingBackend.OLLAMA].model.value == "three"
+    assert (await opened.adoption.adopt()).connections[ServingBackend.OLLAMA].model.value == "three"
 
 
 async def test_unreadable_intents_change_nothing_and_are_settled(stored: Stored) -> None:
-    """Those of unknown providers are left to whoever knows them."""
+    """One under an impossible name is left alone: it would become a path in Vault."""
     rows = [
         ("openai", "i", "set", "o", "t", '{"backend": "x"}', "llm.key.set", "m", FAR),
         ("gemini", "i", "junk", "o", "t", None, "llm.key.set", "m", 1),
         ("vllm", "i", "delete", "o", "t", None, "junk", "m", -FAR),
-        ("nobody", "i", "set", "o", "t", None, "llm.key.set", "m", 1),
+        ("../nobody", "i", "set", "o", "t", None, "llm.key.set", "m", 1),
     ]
     await stored.executed(*(insert("llm_key_intents", *row) for row in rows))
     database = Database(stored.url)
     async with database.reading() as session:
         intents = await open_intents(session)
     await database.close()
-    assert {str(intent.provider) for intent in intents} == {"openai", "gemini", "vllm"}
+    assert {intent.connection for intent in intents} == {"openai", "gemini", "vllm"}
     assert {(intent.kind, intent.activation) for intent in intents} == {("set", None)}
 
 
@@ -272,9 +272,9 @@ async def test_unreadable_base_url_makes_one_provider_not_ready(
     """The others answer, and an admin can set another."""
     await stored.executed(insert("llm_provider_config", "deepseek", "m", "m", base_url))
     snapshot = await opened.adoption.adopt()
-    assert snapshot.providers[ServingBackend.DEEPSEEK].origin is None
-    assert not snapshot.providers[ServingBackend.DEEPSEEK].ready
-    assert snapshot.providers[ServingBackend.OLLAMA].ready
+    assert snapshot.connections[ServingBackend.DEEPSEEK].origin is None
+    assert not snapshot.connections[ServingBackend.DEEPSEEK].ready
+    assert snapshot.connections[ServingBackend.OLLAMA].ready
     await opened.admin.inventory()
     assert await change(opened, "one") == 1
 

@@ -68,7 +68,7 @@ async def test_a_key_set_elsewhere_is_in_force_here(runtime: Runtime, elsewhere:
     """And one that is deleted elsewhere isn't any more."""
 
     def key() -> str | None:
-        stored = runtime.adoption.snapshot.providers[ServingBackend.ANTHROPIC].credential.api_key
+        stored = runtime.adoption.snapshot.connections[ServingBackend.ANTHROPIC].credential.api_key
         return stored.get_secret_value() if stored else None
 
     await elsewhere.run("key", "set", "anthropic", stdin=KEYS["anthropic"])

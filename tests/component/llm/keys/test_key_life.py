@@ -12,8 +12,8 @@ from sqlalchemy import update
 
 from aurorasoc.core.clock import now_us
 from aurorasoc.core.database.tables import CredentialRow
-from aurorasoc.llm.changes import edits
-from aurorasoc.llm.inventory import ProviderView
+from aurorasoc.llm.changes import key_edits
+from aurorasoc.llm.inventory import ConnectionView
 from aurorasoc.llm.keys.doctor import examine
 from aurorasoc.runtime import Runtime, open_runtime
 from tests.examples import API_KEY, OTHER_API_KEY, SEED, settings
@@ -29,13 +29,13 @@ async def runtime(database_file: Path) -> AsyncIterator[Runtime]:
         yield opened
 
 
-async def _row(runtime: Runtime) -> ProviderView:
+async def _row(runtime: Runtime) -> ConnectionView:
     rows = (await runtime.admin.inventory()).providers
     return next(row for row in rows if row.provider == "deepseek")
 
 
-async def _set_key(runtime: Runtime, key: str = API_KEY, actor: str = "alice") -> ProviderView:
-    change = edits.set_key("deepseek", SecretStr(key))
+async def _set_key(runtime: Runtime, key: str = API_KEY, actor: str = "alice") -> ConnectionView:
+    change = key_edits.set_key("deepseek", SecretStr(key))
     row = (await runtime.admin.change(change, actor=actor)).provider
     assert row is not None
     return row

@@ -9,7 +9,7 @@ from pydantic import SecretStr
 
 from aurorasoc.config.vocabulary import ServingBackend
 from aurorasoc.llm.admin import MutationAnswer
-from aurorasoc.llm.changes import edits
+from aurorasoc.llm.changes import edits, key_edits
 from aurorasoc.llm.changes.plan import Change
 from aurorasoc.llm.fleet.registry import FleetAdoption
 from aurorasoc.runtime import Runtime, open_runtime
@@ -36,7 +36,7 @@ async def _change(runtime: Runtime, change: Change) -> MutationAnswer:
 
 
 async def _set_key(runtime: Runtime, key: str = API_KEY) -> MutationAnswer:
-    return await _change(runtime, edits.set_key("deepseek", SecretStr(key)))
+    return await _change(runtime, key_edits.set_key("deepseek", SecretStr(key)))
 
 
 @pytest.mark.parametrize(
@@ -58,13 +58,13 @@ async def test_removed_key_is_unused_once_all_have_adopted(
 ) -> None:
     """Runs that used it end, be there a key in the environment or not."""
     await _set_key(runtime)
-    answer = await _change(runtime, edits.delete_key("deepseek"))
+    answer = await _change(runtime, key_edits.delete_key("deepseek"))
     assert answer.adopted_by(adoption).old_key == old_key
 
 
 async def test_stored_key_ends_the_use_of_the_environments(runtime: Runtime) -> None:
     """Where there was one: it isn't in force any more, and no run goes on with it."""
-    boot = runtime.settings.providers[ServingBackend.DEEPSEEK]
+    boot = runtime.settings.connections[ServingBackend.DEEPSEEK]
     expected = None if boot.api_key is None else "unused"
     assert (await _set_key(runtime)).adopted_by(ALL).old_key == expected
 

@@ -67,7 +67,7 @@ class Deleting(AuditLog):
         await super().append(session, event)
         if self._provider is not None:
             await session.execute(
-                delete(CredentialRow).where(CredentialRow.provider == self._provider)
+                delete(CredentialRow).where(CredentialRow.connection == self._provider)
             )
             self._provider = None
 
@@ -179,7 +179,7 @@ async def test_rows_that_no_seed_opens_are_left_byte_for_byte(
 
 @pytest.mark.parametrize(
     "altered",
-    [{"origin": "https://evil.example:443"}, {"provider": "gemini"}, {"key_id": "0" * 16}],
+    [{"origin": "https://evil.example:443"}, {"connection": "gemini"}, {"key_id": "0" * 16}],
 )
 async def test_altered_rows_are_not_healed(
     database: Database, stored: Stored, altered: dict[str, str]

@@ -10,7 +10,7 @@ from aurorasoc.config.vocabulary import ServingBackend
 from aurorasoc.core.secret_store import last4_of
 from aurorasoc.errors import AuthFailed, RevisionMismatch
 from aurorasoc.llm.admin import MutationAnswer
-from aurorasoc.llm.changes import edits
+from aurorasoc.llm.changes import key_edits
 from aurorasoc.runtime import Runtime
 from tests.component.live import KEYS, World
 from tests.world.vendor import Fault, Refusal
@@ -22,13 +22,13 @@ WRONG: Final = "sk-ant-wrong-0123456789abcd"
 
 
 def _credential(runtime: Runtime) -> Credential:
-    return runtime.adoption.snapshot.providers[ANTHROPIC].credential
+    return runtime.adoption.snapshot.connections[ANTHROPIC].credential
 
 
 async def _set_key(
     runtime: Runtime, key: str, *, verify: bool, if_match: int | None = None
 ) -> MutationAnswer:
-    change = edits.set_key("anthropic", SecretStr(key))
+    change = key_edits.set_key("anthropic", SecretStr(key))
     return await runtime.admin.change(change, actor="alice", verify=verify, if_match=if_match)
 
 
@@ -49,7 +49,7 @@ async def test_key_that_fails_its_test_changes_nothing(world: World, runtime: Ru
         await _set_key(runtime, WRONG, verify=True)
     assert _credential(runtime) is held
     assert runtime.adoption.snapshot.revision == before.revision
-    assert (await runtime.adoption.adopt()).providers[ANTHROPIC].credential == held
+    assert (await runtime.adoption.adopt()).connections[ANTHROPIC].credential == held
     assert world.keyed.requests
 
 
@@ -60,7 +60,7 @@ async def test_key_that_fails_its_test_leaves_no_trace_of_itself(
     world.keyed.faults.set(Fault(refusal=Refusal.BAD_KEY))
     with pytest.raises(AuthFailed):
         await _set_key(runtime, GOOD, verify=True)
-    assert (await runtime.adoption.adopt()).providers[ANTHROPIC].credential.state == "absent"
+    assert (await runtime.adoption.adopt()).connections[ANTHROPIC].credential.state == "absent"
 
 
 async def test_stale_if_match_is_refused_before_the_key_is_sent(

@@ -13,7 +13,7 @@ from pydantic import SecretStr
 from aurorasoc import get_chat_model
 from aurorasoc.config.settings import Settings
 from aurorasoc.errors import AuroraError, ProviderNotReady, TlpRefused
-from aurorasoc.llm.changes import edits
+from aurorasoc.llm.changes import edits, key_edits
 from aurorasoc.llm.models.test_call import make_test_call
 from aurorasoc.llm.wire import calls
 from aurorasoc.runtime import Runtime
@@ -26,7 +26,7 @@ Change = Callable[[Runtime], Awaitable[object]]
 
 
 async def _delete_the_key(runtime: Runtime) -> None:
-    await runtime.admin.change(edits.delete_key("anthropic"), actor="test")
+    await runtime.admin.change(key_edits.delete_key("anthropic"), actor="test")
 
 
 async def _lower_the_ceiling(runtime: Runtime) -> None:
@@ -64,7 +64,7 @@ def boot(world: World, tmp_path: Path) -> Settings:
 async def _use(provider: str, runtime: Runtime) -> None:
     if provider == "anthropic":
         key = SecretStr(KEYS["anthropic"])
-        await runtime.admin.change(edits.set_key(provider, key), actor="test")
+        await runtime.admin.change(key_edits.set_key(provider, key), actor="test")
     await use(provider, runtime)
 
 
@@ -155,7 +155,7 @@ async def test_a_key_that_is_replaced_breaks_no_call(world: World, runtime: Runt
     world.keyed.faults.set(Fault(gate=gate))
     calls = [asyncio.ensure_future(handle.run(PING)) for _ in range(2)]
     await until(lambda: len(world.keyed.requests) == 1)
-    replaced = edits.set_key("anthropic", SecretStr(KEYS["anthropic"]))
+    replaced = key_edits.set_key("anthropic", SecretStr(KEYS["anthropic"]))
     await runtime.admin.change(replaced, actor="test")
     gate.set()
     assert len(await asyncio.gather(*calls)) == 2
@@ -164,5 +164,5 @@ async def test_a_key_that_is_replaced_breaks_no_call(world: World, runtime: Runt
 async def test_an_admins_test_needs_no_label(runtime: Runtime) -> None:
     """It sends nobody's data."""
     await _require_labels(runtime)
-    binding = runtime.pool.of_provider("vllm", "specialist", runtime.adoption.snapshot)  # type: ignore[arg-type]
+    binding = runtime.pool.of_connection("vllm", "specialist", runtime.adoption.snapshot)
     assert (await make_test_call(binding)).ok

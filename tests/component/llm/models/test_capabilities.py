@@ -91,7 +91,7 @@ async def test_what_is_refused_is_found(tmp_path: Path, name: str) -> None:
 async def test_test_learns_all_anew(world: World, runtime: Runtime) -> None:
     """What was known before may be wrong by now."""
     del world
-    binding = runtime.pool.of_provider(
+    binding = runtime.pool.of_connection(
         ServingBackend("deepseek"), "specialist", runtime.adoption.snapshot
     )
     place, learned = Place.of(binding.reference), runtime.pool.learned

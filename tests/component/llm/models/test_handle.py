@@ -20,7 +20,7 @@ from pydantic import SecretStr
 
 from aurorasoc import get_chat_model
 from aurorasoc.errors import BadResponse, ProviderNotReady, TlpRefused
-from aurorasoc.llm.changes import edits
+from aurorasoc.llm.changes import edits, key_edits
 from aurorasoc.llm.changes.requests import PolicyRequest
 from aurorasoc.llm.models.handle import LiveChatModel
 from aurorasoc.runtime import Runtime
@@ -302,7 +302,7 @@ async def test_a_clone_of_a_clone_stays_there_too(runtime: Runtime) -> None:
 async def anthropic(runtime: Runtime) -> LiveChatModel:
     """Pin a handle on Anthropic, whose key is stored, and switch away."""
     await runtime.admin.change(
-        edits.set_key("anthropic", SecretStr(KEYS["anthropic"])), actor="test"
+        key_edits.set_key("anthropic", SecretStr(KEYS["anthropic"])), actor="test"
     )
     await use("anthropic", runtime)
     clone = await get_chat_model().clone()
@@ -314,7 +314,7 @@ async def test_a_deleted_key_breaks_a_pin(
     world: World, runtime: Runtime, anthropic: LiveChatModel
 ) -> None:
     """The way to stop what runs: not one more request carries that key."""
-    await runtime.admin.change(edits.delete_key("anthropic"), actor="test")
+    await runtime.admin.change(key_edits.delete_key("anthropic"), actor="test")
     world.clear()
     with pytest.raises(ProviderNotReady, match="removed while this ran"):
         await anthropic.run(PING)
@@ -326,11 +326,11 @@ async def test_a_deleted_key_breaks_a_pin_though_the_environment_has_another(
 ) -> None:
     """The environment's is in force again, and the pinned run has the deleted one."""
     await runtime.admin.change(
-        edits.set_key("openai", SecretStr("sk-stored-0123456789")), actor="test"
+        key_edits.set_key("openai", SecretStr("sk-stored-0123456789")), actor="test"
     )
     await use("openai", runtime)
     clone = await get_chat_model().clone()
-    await runtime.admin.change(edits.delete_key("openai"), actor="test")
+    await runtime.admin.change(key_edits.delete_key("openai"), actor="test")
     with pytest.raises(ProviderNotReady):
         _ = clone.binding
 
@@ -345,7 +345,7 @@ async def test_a_replaced_key_does_not_break_a_pin(
 ) -> None:
     """Keys are rotated while agents work; the vendor says when the old one ends."""
     await runtime.admin.change(
-        edits.set_key("anthropic", SecretStr("sk-ant-new-0123456789")), actor="test"
+        key_edits.set_key("anthropic", SecretStr("sk-ant-new-0123456789")), actor="test"
     )
     assert (await anthropic.run(PING)).get_text_content() == "claude-sonnet-4-6 says: pong"
 
@@ -434,14 +434,14 @@ async def test_the_run_after_it_follows(world: World, runtime: Runtime) -> None:
 async def test_a_deleted_key_stops_an_agents_run(world: World, runtime: Runtime) -> None:
     """Between two of its calls."""
     await runtime.admin.change(
-        edits.set_key("anthropic", SecretStr(KEYS["anthropic"])), actor="test"
+        key_edits.set_key("anthropic", SecretStr(KEYS["anthropic"])), actor="test"
     )
     await use("anthropic", runtime)
 
     @tool
     async def forget(minutes: int) -> StringToolOutput:
         """Wait."""
-        await runtime.admin.change(edits.delete_key("anthropic"), actor="test")
+        await runtime.admin.change(key_edits.delete_key("anthropic"), actor="test")
         return StringToolOutput(f"waited {minutes}")
 
     with pytest.raises(FrameworkError) as caught:

@@ -29,7 +29,7 @@ from aurorasoc.errors import (
     UnknownProvider,
 )
 from aurorasoc.granite.backend_resolution import listing_reference, model_reference
-from aurorasoc.llm.changes import edits
+from aurorasoc.llm.changes import key_edits
 from aurorasoc.llm.models.list_pages import MAX_MODELS, MAX_NAME
 from aurorasoc.llm.models.model_lists import MAX_BYTES, MAX_PAGES, ModelLists
 from aurorasoc.runtime import Runtime
@@ -136,7 +136,9 @@ async def test_list_is_asked_for_again_when_its_minute_is_over(
 async def test_other_key_is_not_answered_from_memory(world: World, runtime: Runtime) -> None:
     """What one key may see, another may not."""
     await runtime.admin.models("openai")
-    await runtime.admin.change(edits.set_key("openai", SecretStr("sk-other-0123456789")), actor="a")
+    await runtime.admin.change(
+        key_edits.set_key("openai", SecretStr("sk-other-0123456789")), actor="a"
+    )
     with pytest.raises(AuthFailed):
         await runtime.admin.models("openai")
     assert len(world.keyed.requests) == 2

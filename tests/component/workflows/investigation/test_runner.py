@@ -29,7 +29,7 @@ from aurorasoc.errors import (
     RateLimited,
     TlpRefused,
 )
-from aurorasoc.llm.changes import edits
+from aurorasoc.llm.changes import edits, key_edits
 from aurorasoc.runtime import Runtime
 from aurorasoc.workflows.investigation import runner as runners
 from aurorasoc.workflows.investigation import store
@@ -360,9 +360,9 @@ async def test_a_policy_that_is_tightened_in_mid_run_stops_what_is_hosted(
 async def test_without_a_model_nothing_is_stored(site: Site) -> None:
     """The caller hears of it at once."""
     provider, key = ServingBackend.ANTHROPIC, SecretStr(KEYS["anthropic"])
-    await site.runtime.admin.change(edits.set_key(provider, key), actor="test")
+    await site.runtime.admin.change(key_edits.set_key(provider, key), actor="test")
     await use("anthropic", site.runtime)
-    await site.runtime.admin.change(edits.delete_key(provider), actor="test")
+    await site.runtime.admin.change(key_edits.delete_key(provider), actor="test")
     with pytest.raises(ProviderNotReady):
         await site.open()
     assert await site.entries("investigation.created") == []

@@ -1,7 +1,6 @@
 """Composition: who set what, which key is in force where, and what is still missing."""
 
 import traceback
-from collections.abc import Mapping
 from dataclasses import FrozenInstanceError, replace
 from pathlib import Path
 from typing import Any, Final, Literal
@@ -10,16 +9,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aurorasoc.config.snapshot import Credential, Problem, ProviderConfig, Snapshot, Sourced
+from aurorasoc.config.snapshot import ConnectionConfig, Credential, Problem, Snapshot, Sourced
 from aurorasoc.config.vocabulary import ServingBackend
 from aurorasoc.errors import ConfigurationError
 from aurorasoc.granite.catalog import CATALOG
-from aurorasoc.llm.adoption.compose import boot_origin, check_boot_defaults
-from aurorasoc.llm.adoption.stored import ProviderChoice, StoredConfig
+from aurorasoc.llm.adoption.compose import check_boot_defaults
+from aurorasoc.llm.adoption.declared import declared
+from aurorasoc.llm.adoption.stored import ConnectionChoice, StoredConfig
 from tests.examples import (
     API_KEY,
     OTHER_API_KEY,
     OTHER_SEED,
+    Credentials,
     keyring,
     settings,
     snapshot,
@@ -44,11 +45,11 @@ UNREADABLE: Final = Credential(
     problem=Problem("seed_changed", "No seed here opens it."),
 )
 
-Stored = Mapping[ServingBackend, Credential] | None
+Stored = Credentials | None
 
 
-def _chosen(provider: ServingBackend = DEEPSEEK, /, **fields: str) -> StoredConfig:
-    return StoredConfig(revision=1, providers={provider: ProviderChoice(**fields)})
+def _chosen(provider: ServingBackend = DEEPSEEK, /, **fields: Any) -> StoredConfig:
+    return StoredConfig(revision=1, providers={provider: ConnectionChoice(**fields)})
 
 
 def _config(
@@ -58,15 +59,15 @@ def _config(
     provider: ServingBackend = DEEPSEEK,
     /,
     **variables: str,
-) -> ProviderConfig:
-    return snapshot(settings(folder, **variables), runtime, stored).providers[provider]
+) -> ConnectionConfig:
+    return snapshot(settings(folder, **variables), runtime, stored).connections[provider]
 
 
-def _codes(config: ProviderConfig) -> list[str]:
+def _codes(config: ConnectionConfig) -> list[str]:
     return [problem.code for problem in config.problems]
 
 
-def _key(config: ProviderConfig) -> str | None:
+def _key(config: ConnectionConfig) -> str | None:
     key = config.credential.api_key
     return key.get_secret_value() if key else None
 
@@ -326,7 +327,7 @@ def test_missing_key_names_the_variable(tmp_path: Path) -> None:
 def test_ambient_variable_makes_its_provider_not_ready(tmp_path: Path) -> None:
     """It is named, and the others are not touched by it."""
     overrides = {VLLM: ("OPENAI_ORGANIZATION", "OPENAI_API_HEADERS")}
-    providers = snapshot(settings(tmp_path), overrides=overrides).providers
+    providers = snapshot(settings(tmp_path), overrides=overrides).connections
     assert _codes(providers[VLLM]) == ["ambient_override"]
     assert "OPENAI_ORGANIZATION, OPENAI_API_HEADERS" in providers[VLLM].problems[0].detail
     assert providers[OLLAMA].ready
@@ -336,7 +337,7 @@ def test_all_problems_are_listed_at_once(tmp_path: Path) -> None:
     """Nobody repairs one to find the next."""
     overrides = {DEEPSEEK: ("DEEPSEEK_API_HEADERS",)}
     config = snapshot(settings(tmp_path, LLM_DEEPSEEK_MODEL=""), overrides=overrides)
-    assert _codes(config.providers[DEEPSEEK]) == [
+    assert _codes(config.connections[DEEPSEEK]) == [
         "no_model_configured",
         "key_missing",
         "ambient_override",
@@ -405,8 +406,8 @@ def test_printed_snapshot_shows_no_key(tmp_path: Path) -> None:
     """Neither the environment's nor a stored one."""
     stored = {DEEPSEEK: stored_key(origin=HOME)}
     current = snapshot(settings(tmp_path, LLM_GEMINI_API_KEY=OTHER_API_KEY), None, stored)
-    assert _key(current.providers[DEEPSEEK]) == API_KEY
-    assert _key(current.providers[GEMINI]) == OTHER_API_KEY
+    assert _key(current.connections[DEEPSEEK]) == API_KEY
+    assert _key(current.connections[GEMINI]) == OTHER_API_KEY
     for key in (API_KEY, OTHER_API_KEY):
         assert key not in repr(current)
 
@@ -426,12 +427,12 @@ def test_snapshot_cannot_be_patched(tmp_path: Path) -> None:
     with pytest.raises(FrozenInstanceError):
         current.revision = 7  # type: ignore[misc]  # that is the point
     with pytest.raises(TypeError):
-        current.providers[DEEPSEEK] = current.providers[VLLM]  # type: ignore[index]  # the same
+        current.connections[DEEPSEEK] = current.connections[VLLM]  # type: ignore[index]  # the same
 
 
 def test_every_provider_is_in_every_snapshot(tmp_path: Path) -> None:
     """Configured or not."""
-    assert snapshot(settings(tmp_path)).providers.keys() == set(ServingBackend)
+    assert snapshot(settings(tmp_path)).connections.keys() == set(ServingBackend)
 
 
 ORIGINS: Final = ["http://127.0.0.1:1", "http://127.0.0.1:2", "https://api.deepseek.com"]
@@ -441,7 +442,7 @@ URLS: Final = st.none() | st.sampled_from(ORIGINS)
 def _no_key_is_elsewhere(current: Snapshot) -> bool:
     return all(
         config.credential.api_key is None or config.credential.origin == config.origin
-        for config in current.providers.values()
+        for config in current.connections.values()
     )
 
 
@@ -486,5 +487,7 @@ def test_boot_origin_is_the_origin_without_runtime_choices(
 ) -> None:
     """Where a key from the environment belongs."""
     boot = settings(tmp_path)
-    expected = snapshot(boot).providers[provider].origin
-    assert boot_origin(CATALOG[provider], boot.providers[provider]) == expected
+    expected = snapshot(boot).connections[provider].origin
+    alone = declared(boot, provider, ConnectionChoice())
+    assert alone is not None
+    assert alone.boot_origin == expected

@@ -16,7 +16,7 @@ from aurorasoc.config.snapshot import Snapshot
 from aurorasoc.config.vocabulary import ServingBackend
 from aurorasoc.errors import AuroraError, BadResponse, ModelCallError, TlpRefused, TlsError
 from aurorasoc.granite.address_policy import AddressPolicy
-from aurorasoc.llm.adoption.stored import ProviderChoice, StoredConfig
+from aurorasoc.llm.adoption.stored import ConnectionChoice, StoredConfig
 from aurorasoc.llm.models.handle import LiveChatModel
 from aurorasoc.llm.models.pool import ModelPool
 from aurorasoc.llm.models.traffic import TrafficLedger
@@ -83,10 +83,10 @@ def _handle(
     if provider in KEYS:
         variables[variable(provider, "API_KEY")] = KEYS[provider]
     boot, backend = settings(folder, **variables), ServingBackend(provider)
-    chosen = {backend: ProviderChoice(base_url=base_url)} if by_admin else {}
+    chosen = {backend.value: ConnectionChoice(base_url=base_url)} if by_admin else {}
     held = snapshot(boot, StoredConfig(providers=chosen))
     pool = ModelPool(_Source(held), boot.llm.local_networks, (allowed,), TrafficLedger(), None)
-    binding = pool.of_provider(backend, "specialist", held)
+    binding = pool.of_connection(backend, "specialist", held)
     return LiveChatModel(lambda: binding, lambda pinned: lambda: pinned)
 
 

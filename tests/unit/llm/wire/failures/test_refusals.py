@@ -14,6 +14,7 @@ from aurorasoc.llm.wire.asking.learned import Refusable
 from aurorasoc.llm.wire.failures.refusals import OptionRefused, option_refused, refusal_in_answer
 
 REFERENCE: Final = ModelReference(
+    connection="openai",
     provider=ServingBackend.OPENAI,
     prefix="openai",
     model="soc-reasoner",

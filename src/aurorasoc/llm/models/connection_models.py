@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from datetime import date
 
 from aurorasoc.config.snapshot import Snapshot
-from aurorasoc.config.vocabulary import Role, ServingBackend
+from aurorasoc.config.vocabulary import ConnectionName, Role
 from aurorasoc.granite.backend_resolution import described_reference
 from aurorasoc.llm.models.facts import ModelFacts, facts_of
 from aurorasoc.llm.models.retirement import Retirements, retirements
@@ -14,7 +14,7 @@ from aurorasoc.llm.wire.asking.learned import Learned, Place
 
 
 @dataclass(frozen=True, slots=True)
-class ProviderModels:
+class ConnectionModels:
     """A provider's models.
 
     Attributes:
@@ -29,19 +29,19 @@ class ProviderModels:
 
 
 def models_of(
-    snapshot: Snapshot, provider: ServingBackend, learned: Learned, today: date
-) -> ProviderModels:
-    """Return what is known of a provider's models. Nobody is asked; load the table before."""
+    snapshot: Snapshot, name: ConnectionName, learned: Learned, today: date
+) -> ConnectionModels:
+    """Return what is known of a connection's models. Nobody is asked; load the table before."""
     facts: dict[Role, ModelFacts] = {}
     days: dict[str, date] = {}
     roles: tuple[Role, ...] = ("specialist", "orchestrator")
     for role in roles:
-        reference = described_reference(snapshot, provider, role)
+        reference = described_reference(snapshot, name, role)
         if reference is not None:
             capabilities = learned.of(Place.of(reference)).capabilities
             known = facts[role] = facts_of(reference, capabilities)
             if known.retires_on is not None:
                 days[reference.model] = date.fromisoformat(known.retires_on)
-    return ProviderModels(
+    return ConnectionModels(
         facts.get("specialist"), facts.get("orchestrator"), retirements(days, today)
     )

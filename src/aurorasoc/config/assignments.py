@@ -1,0 +1,39 @@
+"""Which role and which agent uses which connection."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Final
+
+from aurorasoc.config.vocabulary import ConnectionName, Role
+
+
+@dataclass(frozen=True, slots=True)
+class Assignment:
+    """A connection, and its model; None means the model that it has for the role."""
+
+    connection: ConnectionName
+    model: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Assignments:
+    """Who uses what. Who isn't in it uses the active connection."""
+
+    roles: Mapping[Role, Assignment] = field(default_factory=dict)
+    agents: Mapping[str, Assignment] = field(default_factory=dict)
+
+    def of(self, role: Role, agent: str | None) -> Assignment | None:
+        """Return an agent's own assignment, else its role's; None if it has neither."""
+        mine = self.agents.get(agent) if agent is not None else None
+        return mine or self.roles.get(role)
+
+    @property
+    def connections(self) -> frozenset[ConnectionName]:
+        """The connections that somebody is assigned to."""
+        everyone = (*self.roles.values(), *self.agents.values())
+        return frozenset(one.connection for one in everyone)
+
+
+UNASSIGNED: Final = Assignments()
