@@ -220,8 +220,7 @@ class Admin:
             uncounted = self.pool.of_reference(reference, snapshot)  # refusals are no failures
             findings = await ask_capabilities(uncounted)
             result = result.with_findings(findings)
-            lesson = Lesson(Place.of(reference), capabilities=findings.capabilities)
-            self.pool.learned.learn(lesson)
+            self.pool.learned.learn(findings.lesson(Place.of(reference)))
         outcome = asdict(result)
         del outcome["connection"], outcome["provider"]  # the entry's target says who was asked
         await self._record(AuditEvent(actor, Action.TEST_FINISHED, name, outcome))

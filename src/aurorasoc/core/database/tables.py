@@ -145,7 +145,8 @@ class InstanceRow(Base):
 class LearnedRow(Base):
     """What was learnt of one model by asking it: what it refuses, and what a test found.
 
-    `refused` lists names, comma-separated; `capabilities` is JSON.
+    `refused` lists names, comma-separated, and `thinks_untagged` if the model leaves out the tag
+    before its thoughts; `capabilities` is JSON.
     """
 
     __tablename__ = "llm_learned"

@@ -15,7 +15,13 @@ from aurorasoc.llm.models.binding import Binding
 from aurorasoc.llm.models.facts import longest_answer
 from aurorasoc.llm.models.windows import window_of
 from aurorasoc.llm.wire.answers.outcome import Outcome, outcome_of
-from aurorasoc.llm.wire.asking.learned import Capabilities, Refusable, StructuredOutput
+from aurorasoc.llm.wire.asking.learned import (
+    Capabilities,
+    Lesson,
+    Place,
+    Refusable,
+    StructuredOutput,
+)
 
 if TYPE_CHECKING:
     from beeai_framework.backend.types import ChatModelOutput
@@ -47,10 +53,17 @@ class Findings:
     Attributes:
         capabilities: What the model can do.
         failure: Why investigations would get no answers in their form; None if they would.
+        thinks_untagged: Whether its thoughts come as text without a tag before them; None if no
+            answer showed that.
     """
 
     capabilities: Capabilities
     failure: ModelCallError | None
+    thinks_untagged: bool | None = None
+
+    def lesson(self, place: Place) -> Lesson:
+        """Return what to remember of the model at a place."""
+        return Lesson(place, capabilities=self.capabilities, thinks_untagged=self.thinks_untagged)
 
 
 async def ask_capabilities(binding: Binding) -> Findings:
@@ -83,7 +96,7 @@ async def ask_capabilities(binding: Binding) -> Findings:
         counts_tokens=_counts(form, streamed),
         asked_at=iso(now_us()),
     )
-    return Findings(capabilities, failure)
+    return Findings(capabilities, failure, _untagged(form, streamed))
 
 
 async def _in_form(binding: Binding) -> Outcome:
@@ -175,6 +188,12 @@ def _way(form: Outcome | None, failure: ModelCallError | None) -> StructuredOutp
 def _counts(*results: Outcome | AuroraError | None) -> bool | None:
     counts = [result.usage is not None for result in results if isinstance(result, Outcome)]
     return all(counts) if counts else None
+
+
+def _untagged(form: Outcome | None, streamed: Outcome | AuroraError | None) -> bool | None:
+    """Return whether thoughts come without a tag: a JSON form may forbid them, a stream doesn't."""
+    in_stream = streamed.thoughts_untagged if isinstance(streamed, Outcome) else None
+    return True if form is not None and form.thoughts_untagged else in_stream
 
 
 def _has_form(text: str) -> bool:

@@ -15,7 +15,7 @@ from dataclasses import asdict
 from typing import Final
 
 from pydantic import TypeAdapter
-from sqlalchemy import delete, select
+from sqlalchemy import delete, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from aurorasoc.config.vocabulary import ServingBackend
@@ -43,6 +43,9 @@ KEPT_US: Final = 30 * 86_400_000_000
 
 AHEAD_US: Final = 86_400_000_000
 """A day: a row from later was written by no process, and would be the newest for good."""
+
+_THINKS_UNTAGGED: Final = "thinks_untagged"
+"""Stands among the names of what a model refuses."""
 
 _CAPABILITIES: Final = TypeAdapter(Capabilities | None)
 
@@ -87,11 +90,7 @@ class LearnedRows:
             return
         async with self._database.transaction(ordered=False) as session:
             now = await self._database.clock(session)
-            await session.execute(
-                delete(LearnedRow).where(
-                    ~LearnedRow.learned_us.between(now - KEPT_US, now + AHEAD_US)
-                )
-            )
+            await _forget_old(session, now)
             for lesson in lessons:
                 await _store(session, lesson, now)
         for lesson in lessons:
@@ -131,6 +130,17 @@ class LearnedRows:
                     await self._wake.wait()
 
 
+async def _forget_old(session: AsyncSession, now_us: int) -> None:
+    """Delete what is older than a month; how a model thinks holds until a test finds otherwise."""
+    thinks = LearnedRow.refused.contains(_THINKS_UNTAGGED, autoescape=True)
+    old = LearnedRow.learned_us < now_us - KEPT_US
+    await session.execute(
+        delete(LearnedRow).where((old & ~thinks) | (LearnedRow.learned_us > now_us + AHEAD_US))
+    )
+    kept = {"refused": _THINKS_UNTAGGED, "capabilities": None, "learned_us": now_us}
+    await session.execute(update(LearnedRow).where(old).values(kept))
+
+
 async def _store(session: AsyncSession, lesson: Lesson, at_us: int) -> None:
     place = lesson.place
     row = await session.get(LearnedRow, (place.provider, place.origin, place.model))
@@ -143,12 +153,16 @@ async def _store(session: AsyncSession, lesson: Lesson, at_us: int) -> None:
     await session.merge(
         LearnedRow(
             **asdict(place),
-            refused=",".join(sorted(known.refused)),
+            refused=",".join(_names(known)),
             capabilities=capabilities,
             learned_us=at_us,
         )
     )
     await session.flush()
+
+
+def _names(known: Knowledge) -> list[str]:
+    return [*sorted(known.refused), *([_THINKS_UNTAGGED] if known.thinks_untagged else ())]
 
 
 def _place(row: LearnedRow) -> Place:
@@ -157,9 +171,11 @@ def _place(row: LearnedRow) -> Place:
 
 def _knowledge(row: LearnedRow) -> Knowledge:
     """Read a row; a newer version may know more options and capabilities."""
+    names = row.refused.split(",")
     known = {option.value for option in Refusable}
-    refused = frozenset(Refusable(name) for name in row.refused.split(",") if name in known)
+    refused = frozenset(Refusable(name) for name in names if name in known)
+    untagged = _THINKS_UNTAGGED in names
     with suppress(ValueError):  # NotJson and ValidationError are some: no test wrote it
         stored = foreign_json.parsed_strictly(row.capabilities or "null")
-        return Knowledge(refused, _CAPABILITIES.validate_python(stored))
-    return Knowledge(refused)
+        return Knowledge(refused, _CAPABILITIES.validate_python(stored), untagged)
+    return Knowledge(refused, thinks_untagged=untagged)

@@ -17,7 +17,8 @@ from aurorasoc.core.logs import get_logger
 from aurorasoc.errors import AuroraError, ContextTooLong, ModelCallError
 from aurorasoc.granite import ModelReference
 from aurorasoc.granite.address_policy import AddressPolicy
-from aurorasoc.llm.wire.asking.learned import Learned, Refusable
+from aurorasoc.llm.wire.answers.outcome import Outcome
+from aurorasoc.llm.wire.asking.learned import Knowledge, Learned, Lesson, Place, Refusable
 from aurorasoc.llm.wire.asking.leave_out import LeftOut
 from aurorasoc.llm.wire.failures.refusals import OptionRefused
 from aurorasoc.llm.wire.libraries.socket_guard import ConfinedCall, confined
@@ -72,6 +73,16 @@ class CallSite:
     address_policy: AddressPolicy | None = None
     learned: Learned = field(default_factory=Learned)
     asks_again: bool = True
+
+    @property
+    def known(self) -> Knowledge:
+        """What is known of the model."""
+        return self.learned.of(Place.of(self.reference))
+
+    def learn_from(self, outcome: Outcome) -> None:
+        """Remember what an answer shows of its model."""
+        if outcome.thoughts_untagged:
+            self.learned.learn(Lesson(Place.of(self.reference), thinks_untagged=True))
 
     async def call(self, attempt: Callable[[Refused], Awaitable[T]]) -> T:
         """Make a call, and make it again while its failure may pass.

@@ -128,10 +128,10 @@ class SentByUs:
         document = parsed(await self._sender.whole(call.transmission))
         self._require_accepted(document, call)
         answer = call.answer(document)
-        require_whole_prompt(request, call.outcome().usage)
+        outcome = self._outcome(call)
         output = self._transform_output(answer)
         _require_few(_calls_in(output))
-        return self._finished(asked, _known(output, call.outcome()))
+        return self._finished(asked, _known(output, outcome))
 
     async def _outputs(
         self, asked: ChatModelInput, refused: Refused
@@ -155,12 +155,23 @@ class SentByUs:
                 held = None if _is_presentable(asked, output) else output
                 if held is None:
                     yield output
-        require_whole_prompt(request, call.outcome().usage)
+        outcome = self._outcome(call)
         closing = self._transform_output(ModelResponseStream(choices=[], usage=call.counted))
-        closing = self._finished(asked, _known(closing, call.outcome()))
+        closing = self._finished(asked, _known(closing, outcome))
         if held is not None:
             yield _require_valid(held)
         yield closing
+
+    def _outcome(self, call: Translation) -> Outcome:
+        """Return what came back, and remember what it shows of the model.
+
+        Raises:
+            ContextTruncated: The prompt was cut.
+        """
+        outcome = call.outcome()
+        self.aurora_site.learn_from(outcome)
+        require_whole_prompt(call.request, outcome.usage)
+        return outcome
 
     def _finished(self, asked: ChatModelInput, output: ChatModelOutput) -> ChatModelOutput:
         """Return an output that is no half of something; with its JSON, where that was asked for.
@@ -215,6 +226,7 @@ class SentByUs:
             options,
             stream,
             cache_points(adapted),
+            thinks_untagged=self.aurora_site.known.thinks_untagged,
         )
         return without(request, refused)
 

@@ -5,8 +5,10 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
+from beeai_framework.backend.message import UserMessage
 from pydantic import SecretStr
 
+from aurorasoc import get_chat_model
 from aurorasoc.config.vocabulary import ServingBackend
 from aurorasoc.llm.models.capabilities import ask_capabilities
 from aurorasoc.llm.wire.asking.learned import Capabilities, Lesson, Place, Refusable
@@ -99,6 +101,27 @@ async def test_test_learns_all_anew(world: World, runtime: Runtime) -> None:
     result = await runtime.admin.test("deepseek", role="specialist", actor="test")
     assert learned.of(place).refused == frozenset()
     assert learned.of(place).capabilities == result.capabilities is not None
+
+
+async def test_stream_of_a_tested_model_shows_no_thoughts_that_have_no_beginning(
+    runtime: Runtime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The test streams, and so sees them; a test after a change of the server sees that, too."""
+    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+    key = SecretStr(KEYS["vllm"])
+    with PickyServer(says=f"Let me see.\n</think>\n\n{ANSWER}") as server:
+        requested = config_request("vllm", base_url=f"{server.url}/v1", api_key=key)
+        await runtime.admin.switch(requested, actor="test")
+        await runtime.admin.test("vllm", role="specialist", actor="test")
+        deltas: list[str] = []
+        run = get_chat_model().run([UserMessage("ping")], stream=True)
+        await run.on("new_token", lambda data, _: deltas.append(data.value.get_text_content()))
+        assert "".join(deltas) == ANSWER
+        place = Place.of(get_chat_model().binding.reference)
+        assert runtime.pool.learned.of(place).thinks_untagged
+        server.says = ANSWER
+        await runtime.admin.test("vllm", role="specialist", actor="test")
+        assert not runtime.pool.learned.of(place).thinks_untagged
 
 
 async def test_model_that_gives_no_structured_answers_is_not_ok(

@@ -105,6 +105,30 @@ async def test_lesson_is_forgotten_after_a_month(database: Database) -> None:
     assert await process.knows() == Knowledge()
 
 
+async def test_how_a_model_thinks_is_known_to_others_and_outlives_a_month(
+    database: Database,
+) -> None:
+    """Its next stream would show thoughts; options that it refused are asked for anew."""
+    process = Process(database)
+    await process.shares(Lesson(PLACE, refused=SEED, thinks_untagged=True))
+    assert await Process(database).knows() == Knowledge(SEED, thinks_untagged=True)
+    async with database.transaction() as session:
+        late = LearnedRow.learned_us - KEPT_US - 1
+        await session.execute(update(LearnedRow).values(learned_us=late))
+    await process.shares(Lesson(replace(PLACE, model="other"), refused=SEED))
+    assert await process.knows() == Knowledge(thinks_untagged=True)
+
+
+def test_how_a_model_thinks_is_forgotten_only_for_another_finding() -> None:
+    """While a test asks anew, streams of others go on."""
+    learned = Learned()
+    learned.learn(Lesson(PLACE, refused=SEED, thinks_untagged=True))
+    learned.learn(Lesson(PLACE, forget=True))
+    assert learned.of(PLACE) == Knowledge(thinks_untagged=True)
+    learned.learn(Lesson(PLACE, thinks_untagged=False))
+    assert learned.of(PLACE) == Knowledge()
+
+
 async def test_lesson_waits_while_the_database_is_away(database_file: Path) -> None:
     """It is known here all the time, and to others once the database is back."""
     database = Database(f"sqlite:///{database_file}")

@@ -113,6 +113,8 @@ class Outcome:
     Attributes:
         text: The answer, without thoughts.
         thoughts: What the model wrote for itself, where the vendor shows it.
+        thoughts_untagged: Whether thoughts came as text without a tag before them. Then a stream of
+            a model that wasn't known to do so shows them in `text`.
         tool_calls: In the order in which they came.
         finish: How it ended.
         category: The vendor's word for why it refused or blocked, or for an unknown end.
@@ -129,6 +131,7 @@ class Outcome:
     usage: Usage | None
     model: str
     sent: frozenset[Refusable] = frozenset()
+    thoughts_untagged: bool = False
 
 
 def attach(output: Output, outcome: Outcome) -> None:
@@ -154,13 +157,23 @@ def is_known(output: Output) -> bool:
 class Reading:
     """Collects what an answer says, at once or event by event."""
 
-    __slots__ = ("_calls", "_texts", "_thoughts", "category", "finish", "model", "usage")
+    __slots__ = (
+        "_calls",
+        "_texts",
+        "_thoughts",
+        "category",
+        "finish",
+        "model",
+        "thoughts_untagged",
+        "usage",
+    )
 
     def __init__(self) -> None:
         self.finish: Finish | None = None
         self.category: str | None = None
         self.usage: Usage | None = None
         self.model: str | None = None
+        self.thoughts_untagged = False
         self._texts: list[str] = []
         self._thoughts: list[str] = []
         self._calls: dict[int, list[str]] = {}
@@ -221,6 +234,7 @@ class Reading:
             self.category,
             self.usage,
             self.model or model,
+            thoughts_untagged=self.thoughts_untagged,
         )
 
 

@@ -32,9 +32,13 @@ class ThoughtSplitter:
     Args:
         begins_with_thoughts: Whether this model is known to leave the beginning tag out: then
             nothing belongs to the answer before the ending one.
+
+    Attributes:
+        untagged: Whether thoughts ended that had no beginning tag.
     """
 
     def __init__(self, *, begins_with_thoughts: bool = False) -> None:
+        self.untagged = False
         self._held = ""
         self._closing = ""
         self._in_answer = False
@@ -54,6 +58,10 @@ class ThoughtSplitter:
             if not ended:
                 return thoughts, ""
         return thoughts, self._certain()
+
+    def told_apart(self) -> None:
+        """Note that the server sends thoughts in a field of their own: text is the answer."""
+        self._unsaid = False
 
     def end(self, *, cut: bool = False) -> Split:
         """Return what was held back when the text ended.
@@ -92,6 +100,7 @@ class ThoughtSplitter:
             thoughts = ""
         if place < 0:
             return thoughts, False
+        self.untagged |= bool(self._perhaps)
         thoughts += "".join(self._perhaps)
         self._held = self._held[len(self._closing) :]
         self._closing, self._perhaps, self._unsaid, self._after_thoughts = "", [], False, True

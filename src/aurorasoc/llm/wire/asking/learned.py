@@ -1,4 +1,4 @@
-"""What was learnt of each model by asking: what it refuses, and what a test found it to do.
+"""What was learnt of each model by asking: what it refuses, how it thinks, what a test found.
 
 In memory, for this process; `llm.models.learned_rows` shares it with the fleet. It holds for one
 provider, origin and model: another origin or model starts with nothing known.
@@ -87,10 +87,18 @@ class Place:
 
 @dataclass(frozen=True, slots=True)
 class Knowledge:
-    """What is known of one model."""
+    """What is known of one model.
+
+    Attributes:
+        refused: What it refuses.
+        capabilities: What the last test found.
+        thinks_untagged: Whether its thoughts come as text, with a tag at their end and none at
+            their beginning.
+    """
 
     refused: frozenset[Refusable] = frozenset()
     capabilities: Capabilities | None = None
+    thinks_untagged: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,18 +109,26 @@ class Lesson:
         place: The model.
         refused: What it refuses.
         capabilities: What a test found.
-        forget: Whether everything known before is forgotten.
+        thinks_untagged: As in `Knowledge`; None if nothing was learnt of that.
+        forget: Whether what was known before is forgotten, but for `thinks_untagged`: without it
+            the next stream would show thoughts. Only a finding replaces it.
     """
 
     place: Place
     refused: frozenset[Refusable] = frozenset()
     capabilities: Capabilities | None = None
+    thinks_untagged: bool | None = None
     forget: bool = False
 
     def added_to(self, known: Knowledge) -> Knowledge:
         """Return what is known with this lesson."""
         before = _NOTHING if self.forget else known
-        return Knowledge(before.refused | self.refused, self.capabilities or before.capabilities)
+        untagged = self.thinks_untagged
+        return Knowledge(
+            before.refused | self.refused,
+            self.capabilities or before.capabilities,
+            known.thinks_untagged if untagged is None else untagged,
+        )
 
 
 _NOTHING: Final = Knowledge()

@@ -38,6 +38,7 @@ class ModelRequest:
         stream: Whether the answer is wanted in pieces.
         cache_points: Which messages a prompt cache may end at.
         refused: What the model refuses, and what is therefore left out.
+        thinks_untagged: Whether the model is known to leave out the tag before its thoughts.
     """
 
     reference: ModelReference
@@ -46,6 +47,7 @@ class ModelRequest:
     stream: bool
     cache_points: tuple[int, ...] = ()
     refused: frozenset[Refusable] = frozenset()
+    thinks_untagged: bool = False
 
 
 @dataclass(frozen=True, slots=True)

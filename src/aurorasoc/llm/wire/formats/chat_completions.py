@@ -19,7 +19,7 @@ from aurorasoc.llm.wire.answers.outcome import Finish
 from aurorasoc.llm.wire.answers.reading import chat_completions
 from aurorasoc.llm.wire.answers.reading.parts import parts_of
 from aurorasoc.llm.wire.answers.thoughts import ThoughtSplitter, split_whole, unannounced_end
-from aurorasoc.llm.wire.asking.learned import MAX_PLACES, Place, Refusable
+from aurorasoc.llm.wire.asking.learned import Refusable
 from aurorasoc.llm.wire.asking.leave_out import plain_text
 from aurorasoc.llm.wire.asking.request import ModelRequest, post
 from aurorasoc.llm.wire.formats.translation import Translation, mapped, whole
@@ -31,8 +31,6 @@ _UNKNOWN: Final = OpenAIUnknownModelConfig()
 _O_SERIES: Final = OpenAIOSeriesConfig()
 _GPT_5: Final = OpenAIGPT5Config()
 _EFFORT: Final = "_reasoning_effort"
-_THINK_UNANNOUNCED: Final[dict[Place, None]] = {}
-"""Models whose thoughts have an end and no beginning, as seen by this process."""
 
 
 class ChatCompletions(Translation):
@@ -57,9 +55,7 @@ class ChatCompletions(Translation):
         body = _bounded(body, request.refused)
         self._iterator = self._config.get_model_response_iterator(iter(()), sync_stream=True)
         self.transmission = post(request, "/chat/completions", body)
-        self._splitter = ThoughtSplitter(
-            begins_with_thoughts=Place.of(request.reference) in _THINK_UNANNOUNCED
-        )
+        self._splitter = ThoughtSplitter(begins_with_thoughts=request.thinks_untagged)
 
     def read(self, document: dict[str, Any]) -> None:
         """Read the vendor's own fields."""
@@ -74,9 +70,8 @@ class ChatCompletions(Translation):
         choice = document["choices"][0]  # as many as were asked for
         message = _told_apart(choice["message"])
         if isinstance(message.get("content"), str):
-            thoughts, text, unannounced = split_whole(message["content"])
+            thoughts, text, self.reading.thoughts_untagged = split_whole(message["content"])
             message = _with(message, thoughts, text)
-            self._learn(unannounced=unannounced)
         one = document | {"choices": [choice | {"message": message}]}
         return whole(self._config, self.request, one)
 
@@ -94,7 +89,8 @@ class ChatCompletions(Translation):
     def rest(self) -> ModelResponseStream | None:
         """Return what was held back, because it might have been the beginning of thoughts."""
         thoughts, text = self._splitter.end(cut=self.reading.finish is Finish.LENGTH)
-        self._learn(unannounced=unannounced_end(self.reading.text + text) is not None)
+        shown = unannounced_end(self.reading.text + text) is not None
+        self.reading.thoughts_untagged = self._splitter.untagged or shown
         if not thoughts and not text:
             return None
         delta = _with({}, thoughts, text)
@@ -106,20 +102,13 @@ class ChatCompletions(Translation):
     def _split(self, choice: dict[str, Any]) -> dict[str, Any]:
         self.closed |= self.reading.finish is not None
         delta = _told_apart(choice.get("delta") or {})
+        if delta.get("reasoning_content") or delta.get("reasoning"):
+            self._splitter.told_apart()
         content = delta.get("content")
         if isinstance(content, str) and content:
             self.wrote = True
             delta = _with(delta, *self._splitter.feed(content))
         return choice | {"delta": delta}
-
-    def _learn(self, *, unannounced: bool) -> None:
-        """Remember that this model leaves out the tag with which its thoughts begin."""
-        if unannounced:
-            place = Place.of(self.request.reference)
-            _THINK_UNANNOUNCED.pop(place, None)
-            _THINK_UNANNOUNCED[place] = None
-            if len(_THINK_UNANNOUNCED) > MAX_PLACES:
-                del _THINK_UNANNOUNCED[next(iter(_THINK_UNANNOUNCED))]
 
 
 def _told_apart(message: dict[str, Any]) -> dict[str, Any]:

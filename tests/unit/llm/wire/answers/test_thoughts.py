@@ -67,6 +67,13 @@ def test_a_tag_that_is_talked_about_hides_nothing(text: str) -> None:
     assert split_whole(text) == ("", text, False)
 
 
+def test_a_server_that_tells_thoughts_apart_is_not_waited_for() -> None:
+    """It was given a parser since: what comes as text is the answer."""
+    splitter = ThoughtSplitter(begins_with_thoughts=True)
+    splitter.told_apart()
+    assert splitter.feed("pong") == ("", "pong")
+
+
 def test_text_flows_at_once_where_nothing_is_held_back() -> None:
     """A stream stays one."""
     splitter = ThoughtSplitter()
