@@ -7,17 +7,11 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator
 from contextlib import aclosing, suppress
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
-from beeai_framework.adapters.litellm.utils import (
-    fix_double_escaped_tool_calls,
-    process_structured_output,
-)
 from beeai_framework.backend.types import ChatModelInput, ChatModelOutput, ChatModelUsage
-from beeai_framework.utils.models import is_pydantic_model
 from litellm import ModelResponse, ModelResponseStream
 
-from aurorasoc.core.foreign_json import repaired
 from aurorasoc.errors import RequestRefused
 from aurorasoc.granite.catalog import CATALOG
 from aurorasoc.llm.wire.answers.cut_answers import (
@@ -30,27 +24,20 @@ from aurorasoc.llm.wire.answers.cut_answers import (
 from aurorasoc.llm.wire.answers.documents import parsed
 from aurorasoc.llm.wire.answers.outcome import Finish, Outcome, attach, is_known, outcome_of
 from aurorasoc.llm.wire.answers.truncation import require_whole_prompt
+from aurorasoc.llm.wire.answers.usable import calls_in, require_few, require_valid, structured
 from aurorasoc.llm.wire.asking.attachments import require_inline
 from aurorasoc.llm.wire.asking.leave_out import without
 from aurorasoc.llm.wire.asking.options import cache_points, translated
 from aurorasoc.llm.wire.asking.request import ModelRequest
 from aurorasoc.llm.wire.calls import CallSite, Refused
 from aurorasoc.llm.wire.failures.refusals import refusal_in_answer
-from aurorasoc.llm.wire.failures.translate import AnswerTooLong, StreamBrokenOff
+from aurorasoc.llm.wire.failures.translate import StreamBrokenOff
 from aurorasoc.llm.wire.formats import translation
 from aurorasoc.llm.wire.formats.translation import Translation
 from aurorasoc.llm.wire.libraries.litellm_table import most_output_tokens
-from aurorasoc.llm.wire.libraries.socket_guard import hosts_code
 from aurorasoc.llm.wire.patience import Patience
 from aurorasoc.llm.wire.sending.open_answers import remember
 from aurorasoc.llm.wire.sending.sender import DONE, Sender
-
-MAX_TOOL_CALLS: Final = 256
-"""Tool calls of one answer: BeeAI compares each with all others."""
-
-
-class UnusableToolCall(Exception):
-    """The arguments of a tool call are no JSON."""
 
 
 class SentByUs:
@@ -130,7 +117,7 @@ class SentByUs:
         answer = call.answer(document)
         outcome = self._outcome(call)
         output = self._transform_output(answer)
-        _require_few(_calls_in(output))
+        require_few(calls_in(output))
         return self._finished(asked, _known(output, outcome))
 
     async def _outputs(
@@ -147,8 +134,8 @@ class SentByUs:
         async with aclosing(self._pieces(call)) as pieces:
             async for piece in pieces:
                 output = self._transform_output(piece)
-                calls |= _calls_in(output)
-                _require_few(calls)
+                calls |= calls_in(output)
+                require_few(calls)
                 if held is not None:
                     held.merge(output)
                     output = held
@@ -159,7 +146,7 @@ class SentByUs:
         closing = self._transform_output(ModelResponseStream(choices=[], usage=call.counted))
         closing = self._finished(asked, _known(closing, outcome))
         if held is not None:
-            yield _require_valid(held)
+            yield require_valid(held)
         yield closing
 
     def _outcome(self, call: Translation) -> Outcome:
@@ -184,11 +171,11 @@ class SentByUs:
         if says_nothing(outcome):
             return output
         requested = asked.response_format
-        structured = bool(requested and asked.validate_response_format)
-        require_whole(outcome, self.aurora_site.reference, structured=structured)
+        as_json = bool(requested and asked.validate_response_format)
+        require_whole(outcome, self.aurora_site.reference, structured=as_json)
         if requested and outcome.finish is not Finish.LENGTH:
-            output.output_structured = _structured(asked, outcome.text)
-        return _require_valid(output)
+            output.output_structured = structured(asked, outcome.text)
+        return require_valid(output)
 
     async def _pieces(self, call: Translation) -> AsyncGenerator[ModelResponseStream]:
         """Yield what the stream says, without its usage: vendors repeat that."""
@@ -275,29 +262,3 @@ def _note(piece: ModelResponseStream, patience: Patience) -> None:
 
 def _is_presentable(asked: ChatModelInput, output: ChatModelOutput) -> bool:
     return asked.stream_partial_tool_calls or output.is_valid()
-
-
-def _calls_in(output: ChatModelOutput) -> set[str]:
-    return {call.id for call in output.get_tool_calls()}
-
-
-def _require_few(calls: set[str]) -> None:
-    if len(calls) > MAX_TOOL_CALLS:
-        raise AnswerTooLong
-
-
-def _require_valid(output: ChatModelOutput) -> ChatModelOutput:
-    if not output.is_valid():
-        fix_double_escaped_tool_calls(output.get_tool_calls())
-    if not output.is_valid():
-        raise UnusableToolCall
-    return output
-
-
-def _structured(asked: ChatModelInput, text: str) -> Any:  # noqa: ANN401 - the class that was asked for
-    data = process_structured_output(None, repaired(text))
-    schema: Any = asked.response_format if asked.validate_response_format else None
-    if not schema or not is_pydantic_model(schema):
-        return data
-    with hosts_code():  # its validators may use the network, and start threads
-        return schema.model_validate(data, strict=False)

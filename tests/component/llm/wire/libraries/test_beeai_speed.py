@@ -20,7 +20,7 @@ from beeai_framework.emitter import Emitter, EventTrace
 from beeai_framework.emitter.errors import EmitterError
 
 from aurorasoc.errors import BadResponse
-from aurorasoc.llm.wire.chat_model import MAX_TOOL_CALLS
+from aurorasoc.llm.wire.answers.usable import MAX_TOOL_CALLS
 from aurorasoc.llm.wire.libraries import adapter
 from aurorasoc.llm.wire.libraries.beeai_speed import MAX_REPAIRED_PARTS
 from tests.component.live import handle_on, variable
