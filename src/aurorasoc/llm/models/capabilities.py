@@ -26,6 +26,8 @@ from aurorasoc.llm.wire.asking.learned import (
 if TYPE_CHECKING:
     from beeai_framework.backend.types import ChatModelOutput
 
+    from aurorasoc.llm.wire.calls import CallSite
+
 EXTRA_SECONDS: Final = 10.0
 """How long streaming and tools may take each; what takes longer stays unknown."""
 
@@ -94,6 +96,7 @@ async def ask_capabilities(binding: Binding) -> Findings:
         context_window=None if window is None else window.tokens,
         max_output_tokens=longest_answer(binding.reference),
         counts_tokens=_counts(form, streamed),
+        left_out=_left_out(binding, form, streamed, tools),
         asked_at=iso(now_us()),
     )
     return Findings(capabilities, failure, _untagged(form, streamed))
@@ -188,6 +191,14 @@ def _way(form: Outcome | None, failure: ModelCallError | None) -> StructuredOutp
 def _counts(*results: Outcome | AuroraError | None) -> bool | None:
     counts = [result.usage is not None for result in results if isinstance(result, Outcome)]
     return all(counts) if counts else None
+
+
+def _left_out(binding: Binding, *results: Outcome | AuroraError | None) -> tuple[str, ...]:
+    """Return what calls do without: these ones, and those before that taught it."""
+    model: Any = binding.model  # the class that `adapter` mixes has the site
+    site: CallSite = model.aurora_site
+    outcomes = [result for result in results if isinstance(result, Outcome)]
+    return tuple(sorted(site.known.refused.union(*(o.left_out for o in outcomes))))
 
 
 def _untagged(form: Outcome | None, streamed: Outcome | AuroraError | None) -> bool | None:

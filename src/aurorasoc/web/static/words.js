@@ -65,6 +65,8 @@ const ABILITIES = {
   counts_tokens: ["counted tokens", "tokens not counted"],
 };
 
+const TOLD = new Set(["json_object", "json_schema", "system_role", "temperature"]);
+
 /** "Known of the model: JSON by schema, streams and tools." What isn't known is left out. */
 export function abilities(capabilities) {
   if (!capabilities) return "";
@@ -72,7 +74,9 @@ export function abilities(capabilities) {
     .filter(([name]) => capabilities[name] !== null)
     .map(([name, words]) => words[capabilities[name] ? 0 : 1]);
   const form = FORMS[capabilities.structured_output];
-  return `Known of the model: ${list([form, ...known].filter(Boolean))}.`;
+  const others = (capabilities.left_out ?? []).filter((name) => !TOLD.has(name));
+  const left = others.length ? ` Calls leave out what it refuses: ${others.join(", ")}.` : "";
+  return `Known of the model: ${list([form, ...known].filter(Boolean))}.${left}`;
 }
 
 const ACTIONS = {

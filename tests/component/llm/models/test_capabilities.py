@@ -70,6 +70,14 @@ REFUSALS: dict[str, tuple[list[Rule], dict[str, object]]] = {
 }
 
 
+LEFT_OUT = {
+    "schema": ("json_schema",),
+    "every format": ("json_object", "json_schema"),
+    "system role": ("system_role",),
+    "temperature": ("temperature",),
+}
+
+
 @pytest.mark.parametrize("name", REFUSALS)
 async def test_what_is_refused_is_found(tmp_path: Path, name: str) -> None:
     """And nothing else is; what this server never does is not known."""
@@ -88,6 +96,7 @@ async def test_what_is_refused_is_found(tmp_path: Path, name: str) -> None:
     }
     shown = {field: getattr(capabilities, field) for field in usual}
     assert shown == usual | expected
+    assert capabilities.left_out == LEFT_OUT.get(name, ())
 
 
 async def test_test_learns_all_anew(world: World, runtime: Runtime) -> None:

@@ -121,6 +121,8 @@ class Outcome:
         usage: None where the vendor counts nothing.
         model: The model that answered, in the vendor's words.
         sent: What the request held that a model may refuse.
+        left_out: What the caller asked for and this model refuses: left out, or said in another
+            way.
     """
 
     text: str
@@ -131,6 +133,7 @@ class Outcome:
     usage: Usage | None
     model: str
     sent: frozenset[Refusable] = frozenset()
+    left_out: frozenset[Refusable] = frozenset()
     thoughts_untagged: bool = False
 
 

@@ -56,6 +56,8 @@ class Capabilities:
         context_window: Tokens of prompt and answer together.
         max_output_tokens: Tokens of an answer.
         counts_tokens: Whether its answers and streams name the tokens used.
+        left_out: What it refuses, by the names of `Refusable`: calls leave that out, or say it in
+            another way.
         asked_at: When this was asked.
     """
 
@@ -68,6 +70,7 @@ class Capabilities:
     context_window: int | None = None
     max_output_tokens: int | None = None
     counts_tokens: bool | None = None
+    left_out: tuple[str, ...] | None = None
     asked_at: str | None = None
 
 

@@ -14,7 +14,7 @@ from typing import Any, Final
 from aurorasoc.granite import ModelReference
 from aurorasoc.granite.catalog import CATALOG
 from aurorasoc.llm.wire.asking.learned import Knowledge, Learned, Lesson, Place, Refusable
-from aurorasoc.llm.wire.asking.request import BOUNDS, OPTIONS, ModelRequest
+from aurorasoc.llm.wire.asking.request import BOUNDS, OPTIONS, ModelRequest, asked_for
 from aurorasoc.llm.wire.failures.refusals import OptionRefused
 
 MOST: Final = 8
@@ -76,7 +76,16 @@ def without(request: ModelRequest, refused: frozenset[Refusable]) -> ModelReques
         messages = _with_order(messages, schema)
     if Refusable.SYSTEM_ROLE in refused:
         messages = _folded(messages)
-    return replace(request, messages=messages, options=options, refused=refused)
+    left_out = _left_out(request, refused) if refused else refused
+    return replace(request, messages=messages, options=options, refused=refused, left_out=left_out)
+
+
+def _left_out(request: ModelRequest, refused: frozenset[Refusable]) -> frozenset[Refusable]:
+    """Return what of a caller's request the model refuses."""
+    left_out = refused & asked_for(request)
+    if Refusable.JSON_SCHEMA in left_out:
+        left_out |= refused & {Refusable.JSON_OBJECT}  # the next step down
+    return left_out
 
 
 def _schema(options: Mapping[str, Any]) -> Mapping[str, Any] | None:

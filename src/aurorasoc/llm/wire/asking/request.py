@@ -20,8 +20,15 @@ BOUNDS: Final = frozenset({Refusable.MAX_TOKENS, Refusable.MAX_COMPLETION_TOKENS
 """The two names of a bound on the answer: a server takes one or both."""
 
 _FORMATS: Final = {"json_schema": Refusable.JSON_SCHEMA, "json_object": Refusable.JSON_OBJECT}
-_RENAMED: Final = frozenset({"parallel_tool_calls", "reasoning_effort"})
-"""What some vendors say in other words."""
+_IN_OTHER_WORDS: Final = frozenset(
+    {
+        *_FORMATS.values(),
+        Refusable.PARALLEL_TOOL_CALLS,
+        Refusable.REASONING_EFFORT,
+        Refusable.SYSTEM_ROLE,
+    }
+)
+"""What vendors say each in their way: what was asked for is there."""
 
 _WHOLE: Final = "application/json"
 _STREAM: Final = "text/event-stream"
@@ -37,7 +44,8 @@ class ModelRequest:
         options: What the caller set; names of `options.TRANSLATED`, never None.
         stream: Whether the answer is wanted in pieces.
         cache_points: Which messages a prompt cache may end at.
-        refused: What the model refuses, and what is therefore left out.
+        refused: What the model refuses.
+        left_out: What of that was asked for: left out, or said in another way.
         thinks_untagged: Whether the model is known to leave out the tag before its thoughts.
     """
 
@@ -47,6 +55,7 @@ class ModelRequest:
     stream: bool
     cache_points: tuple[int, ...] = ()
     refused: frozenset[Refusable] = frozenset()
+    left_out: frozenset[Refusable] = frozenset()
     thinks_untagged: bool = False
 
 
@@ -87,7 +96,7 @@ def post(request: ModelRequest, path: str, body: Mapping[str, Any], **headers: s
         **named,
     }
     url = f"{base}{spec.adapter_root}{path}"
-    return Transmission(url, sent, repaired(json.dumps(body)).encode(), _refusable(request, body))
+    return Transmission(url, sent, repaired(json.dumps(body)).encode(), _sent(request, body))
 
 
 def key_headers_of(reference: ModelReference) -> dict[str, str]:
@@ -97,25 +106,31 @@ def key_headers_of(reference: ModelReference) -> dict[str, str]:
     return CATALOG[reference.provider].headers(reference.reveal_key())
 
 
-def _refusable(request: ModelRequest, body: Mapping[str, Any]) -> frozenset[Refusable]:
-    """Return what a request holds that its model may refuse, and that can be left out."""
-    settings = body.get("generationConfig")
-    said = {*body, *settings} if isinstance(settings, Mapping) else {*body}
-    sent = {Refusable(n) for n in request.options if n in OPTIONS and _is_said(n, said)} - BOUNDS
+def asked_for(request: ModelRequest) -> set[Refusable]:
+    """Return what a request asks for that a model may refuse, and that can be left out."""
+    asked = {Refusable(name) for name in request.options if name in OPTIONS}
+    if Refusable.MAX_TOKENS in asked:
+        asked |= BOUNDS
     requested = request.options.get("response_format")
     if isinstance(requested, Mapping) and requested.get("type") in _FORMATS:
-        sent.add(_FORMATS[requested["type"]])
+        asked.add(_FORMATS[requested["type"]])
     if any(message.get("role") == "system" for message in request.messages):
-        sent.add(Refusable.SYSTEM_ROLE)
-    if "max_tokens" in request.options:
-        sent |= {bound for bound in BOUNDS if bound.value in body}
-    if "stream_options" in body:
-        sent.add(Refusable.STREAM_OPTIONS)
-    return frozenset(sent)
+        asked.add(Refusable.SYSTEM_ROLE)
+    if request.stream:
+        asked.add(Refusable.STREAM_OPTIONS)
+    return asked
+
+
+def _sent(request: ModelRequest, body: Mapping[str, Any]) -> frozenset[Refusable]:
+    """Return what of that a body holds."""
+    settings = body.get("generationConfig")
+    said = {*body, *settings} if isinstance(settings, Mapping) else {*body}
+    asked = asked_for(request)
+    return frozenset(o for o in asked if o in _IN_OTHER_WORDS or _is_said(o.value, said))
 
 
 def _is_said(name: str, said: AbstractSet[str]) -> bool:
     """Whether a body says an option: a translator may leave out what the vendor doesn't take."""
     first, *others = name.split("_")
     camel = first + "".join(other.capitalize() for other in others)
-    return name in _RENAMED or name in said or camel in said
+    return name in said or camel in said

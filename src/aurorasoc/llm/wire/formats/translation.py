@@ -86,7 +86,8 @@ class Translation(ABC):
         reference = self.request.reference
         outcome = self.reading.outcome(reference.model)
         model = repeatable(outcome.model, reference) or reference.model
-        return replace(outcome, model=model, sent=self.transmission.sent)
+        sent, left_out = self.transmission.sent, self.request.left_out
+        return replace(outcome, model=model, sent=sent, left_out=left_out)
 
     @abstractmethod
     def read(self, document: dict[str, Any]) -> None:

@@ -14,6 +14,7 @@ from pydantic import BaseModel, Field
 from aurorasoc.errors import ProviderTimeout, RequestRefused
 from aurorasoc.llm.models.handle import LiveChatModel
 from aurorasoc.llm.models.traffic import TrafficLedger
+from aurorasoc.llm.wire.answers.outcome import outcome_of
 from aurorasoc.llm.wire.asking.learned import Refusable
 from aurorasoc.llm.wire.asking.leave_out import MOST
 from aurorasoc.llm.wire.calls import CallSite, Refused
@@ -216,6 +217,36 @@ async def test_one_call_learns_all_that_is_refused(tmp_path: Path, *, stream: bo
         for _ in range(2):
             await handle.run(GUIDED, stream=stream, **options)
         assert len(server.bodies) == len(names) + 3
+
+
+REFUSING: Final[list[Rule]] = [
+    refuses_role("system"),
+    refuses_format("json_schema"),
+    refuses_format("json_object"),
+    refuses("seed"),
+    refuses("max_tokens"),
+]
+
+
+async def test_outcome_names_what_was_left_out_of_this_call(
+    tmp_path: Path, *, stream: bool
+) -> None:
+    """Of what the model refuses, only what the caller asked for."""
+    with PickyServer(*REFUSING, says='{"severity": "low"}') as server:
+        handle = handle_to(server, tmp_path)
+        options = {"response_format": Verdict, "seed": 1, "max_tokens": 9, "top_p": 0.5}
+        for _ in range(2):
+            outcome = outcome_of(await handle.run(GUIDED, stream=stream, **options))
+            assert outcome.left_out == {
+                Refusable.SYSTEM_ROLE,
+                Refusable.JSON_SCHEMA,
+                Refusable.JSON_OBJECT,
+                Refusable.SEED,
+                Refusable.MAX_TOKENS,
+            }
+            assert not outcome.left_out & outcome.sent
+        outcome = outcome_of(await handle.run(PING, stream=stream, top_p=0.5))
+        assert outcome.left_out == frozenset()
 
 
 async def test_another_model_or_origin_starts_with_nothing_known(tmp_path: Path) -> None:
