@@ -17,6 +17,7 @@ from aurorasoc.config.vocabulary import ServingBackend
 from aurorasoc.granite import ModelReference
 from aurorasoc.llm.wire.answers.outcome import Finish
 from aurorasoc.llm.wire.answers.reading import chat_completions
+from aurorasoc.llm.wire.answers.reading.fields import answer_among
 from aurorasoc.llm.wire.answers.reading.parts import parts_of
 from aurorasoc.llm.wire.answers.thoughts import ThoughtSplitter, split_whole, unannounced_end
 from aurorasoc.llm.wire.asking.learned import Refusable
@@ -67,7 +68,7 @@ class ChatCompletions(Translation):
 
     def translated(self, document: dict[str, Any]) -> ModelResponse:
         """Translate a whole answer."""
-        choice = document["choices"][0]  # as many as were asked for
+        choice = dict(answer_among(document["choices"]))
         message = _told_apart(choice["message"])
         if isinstance(message.get("content"), str):
             thoughts, text, self.reading.thoughts_untagged = split_whole(message["content"])
@@ -77,12 +78,11 @@ class ChatCompletions(Translation):
 
     def translated_event(self, event: dict[str, Any]) -> ModelResponseStream | None:
         """Translate one event; some servers end with the finish reason and no `[DONE]`."""
-        choices = (event.get("choices") or [])[:1]
+        choice = answer_among(event.get("choices"))
         self.wrote = False
-        if not choices and not event.get("usage"):
+        if not choice and not event.get("usage"):
             return None  # a sign of life, or what a filter says of the prompt
-        if choices:
-            choices = [self._split(choices[0])]
+        choices = [self._split(dict(choice))] if choice else []
         piece: ModelResponseStream = self._iterator.chunk_parser(event | {"choices": choices})
         return piece
 

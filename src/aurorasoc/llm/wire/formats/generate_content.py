@@ -10,6 +10,7 @@ from litellm.llms.vertex_ai.gemini.transformation import transform_request_body
 from litellm.llms.vertex_ai.gemini.vertex_and_google_ai_studio_gemini import ModelResponseIterator
 
 from aurorasoc.llm.wire.answers.reading import generate_content
+from aurorasoc.llm.wire.answers.reading.fields import answer_among
 from aurorasoc.llm.wire.asking.request import ModelRequest, post
 from aurorasoc.llm.wire.formats.translation import Translation, Unlogged, mapped, whole
 
@@ -51,23 +52,27 @@ class GenerateContent(Translation):
 
     def translated(self, document: dict[str, Any]) -> ModelResponse:
         """Translate a whole answer."""
+        document = _one_candidate(document)
         if not (document.get("candidates") or document.get("promptFeedback")):
             msg = "there is no candidate in the answer"
             raise ValueError(msg)
-        return whole(_CONFIG, self.request, _UNCOUNTED | _first_candidate(document))
+        return whole(_CONFIG, self.request, _UNCOUNTED | document)
 
     def translated_event(self, event: dict[str, Any]) -> ModelResponseStream | None:
         """Translate one event; LiteLLM's reading has a finish reason where the event has none."""
+        event = _one_candidate(event)
         finished = any(candidate.get("finishReason") for candidate in event.get("candidates", ()))
         blocked = (event.get("promptFeedback") or {}).get("blockReason")
         self.closed |= finished or bool(blocked)
-        piece: ModelResponseStream | None = self._iterator.chunk_parser(_first_candidate(event))
+        piece: ModelResponseStream | None = self._iterator.chunk_parser(event)
         for choice in piece.choices if piece is not None and not (finished or blocked) else ():
             choice.finish_reason = None
         return piece
 
 
-def _first_candidate(document: dict[str, Any]) -> dict[str, Any]:
+def _one_candidate(document: dict[str, Any]) -> dict[str, Any]:
     """Leave out others: one was asked for, and each costs time to translate."""
-    candidates = document.get("candidates")
-    return document | {"candidates": candidates[:1]} if candidates else document
+    if not document.get("candidates"):
+        return document
+    candidate = answer_among(document["candidates"])
+    return document | {"candidates": [candidate] if candidate else []}

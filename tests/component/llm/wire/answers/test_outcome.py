@@ -10,7 +10,7 @@ from beeai_framework.tools import StringToolOutput, tool
 from aurorasoc.llm.wire.answers.outcome import Finish, outcome_of
 from tests.component.live import MODELS, PROVIDERS, World, handle_on, variable
 from tests.examples import settings
-from tests.world.vendor_bodies import whole
+from tests.world.vendor_bodies import streamed, whole
 
 PING: Final[list[Any]] = [UserMessage("ping")]
 RESPONSES: Final = "gpt-5-codex"
@@ -93,3 +93,42 @@ async def test_an_answer_that_counts_nothing_is_one(
     world.keyed.faults.set(whole(_UNCOUNTED[provider]))
     answer = await handle_on(settings(tmp_path, **world.variables()), provider).run(PING)
     assert (outcome_of(answer).text, outcome_of(answer).usage) == ("pong", None)
+
+
+def _choice(index: int, text: str, reason: str | None = None) -> dict[str, Any]:
+    said = {"role": "assistant", "content": text}
+    return {"index": index, "message": said, "delta": said, "finish_reason": reason}
+
+
+def _candidate(index: int, text: str, reason: str | None = None) -> dict[str, Any]:
+    content = {"role": "model", "parts": [{"text": text}]}
+    return {"index": index, "content": content} | ({"finishReason": reason} if reason else {})
+
+
+_SEVERAL: Final[dict[str, tuple[str, Any]]] = {
+    "openai": ("choices", _choice),
+    "gemini": ("candidates", _candidate),
+}
+_LENGTH: Final = {"openai": "length", "gemini": "MAX_TOKENS"}
+_STOP: Final = {"openai": "stop", "gemini": "STOP"}
+
+
+@pytest.mark.parametrize("provider", _SEVERAL)
+async def test_of_several_answers_number_0_alone_counts(
+    world: World, tmp_path: Path, provider: str, *, stream: bool
+) -> None:
+    """Nobody asked for the others; text of two would be neither's, and so would its end."""
+    name, part = _SEVERAL[provider]
+    other = part(1, "other", _LENGTH[provider])
+    if stream:
+        one = [[other], [part(0, "po")], [part(1, "wise"), part(0, "ng", _STOP[provider])], [other]]
+        fault = streamed(*({"id": "1", name: parts} for parts in one), done=provider == "openai")
+    else:
+        fault = whole({"id": "1", "created": 1, name: [other, part(0, "pong", _STOP[provider])]})
+    world.keyed.faults.set(fault)
+    answer = await handle_on(settings(tmp_path, **world.variables()), provider).run(
+        PING, stream=stream
+    )
+    outcome = outcome_of(answer)
+    assert (outcome.text, outcome.finish) == ("pong", Finish.STOP)
+    assert answer.get_text_content() == "pong"

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from aurorasoc.llm.wire.answers.outcome import Finish, Reading, Usage, usage_of
-from aurorasoc.llm.wire.answers.reading.fields import first, mapping
+from aurorasoc.llm.wire.answers.reading.fields import answer_among, mapping
 from aurorasoc.llm.wire.answers.reading.filters import filtered
 
 _WORDS: Final = {
@@ -39,7 +39,7 @@ def read(document: Mapping[str, Any], reading: Reading) -> None:
     """Read a whole answer, or one event of a stream; both have the same fields."""
     reading.answers(document.get("model"))
     reading.counts(_usage(document.get("usage")))
-    choice = first(document.get("choices"))
+    choice = answer_among(document.get("choices"))
     if not choice:
         return
     said = mapping(choice.get("delta") or choice.get("message"))

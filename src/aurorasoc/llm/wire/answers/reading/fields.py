@@ -20,6 +20,9 @@ def mappings(value: object) -> Iterator[Mapping[str, Any]]:
             yield item
 
 
-def first(value: object) -> Mapping[str, Any]:
-    """Return a list's first object; an empty one if there is none."""
-    return mapping(value[0]) if isinstance(value, list) and value else _NOTHING
+def answer_among(choices: object) -> Mapping[str, Any]:
+    """Return the answer that counts of several that may come: number 0, or one without a number.
+
+    One is asked for. Others are other texts, and no part of it; an empty object stands for none.
+    """
+    return next((choice for choice in mappings(choices) if not choice.get("index")), _NOTHING)

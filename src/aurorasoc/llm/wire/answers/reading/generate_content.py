@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from aurorasoc.llm.wire.answers.outcome import Finish, Reading, Usage, tokens
-from aurorasoc.llm.wire.answers.reading.fields import first, mapping
+from aurorasoc.llm.wire.answers.reading.fields import answer_among, mapping
 
 _FINISHES: Final = {
     "STOP": Finish.STOP,
@@ -44,7 +44,7 @@ def read(document: Mapping[str, Any], reading: Reading) -> None:
     blocked = mapping(document.get("promptFeedback")).get("blockReason")
     if blocked:
         reading.ends(Finish.BLOCKED, blocked)
-    reason = first(document.get("candidates")).get("finishReason")
+    reason = answer_among(document.get("candidates")).get("finishReason")
     if isinstance(reason, str):
         finish = _FINISHES.get(reason, Finish.UNKNOWN)
         reading.ends(finish, None if finish in {Finish.STOP, Finish.LENGTH} else reason)
