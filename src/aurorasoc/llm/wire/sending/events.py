@@ -19,6 +19,9 @@ MAX_LINE_BYTES: Final = 8_000_000
 MAX_EVENT_BYTES: Final = MAX_LINE_BYTES
 """Bytes of one event's data, over all its lines."""
 
+_ERROR: Final = b"error: "
+"""A field of no standard: llama.cpp before September 2025 sent `error: {"code": 400, …}`."""
+
 _BOM: Final = b"\xef\xbb\xbf"
 
 
@@ -65,6 +68,8 @@ class EventReader:
             line = line.removeprefix(_BOM)
         if line.startswith(b"data:"):
             self._extend_data(line[5:].removeprefix(b" "))
+        elif line.startswith(_ERROR):
+            self._extend_data(b'{"error": ' + line.removeprefix(_ERROR) + b"}")
         elif not line and self._data is not None:
             self.count += 1
             if self.count > MAX_EVENTS:

@@ -1,5 +1,6 @@
 """Refused, blocked, broken off, ended for an unknown reason: no answer, and never asked again."""
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final
@@ -10,6 +11,7 @@ from beeai_framework.backend.message import UserMessage
 from aurorasoc.errors import (
     BadResponse,
     Blocked,
+    ContextTooLong,
     ModelCallError,
     ProviderOverloaded,
     ProviderRateLimited,
@@ -272,3 +274,16 @@ async def test_name_of_the_model_that_answered_repeats_no_key(world: World, tmp_
     world.keyed.faults.set(whole({"id": "1", "created": 1, "model": _KEY, "choices": [choice]}))
     answer = await handle_on(settings(tmp_path, **world.variables()), "openai").run(PING)
     assert outcome_of(answer).model == "gpt-4o"
+
+
+@pytest.mark.parametrize("said", ["", 'data: {"choices": [{"delta": {"content": "po"}}]}\n\n'])
+async def test_error_that_an_old_server_streams_in_a_field_of_its_own_is_read(
+    world: World, tmp_path: Path, said: str
+) -> None:
+    """llama.cpp before September 2025; a client that passes over it gets half an answer."""
+    message = "the request exceeds the available context size. try increasing the context size"
+    error = json.dumps({"code": 400, "message": message, "type": "invalid_request_error"})
+    body = f"{said}error: {error}\n\ndata: [DONE]\n\n".encode()
+    world.keyed.faults.set(Fault(status=200, body=body, media_type="text/event-stream"))
+    with pytest.raises(ContextTooLong):
+        await handle_on(settings(tmp_path, **world.variables()), "vllm").run(PING, stream=True)

@@ -20,6 +20,12 @@ def test_an_event_is_its_data(ending: bytes) -> None:
     assert _read(ending.join(lines)) == [b'{"a": 1}', b"two"]
 
 
+def test_an_error_in_a_field_of_its_own_is_an_event() -> None:
+    """As llama.cpp sent it before September 2025."""
+    stream = b'data: {"a": 1}\n\nerror: {"code":500}\n\ndata: [DONE]\n\n'
+    assert _read(stream) == [b'{"a": 1}', b'{"error": {"code":500}}', b"[DONE]"]
+
+
 def test_lines_of_data_are_one_event() -> None:
     """As the standard says."""
     assert _read(b"data: {\ndata: }\n\n") == [b"{\n}"]
