@@ -10,7 +10,16 @@ import json
 import re
 from collections.abc import Iterator
 from itertools import islice
-from typing import Final
+from typing import Final, TypeVar
+
+from pydantic import BaseModel, ValidationError
+
+from aurorasoc.core.foreign_json import repaired
+
+TModel = TypeVar("TModel", bound=BaseModel)
+
+MOST_OBJECTS: Final = 200
+"""JSON objects of one text that are compared with what was asked for."""
 
 _DECODER: Final = json.JSONDecoder()
 _BEGINNING: Final = re.compile(r'\{(?=\s*["}])')
@@ -36,6 +45,15 @@ def objects_in(text: str) -> Iterator[str]:
             yield text[begin:end]
         if left <= 0:
             return
+
+
+def objects_as(text: str, schema: type[TModel]) -> Iterator[tuple[str, TModel | ValidationError]]:
+    """Yield each JSON object of a text with its value, or with why it doesn't fit a schema."""
+    for candidate in islice(objects_in(text), MOST_OBJECTS):
+        try:
+            yield candidate, schema.model_validate_json(repaired(candidate))
+        except ValidationError as error:
+            yield candidate, error
 
 
 def _read(text: str, begin: int) -> tuple[bool, int]:

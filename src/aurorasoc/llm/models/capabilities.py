@@ -3,18 +3,25 @@
 from __future__ import annotations
 
 import asyncio
-import json
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any, Final
 
 from pydantic import BaseModel, Field
 
 from aurorasoc.core.clock import iso, now_us
-from aurorasoc.errors import AuroraError, BadResponse, ModelCallError, ProviderTimeout
+from aurorasoc.core.json_in_text import objects_as
+from aurorasoc.errors import (
+    AuroraError,
+    BadResponse,
+    EmptyAnswer,
+    ModelCallError,
+    ProviderTimeout,
+)
 from aurorasoc.llm.models.binding import Binding
 from aurorasoc.llm.models.facts import longest_answer
 from aurorasoc.llm.models.windows import window_of
-from aurorasoc.llm.wire.answers.outcome import Outcome, outcome_of
+from aurorasoc.llm.wire.answers.outcome import Finish, Outcome, outcome_of
 from aurorasoc.llm.wire.asking.learned import (
     Capabilities,
     Lesson,
@@ -115,11 +122,13 @@ async def _in_form(binding: Binding) -> Outcome:
 
     messages = [SystemMessage(_RULES), UserMessage(_ALERT)]
     for _ in range(2):
-        output = await _run(
-            binding, messages, response_format=Assessment, validate_response_format=False
-        )
-        if _has_form(output.get_text_content()):
-            return outcome_of(output)
+        with suppress(EmptyAnswer):
+            output = await _run(
+                binding, messages, response_format=Assessment, validate_response_format=False
+            )
+            outcome = outcome_of(output)
+            if _has_form(outcome):
+                return outcome
     reference = binding.reference
     detail = (
         f"{reference.model} answers, but not in the form that investigations need: a JSON object "
@@ -207,13 +216,13 @@ def _untagged(form: Outcome | None, streamed: Outcome | AuroraError | None) -> b
     return True if form is not None and form.thoughts_untagged else in_stream
 
 
-def _has_form(text: str) -> bool:
-    begin, end = text.find("{"), text.rfind("}")
-    try:
-        document = json.loads(text[begin : end + 1])
-    except (ValueError, RecursionError):
-        return False
-    return isinstance(document, dict) and Assessment.model_fields.keys() <= document.keys()
+def _has_form(outcome: Outcome) -> bool:
+    """Whether an investigation would take an answer: a whole one, with one object that fits."""
+    fitting: list[Assessment] = []
+    for _, value in objects_as(outcome.text, Assessment):
+        if isinstance(value, Assessment) and value not in fitting:
+            fitting.append(value)
+    return outcome.finish is not Finish.LENGTH and len(fitting) == 1
 
 
 def _late(binding: Binding) -> ProviderTimeout:

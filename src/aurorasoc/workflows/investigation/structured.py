@@ -6,13 +6,11 @@ Both calls go to the same model, even after a switch.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from itertools import islice
 from typing import TYPE_CHECKING, Final, Generic, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
-from aurorasoc.core.foreign_json import repaired
-from aurorasoc.core.json_in_text import objects_in
+from aurorasoc.core.json_in_text import objects_as
 from aurorasoc.core.logs import get_logger
 from aurorasoc.errors import (
     AnswerCut,
@@ -45,8 +43,6 @@ log = get_logger("aurorasoc.investigation")
 _CUT_OFF: Final = "It was cut off before its end: answer shorter."
 _QUOTED: Final = "It repeats an answer that stands in the prompt: give your own."
 _MOST_ISSUES: Final = 5
-MOST_OBJECTS: Final = 200
-"""JSON objects of one answer that are compared with what was asked for."""
 
 TAnswer = TypeVar("TAnswer", bound=BaseModel)
 
@@ -217,17 +213,14 @@ def answer_in(text: str, schema: type[TAnswer], prompt: str) -> tuple[TAnswer | 
     """
     fitting: list[TAnswer] = []
     longest, issue = "", "It isn't one JSON object."
-    for candidate in islice(objects_in(text), MOST_OBJECTS):
-        try:
-            value = schema.model_validate_json(repaired(candidate))
-        except ValidationError as error:
+    for candidate, value in objects_as(text, schema):
+        if isinstance(value, ValidationError):
             if len(candidate) > len(longest):
-                longest, issue = candidate, _issues(error)
-        else:
-            if stands_in(prompt, candidate):
-                longest, issue = candidate, _QUOTED
-            elif value not in fitting:
-                fitting.append(value)
+                longest, issue = candidate, _issues(value)
+        elif stands_in(prompt, candidate):
+            longest, issue = candidate, _QUOTED
+        elif value not in fitting:
+            fitting.append(value)
     if len(fitting) > 1:
         return None, "It holds several answers: give one JSON object."
     return (fitting[0], "") if fitting else (None, issue)

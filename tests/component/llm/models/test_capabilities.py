@@ -1,5 +1,6 @@
 """What a test finds of a model: asked over the production path, shown, and shared."""
 
+import json
 import threading
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -133,12 +134,29 @@ async def test_stream_of_a_tested_model_shows_no_thoughts_that_have_no_beginning
         assert not runtime.pool.learned.of(place).thinks_untagged
 
 
+@pytest.mark.parametrize(
+    "text", [f"I looked at {{host}} first: {ANSWER} So it is {{harmless}}.", f"{ANSWER} {ANSWER}"]
+)
+async def test_form_is_found_where_investigations_find_it(tmp_path: Path, text: str) -> None:
+    """Among words and braces, and said twice."""
+    with PickyServer(says=text) as server:
+        assert (await found_at(server, tmp_path)).structured_output == "json_schema"
+
+
+NO_ANSWERS = {
+    "words": "I'd say it is harmless.",
+    "another type": '{"findings": "none", "techniques": []}',
+    "two that differ": f"{ANSWER} {ANSWER.replace('[]', json.dumps(['T1110']))}",
+}
+
+
+@pytest.mark.parametrize("name", NO_ANSWERS)
 async def test_model_that_gives_no_structured_answers_is_not_ok(
-    runtime: Runtime, monkeypatch: pytest.MonkeyPatch
+    runtime: Runtime, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
     """Every investigation on it would fail."""
     monkeypatch.setenv("NO_PROXY", "127.0.0.1")
-    with PickyServer(says="I'd say it is harmless.") as server:
+    with PickyServer(says=NO_ANSWERS[name]) as server:
         key = SecretStr(KEYS["vllm"])
         requested = config_request("vllm", base_url=f"{server.url}/v1", api_key=key)
         await runtime.admin.switch(requested, actor="test")
