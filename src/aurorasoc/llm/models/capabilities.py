@@ -19,7 +19,6 @@ from aurorasoc.errors import (
     ProviderTimeout,
 )
 from aurorasoc.llm.models.binding import Binding
-from aurorasoc.llm.models.facts import longest_answer
 from aurorasoc.llm.models.windows import window_of
 from aurorasoc.llm.wire.answers.outcome import Finish, Outcome, outcome_of
 from aurorasoc.llm.wire.asking.learned import (
@@ -29,6 +28,7 @@ from aurorasoc.llm.wire.asking.learned import (
     Refusable,
     StructuredOutput,
 )
+from aurorasoc.llm.wire.libraries.litellm_table import longest_answer, vendors_row
 
 if TYPE_CHECKING:
     from beeai_framework.backend.types import ChatModelOutput
@@ -101,7 +101,7 @@ async def ask_capabilities(binding: Binding) -> Findings:
         if isinstance(streamed, Outcome)
         else None,
         context_window=None if window is None else window.tokens,
-        max_output_tokens=longest_answer(binding.reference),
+        max_output_tokens=longest_answer(vendors_row(binding.reference)),
         counts_tokens=_counts(form, streamed),
         left_out=_left_out(binding, form, streamed, tools),
         asked_at=iso(now_us()),

@@ -13,7 +13,7 @@ from typing import Any, Final, Literal
 
 from aurorasoc.granite import ModelReference
 from aurorasoc.llm.wire.asking.learned import Capabilities
-from aurorasoc.llm.wire.libraries.litellm_table import vendors_row
+from aurorasoc.llm.wire.libraries.litellm_table import longest_answer, vendors_row
 from aurorasoc.llm.wire.windows.known import ContextWindow, known_window, plausible
 
 WindowNamer = Literal["server", "refusal", "test", "table"]
@@ -73,7 +73,7 @@ def facts_of(reference: ModelReference, capabilities: Capabilities | None) -> Mo
     return ModelFacts(
         context_window=window,
         context_window_source=source,
-        max_output_tokens=tested.max_output_tokens or _longest_answer(row),
+        max_output_tokens=tested.max_output_tokens or longest_answer(row),
         prices=_prices(row),
         retires_on=_day(row.get("deprecation_date")),
     )
@@ -81,12 +81,7 @@ def facts_of(reference: ModelReference, capabilities: Capabilities | None) -> Mo
 
 def window_in_table(reference: ModelReference) -> int | None:
     """Return the window of a vendor's own model in tokens, as the table has it."""
-    return _tokens(vendors_row(reference).get("max_input_tokens"))
-
-
-def longest_answer(reference: ModelReference) -> int | None:
-    """Return the longest answer of a vendor's own model in tokens, as the table has it."""
-    return _longest_answer(vendors_row(reference))
+    return plausible(vendors_row(reference).get("max_input_tokens"))
 
 
 def _window(
@@ -95,14 +90,10 @@ def _window(
     """Return the window that was learnt last, and who named it."""
     if window is not None and window.source in {"server", "refusal"}:
         return window.tokens, window.source
-    in_table = _tokens(row.get("max_input_tokens"))
+    in_table = plausible(row.get("max_input_tokens"))
     if tested.context_window not in (None, in_table):
         return tested.context_window, "test"
     return in_table, "table" if in_table else None
-
-
-def _longest_answer(row: Mapping[str, Any]) -> int | None:
-    return _tokens(row.get("max_output_tokens"))
 
 
 def _prices(row: Mapping[str, Any]) -> Prices | None:
@@ -121,10 +112,6 @@ def _price(per_token: object) -> float | None:
     if not 0 < per_token <= _HIGHEST_PRICE / _PER_MILLION:
         return None
     return float(f"{per_token * _PER_MILLION:.6g}")  # without the noise of binary fractions
-
-
-def _tokens(value: object) -> int | None:
-    return plausible(value) if isinstance(value, int) and not isinstance(value, bool) else None
 
 
 def _day(value: object) -> str | None:

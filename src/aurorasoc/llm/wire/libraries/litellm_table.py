@@ -20,6 +20,7 @@ from aurorasoc.core.logs import get_logger
 from aurorasoc.granite import ModelReference
 from aurorasoc.granite.base_url import origin_of
 from aurorasoc.granite.catalog import CATALOG
+from aurorasoc.llm.wire.windows.known import plausible
 
 _FILE: Final = "model_prices_and_context_window_backup.json"
 _NOTHING: Final[Mapping[str, Any]] = {}
@@ -55,10 +56,18 @@ def answers_on_responses(model: str) -> bool:
     return row_of("openai", model).get("mode") == "responses"
 
 
+def longest_answer(row: Mapping[str, Any]) -> int | None:
+    """Return how many tokens an answer has at most; None if a row names no number that can be."""
+    return plausible(row.get("max_output_tokens"))
+
+
 def most_output_tokens(reference: ModelReference) -> int | None:
-    """Return the longest answer of a vendor's model in tokens; None if it isn't known."""
-    most = _row_named(reference).get("max_output_tokens")
-    return most if isinstance(most, int) else None
+    """Return the highest limit on an answer that a model takes; None if it isn't known.
+
+    A gateway's model counts by its name here, as nowhere else: a limit that is too high is refused,
+    while one that is too low cuts answers off.
+    """
+    return longest_answer(_row_named(reference))
 
 
 def _row_named(reference: ModelReference) -> Mapping[str, Any]:

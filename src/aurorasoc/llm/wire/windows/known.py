@@ -81,9 +81,9 @@ def forget_window(reference: ModelReference) -> None:
     _kept.pop(_place(reference), None)
 
 
-def plausible(tokens: int | None) -> int | None:
-    """Return a number that can be a window; None for any other."""
-    return tokens if tokens is not None and _LEAST <= tokens <= _MOST else None
+def plausible(tokens: object) -> int | None:
+    """Return what can be a number of tokens that a model holds; None for anything else."""
+    return tokens if type(tokens) is int and _LEAST <= tokens <= _MOST else None
 
 
 def _place(reference: ModelReference) -> _Place:

@@ -5,7 +5,14 @@ from pathlib import Path
 
 import pytest
 
-from aurorasoc.llm.wire.libraries.litellm_table import read_table, row_of, vendors_row
+from aurorasoc.llm.models.facts import facts_of
+from aurorasoc.llm.wire.libraries import litellm_table
+from aurorasoc.llm.wire.libraries.litellm_table import (
+    most_output_tokens,
+    read_table,
+    row_of,
+    vendors_row,
+)
 from tests.examples import reference_at
 
 OWN = {"litellm_provider": "openai", "mode": "chat", "tiers": {"batch": [1, {"cost": 2}]}}
@@ -66,6 +73,26 @@ def test_a_name_that_is_not_its_vendors_own_has_no_row(
 ) -> None:
     """A gateway, a local server and another vendor may serve anything under it."""
     assert vendors_row(reference_at(provider, model, base_url)) == {}
+
+
+@pytest.mark.parametrize("value", [True, 0, -1, 10**400, "64000", 64_000.0, None])
+def test_a_longest_answer_that_cannot_be_is_neither_shown_nor_sent(
+    monkeypatch: pytest.MonkeyPatch, value: object
+) -> None:
+    """Whoever reads the field reads it alike."""
+    row = {"litellm_provider": "anthropic", "max_output_tokens": value}
+    monkeypatch.setattr(litellm_table, "_table", lambda: {"claude-x": row})
+    reference = reference_at("anthropic", "claude-x")
+    assert facts_of(reference, None).max_output_tokens is None
+    assert most_output_tokens(reference) is None
+
+
+def test_a_limit_to_send_is_known_for_a_vendors_model_behind_a_gateway() -> None:
+    """It must be sent; what is shown of a gateway's model is what its server says."""
+    reference = reference_at("anthropic", "claude-sonnet-4-6", "https://gateway.example.com")
+    limit = most_output_tokens(reference_at("anthropic", "claude-sonnet-4-6"))
+    assert most_output_tokens(reference) == limit is not None
+    assert facts_of(reference, None).max_output_tokens is None
 
 
 def test_a_row_belongs_to_one_vendor() -> None:
