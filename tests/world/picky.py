@@ -24,6 +24,7 @@ class PickyServer(ScriptedUpstream):
         """Prepare the server; `url` is valid inside the `with` block."""
         super().__init__(self._answer_last)
         self.rules, self.status, self.says = rules, status, says
+        self.streams_errors = True
 
     @property
     def bodies(self) -> list[dict[str, Any]]:
@@ -37,7 +38,7 @@ class PickyServer(ScriptedUpstream):
         if refusal is None:
             return self._stream() if body.get("stream") else self._whole()
         error = {"error": {"message": refusal, "type": "invalid_request_error"}}
-        if self.status == 200 and body.get("stream"):
+        if self.status == 200 and body.get("stream") and self.streams_errors:
             return _written(200, "text/event-stream", [f"data: {json.dumps(error)}\n\n"])
         return _written(self.status, "application/json", [json.dumps(error)])
 

@@ -30,7 +30,6 @@ from aurorasoc.llm.wire.asking.leave_out import without
 from aurorasoc.llm.wire.asking.options import cache_points, translated
 from aurorasoc.llm.wire.asking.request import ModelRequest
 from aurorasoc.llm.wire.calls import CallSite, Refused
-from aurorasoc.llm.wire.failures.refusals import refusal_in_answer
 from aurorasoc.llm.wire.failures.translate import StreamBrokenOff
 from aurorasoc.llm.wire.formats import translation
 from aurorasoc.llm.wire.formats.translation import Translation
@@ -112,9 +111,7 @@ class SentByUs:
     async def _answer(self, asked: ChatModelInput, refused: Refused) -> ChatModelOutput:
         request = self._request(asked, refused, stream=False)
         call = translation(request)
-        document = parsed(await self._sender.whole(call.transmission))
-        self._require_accepted(document, call)
-        answer = call.answer(document)
+        answer = call.answer(parsed(await self._sender.whole(call.transmission)))
         outcome = self._outcome(call)
         output = self._transform_output(answer)
         require_few(calls_in(output))
@@ -179,20 +176,17 @@ class SentByUs:
 
     async def _pieces(self, call: Translation) -> AsyncGenerator[ModelResponseStream]:
         """Yield what the stream says, without its usage: vendors repeat that."""
-        began, patience = False, Patience(self.aurora_site.reference.limits)
+        patience = Patience(self.aurora_site.reference.limits)
         async with aclosing(self._sender.events(call.transmission)) as events:
             while (data := await patience.next(events)) is not None:
                 if data == DONE:
                     call.closed |= call.done_closes
                     continue
-                document = parsed(data)
-                if not began:
-                    self._require_accepted(document, call)
-                piece = call.piece(document)
+                piece = call.piece(parsed(data))
                 if call.wrote:
                     patience.thinks()  # what is held back may be thoughts
                 if piece is not None and _says_something(piece):
-                    began = True
+                    call.began = True
                     _note(piece, patience)
                     yield piece
         if not call.closed:
@@ -216,13 +210,6 @@ class SentByUs:
             thinks_untagged=self.aurora_site.known.thinks_untagged,
         )
         return without(request, refused)
-
-    def _require_accepted(self, document: object, call: Translation) -> None:
-        """Raise what an error inside an answer refuses, before any of the answer is used."""
-        reference = self.aurora_site.reference
-        refusal = refusal_in_answer(document, call.transmission.sent, reference)
-        if refusal is not None:
-            raise refusal
 
     @property
     def _sender(self) -> Sender:

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from aurorasoc.llm.wire.answers.outcome import word
+from aurorasoc.llm.wire.answers.reading.fields import mapping
 from aurorasoc.llm.wire.answers.reading.filters import filtered
 
 MAX_TEXT: Final = 8_000
@@ -78,6 +79,21 @@ def read_error(content: object) -> ErrorBody:
         tuple(reader.places),
         reader.category,
     )
+
+
+def error_in(document: object) -> object | None:
+    """Return the error that was answered as a success or inside an answer; None if it is none.
+
+    LM Studio answers so for a path that it doesn't have, OpenRouter and RunPod for what failed
+    behind them, and every stream for what fails in its middle.
+    """
+    if not isinstance(document, Mapping):
+        return None
+    kind = document.get("type")
+    if kind == "response.failed":  # OpenAI's Responses
+        return mapping(document.get("response")).get("error") or "failed"
+    is_error = kind == "error" or document.get("object") == "error"
+    return document.get("error") or (document if is_error else None)
 
 
 class _Reader:

@@ -18,7 +18,7 @@ LiteLLM's proxy ("does not support parameters").
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from collections.abc import Set as AbstractSet
 from typing import Final
 
@@ -32,7 +32,7 @@ from aurorasoc.errors import (
 )
 from aurorasoc.granite import ModelReference
 from aurorasoc.llm.wire.asking.learned import Refusable
-from aurorasoc.llm.wire.failures.error_bodies import ErrorBody, read_error
+from aurorasoc.llm.wire.failures.error_bodies import ErrorBody
 from aurorasoc.llm.wire.failures.verdicts import verdict_of
 
 _STATUSES: Final = frozenset({0, 400, 404, 422, 500, 501})
@@ -141,19 +141,18 @@ class OptionRefused(RequestRefused):
 
 
 def option_refused(
-    status: int, error: object, sent: AbstractSet[Refusable], reference: ModelReference
+    status: int, body: ErrorBody, sent: AbstractSet[Refusable], reference: ModelReference
 ) -> OptionRefused | None:
     """Return which of the options that were sent an error refuses, if it refuses one.
 
     Args:
         status: The HTTP status; 0 for an error inside an answer.
-        error: The error's body, or its document.
+        body: The error.
         sent: What the request held.
         reference: The model that was called.
     """
     if status not in _STATUSES or not sent:
         return None
-    body = read_error(error)
     if issubclass(verdict_of(status or _REFUSED, body).leaf, _OTHER_FAILURES):
         return None
     said = _without_name(body.said, reference.model.lower())
@@ -165,18 +164,6 @@ def option_refused(
     schema = option is Refusable.JSON_SCHEMA and _THIS_SCHEMA.search(said)
     effort = option is Refusable.REASONING_EFFORT and _THIS_EFFORT.search(said)
     return OptionRefused(option, reference, lasting=not (schema or effort))
-
-
-def refusal_in_answer(
-    document: object, sent: AbstractSet[Refusable], reference: ModelReference
-) -> OptionRefused | None:
-    """Return what an answer refuses that is an error in spite of its status."""
-    if not isinstance(document, Mapping):
-        return None
-    failed = document.get("response") if document.get("type") == "response.failed" else None
-    holder = failed if isinstance(failed, Mapping) else document
-    error = holder.get("error") or (document if document.get("type") == "error" else None)
-    return option_refused(0, error, sent, reference) if error else None
 
 
 def _without_name(said: str, model: str) -> str:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import socket
 import ssl
 from collections.abc import Iterator, Mapping
+from collections.abc import Set as AbstractSet
 from typing import Final
 from urllib.parse import urlsplit, urlunsplit
 
@@ -25,8 +26,10 @@ from aurorasoc.errors import (
 from aurorasoc.granite import ModelReference
 from aurorasoc.granite.catalog import CATALOG
 from aurorasoc.llm.wire.answers.outcome import repeatable
+from aurorasoc.llm.wire.asking.learned import Refusable
 from aurorasoc.llm.wire.failures import verdicts
-from aurorasoc.llm.wire.failures.error_bodies import ErrorBody, read_error
+from aurorasoc.llm.wire.failures.error_bodies import ErrorBody, error_in, read_error
+from aurorasoc.llm.wire.failures.refusals import option_refused
 from aurorasoc.llm.wire.failures.retry_after import retry_after
 from aurorasoc.llm.wire.failures.verdicts import Verdict
 from aurorasoc.llm.wire.patience import NoFirstToken
@@ -97,11 +100,12 @@ def translate(error: Exception, reference: ModelReference) -> AuroraError:
     return _failure(_classify(chain), reference)
 
 
-def failure_of_answer(
+def failure_of_answer(  # noqa: PLR0913 - what an answer is, and what it answers
     status: int,
     text: str,
     reference: ModelReference,
     *,
+    sent: AbstractSet[Refusable] = frozenset(),
     url: str = "",
     headers: Mapping[str, str] = _NO_HEADERS,
 ) -> ModelCallError:
@@ -111,35 +115,38 @@ def failure_of_answer(
         status: Its status.
         text: The beginning of its body.
         reference: Who was called.
+        sent: What the request held that can be left out; an `OptionRefused` may name it.
         url: The URL that was called.
         headers: The answer's headers, for what they say of when to try again.
     """
     body = read_error(text)
+    if refusal := option_refused(status, body, sent, reference):
+        return refusal
     asked = retry_after(headers)
     wait = body.retry_after if asked is None else asked
     verdict = verdicts.verdict_of(status, body)
     return _failure(verdict, reference, status=status, url=url, wait=wait, body=body)
 
 
-def failure_in_stream(error: object, reference: ModelReference) -> ModelCallError:
-    """Make one of our errors of an error that came inside an answer, streamed or whole."""
+def failure_in_document(
+    document: object, reference: ModelReference, sent: AbstractSet[Refusable] = frozenset()
+) -> ModelCallError | None:
+    """Make one of our errors of an error that came inside an answer; None if it is none.
+
+    Args:
+        document: An answer, or an event of a stream.
+        reference: Who was called.
+        sent: What the request held that can still be left out, as in `failure_of_answer`.
+    """
+    error = error_in(document)
+    if error is None:
+        return None
     body = read_error(error)
+    if refusal := option_refused(0, body, sent, reference):
+        return refusal
     status = verdicts.status_in(body)
     verdict = verdicts.verdict_in_answer(status, body)
     return _failure(verdict, reference, status=status, wait=body.retry_after, body=body)
-
-
-def failure_in_document(document: object, reference: ModelReference) -> ModelCallError | None:
-    """Make one of our errors of an error that was answered as a success; None if it is none.
-
-    LM Studio answers so for a path that it doesn't have, OpenRouter and RunPod for what failed
-    behind them.
-    """
-    if not isinstance(document, Mapping):
-        return None
-    whole = document if document.get("object") == "error" else None
-    error = document.get("error") or whole
-    return failure_in_stream(error, reference) if error else None
 
 
 def _failure(  # noqa: PLR0913 - what a detail may name

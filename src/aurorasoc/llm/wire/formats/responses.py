@@ -13,7 +13,6 @@ from litellm.types.llms.openai import ResponsesAPIResponse
 
 from aurorasoc.llm.wire.answers.reading import responses
 from aurorasoc.llm.wire.asking.request import ModelRequest, post
-from aurorasoc.llm.wire.failures.translate import failure_in_stream
 from aurorasoc.llm.wire.formats.chat_completions import translator_of
 from aurorasoc.llm.wire.formats.translation import Translation, Unlogged, mapped
 
@@ -67,12 +66,7 @@ class Responses(Translation):
         return response
 
     def translated_event(self, event: dict[str, Any]) -> ModelResponseStream | None:
-        """Translate one event; `response.failed` and `error` hold what went wrong."""
-        kind = event["type"]
-        if kind == "error":
-            raise failure_in_stream(event, self.request.reference)
-        if kind == "response.failed":
-            raise failure_in_stream(event["response"].get("error"), self.request.reference)
-        self.closed |= kind in _CLOSING
+        """Translate one event."""
+        self.closed |= event["type"] in _CLOSING
         piece: ModelResponseStream = self._iterator.chunk_parser(event)
         return piece

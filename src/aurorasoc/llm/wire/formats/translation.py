@@ -24,6 +24,8 @@ class Translation(ABC):
         reading: What was read of the answer so far.
         counted: The last count of tokens in a stream, in LiteLLM's shape.
         wrote: Whether the stream's last event held text, shown or held back.
+        began: Whether any of a stream was used: then its error refuses no option any more, as the
+            call can't be made again.
     """
 
     closed: bool = False
@@ -39,11 +41,13 @@ class Translation(ABC):
         self.reading = Reading()
         self.counted: Any = None
         self.wrote = False
+        self.began = False
 
     def answer(self, document: dict[str, Any]) -> ModelResponse:
         """Read a whole answer. Whatever it raises means that there is no usable one.
 
         Raises:
+            OptionRefused: The server doesn't take what can be left out.
             Refused, Blocked: The model declined, or a filter stopped it.
             ModelCallError: It is an error, or broke off, or nobody knows whether it did.
         """
@@ -74,7 +78,8 @@ class Translation(ABC):
 
     def _require_no_error(self, document: dict[str, Any]) -> None:
         """Refuse an error in the place of an answer, or behind half of one."""
-        if failure := failure_in_document(document, self.request.reference):
+        sent = frozenset() if self.began else self.transmission.sent
+        if failure := failure_in_document(document, self.request.reference, sent):
             raise failure
 
     def rest(self) -> ModelResponseStream | None:

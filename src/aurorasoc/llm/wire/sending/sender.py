@@ -18,7 +18,6 @@ import httpx
 from aurorasoc.granite import ModelReference
 from aurorasoc.granite.address_policy import AddressPolicy
 from aurorasoc.llm.wire.asking.request import Transmission
-from aurorasoc.llm.wire.failures.refusals import option_refused
 from aurorasoc.llm.wire.failures.translate import (
     AnswerTooLong,
     NoEventStream,
@@ -94,7 +93,8 @@ class Sender:
                 _require_complete(data)
                 yield data
             if not reader.count:
-                raise failure_in_document(_json(beginning), self._reference) or NoEventStream
+                document, sent = _json(beginning), transmission.sent
+                raise failure_in_document(document, self._reference, sent) or NoEventStream
 
     @asynccontextmanager
     async def _answered(self, transmission: Transmission) -> AsyncIterator[httpx.Response]:
@@ -107,11 +107,11 @@ class Sender:
         try:
             if not response.is_success:
                 status, text = response.status_code, await _beginning(response)
-                refusal = option_refused(status, text, transmission.sent, self._reference)
-                raise refusal or failure_of_answer(
+                raise failure_of_answer(
                     status,
                     text,
                     self._reference,
+                    sent=transmission.sent,
                     url=transmission.url,
                     headers=response.headers,
                 )

@@ -208,6 +208,14 @@ async def test_refusal_inside_an_answer_is_one_too(tmp_path: Path, *, stream: bo
         assert ["temperature" in body for body in server.bodies] == [True, False]
 
 
+async def test_refusal_in_place_of_a_stream_is_one_too(tmp_path: Path) -> None:
+    """A server may answer a document where events were asked for, with 200."""
+    with PickyServer(refuses("temperature"), status=200) as server:
+        server.streams_errors = False
+        await handle_to(server, tmp_path).run(PING, stream=True, temperature=0)
+        assert ["temperature" in body for body in server.bodies] == [True, False]
+
+
 async def test_one_call_learns_all_that_is_refused(tmp_path: Path, *, stream: bool) -> None:
     """Each option costs one refused request, once."""
     names = ("temperature", "top_p", "seed", "max_tokens")

@@ -11,7 +11,9 @@ from aurorasoc.config.snapshot import CallLimits
 from aurorasoc.config.vocabulary import ServingBackend
 from aurorasoc.granite import ModelReference
 from aurorasoc.llm.wire.asking.learned import Refusable
-from aurorasoc.llm.wire.failures.refusals import OptionRefused, option_refused, refusal_in_answer
+from aurorasoc.llm.wire.failures.error_bodies import read_error
+from aurorasoc.llm.wire.failures.refusals import OptionRefused, option_refused
+from aurorasoc.llm.wire.failures.translate import failure_in_document
 
 REFERENCE: Final = ModelReference(
     connection="openai",
@@ -465,7 +467,7 @@ OTHERS: Final = {
 @documented
 def test_documented_refusal_names_its_option(status: int, text: str, option: Refusable) -> None:
     """Whatever else was sent."""
-    refusal = option_refused(status, text, SENT - {Refusable.JSON_OBJECT}, REFERENCE)
+    refusal = option_refused(status, read_error(text), SENT - {Refusable.JSON_OBJECT}, REFERENCE)
     assert refusal is not None
     assert refusal.option is option
 
@@ -475,7 +477,9 @@ def test_option_that_was_not_sent_is_not_refused(status: int, text: str, option:
     """The refusal must be of something else, or of another request."""
     json_modes = {Refusable.JSON_SCHEMA, Refusable.JSON_OBJECT}
     gone = json_modes if option in json_modes else {option}
-    refusal = option_refused(status, text, SENT - gone - {Refusable.REASONING_EFFORT}, REFERENCE)
+    refusal = option_refused(
+        status, read_error(text), SENT - gone - {Refusable.REASONING_EFFORT}, REFERENCE
+    )
     assert refusal is None or refusal.option is not option
 
 
@@ -486,7 +490,7 @@ def test_refusal_that_another_proxy_wrapped_is_still_one(
     """LiteLLM's proxy writes the provider's body into its own sentence."""
     del status
     wrapped = openai(f"litellm.BadRequestError: OpenAIException - {text}. Received Model Group=x")
-    refusal = option_refused(400, wrapped, frozenset({option}), REFERENCE)
+    refusal = option_refused(400, read_error(wrapped), frozenset({option}), REFERENCE)
     assert refusal is not None
     assert refusal.option is option
 
@@ -495,14 +499,14 @@ def test_refusal_that_another_proxy_wrapped_is_still_one(
 def test_other_refusal_is_no_options(name: str) -> None:
     """Content, windows, ranges, keys and rates are for others to mend."""
     status, text = OTHERS[name]
-    assert option_refused(status, text, SENT, REFERENCE) is None
+    assert option_refused(status, read_error(text), SENT, REFERENCE) is None
 
 
 def test_temperature_that_thinking_binds_is_left_out() -> None:
     """As Claude words it; the effort stays."""
     said = "`temperature` may only be set to 1 when thinking is enabled. Please consult our docs."
     text = json.dumps({"error": {"type": "invalid_request_error", "message": said}})
-    refusal = option_refused(400, text, SENT, REFERENCE)
+    refusal = option_refused(400, read_error(text), SENT, REFERENCE)
     assert refusal is not None
     assert refusal.option is Refusable.TEMPERATURE
 
@@ -512,7 +516,7 @@ def test_models_name_is_no_options(named: str) -> None:
     """Else `thinking` in it were learnt as refused, beside what is."""
     text = openai(f"{named}: invalid temperature: only 1 is allowed for this model")
     model = replace(REFERENCE, model="moonshotai/Kimi-K2-Thinking")
-    refusal = option_refused(400, text, SENT, model)
+    refusal = option_refused(400, read_error(text), SENT, model)
     assert refusal is not None
     assert refusal.option is Refusable.TEMPERATURE
 
@@ -520,7 +524,7 @@ def test_models_name_is_no_options(named: str) -> None:
 def test_plain_json_mode_is_refused_by_name() -> None:
     """LM Studio takes schemas only."""
     text = json.dumps({"error": "'response_format.type' must be 'json_schema' or 'text'"})
-    refusal = option_refused(400, text, frozenset({Refusable.JSON_OBJECT}), REFERENCE)
+    refusal = option_refused(400, read_error(text), frozenset({Refusable.JSON_OBJECT}), REFERENCE)
     assert refusal is not None
     assert refusal.option is Refusable.JSON_OBJECT
 
@@ -559,7 +563,7 @@ def test_plain_json_mode_is_refused_by_name() -> None:
 )
 def test_refusal_of_one_schema_or_value_does_not_last(text: str, option: Refusable) -> None:
     """Another schema or effort may be taken."""
-    refusal = option_refused(400, text, SENT, REFERENCE)
+    refusal = option_refused(400, read_error(text), SENT, REFERENCE)
     assert refusal is not None
     assert (refusal.option, refusal.lasting) == (option, False)
 
@@ -567,7 +571,7 @@ def test_refusal_of_one_schema_or_value_does_not_last(text: str, option: Refusab
 def test_refusal_says_nothing_of_the_vendors_text() -> None:
     """A key may be echoed in it."""
     text = openai("temperature is not supported, sk-0123456789", "temperature")
-    refusal = option_refused(400, text, SENT, REFERENCE)
+    refusal = option_refused(400, read_error(text), SENT, REFERENCE)
     assert isinstance(refusal, OptionRefused)
     assert str(refusal) == "openai refused the request: soc-reasoner doesn't take temperature."
 
@@ -587,8 +591,8 @@ NOT_TAKEN: Final = {"message": "temperature is not supported"}
 )
 def test_error_inside_an_answer_is_read_too(document: dict[str, Any]) -> None:
     """Some servers refuse with 200."""
-    refusal = refusal_in_answer(document, SENT, REFERENCE)
-    assert refusal is not None
+    refusal = failure_in_document(document, REFERENCE, SENT)
+    assert isinstance(refusal, OptionRefused)
     assert refusal.option is Refusable.TEMPERATURE
 
 
@@ -597,12 +601,12 @@ def test_error_inside_an_answer_is_read_too(document: dict[str, Any]) -> None:
 )
 def test_answer_is_no_refusal(document: object) -> None:
     """Whatever it says."""
-    assert refusal_in_answer(document, SENT, REFERENCE) is None
+    assert failure_in_document(document, REFERENCE, SENT) is None
 
 
 def test_endless_and_deep_errors_are_read_as_far_as_it_matters() -> None:
     """A provider writes them."""
     deep = "[" * 30_000 + "]" * 30_000
     many = json.dumps({"detail": [{"msg": "x", "loc": ["body"]}] * 3_000})
-    assert option_refused(400, deep, SENT, REFERENCE) is None
-    assert option_refused(400, many, SENT, REFERENCE) is None
+    assert option_refused(400, read_error(deep), SENT, REFERENCE) is None
+    assert option_refused(400, read_error(many), SENT, REFERENCE) is None

@@ -21,7 +21,7 @@ from aurorasoc.errors import (
     QuotaExceeded,
     RequestRefused,
 )
-from aurorasoc.llm.wire.failures.translate import failure_in_stream, failure_of_answer
+from aurorasoc.llm.wire.failures.translate import failure_in_document, failure_of_answer
 from tests.examples import reference
 
 PAGE: Final = (
@@ -354,7 +354,8 @@ def test_answer_is_the_error_that_its_maker_means(name: str) -> None:
 def test_error_inside_an_answer_is_the_error_that_its_maker_means(name: str) -> None:
     """Its code or type stands for a status; an error without one is the server's own failure."""
     _, body, expected = IN_ANSWER[name]
-    assert type(failure_in_stream(body, reference())) is expected
+    event = {"type": "response.failed", "response": {"error": body}}
+    assert type(failure_in_document(event, reference())) is expected
 
 
 @pytest.mark.parametrize("name", WINDOWS)
