@@ -33,7 +33,7 @@ from aurorasoc.errors import (
 from aurorasoc.granite import ModelReference
 from aurorasoc.llm.wire.asking.learned import Refusable
 from aurorasoc.llm.wire.failures.error_bodies import ErrorBody
-from aurorasoc.llm.wire.failures.verdicts import verdict_of
+from aurorasoc.llm.wire.failures.meaning import verdict_of
 
 _STATUSES: Final = frozenset({0, 400, 404, 422, 500, 501})
 """0: an error inside an answer whose status was 200. llama.cpp's templates fail with 500."""

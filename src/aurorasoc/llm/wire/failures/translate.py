@@ -27,7 +27,7 @@ from aurorasoc.granite import ModelReference
 from aurorasoc.granite.catalog import CATALOG
 from aurorasoc.llm.wire.answers.outcome import repeatable
 from aurorasoc.llm.wire.asking.learned import Refusable
-from aurorasoc.llm.wire.failures import verdicts
+from aurorasoc.llm.wire.failures import meaning, verdicts
 from aurorasoc.llm.wire.failures.error_bodies import ErrorBody, error_in, read_error
 from aurorasoc.llm.wire.failures.refusals import option_refused
 from aurorasoc.llm.wire.failures.retry_after import retry_after
@@ -124,7 +124,7 @@ def failure_of_answer(  # noqa: PLR0913 - what an answer is, and what it answers
         return refusal
     asked = retry_after(headers)
     wait = body.retry_after if asked is None else asked
-    verdict = verdicts.verdict_of(status, body)
+    verdict = meaning.verdict_of(status, body)
     return _failure(verdict, reference, status=status, url=url, wait=wait, body=body)
 
 
@@ -144,8 +144,8 @@ def failure_in_document(
     body = read_error(error)
     if refusal := option_refused(0, body, sent, reference):
         return refusal
-    status = verdicts.status_in(body)
-    verdict = verdicts.verdict_in_answer(status, body)
+    status = meaning.status_in(body)
+    verdict = meaning.verdict_in_answer(status, body)
     return _failure(verdict, reference, status=status, wait=body.retry_after, body=body)
 
 
@@ -158,7 +158,7 @@ def _failure(  # noqa: PLR0913 - what a detail may name
     wait: float | None = None,
     body: ErrorBody | None = None,
 ) -> ModelCallError:
-    category = None if body is None else repeatable(verdicts.category_in(body), reference)
+    category = None if body is None else repeatable(meaning.category_in(body), reference)
     detail = verdict.detail.format(
         provider=reference.provider,
         model=reference.model,
@@ -173,7 +173,7 @@ def _failure(  # noqa: PLR0913 - what a detail may name
     error = verdict.leaf(detail, provider=reference.provider, model=reference.model)
     error.retry_after = wait
     if isinstance(error, ContextTooLong) and body is not None:
-        error.context_window = verdicts.context_window_in(body)
+        error.context_window = meaning.context_window_in(body)
     error.category = category
     return error
 
