@@ -116,15 +116,23 @@ class ThoughtSplitter:
         return answer
 
 
-def split_whole(text: str) -> tuple[str, str, bool]:
-    """Return the thoughts and the answer of a whole text, and whether the beginning was missing."""
-    splitter = ThoughtSplitter()
+def split_whole(
+    text: str, *, begins_with_thoughts: bool = False, cut: bool = False
+) -> tuple[str, str, bool]:
+    """Return the thoughts and the answer of a whole text, and whether the beginning was missing.
+
+    Args:
+        text: What the model wrote.
+        begins_with_thoughts: As for a `ThoughtSplitter`.
+        cut: Whether a limit cut the text off.
+    """
+    splitter = ThoughtSplitter(begins_with_thoughts=begins_with_thoughts)
     thoughts, answer = splitter.feed(text)
-    more, rest = splitter.end()
+    more, rest = splitter.end(cut=cut)
     thoughts, answer = thoughts + more, answer + rest
     end = None if thoughts else unannounced_end(answer)
     if end is None:
-        return thoughts, answer, False
+        return thoughts, answer, splitter.untagged
     return answer[: end.start()], answer[end.end() :].lstrip(), True
 
 

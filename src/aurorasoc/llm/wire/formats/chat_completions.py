@@ -71,7 +71,11 @@ class ChatCompletions(Translation):
         choice = dict(answer_among(document["choices"]))
         message = _told_apart(choice["message"])
         if isinstance(message.get("content"), str):
-            thoughts, text, self.reading.thoughts_untagged = split_whole(message["content"])
+            thoughts, text, self.reading.thoughts_untagged = split_whole(
+                message["content"],
+                begins_with_thoughts=self.request.thinks_untagged and not _has_thoughts(message),
+                cut=self.reading.finish is Finish.LENGTH,
+            )
             message = _with(message, thoughts, text)
         one = document | {"choices": [choice | {"message": message}]}
         return whole(self._config, self.request, one)
@@ -102,13 +106,18 @@ class ChatCompletions(Translation):
     def _split(self, choice: dict[str, Any]) -> dict[str, Any]:
         self.closed |= self.reading.finish is not None
         delta = _told_apart(choice.get("delta") or {})
-        if delta.get("reasoning_content") or delta.get("reasoning"):
+        if _has_thoughts(delta):
             self._splitter.told_apart()
         content = delta.get("content")
         if isinstance(content, str) and content:
             self.wrote = True
             delta = _with(delta, *self._splitter.feed(content))
         return choice | {"delta": delta}
+
+
+def _has_thoughts(message: dict[str, Any]) -> bool:
+    """Whether a server that tells thoughts apart sent some."""
+    return bool(message.get("reasoning_content") or message.get("reasoning"))
 
 
 def _told_apart(message: dict[str, Any]) -> dict[str, Any]:

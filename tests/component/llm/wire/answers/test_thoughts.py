@@ -92,6 +92,18 @@ async def test_a_model_that_leaves_the_tag_out_is_known_by_then(
     assert [delta for delta in deltas if delta] == ["po", "ng"]
 
 
+async def test_a_known_model_that_was_cut_in_its_thoughts_has_answered_nothing(
+    world: World, tmp_path: Path, *, stream: bool
+) -> None:
+    """No tag came, and half of its thoughts would pass for half an answer."""
+    handle = _handle(world, tmp_path, "vllm")
+    world.keyed.faults.set(chat({"content": "Let me see.\n</think>\n\npong"}, "stop", stream=False))
+    await handle.run(PING)
+    world.keyed.faults.set(chat({"content": "Let me see, the"}, "length", stream=stream))
+    with pytest.raises(EmptyAnswer, match="Allow more tokens"):
+        await handle.run(PING, stream=stream)
+
+
 def _first_in_thoughts(world: World, *, stream: bool, reason: str = "length") -> None:
     """Let one call end in thoughts."""
     fault = chat({"reasoning_content": "hm, hm", "content": ""}, reason, stream=stream)
