@@ -7,6 +7,7 @@ from typing import Final
 
 from aurorasoc.config.vocabulary import ServingBackend
 from aurorasoc.granite.catalog import ProviderSpec
+from aurorasoc.granite.known_addresses import root_at
 
 _ENDING: Final = re.compile(
     r"/(chat/completions|completions|embeddings|responses|complete|messages(/count_tokens)?"
@@ -21,8 +22,13 @@ _GEMINI: Final = re.compile(
     r"(?P<root>.*/v1(alpha|beta)?)/models/[^/:]+:"
     r"(generateContent|streamGenerateContent|countTokens)"
 )
+_OTHER_PROTOCOL: Final = re.compile(
+    r"/api/projects/[^/]+(/openai(/v1)?)?"
+    r"|/model/[^/]+/(invoke|invoke-with-response-stream|converse|converse-stream)"
+)
+"""At a known service's own host: a Microsoft Foundry project, Bedrock's own calls."""
+
 _AZURE: Final = (".openai.azure.com", ".services.ai.azure.com", ".cognitiveservices.azure.com")
-_AZURE_ROOT: Final = "/openai/v1"
 
 
 def needs_api_version(host: str, path: str) -> bool:
@@ -34,7 +40,8 @@ def base_path(spec: ProviderSpec, host: str, path: str) -> str:
     """Return the path of the base URL that a pasted address means.
 
     Gemini's own endpoints become the root of its OpenAI protocol
-    (https://ai.google.dev/gemini-api/docs/openai), and an Azure resource the root of its v1 API
+    (https://ai.google.dev/gemini-api/docs/openai). At a service's own host, what its base URL
+    begins with becomes the whole of it: an Azure resource the root of its v1 API
     (https://learn.microsoft.com/azure/foundry/openai/api-version-lifecycle).
 
     Args:
@@ -44,9 +51,11 @@ def base_path(spec: ProviderSpec, host: str, path: str) -> str:
     """
     while (shorter := _without_ending(spec, path)) != path:
         path = shorter
-    if host.endswith(_AZURE) and spec.root_path and path in {"", "/openai"}:
-        return _AZURE_ROOT
-    return path
+    root = root_at(host) if spec.root_path else None
+    if root is None:
+        return path
+    begun = root.startswith(f"{path}/") or _OTHER_PROTOCOL.fullmatch(path)
+    return root if begun else path
 
 
 def _without_ending(spec: ProviderSpec, path: str) -> str:
