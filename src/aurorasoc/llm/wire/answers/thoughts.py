@@ -13,6 +13,7 @@ _TAGS: Final = {
     "<think>": "</think>",  # DeepSeek, Qwen, GLM, MiniMax, Granite
     "<thinking>": "</thinking>",
     "<thought>": "</thought>",  # Gemini behind OpenAI's protocol, EXAONE
+    "<reasoning>": "</reasoning>",  # gpt-oss and Kimi at Bedrock; each piece of a stream in its own
     "<seed:think>": "</seed:think>",
     "[THINK]": "[/THINK]",  # Magistral
 }

@@ -28,6 +28,11 @@ SHAPES: Final[dict[str, list[dict[str, Any]]]] = {
     "reasoning_content": [{"reasoning_content": "hm"}, {"content": "pong"}],
     "reasoning": [{"reasoning": "hm"}, {"content": "pong"}],
     "tags": [{"content": "<th"}, {"content": "ink>hm</thi"}, {"content": "nk>\n\npong"}],
+    "Bedrock's tags": [
+        {"content": "<reasoning>h</reasoning>"},
+        {"content": "<reasoning>m</reasoning>"},
+        {"content": "pong"},
+    ],
     "Mistral's parts": [{"content": MISTRAL[:1]}, {"content": MISTRAL[1:]}],
 }
 
