@@ -84,10 +84,12 @@ class ChatCompletions(Translation):
         """Translate one event; some servers end with the finish reason and no `[DONE]`."""
         choice = answer_among(event.get("choices"))
         self.wrote = False
-        if not choice and not event.get("usage"):
+        usage = chat_completions.count_in(event)
+        if not choice and not usage:
             return None  # a sign of life, or what a filter says of the prompt
         choices = [self._split(dict(choice))] if choice else []
-        piece: ModelResponseStream = self._iterator.chunk_parser(event | {"choices": choices})
+        seen = event | {"choices": choices, "usage": usage}
+        piece: ModelResponseStream = self._iterator.chunk_parser(seen)
         return piece
 
     def rest(self) -> ModelResponseStream | None:

@@ -230,6 +230,16 @@ def test_the_tokens_of_a_claude_stream_are_its_last_count() -> None:
     )
 
 
+def test_groqs_streams_count_elsewhere() -> None:
+    """What stands at OpenAI's place counts before it."""
+    counts = {"prompt_tokens": 7, "completion_tokens": 5, "total_tokens": 12}
+    groqs = {"x_groq": {"id": "req_1", "usage": counts}}
+    assert outcome(chat_completions.read, groqs).usage == Usage(7, 5, 12)
+    openais = groqs | {"usage": counts | {"total_tokens": 13}}
+    assert outcome(chat_completions.read, openais).usage == Usage(7, 5, 13)
+    assert outcome(chat_completions.read, {"x_groq": {"id": "req_1"}}).usage is None
+
+
 @pytest.mark.parametrize(
     "usage",
     [

@@ -38,7 +38,7 @@ _UNSAID: Final = (None, "", "null")
 def read(document: Mapping[str, Any], reading: Reading) -> None:
     """Read a whole answer, or one event of a stream; both have the same fields."""
     reading.answers(document.get("model"))
-    reading.counts(_usage(document.get("usage")))
+    reading.counts(_usage(count_in(document)))
     choice = answer_among(document.get("choices"))
     if not choice:
         return
@@ -49,6 +49,11 @@ def read(document: Mapping[str, Any], reading: Reading) -> None:
     if reason not in _UNSAID:
         finish = _FINISHES.get(reason.lower() if isinstance(reason, str) else "", Finish.UNKNOWN)
         reading.ends(finish, _category(choice, reason, finish))
+
+
+def count_in(document: Mapping[str, Any]) -> Any:  # noqa: ANN401 - any JSON
+    """Return where an answer or an event counts tokens; Groq's streams do so in `x_groq`."""
+    return document.get("usage") or mapping(document.get("x_groq")).get("usage")
 
 
 def _category(choice: Mapping[str, Any], reason: object, finish: Finish) -> object:
