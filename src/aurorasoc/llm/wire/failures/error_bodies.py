@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from aurorasoc.llm.wire.answers.outcome import word
-from aurorasoc.llm.wire.answers.reading.fields import mapping
+from aurorasoc.llm.wire.answers.reading.fields import answer_among, mapping
 from aurorasoc.llm.wire.answers.reading.filters import filtered
 
 MAX_TEXT: Final = 8_000
@@ -85,7 +85,8 @@ def error_in(document: object) -> object | None:
     """Return the error that was answered as a success or inside an answer; None if it is none.
 
     LM Studio answers so for a path that it doesn't have, OpenRouter and RunPod for what failed
-    behind them, and every stream for what fails in its middle.
+    behind them, and every stream for what fails in its middle. OpenRouter also says so within its
+    one choice, beside half an answer.
     """
     if not isinstance(document, Mapping):
         return None
@@ -93,7 +94,8 @@ def error_in(document: object) -> object | None:
     if kind == "response.failed":  # OpenAI's Responses
         return mapping(document.get("response")).get("error") or "failed"
     is_error = kind == "error" or document.get("object") == "error"
-    return document.get("error") or (document if is_error else None)
+    within = answer_among(document.get("choices")).get("error")
+    return document.get("error") or (document if is_error else within)
 
 
 class _Reader:

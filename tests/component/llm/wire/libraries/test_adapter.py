@@ -75,6 +75,10 @@ REFUSED: Final[dict[str, tuple[Fault, type[ModelCallError]]]] = {
 AS_SUCCESS: Final[dict[str, tuple[bytes, type[ModelCallError]]]] = {
     "LM Studio": (b'{"error": "Unexpected endpoint or method. (POST /x)"}', EndpointNotFound),
     "OpenRouter": (b'{"error": {"code": 502, "message": "Bad gateway"}}', ProviderOverloaded),
+    "OpenRouter, within its choice": (
+        b'{"choices": [{"finish_reason": "error", "error": {"code": 429, "message": "slow"}}]}',
+        ProviderRateLimited,
+    ),
     "RunPod": (
         b'{"object": "error", "code": 404, "message": "The model `m` does not exist."}',
         ModelNotFound,

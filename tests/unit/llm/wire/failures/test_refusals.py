@@ -586,8 +586,9 @@ NOT_TAKEN: Final = {"message": "temperature is not supported"}
         {"type": "error", "error": NOT_TAKEN},
         {"type": "error", **NOT_TAKEN, "param": "temperature"},
         {"type": "response.failed", "response": {"error": NOT_TAKEN}},
+        {"choices": [{"finish_reason": "error", "error": NOT_TAKEN}]},
     ],
-    ids=["chat completions", "messages", "responses", "responses, later"],
+    ids=["chat completions", "messages", "responses", "responses, later", "within its choice"],
 )
 def test_error_inside_an_answer_is_read_too(document: dict[str, Any]) -> None:
     """Some servers refuse with 200."""
