@@ -16,9 +16,11 @@ from aurorasoc.llm.wire.failures.verdicts import (
     KEY,
     MODEL,
     NO_DATABASE,
+    NOT_HERE,
     QUOTA,
     REFUSED,
     REQUEST_SIZE,
+    UNFIT,
     Verdict,
 )
 
@@ -64,7 +66,7 @@ MARKS: Final = (
             "flagged as potentially violating",  # OpenAI
             "flagged for possible cybersecurity risk",
             "flagged by moderation",  # OpenRouter
-            "your input was flagged for",
+            "your input was flagged",
             "may contain inappropriate content",  # Alibaba
             "considered high risk",  # Moonshot
             "不安全或敏感内容",  # Z.ai: "unsafe or sensitive content"
@@ -114,6 +116,7 @@ MARKS: Final = (
             "`inputs` must have less than",
             "greater than the context length",  # LM Studio
             "context length of only",
+            "does not fit in context length",
             "prompt too long; exceeded",  # Ollama
             "exceeds the context length",
             "context window exceeds limit",  # MiniMax
@@ -130,7 +133,7 @@ MARKS: Final = (
     ),
     _Mark(
         QUOTA,
-        frozenset({400, 401, 403, 429}),
+        frozenset({400, 401, 403, 422, 429}),
         (
             "insufficient_quota",
             "exceeded_current_quota_error",  # Moonshot, with 403 or 429
@@ -145,7 +148,7 @@ MARKS: Final = (
             "billing_hard_limit_reached",
             "enable billing",
             "requestsperday",  # Gemini's quotaId; its "…PerMinute…" limits the rate
-            "budget has been exceeded",  # LiteLLM's proxy
+            "budget has been exceeded",  # LiteLLM's proxy, with 400, 422 or 429
             "exceededbudget",
         ),
     ),
@@ -168,7 +171,20 @@ MARKS: Final = (
             "no endpoints found for",
             "unknown model",
             "model_decommissioned",  # Groq
+            "model_not_supported",  # Hugging Face
+            "model not supported by provider",
+            "provided model identifier is invalid",  # Bedrock
         ),
+    ),
+    _Mark(
+        NOT_HERE,
+        frozenset({400, 404}),
+        ("supported on this route", "does not support the '/"),  # Bedrock
+    ),
+    _Mark(
+        UNFIT,
+        frozenset({400, 422, IN_ANSWER}),
+        ("json_validate_failed", "tool_use_failed"),  # Groq
     ),
     _Mark(
         ENDPOINT,
@@ -205,6 +221,7 @@ NAMED: Final = {
 WINDOWS: Final = re.compile(
     r"(?:maximum (?:context|prompt|model) length (?:is|of)|context size|tokens allowed"
     r"|too large for model with|model's (?:maximum )?context length|configured limit of"
-    r"|configured context size is|context length of only|token limit:|[0-9] tokens >"
+    r"|configured context size is|context length (?:of only|only supports)|token limit:"
+    r"|[0-9] tokens >"
     r"|[0-9] \+ [0-9]{1,9} >) \(?([0-9][0-9,]{2,11})"
 )

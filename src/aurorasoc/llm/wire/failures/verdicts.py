@@ -41,6 +41,11 @@ MODEL: Final = Verdict(ModelNotFound, "{provider} doesn't know the model {model}
 ENDPOINT: Final = Verdict(
     EndpointNotFound, "{provider}'s server has nothing at {url} ({status}). {fix}"
 )
+NOT_HERE: Final = Verdict(
+    EndpointNotFound,
+    "{provider} doesn't answer for {model} at {url} ({status}). Set the base URL that its "
+    "documentation names for this model, or another model.",
+)
 CONTEXT: Final = Verdict(
     ContextTooLong,
     "The prompt is too long for {model} at {provider} ({status}). Shorten it, choose a model with "
@@ -85,5 +90,10 @@ FILTER: Final = Verdict(
     Blocked,
     "A content filter at {provider} stopped the call{why}. Rephrase the question, or ask another "
     "model.",
+)
+UNFIT: Final = Verdict(
+    BadResponse,
+    "{provider} broke off ({status}): what {model} wrote fits neither the schema nor a tool. Try "
+    "again, or choose another model.",
 )
 BAD: Final = Verdict(BadResponse, "{provider} answered something that is not a usable completion.")

@@ -97,6 +97,18 @@ MODELS: Final = {
     "LiteLLM's proxy, as text": Answer(
         400, _error(f"400: {{'error': '{_ROUTE}'}}", "None", 400), ModelNotFound
     ),
+    "Hugging Face": Answer(
+        400,
+        _error(
+            "The requested model 'm' is not supported by any provider you have enabled.",
+            code="model_not_supported",
+        ),
+        ModelNotFound,
+    ),
+    "Hugging Face, a company": Answer(
+        400, {"error": "Model not supported by provider together"}, ModelNotFound
+    ),
+    "Bedrock": Answer(400, {"message": "The provided model identifier is invalid."}, ModelNotFound),
     "a gateway's text": Answer(404, "model m not found", ModelNotFound),
     "NVIDIA": Answer(404, {"status": 404, "detail": "Model m: not found for it"}, ModelNotFound),
 }
@@ -118,6 +130,14 @@ ENDPOINTS: Final = {
     "nothing": Answer(404, "", EndpointNotFound),
     "another method": Answer(405, {"detail": "Method Not Allowed"}, EndpointNotFound),
     "gone": Answer(410, "", EndpointNotFound),
+    "Bedrock, another root": Answer(
+        400, _error("model `m` isn't supported on this route"), EndpointNotFound
+    ),
+    "Bedrock, another protocol": Answer(
+        400,
+        _error("The model 'm' does not support the '/v1/chat/completions' API"),
+        EndpointNotFound,
+    ),
 }
 CONTEXTS: Final = {
     "OpenAI": Answer(400, _error("Too long", code="context_length_exceeded"), ContextTooLong),
@@ -146,6 +166,9 @@ CONTEXTS: Final = {
         400,
         {"error": "The number of tokens to keep is greater than the context length."},
         ContextTooLong,
+    ),
+    "LM Studio, by its count": Answer(
+        400, {"error": "Input does not fit in context length."}, ContextTooLong
     ),
     "Ollama": Answer(
         400, {"error": "prompt too long; exceeded max context length by 9 tokens"}, ContextTooLong
@@ -178,6 +201,13 @@ WINDOWS: Final = {
             "The input (85050 tokens) is longer than the model's context length (32768 tokens)."
         ),
         32768,
+    ),
+    "LM Studio": (
+        _error(
+            "Input does not fit in context length. The input has 31430 tokens, but the context "
+            "length only supports 30000 tokens."
+        ),
+        30_000,
     ),
     "OpenAI": (_error("Input tokens exceed the configured limit of 272000 tokens."), 272_000),
     "Anthropic": (_error("prompt is too long: 208310 tokens > 200000 maximum"), 200_000),
@@ -283,6 +313,9 @@ OTHERS: Final = {
         401, _error("You exceeded your current quota", "insufficient_quota"), QuotaExceeded
     ),
     "LiteLLM's budget": Answer(400, _error("Budget has been exceeded!"), QuotaExceeded),
+    "LiteLLM's budget, newer": Answer(422, _error("Budget has been exceeded!"), QuotaExceeded),
+    "Groq's JSON": Answer(400, _error("Failed", code="json_validate_failed"), BadResponse),
+    "Groq's tool call": Answer(400, _error("Failed", code="tool_use_failed"), BadResponse),
     "a limit on the answer": Answer(
         400,
         _error(
