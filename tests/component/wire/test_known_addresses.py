@@ -40,14 +40,14 @@ def handle_at(server: KnownVendor, row: KnownAddress, folder: Path) -> LiveChatM
 
 
 @pytest.fixture
-async def _closed(libraries: None) -> AsyncIterator[None]:
+async def closed(libraries: None) -> AsyncIterator[None]:
     """Let no connection outlive the test."""
     del libraries
     yield
     await adapter.close()
 
 
-pytestmark = pytest.mark.usefixtures("_closed")
+pytestmark = pytest.mark.usefixtures("closed")
 
 
 @pytest.fixture
