@@ -1,6 +1,7 @@
 """A Chat Completions server that refuses what its rules object to, and answers everything else."""
 
 import json
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
@@ -91,3 +92,11 @@ def _written(status: int, media_type: str, parts: Iterable[str]) -> Iterator[byt
     for part in parts:
         yield chunk(part.encode())
     yield chunk(b"")
+
+
+def refuses_ids(body: Mapping[str, Any]) -> str | None:
+    """Take ids of tool calls in one form only, as Mistral does."""
+    calls = (call for message in body["messages"] for call in message.get("tool_calls") or ())
+    wrong = (call["id"] for call in calls if not re.fullmatch("[a-zA-Z0-9]{9}", call["id"]))
+    said = "Tool call id was {} but must be a-z, A-Z, 0-9, with a length of 9."
+    return next((said.format(each) for each in wrong), None)

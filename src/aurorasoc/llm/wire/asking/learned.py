@@ -37,6 +37,7 @@ class Refusable(StrEnum):
     JSON_SCHEMA = "json_schema"
     JSON_OBJECT = "json_object"
     SYSTEM_ROLE = "system_role"
+    TOOL_CALL_IDS = "tool_call_ids"
 
 
 StructuredOutput = Literal["json_schema", "json_object", "prompt", "none"]

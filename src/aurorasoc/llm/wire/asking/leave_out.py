@@ -15,6 +15,7 @@ from aurorasoc.granite import ModelReference
 from aurorasoc.granite.catalog import CATALOG
 from aurorasoc.llm.wire.asking.learned import Knowledge, Learned, Lesson, Place, Refusable
 from aurorasoc.llm.wire.asking.request import BOUNDS, OPTIONS, ModelRequest, asked_for
+from aurorasoc.llm.wire.asking.tool_call_ids import with_plain_ids
 from aurorasoc.llm.wire.failures.refusals import OptionRefused
 
 MOST: Final = 8
@@ -76,6 +77,8 @@ def without(request: ModelRequest, refused: frozenset[Refusable]) -> ModelReques
         messages = _with_order(messages, schema)
     if Refusable.SYSTEM_ROLE in refused:
         messages = _folded(messages)
+    if Refusable.TOOL_CALL_IDS in refused:
+        messages = with_plain_ids(messages)
     left_out = _left_out(request, refused) if refused else refused
     return replace(request, messages=messages, options=options, refused=refused, left_out=left_out)
 

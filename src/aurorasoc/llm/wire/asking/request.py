@@ -12,6 +12,7 @@ from aurorasoc.core.foreign_json import repaired
 from aurorasoc.granite import ModelReference
 from aurorasoc.granite.catalog import CATALOG
 from aurorasoc.llm.wire.asking.learned import Refusable
+from aurorasoc.llm.wire.asking.tool_call_ids import holds_foreign_ids
 
 OPTIONS: Final = frozenset(option.value for option in Refusable)
 """The names of refusable options, some of which are names in a request."""
@@ -26,6 +27,7 @@ _IN_OTHER_WORDS: Final = frozenset(
         Refusable.PARALLEL_TOOL_CALLS,
         Refusable.REASONING_EFFORT,
         Refusable.SYSTEM_ROLE,
+        Refusable.TOOL_CALL_IDS,
     }
 )
 """What vendors say each in their way: what was asked for is there."""
@@ -116,6 +118,8 @@ def asked_for(request: ModelRequest) -> set[Refusable]:
         asked.add(_FORMATS[requested["type"]])
     if any(message.get("role") == "system" for message in request.messages):
         asked.add(Refusable.SYSTEM_ROLE)
+    if holds_foreign_ids(request.messages):
+        asked.add(Refusable.TOOL_CALL_IDS)
     if request.stream:
         asked.add(Refusable.STREAM_OPTIONS)
     return asked

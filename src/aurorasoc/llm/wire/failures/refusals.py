@@ -12,7 +12,7 @@ response format", "value is not one of the allowed values"), LM Studio ("must be
 1 is allowed for this model"), Anthropic ("is deprecated for this model", "cannot both be
 specified", "may only be set to 1"), Gemini ("Developer instruction is not enabled", "JSON mode is
 not enabled"), chat templates ("System role not supported", "Conversation roles must alternate"),
-LiteLLM's proxy ("does not support parameters").
+LiteLLM's proxy ("does not support parameters"); for the ids of tool calls, `asking/tool_call_ids`.
 """
 
 from __future__ import annotations
@@ -65,6 +65,8 @@ _NAMES: Final = {
         r"['\"`]system['\"`]|got system|developer instruction|roles must alternate|"
         r"roles are supported"
     ),
+    Refusable.TOOL_CALL_IDS: r"tool call id was\b|tool_calls\[\d+\]\.id\b|tool_use\.id\b|"
+    r"\.tool_(?:call|use)_id\b",
 }
 _PATTERNS: Final = {option: re.compile(name, re.IGNORECASE) for option, name in _NAMES.items()}
 
@@ -88,6 +90,9 @@ _ALTERNATE: Final = re.compile(
     r"roles must alternate|must be (?:the first|at the (?:beginning|start))|"
     r"only .{1,60}? roles? (?:are|is) (?:supported|allowed)",
     re.IGNORECASE,
+)
+_ID_FORM: Final = re.compile(
+    r"must be a-z|string too long|should match pattern|does not match pattern", re.IGNORECASE
 )
 _VALUE: Final = re.compile(
     r"too (?:large|high|long|big|small|low)\b|\bat (?:most|least)\b|\bexceed|"
@@ -180,7 +185,7 @@ def _placed(body: ErrorBody, said: str, sent: AbstractSet[Refusable]) -> Refusab
         for option in _in_order(sent):
             if _PATTERNS[option].search(place) and _is_refusal(option, said, codes):
                 return option
-        if place.endswith("role") and Refusable.SYSTEM_ROLE in sent:
+        if place.endswith("role") and Refusable.SYSTEM_ROLE in sent and "tool_call" not in said:
             return Refusable.SYSTEM_ROLE
     return None
 
@@ -199,6 +204,8 @@ def _said(said: str, sent: AbstractSet[Refusable]) -> Refusable | None:
 
 
 def _is_refusal(option: Refusable, said: str, codes: AbstractSet[str]) -> bool:
+    if option is Refusable.TOOL_CALL_IDS:
+        return _ID_FORM.search(said) is not None
     if option is Refusable.SYSTEM_ROLE and _ALTERNATE.search(said):
         return True
     if option in _KINDS and _NOT_THIS_KIND.search(said):

@@ -7,7 +7,14 @@ from pathlib import Path
 from typing import Any, Final
 
 import pytest
-from beeai_framework.backend.message import SystemMessage, UserMessage
+from beeai_framework.backend.message import (
+    AssistantMessage,
+    MessageToolCallContent,
+    MessageToolResultContent,
+    SystemMessage,
+    ToolMessage,
+    UserMessage,
+)
 from beeai_framework.tools import StringToolOutput, tool
 from pydantic import BaseModel, Field
 
@@ -28,6 +35,7 @@ from tests.world.picky import (
     Rule,
     refuses,
     refuses_format,
+    refuses_ids,
     refuses_parts,
     refuses_role,
 )
@@ -191,6 +199,24 @@ async def test_stream_goes_on_without_its_usage_where_stream_options_are_refused
         for _ in range(2):
             await handle.run(PING, stream=True)
         assert ["stream_options" in body for body in server.bodies] == [True, False, False]
+
+
+async def test_ids_of_tool_calls_are_renamed_where_their_form_is_refused(
+    tmp_path: Path, *, stream: bool
+) -> None:
+    """A conversation that began elsewhere goes on; a call and its result keep one id."""
+    call = MessageToolCallContent(id="call_8ab1cd2e", tool_name="lookup", args="{}")
+    result = MessageToolResultContent(tool_call_id=call.id, tool_name="lookup", result="known")
+    asked = [*PING, AssistantMessage([call]), ToolMessage([result])]
+    with PickyServer(refuses_ids) as server:
+        handle = handle_to(server, tmp_path)
+        for _ in range(2):
+            answer = await handle.run(asked, stream=stream)
+            assert answer.get_text_content() == "pong"
+        calls = [body["messages"][1]["tool_calls"][0]["id"] for body in server.bodies]
+        assert calls == [body["messages"][2]["tool_call_id"] for body in server.bodies]
+    assert calls[0] == call.id
+    assert calls[1] == calls[2] != call.id
 
 
 @pytest.mark.parametrize("provider", PROVIDERS)

@@ -55,6 +55,36 @@ EXTRA: Final = ("extra_forbidden", "Extra inputs are not permitted", "body")
 
 DOCUMENTED: Final[list[tuple[str, int, str, Refusable]]] = [
     (
+        "mistral tool call ids",
+        400,
+        json.dumps(
+            {
+                "object": "error",
+                "message": "Tool call id was call_1 but must be a-z, A-Z, 0-9, with a length of 9.",
+                "type": "invalid_function_call",
+                "code": "3280",
+            }
+        ),
+        Refusable.TOOL_CALL_IDS,
+    ),
+    (
+        "openai tool call ids",
+        400,
+        openai(
+            "Invalid 'messages[1].tool_calls[0].id': string too long. Expected a string with "
+            "maximum length 40, but got a string with length 300 instead.",
+            "messages[1].tool_calls[0].id",
+            "string_above_max_length",
+        ),
+        Refusable.TOOL_CALL_IDS,
+    ),
+    (
+        "claude tool call ids",
+        400,
+        openai("messages.1.content.0.tool_use.id: String should match pattern '^[a-zA-Z0-9_-]+$'"),
+        Refusable.TOOL_CALL_IDS,
+    ),
+    (
         "openai temperature",
         400,
         openai(
@@ -400,6 +430,18 @@ documented = pytest.mark.parametrize(
 )
 
 OTHERS: Final = {
+    "openai's missing answer": (
+        400,
+        openai(
+            "An assistant message with 'tool_calls' must be followed by tool messages responding "
+            "to each 'tool_call_id'. (No response found for tool_call_ids: call_1)",
+            "messages.[2].role",
+        ),
+    ),
+    "a tool's name": (
+        400,
+        openai("tools.0.custom.name: String should match pattern '^[a-zA-Z0-9_-]{1,128}$'"),
+    ),
     "vllm window": (
         400,
         vllm(
