@@ -2,7 +2,7 @@
 
 from typing import Any, Final
 
-from tests.component.wire.known_answers import OPENROUTER_ALIVE, piece, whole
+from tests.component.wire.known_answers import OPENROUTER_ALIVE, counting, piece, whole
 from tests.component.wire.known_failures import GENERATION, NO_FIT, Failure
 from tests.world.known_vendor import Said, events
 
@@ -38,6 +38,9 @@ IN_WHOLE: Final = {
     "OpenRouter: instead of an answer": Failure(
         "openrouter", Said({"error": _SLOW_DOWN, "user_id": "u"}), "rate_limited"
     ),
+    "LM Studio: a long prompt, untold": Failure(
+        "lm-studio", whole({"content": ""}), "bad_response", "nothing that can be seen"
+    ),
     "Mistral: it broke off": Failure("mistral", whole({"content": "half"}, "error"), "overloaded"),
 }
 """Whole answers with status 200."""
@@ -71,6 +74,12 @@ IN_STREAM: Final = {
         "openrouter",
         events(piece({"content": ""}, "error", choice={"error": _SLOW_DOWN})),
         "rate_limited",
+    ),
+    "LM Studio: a long prompt, untold": Failure(
+        "lm-studio",
+        events(piece({"role": "assistant"}), piece({}, "stop"), counting()),
+        "bad_response",
+        "nothing that can be seen",
     ),
     "LM Studio: a long prompt": Failure(
         "lm-studio",
