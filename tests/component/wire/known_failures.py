@@ -261,6 +261,11 @@ FAILURES: Final = {
         Said({"error": "You have exceeded your monthly included credits."}, 402),
         "quota_exceeded",
     ),
+    "Hugging Face: a token without the permission": Failure(
+        "hugging-face",
+        Said({"error": "This authentication method does not have sufficient permissions"}, 403),
+        "auth_failed",
+    ),
     "Hugging Face: a wrong token": Failure(
         "hugging-face", Said({"error": "Invalid username or password."}, 401), "auth_failed"
     ),

@@ -14,10 +14,10 @@ from aurorasoc.llm.models.model_lists import ModelLists
 from aurorasoc.llm.wire.answers.outcome import Finish, Usage, outcome_of
 from aurorasoc.llm.wire.libraries import adapter
 from tests.component.live import handle_on, variable
-from tests.component.wire.known_answers import ANSWERS
+from tests.component.wire.known_answers import ANSWERS, piece, whole
 from tests.component.wire.table import PLAIN_HEADERS
 from tests.examples import settings
-from tests.world.known_vendor import KnownVendor
+from tests.world.known_vendor import KnownVendor, events
 
 ROWS: Final = {row.name: row for row in KNOWN_ADDRESSES}
 KEY: Final = "a-key-0123456789abcdef"
@@ -107,6 +107,19 @@ async def test_answer_is_understood(
     assert output.get_text_content() == "pong"
     assert output.usage is not None
     assert (output.usage.prompt_tokens, output.usage.completion_tokens) == (9, 5)
+
+
+@both_ways
+async def test_full_window_is_a_cut_answer(
+    tmp_path: Path,
+    stream: bool,  # noqa: FBT001 - of the answer
+) -> None:
+    """Mistral has a word of its own for it."""
+    cut = {"content": "half"}
+    answer = events(piece(cut), piece({}, "model_length")) if stream else whole(cut, "model_length")
+    with KnownVendor(answer) as server:
+        output = await handle_at(server, ROWS["mistral"], tmp_path).run(PING, stream=stream)
+    assert outcome_of(output).finish is Finish.LENGTH
 
 
 @every_service
