@@ -186,6 +186,13 @@ class KeyBoundToOrigin(Conflict):
     title = "The key belongs to another origin"
 
 
+class ConnectionInUse(Conflict):
+    """The connection is active, assigned or named by the policy; the detail says by whom."""
+
+    code = "connection_in_use"
+    title = "The connection is in use"
+
+
 class ChangeInProgress(Conflict):
     """Another change of this provider's key isn't finished yet."""
 

@@ -16,6 +16,7 @@ from aurorasoc.api.routers import audit as audit_routes
 from aurorasoc.api.routers import (
     caller,
     chat,
+    connections,
     fleet,
     health,
     history,
@@ -79,7 +80,16 @@ def include_routers(
     if principal is not None:
         app.dependency_overrides[authenticated] = principal
     # Chat first: routes are tried in this order, and it is called most.
-    surfaces = (chat, llm_providers, caller, fleet, history, investigations, audit_routes)
+    surfaces = (
+        chat,
+        llm_providers,
+        connections,
+        caller,
+        fleet,
+        history,
+        investigations,
+        audit_routes,
+    )
     for module in surfaces:
         app.include_router(module.router, prefix=API_PREFIX)
     app.include_router(health.router)

@@ -6,7 +6,8 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict
 
-from aurorasoc.config.vocabulary import Role
+from aurorasoc.config.vocabulary import Role, TlpLabel
+from aurorasoc.llm.changes.requests import AgentName, PlannedRequest
 
 
 class TestBody(BaseModel):
@@ -16,6 +17,17 @@ class TestBody(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     role: Role = "specialist"
+
+
+class ExplainBody(BaseModel):
+    """A label, and who asks. `planned` holds what a change would set; nothing is changed."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    tlp: TlpLabel | None = None
+    role: Role = "specialist"
+    agent: AgentName | None = None
+    planned: PlannedRequest | None = None
 
 
 class AuditEntry(BaseModel):

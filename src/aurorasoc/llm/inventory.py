@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Annotated, Final, Literal
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Annotated, Literal
 
 from pydantic import Field
 
@@ -29,13 +30,10 @@ from aurorasoc.core.clock import iso
 from aurorasoc.errors import BackendUnavailable
 from aurorasoc.granite.backend_resolution import active_connection
 from aurorasoc.granite.catalog import CATALOG
-from aurorasoc.llm.models.connection_models import ConnectionModels
 from aurorasoc.llm.models.facts import ModelFacts
-from aurorasoc.llm.models.retirement import Retirements
-from aurorasoc.llm.models.traffic import LastCalls, LastError
+from aurorasoc.llm.models.traffic import LastError
+from aurorasoc.llm.observe import Observation
 from aurorasoc.llm.wire.asking.learned import Capabilities
-
-_NONE: Final = Retirements()
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,40 +124,17 @@ class Inventory:
     assignments: Assignments
 
 
-@dataclass(frozen=True, slots=True)
-class Observation:
-    """What this process knows of a connection besides its configuration.
-
-    Attributes:
-        leaves_host: Whether data sent to it leaves the host's networks now.
-        last: How its last calls ended.
-        capabilities: What a test found its model to do; None if it wasn't tested.
-        models: What its models are.
-        warnings: What to do soon, besides what is to be said of its models.
-    """
-
-    leaves_host: bool
-    last: LastCalls
-    capabilities: Capabilities | None = None
-    models: ConnectionModels = field(default_factory=ConnectionModels)
-    warnings: tuple[Problem, ...] = ()
-
-
 def inventory_of(
     snapshot: Snapshot,
     observed: Mapping[ConnectionName, Observation],
     stale_since: str | None,
 ) -> Inventory:
     """Return what `GET /system/llm/providers` answers."""
-    active = active_of(snapshot)
-    if active.backend is not None:
-        seen = observed[active.backend]
-        active = active_of(snapshot, seen.models.retirements, seen.warnings)
     return Inventory(
         revision=snapshot.revision,
         fingerprint=snapshot.fingerprint,
         stale_since=stale_since,
-        active=active,
+        active=active_of(snapshot, observed),
         policy=policy_of(snapshot),
         secret_store=snapshot.secret_store,
         providers=tuple(
@@ -169,16 +144,8 @@ def inventory_of(
     )
 
 
-def active_of(
-    snapshot: Snapshot, retirements: Retirements = _NONE, warnings: tuple[Problem, ...] = ()
-) -> Active:
-    """Return the active choice.
-
-    Args:
-        snapshot: The configuration.
-        retirements: What is to be said of its backend's models.
-        warnings: What else to do soon.
-    """
+def active_of(snapshot: Snapshot, observed: Mapping[ConnectionName, Observation]) -> Active:
+    """Return the active choice, with what is to be said of its key and its models."""
     requested = snapshot.requested
     try:
         backend = active_connection(snapshot)
@@ -194,7 +161,7 @@ def active_of(
             ready=False,
             problems=(problem,),
         )
-    config = snapshot.connections[backend]
+    config, seen = snapshot.connections[backend], observed[backend]
     return Active(
         backend=backend,
         requested=requested.value,
@@ -203,8 +170,8 @@ def active_of(
         orchestrator_model=config.orchestrator_model.value,
         base_url=config.base_url.value,
         ready=config.ready,
-        problems=config.problems + retirements.problems,
-        warnings=warnings + retirements.warnings,
+        problems=config.problems + seen.models.retirements.problems,
+        warnings=seen.warnings + seen.models.retirements.warnings,
     )
 
 
@@ -231,7 +198,7 @@ def connection_row(
         source=config.source,
         max_tlp=config.max_tlp.value,
         options=config.options,
-        active=_is_active(snapshot, name),
+        active=active_name(snapshot) == name,
         needs_key=spec.needs_key,
         key_present=credential.state != "absent",
         key_last4=credential.last4,
@@ -262,8 +229,8 @@ def connection_row(
     )
 
 
-def _is_active(snapshot: Snapshot, name: ConnectionName) -> bool:
-    try:
-        return active_connection(snapshot) == name
-    except BackendUnavailable:
-        return False
+def active_name(snapshot: Snapshot) -> ConnectionName | None:
+    """Return the active connection's name; None while `auto` has found none."""
+    with suppress(BackendUnavailable):
+        return active_connection(snapshot)
+    return None

@@ -3,25 +3,25 @@
 import json
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import pytest
 from beeai_framework.backend.message import UserMessage
 
 from aurorasoc import get_chat_model
 from aurorasoc.config.snapshot import Credential, KeyState, Problem
-from aurorasoc.config.vocabulary import ServingBackend
+from aurorasoc.config.vocabulary import BUILT_IN, ServingBackend
 from aurorasoc.errors import AuthFailed
 from aurorasoc.granite.backend_resolution import refresh_resolution
 from aurorasoc.llm.adoption.stored import StoredConfig
 from aurorasoc.llm.inventory import (
     ConnectionView,
-    Observation,
     active_of,
     connection_row,
     inventory_of,
 )
 from aurorasoc.llm.models.traffic import LastCalls
+from aurorasoc.llm.observe import Observation
 from aurorasoc.runtime import Runtime
 from tests.component.live import World
 from tests.examples import API_KEY, settings, snapshot, stored_key
@@ -30,6 +30,7 @@ from tests.world.vendor import Fault, Refusal
 DEEPSEEK = ServingBackend.DEEPSEEK
 ORIGIN = "https://api.deepseek.com:443"
 UNOBSERVED = Observation(leaves_host=True, last=LastCalls())
+UNSEEN: Final = dict.fromkeys(BUILT_IN, UNOBSERVED)
 
 
 def _row(tmp_path: Path, credential: Credential | None = None, **env: str) -> ConnectionView:
@@ -97,9 +98,7 @@ def test_no_key_is_in_an_inventory(tmp_path: Path) -> None:
         settings(tmp_path, LLM_GEMINI_API_KEY="AIza-unit-0123456789"),
         credentials={DEEPSEEK: stored_key(origin=ORIGIN)},
     )
-    text = json.dumps(
-        inventory_of(current, dict.fromkeys(ServingBackend, UNOBSERVED), None), default=asdict
-    )
+    text = json.dumps(inventory_of(current, UNSEEN, None), default=asdict)
     assert API_KEY not in text
     assert "AIza-unit-0123456789" not in text
 
@@ -107,7 +106,7 @@ def test_no_key_is_in_an_inventory(tmp_path: Path) -> None:
 def test_all_providers_are_listed_and_one_is_active(tmp_path: Path) -> None:
     """In the catalog's order."""
     current = snapshot(settings(tmp_path, LLM_BACKEND="gemini"))
-    rows = inventory_of(current, dict.fromkeys(ServingBackend, UNOBSERVED), None).providers
+    rows = inventory_of(current, UNSEEN, None).providers
     assert {row.provider for row in rows} == {backend.value for backend in ServingBackend}
     assert [row.provider for row in rows if row.active] == ["gemini"]
 
@@ -117,7 +116,8 @@ def test_the_active_choice_says_where_it_came_from(tmp_path: Path) -> None:
     by_default = snapshot(settings(tmp_path))
     by_env = snapshot(settings(tmp_path, LLM_BACKEND="ollama"))
     by_admin = snapshot(settings(tmp_path), StoredConfig(revision=1, backend="openai"))
-    choices = [(a.backend, a.source) for a in map(active_of, (by_default, by_env, by_admin))]
+    actives = [active_of(one, UNSEEN) for one in (by_default, by_env, by_admin)]
+    choices = [(active.backend, active.source) for active in actives]
     assert choices == [("vllm", "default"), ("ollama", "env"), ("openai", "runtime")]
 
 
@@ -129,7 +129,7 @@ async def test_auto_that_found_nothing_is_active_without_a_backend(tmp_path: Pat
 
     current = snapshot(settings(tmp_path, LLM_BACKEND="auto"))
     await refresh_resolution(current, silent)
-    active = active_of(current)
+    active = active_of(current, UNSEEN)
     assert (active.backend, active.requested, active.ready) == (None, "auto", False)
     assert active.problems[0].code == "backend_unavailable"
 
@@ -142,7 +142,8 @@ async def test_auto_shows_what_it_found(tmp_path: Path) -> None:
 
     current = snapshot(settings(tmp_path, LLM_BACKEND="auto"))
     await refresh_resolution(current, answers)
-    assert (active_of(current).backend, active_of(current).requested) == ("ollama", "auto")
+    active = active_of(current, UNSEEN)
+    assert (active.backend, active.requested) == ("ollama", "auto")
 
 
 async def test_production_calls_show_in_their_row(world: World, runtime: Runtime) -> None:

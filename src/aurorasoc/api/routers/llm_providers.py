@@ -2,42 +2,22 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from fastapi import APIRouter, Depends, Response
 
-from fastapi import APIRouter, Depends, Query, Response
-
-from aurorasoc.api.deps import AgentsReader, ChangeTerms, OpenRuntime, Terms, UserManager
+from aurorasoc.api.changes import Verify, make_change
+from aurorasoc.api.deps import AgentsReader, OpenRuntime, Terms, UserManager
 from aurorasoc.api.problems import ProblemRoute, documented
 from aurorasoc.api.rate_limit import limit_tests
 from aurorasoc.api.schemas import TestBody
-from aurorasoc.core.access.principal import Principal
 from aurorasoc.llm.admin import MutationAnswer
 from aurorasoc.llm.changes import edits, key_edits
-from aurorasoc.llm.changes.plan import Change
 from aurorasoc.llm.changes.requests import ConfigRequest, KeyRequest, PolicyRequest
 from aurorasoc.llm.inventory import Inventory
 from aurorasoc.llm.models.model_lists import ModelList
 from aurorasoc.llm.models.test_call import CallTest
-from aurorasoc.runtime import Runtime
 
 router = APIRouter(prefix="/system/llm", tags=["llm"], route_class=ProblemRoute)
 
-
-async def verified(
-    caller: UserManager,
-    verify: Annotated[bool, Query(description="Test first; change nothing if that fails.")] = False,
-) -> bool:
-    """Read `verify`; a change that is tested counts against the limit of tests.
-
-    Raises:
-        RateLimited: The caller has tested too often.
-    """
-    if verify:
-        await limit_tests(caller)
-    return verify
-
-
-Verify = Annotated[bool, Depends(verified)]
 
 _READ = documented(401, 403, 422, 503)
 _CHANGE = documented(401, 403, 404, 409, 412, 422, 503)
@@ -79,7 +59,7 @@ async def switch(
 @router.delete("/config", responses=_CHANGE)
 async def reset(caller: UserManager, runtime: OpenRuntime, terms: Terms) -> MutationAnswer:
     """Go back to the boot defaults. Keys and policy stay."""
-    return await _change(edits.reset(), caller, runtime, terms)
+    return await make_change(edits.reset(), caller, runtime, terms)
 
 
 @router.put("/providers/{provider}/key", responses=_SET_KEY)
@@ -94,7 +74,7 @@ async def set_key(  # noqa: PLR0913 - path, body, caller, runtime, terms and ver
 ) -> MutationAnswer:
     """Store a key. It belongs to the origin that the provider's base URL leads to now."""
     change = key_edits.set_key(provider, body.api_key)
-    return await _change(change, caller, runtime, terms, verify=verify)
+    return await make_change(change, caller, runtime, terms, verify=verify)
 
 
 @router.delete("/providers/{provider}/key", responses=_CHANGE)
@@ -102,7 +82,7 @@ async def delete_key(
     provider: str, caller: UserManager, runtime: OpenRuntime, terms: Terms
 ) -> MutationAnswer:
     """Remove the stored key. A key from the environment, if set, applies again."""
-    return await _change(key_edits.delete_key(provider), caller, runtime, terms)
+    return await make_change(key_edits.delete_key(provider), caller, runtime, terms)
 
 
 @router.get("/providers/{provider}/models", responses=_LIST)
@@ -116,7 +96,7 @@ async def set_policy(
     body: PolicyRequest, caller: UserManager, runtime: OpenRuntime, terms: Terms
 ) -> MutationAnswer:
     """Change which labels may go to hosted providers, and which local backend serves the rest."""
-    return await _change(edits.set_policy(body), caller, runtime, terms)
+    return await make_change(edits.set_policy(body), caller, runtime, terms)
 
 
 @router.post(
@@ -130,17 +110,3 @@ async def test_provider(
     """Send a one-word prompt to the provider's model, over the production path."""
     role = (body or TestBody()).role
     return await runtime.admin.test(provider, role=role, actor=caller.subject)
-
-
-async def _change(
-    change: Change,
-    caller: Principal,
-    runtime: Runtime,
-    terms: ChangeTerms,
-    *,
-    verify: bool = False,
-) -> MutationAnswer:
-    changed = await runtime.admin.change(
-        change, actor=caller.subject, if_match=terms.if_match, verify=verify
-    )
-    return await terms.answer(runtime, changed)

@@ -10,10 +10,13 @@ class Action(StrEnum):
     """An audit entry's action, in alphabetical order; docs/api.md says when each is written."""
 
     ACCESS_DENIED = "access.denied"
+    ASSIGNMENTS_CHANGED = "llm.assignments.changed"
     AUDIT_KEY_REWRAPPED = "audit.key.rewrapped"
     CONFIG_CHANGED = "llm.config.changed"
     CONFIG_RESET = "llm.config.reset"
     CONFIG_ROLLED_BACK = "llm.config.rolled_back"
+    CONNECTION_CHANGED = "llm.connection.changed"
+    CONNECTION_DELETED = "llm.connection.deleted"
     INVESTIGATION_CREATED = "investigation.created"
     INVESTIGATION_RESUMED = "investigation.resumed"
     KEY_ABANDONED = "llm.key.abandoned"

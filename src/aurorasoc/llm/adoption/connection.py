@@ -9,6 +9,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import NamedTuple
 
+from aurorasoc.config.call_options import NO_OPTIONS
 from aurorasoc.config.settings.llm import ConnectionSettings
 from aurorasoc.config.snapshot import (
     ABSENT,
@@ -24,6 +25,7 @@ from aurorasoc.errors import InvalidInput
 from aurorasoc.granite.base_url import normalise_base_url, origin_of, origin_of_key
 from aurorasoc.granite.catalog import ProviderSpec
 from aurorasoc.llm.adoption.declared import Declared
+from aurorasoc.llm.adoption.option_rules import sound
 
 Digest = Callable[[bytes], str]
 Ambient = Callable[[ServingBackend], tuple[str, ...]]
@@ -54,6 +56,10 @@ def compose_connection(
         origin = declared.boot_origin
     credential = _credential(declared, applied, stored, origin, seams.digest)
     provider = declared.spec.provider
+    problems = _problems(declared, model.value, origin, credential, seams.ambient(provider))
+    options = sound(declared.choice.options)
+    if options is None:
+        problems.append(_unsound_options(declared))
     return ConnectionConfig(
         name=declared.name,
         provider=provider,
@@ -63,11 +69,9 @@ def compose_connection(
         base_url=base_url,
         origin=origin,
         credential=credential,
-        problems=tuple(
-            _problems(declared, model.value, origin, credential, seams.ambient(provider))
-        ),
+        problems=tuple(problems),
         max_tlp=_max_tlp(declared),
-        options=declared.choice.options,
+        options=options or NO_OPTIONS,
     )
 
 
@@ -193,3 +197,9 @@ def _problems(
         )
         problems.append(Problem("ambient_override", detail))
     return problems
+
+
+def _unsound_options(declared: Declared) -> Problem:
+    """No admin's change stored such options, at least not by this version's rules."""
+    detail = f"The stored options of {declared.name} aren't allowed: set its options again."
+    return Problem("options_invalid", detail)

@@ -88,10 +88,10 @@ class Declared:
 def declared_connections(
     settings: Settings, stored: StoredConfig
 ) -> dict[ConnectionName, Declared]:
-    """Return every connection, by name: the built-in ones first, then by name."""
+    """Return every connection: the built-in ones in the catalog's order, then the others."""
     named = {name for name in settings.connections if name not in BUILT_IN}
     named |= {name for name, choice in stored.providers.items() if choice.provider is not None}
-    names = (*BUILT_IN, *sorted(named))
+    names = (*(provider.value for provider in CATALOG), *sorted(named))
     existing = (declared(settings, name, stored.choice(name)) for name in names)
     return {one.name: one for one in existing if one is not None}
 

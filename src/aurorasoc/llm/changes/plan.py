@@ -12,7 +12,7 @@ from typing import Any, Literal
 
 from pydantic import SecretStr
 
-from aurorasoc.config.snapshot import ABSENT, Snapshot
+from aurorasoc.config.snapshot import ABSENT, Credential, Snapshot
 from aurorasoc.config.vocabulary import ConnectionName
 from aurorasoc.core.audit.actions import Action
 from aurorasoc.core.secret_store import Stamp
@@ -132,12 +132,15 @@ def plan(change: Change, before: Stored, adoption: Adoption, stamp: Stamp) -> Pl
 
 
 def _old_key(before: Snapshot, candidate: Snapshot, key: KeyEdit) -> OldKey | None:
-    gone = key.connection not in candidate.connections
-    old = before.connections[key.connection].credential
-    new = ABSENT if gone else candidate.connections[key.connection].credential
+    old, new = _credential(before, key), _credential(candidate, key)
     if old.api_key is None or old.api_key == new.api_key:
         return None
     return "ending" if new.lets_finish(old.api_key, old.source) else "unused"
+
+
+def _credential(snapshot: Snapshot, key: KeyEdit) -> Credential:
+    config = snapshot.connections.get(key.connection)
+    return ABSENT if config is None else config.credential
 
 
 def require_revision(current: int, if_match: int | None) -> None:

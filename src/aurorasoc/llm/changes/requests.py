@@ -6,15 +6,22 @@ apart.
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, StringConstraints
 
+from aurorasoc.config.assignments import Assignment
 from aurorasoc.config.headers import fits_a_header
 from aurorasoc.config.settings.variables import unwrap
-from aurorasoc.config.vocabulary import Tlp
+from aurorasoc.config.vocabulary import Role, ServingBackend, Tlp
+from aurorasoc.core.redaction import REDACTOR
+from aurorasoc.llm.adoption.option_rules import Headers, OptionRules
+from aurorasoc.llm.adoption.stored import MAX_NAMED
 
 MAX_KEY_LENGTH = 4096
+
+MAX_ASSIGNED = 200
+"""How many agents may have an assignment of their own."""
 
 
 def _clean_key(key: SecretStr) -> SecretStr:
@@ -36,6 +43,7 @@ Name = Annotated[
     ),
 ]
 Connection = Annotated[str, StringConstraints(min_length=1, max_length=32)]
+AgentName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9-]{0,63}$")]
 Address = Annotated[str, StringConstraints(min_length=1, max_length=2048)]
 Key = Annotated[SecretStr, AfterValidator(_clean_key)]
 
@@ -64,6 +72,96 @@ class ConfigRequest(BaseModel):
     api_key: Key | None = Field(None, json_schema_extra={"writeOnly": True})
 
 
+def _without_known_secrets(headers: dict[str, str] | None) -> dict[str, str] | None:
+    """Refuse a value that holds a key of this process: only stored keys stay secret."""
+    for name, value in (headers or {}).items():
+        if REDACTOR.text(value) != value:
+            msg = f"the value of {name} holds a secret: nothing was stored; store a key instead"
+            raise ValueError(msg)
+    return headers
+
+
+class ConnectionOptions(OptionRules):
+    """A connection's options, as a whole: what is missing or null isn't set."""
+
+    headers: Annotated[
+        Headers | None,
+        AfterValidator(_without_known_secrets),
+        Field(description="Sent with each request. They carry no secret."),
+    ] = None
+
+
+class ConnectionRequest(BaseModel):
+    """A connection's values. A missing field changes nothing; null restores the boot default."""
+
+    model_config = ConfigDict(
+        extra="forbid",
+        hide_input_in_errors=True,
+        json_schema_extra={
+            "examples": [
+                {
+                    "provider": "openai",
+                    "base_url": "https://soc-eu.openai.azure.com/openai/v1",
+                    "model": "gpt-5-soc",
+                    "max_tlp": "AMBER",
+                }
+            ]
+        },
+    )
+
+    provider: Annotated[ServingBackend, Field(description="The kind of provider it leads to.")]
+    model: Name | None = None
+    orchestrator_model: Name | None = None
+    base_url: Address | None = None
+    api_key: Key | None = Field(None, json_schema_extra={"writeOnly": True})
+    max_tlp: Tlp | None = None
+    options: ConnectionOptions | None = None
+
+    def as_details(self) -> dict[str, Any]:
+        """Return what was sent, for the audit log, without the key."""
+        return self.model_dump(mode="json", exclude_unset=True, exclude={"api_key"})
+
+
+class AssignmentRequest(BaseModel):
+    """A connection, and one of its models; without a model, the one it has for the role."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    connection: Connection
+    model: Name | None = None
+
+    def as_assignment(self) -> Assignment:
+        """Return it as it is stored."""
+        return Assignment(self.connection, self.model)
+
+
+class AssignmentsRequest(BaseModel):
+    """Who uses what. Whoever is missing keeps theirs; null goes back to the active connection."""
+
+    model_config = ConfigDict(
+        extra="forbid",
+        json_schema_extra={
+            "examples": [
+                {
+                    "roles": {"orchestrator": {"connection": "openai", "model": "gpt-5"}},
+                    "agents": {"malware-analyst": {"connection": "vllm-lab"}},
+                }
+            ]
+        },
+    )
+
+    roles: dict[Role, AssignmentRequest | None] = {}
+    agents: Annotated[
+        dict[AgentName, AssignmentRequest | None], Field(max_length=MAX_ASSIGNED)
+    ] = {}
+
+    @property
+    def assigned(self) -> list[Assignment]:
+        """The assignments that were sent."""
+        sent = (*self.roles.values(), *self.agents.values())
+        return [one.as_assignment() for one in sent if one is not None]
+
+
 class PolicyRequest(BaseModel):
     """A change of policy. A missing field changes nothing; null restores the boot default."""
 
@@ -72,3 +170,22 @@ class PolicyRequest(BaseModel):
     hosted_max_tlp: Tlp | None = None
     local_backend: Connection | None = None
     require_tlp: bool | None = None
+
+
+class PlannedCeiling(BaseModel):
+    """A connection's ceiling as it would be."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    max_tlp: Tlp | None
+
+
+class PlannedRequest(BaseModel):
+    """What a change would set, as its own call takes it; a missing part stays as it is."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    provider: Connection | None = None
+    policy: PolicyRequest | None = None
+    assignments: AssignmentsRequest | None = None
+    connections: Annotated[dict[Connection, PlannedCeiling], Field(max_length=MAX_NAMED)] = {}

@@ -134,6 +134,22 @@ async def test_stream_of_a_tested_model_shows_no_thoughts_that_have_no_beginning
         assert not runtime.pool.learned.of(place).thinks_untagged
 
 
+async def test_a_test_that_fails_forgets_nothing(
+    runtime: Runtime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A provider that can't be reached says nothing of its model."""
+    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+    with PickyServer(says=ANSWER) as server:
+        key = SecretStr(KEYS["vllm"])
+        requested = config_request("vllm", base_url=f"{server.url}/v1", api_key=key)
+        await runtime.admin.switch(requested, actor="test")
+        await runtime.admin.test("vllm", role="specialist", actor="test")
+        place = Place.of(get_chat_model().binding.reference)
+    known = runtime.pool.learned.of(place)
+    assert not (await runtime.admin.test("vllm", role="specialist", actor="test")).ok
+    assert (runtime.pool.learned.of(place), known.capabilities is None) == (known, False)
+
+
 @pytest.mark.parametrize(
     "text", [f"I looked at {{host}} first: {ANSWER} So it is {{harmless}}.", f"{ANSWER} {ANSWER}"]
 )

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from aurorasoc.config.call_options import NO_OPTIONS, CallOptions
 from aurorasoc.config.snapshot import ConnectionConfig, Credential, Problem, Snapshot, Sourced
 from aurorasoc.config.vocabulary import ServingBackend
 from aurorasoc.errors import ConfigurationError
@@ -331,6 +332,23 @@ def test_ambient_variable_makes_its_provider_not_ready(tmp_path: Path) -> None:
     assert _codes(providers[VLLM]) == ["ambient_override"]
     assert "OPENAI_ORGANIZATION, OPENAI_API_HEADERS" in providers[VLLM].problems[0].detail
     assert providers[OLLAMA].ready
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        CallOptions(headers={"authorization": "Bearer 1"}),
+        CallOptions(headers={"x-team": "sk-0123456789abcdef"}),
+        CallOptions(timeout=1e9),
+    ],
+)
+def test_stored_options_that_no_admin_can_set_make_a_connection_not_ready(
+    options: CallOptions, tmp_path: Path
+) -> None:
+    """And nothing of them is in force: the database's running role may write rows."""
+    config = _config(tmp_path, _chosen(options=options), LLM_DEEPSEEK_API_KEY=API_KEY)
+    assert _codes(config) == ["options_invalid"]
+    assert config.options == NO_OPTIONS
 
 
 def test_all_problems_are_listed_at_once(tmp_path: Path) -> None:

@@ -1,0 +1,75 @@
+"""`/system/llm`: named connections, who uses which, and where a label may go."""
+
+from __future__ import annotations
+
+from fastapi import APIRouter
+
+from aurorasoc.api.changes import Verify, make_change
+from aurorasoc.api.deps import AgentsReader, OpenRuntime, Terms, UserManager
+from aurorasoc.api.problems import ProblemRoute, documented
+from aurorasoc.api.schemas import ExplainBody
+from aurorasoc.granite.explain import Explanation
+from aurorasoc.llm.admin import MutationAnswer
+from aurorasoc.llm.changes import connection_edits
+from aurorasoc.llm.changes.requests import AssignmentsRequest, ConnectionRequest
+
+router = APIRouter(prefix="/system/llm", tags=["llm"], route_class=ProblemRoute)
+
+_PUT = documented(401, 403, 409, 412, 422, 429, 502, 503, 504)
+_DELETE = documented(401, 403, 404, 409, 412, 422, 503)
+_ASSIGN = documented(401, 403, 409, 412, 422, 503)
+_EXPLAIN = documented(401, 403, 409, 422, 503)
+
+
+@router.put("/connections/{name}", responses=_PUT)
+async def put_connection(  # noqa: PLR0913 - path, body, caller, runtime, terms and verification
+    name: str,
+    body: ConnectionRequest,
+    *,
+    caller: UserManager,
+    runtime: OpenRuntime,
+    terms: Terms,
+    verify: Verify,
+) -> MutationAnswer:
+    """Create a connection, or change it, without switching to it.
+
+    A missing field changes nothing; null restores the boot default. The provider of one that
+    exists can't be changed.
+    """
+    changed = await runtime.admin.put_connection(
+        name, body, actor=caller.subject, if_match=terms.if_match, verify=verify
+    )
+    return await terms.answer(runtime, changed)
+
+
+@router.delete("/connections/{name}", responses=_DELETE)
+async def delete_connection(
+    name: str, caller: UserManager, runtime: OpenRuntime, terms: Terms
+) -> MutationAnswer:
+    """Remove a connection that was made at runtime, and its stored key. Nobody may use it."""
+    change = connection_edits.delete_connection(runtime.settings, name)
+    return await make_change(change, caller, runtime, terms)
+
+
+@router.put("/assignments", responses=_ASSIGN)
+async def assign(
+    body: AssignmentsRequest, caller: UserManager, runtime: OpenRuntime, terms: Terms
+) -> MutationAnswer:
+    """Change which connection and model roles and agents use.
+
+    Whoever is missing keeps theirs; null goes back to the active connection.
+    """
+    return await make_change(connection_edits.assign(body), caller, runtime, terms)
+
+
+@router.post("/policy/explain", responses=_EXPLAIN)
+async def explain_policy(
+    body: ExplainBody, _caller: AgentsReader, runtime: OpenRuntime
+) -> Explanation:
+    """Say who answers a label, who else may have it, who may not, and why. Nobody is called.
+
+    With `planned`, it is said of the configuration as it would be; nothing is changed.
+    """
+    return await runtime.admin.explain(
+        body.tlp, role=body.role, agent=body.agent, planned=body.planned
+    )

@@ -1,0 +1,108 @@
+"""Where a label may go, and why: routing, explained without a call."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated
+
+from pydantic import Field
+
+from aurorasoc.config.snapshot import ConnectionConfig, Problem, Snapshot
+from aurorasoc.config.vocabulary import ConnectionName, Role, Tlp
+from aurorasoc.errors import BackendUnavailable, ProviderNotReady, TlpRefused
+from aurorasoc.granite.sensitivity import passage, route
+
+
+@dataclass(frozen=True, slots=True)
+class Allowed:
+    """A connection that a label may go to."""
+
+    connection: ConnectionName
+    local: Annotated[bool, Field(description="Only while it is shown to be local.")]
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """A connection that a label may not go to."""
+
+    connection: ConnectionName
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """Where a label may go.
+
+    Attributes:
+        answers: Who answers now; None if nobody does, and `problem` says why.
+        model: The model that answers; None where the connection has none.
+        allowed: Who may have the label: whoever answers first.
+        refused: Who may not.
+    """
+
+    answers: ConnectionName | None
+    model: str | None
+    problem: Problem | None
+    allowed: tuple[Allowed, ...]
+    refused: tuple[Refused, ...]
+
+
+def explain(
+    snapshot: Snapshot, tlp: Tlp | None, role: Role = "specialist", agent: str | None = None
+) -> Explanation:
+    """Say who answers a label, who else may have it, who may not, and why each.
+
+    Nobody is asked: with `auto`, the local backend is the one that was found last. Whether a host
+    is local is judged when a call is made.
+
+    Args:
+        snapshot: The configuration, in force or planned.
+        tlp: The label; None means unlabelled.
+        role: The role that asks.
+        agent: The agent that asks, if one does.
+    """
+    answers, model, problem, why = _answering(snapshot, tlp, role, agent)
+    allowed, refused = [], []
+    for name, config in snapshot.connections.items():
+        way, reason = passage(snapshot, config, tlp), _reason(snapshot, config, tlp)
+        unlabelled = tlp is None and snapshot.policy.require_tlp.value
+        if way == "forbidden" or unlabelled:
+            refused.append(Refused(name, reason))
+        else:
+            said = f"{why} {reason}" if name == answers else reason
+            allowed.append(Allowed(name, way == "local_only", said))
+    allowed.sort(key=lambda one: one.connection != answers)
+    return Explanation(answers, model, problem, tuple(allowed), tuple(refused))
+
+
+def _answering(
+    snapshot: Snapshot, tlp: Tlp | None, role: Role, agent: str | None
+) -> tuple[ConnectionName | None, str | None, Problem | None, str]:
+    try:
+        way = route(snapshot, tlp, role, agent)
+    except (BackendUnavailable, ProviderNotReady, TlpRefused) as error:
+        return None, None, Problem(error.code, error.detail), ""
+    config = snapshot.connections[way.connection]
+    configured = config.orchestrator_model if role == "orchestrator" else config.model
+    return way.connection, way.model or configured.value, None, way.why
+
+
+def _reason(snapshot: Snapshot, config: ConnectionConfig, tlp: Tlp | None) -> str:
+    """Say what decides whether a label may go to a connection."""
+    if tlp is None:
+        if snapshot.policy.require_tlp.value:
+            return "LLM_REQUIRE_TLP is set: unlabelled data goes nowhere."
+        return "Unlabelled data may go anywhere."
+    ceiling = config.max_tlp.value
+    if ceiling is not None:
+        relation = "within" if tlp.rank <= ceiling.rank else "above"
+        return f"{tlp} is {relation} its own ceiling, {ceiling}."
+    most = snapshot.policy.hosted_max_tlp.value
+    match passage(snapshot, config, tlp):
+        case "free":
+            return f"{tlp} is within the policy's ceiling, {most}."
+        case "local_only":
+            return f"{tlp} is above the policy's ceiling, {most}: only while it is local."
+        case "forbidden":
+            return f"{tlp} is above the policy's ceiling for hosted providers, {most}."

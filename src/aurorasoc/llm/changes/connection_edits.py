@@ -1,0 +1,197 @@
+"""What a change does to named connections, and to who uses them. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from typing import Any
+
+from aurorasoc.config.assignments import Assignment, Assignments
+from aurorasoc.config.call_options import NO_OPTIONS
+from aurorasoc.config.settings import Settings
+from aurorasoc.config.snapshot import Snapshot
+from aurorasoc.config.vocabulary import AUTO, BUILT_IN, ConnectionName, is_connection_name
+from aurorasoc.core.audit.actions import Action
+from aurorasoc.errors import Conflict, ConnectionInUse, InvalidInput
+from aurorasoc.granite.backend_resolution import (
+    connection_named,
+    model_reference,
+    require_exists,
+    require_ready,
+)
+from aurorasoc.llm.adoption.adopt import Stored
+from aurorasoc.llm.adoption.declared import declared
+from aurorasoc.llm.adoption.stored import MAX_NAMED, ConnectionChoice
+from aurorasoc.llm.changes.edits import set_policy
+from aurorasoc.llm.changes.key_edits import configured, remove_key
+from aurorasoc.llm.changes.plan import Change, Edited
+from aurorasoc.llm.changes.requests import AssignmentsRequest, ConnectionRequest, PlannedRequest
+
+_CHOICES = {"model", "orchestrator_model", "base_url", "max_tlp"}
+"""Fields of a `ConnectionChoice` that a request may set, by the same names."""
+
+
+def put_connection(settings: Settings, name: str, requested: ConnectionRequest) -> Change:
+    """Create a connection, or change it, without switching to it.
+
+    Args:
+        settings: The boot defaults.
+        name: Its name.
+        requested: Its values; its base URL is already normalised.
+
+    Raises:
+        InvalidInput: No connection can be called so. When it is planned: it leads to another
+            provider, or a value can't be met.
+        Conflict: When it is planned: there are too many, or one in use would not be ready.
+    """
+    if name not in BUILT_IN and not is_connection_name(name):
+        detail = "A connection's name has a-z, 0-9 and -, begins with a letter, and isn't auto."
+        raise InvalidInput(detail)
+
+    def edit(before: Stored) -> Edited:
+        _require_same_provider(before.snapshot, name, requested)
+        _require_room(before.config.providers, name)
+        choice = _chosen(before.config.choice(name), requested)
+        if name not in BUILT_IN:
+            choice = replace(choice, provider=requested.provider)
+        after = declared(settings, name, choice)
+        assert after is not None  # noqa: S101 - it is built in, or its choice declares it
+        edited = configured(before, after, requested)
+        return replace(edited, details={**requested.as_details(), **edited.details})
+
+    return Change(Action.CONNECTION_CHANGED, name, edit, check=_keeps_ready(name))
+
+
+def delete_connection(settings: Settings, name: str) -> Change:
+    """Remove a connection that was made at runtime, and its stored key.
+
+    Raises:
+        UnknownProvider: When it is planned: there is no such connection.
+        Conflict: When it is planned: it is built in, declared by the environment, or in use.
+    """
+
+    def edit(before: Stored) -> Edited:
+        connection_named(before.snapshot, name)
+        if name in BUILT_IN or name in settings.connections:
+            who = "is built in" if name in BUILT_IN else "is declared by the environment"
+            detail = f"{name} {who}: it can be changed, not removed."
+            raise Conflict(detail)
+        uses = uses_of(before.snapshot, name)
+        if uses:
+            detail = f"{name} is in use: {', '.join(uses)}. Change that first."
+            raise ConnectionInUse(detail)
+        config = before.config.with_choice(name, ConnectionChoice())
+        return Edited(config, remove_key(before, name))
+
+    return Change(Action.CONNECTION_DELETED, name, edit)
+
+
+def assign(requested: AssignmentsRequest) -> Change:
+    """Change which connection and model roles and agents use.
+
+    Raises:
+        InvalidInput: When it is planned: there is no such connection.
+        ProviderNotReady: When it is planned: it can't take calls.
+    """
+
+    def edit(before: Stored) -> Edited:
+        for one in requested.assigned:
+            require_exists(before.snapshot, one.connection)
+        assignments = Assignments(
+            roles=_merged(before.config.assignments.roles, requested.roles),
+            agents=_merged(before.config.assignments.agents, requested.agents),
+        )
+        details = requested.model_dump(mode="json", exclude_unset=True)
+        return Edited(replace(before.config, assignments=assignments), details=details)
+
+    def check(candidate: Snapshot) -> None:
+        for one in requested.assigned:
+            model_reference(candidate, one.connection, "specialist", one.model)
+
+    return Change(Action.ASSIGNMENTS_CHANGED, "llm", edit, check=check)
+
+
+def plan_only(requested: PlannedRequest) -> Change:
+    """Return what several changes together would lead to. It is planned, and never made.
+
+    Raises:
+        InvalidInput: When it is planned: it names a connection that doesn't exist.
+    """
+
+    def edit(before: Stored) -> Edited:
+        config = before.config
+        for name, planned in requested.connections.items():
+            require_exists(before.snapshot, name)
+            choice = replace(config.choice(name), max_tlp=planned.max_tlp)
+            config = config.with_choice(name, choice)
+        if requested.provider is not None:
+            if requested.provider != AUTO:
+                require_exists(before.snapshot, requested.provider)
+            config = replace(config, backend=requested.provider)
+        changes = [
+            *([set_policy(requested.policy)] if requested.policy else []),
+            *([assign(requested.assignments)] if requested.assignments else []),
+        ]
+        for change in changes:
+            config = change.edit(replace(before, config=config)).config
+        return Edited(config)
+
+    return Change(Action.POLICY_CHANGED, "llm", edit)
+
+
+def uses_of(snapshot: Snapshot, name: ConnectionName) -> list[str]:
+    """Say who uses a connection, a few words each."""
+    assignments = snapshot.assignments
+    return [
+        *(["it is active"] if snapshot.requested.value == name else []),
+        *(["it is the local backend"] if snapshot.policy.local_backend.value == name else []),
+        *(f"the role {role}" for role, its in assignments.roles.items() if its.connection == name),
+        *(f"the agent {who}" for who, its in assignments.agents.items() if its.connection == name),
+    ]
+
+
+def _chosen(before: ConnectionChoice, requested: ConnectionRequest) -> ConnectionChoice:
+    sent: dict[str, Any] = requested.model_dump(include=_CHOICES, exclude_unset=True)
+    if "options" not in requested.model_fields_set:
+        return replace(before, **sent)
+    options = requested.options
+    return replace(
+        before, **sent, options=NO_OPTIONS if options is None else options.as_call_options()
+    )
+
+
+def _merged(before: Mapping[Any, Assignment], sent: Mapping[Any, Any]) -> dict[Any, Assignment]:
+    """Return the assignments with those that were sent; null takes one away."""
+    merged = dict(before)
+    for who, its in sent.items():
+        merged.pop(who, None)
+        if its is not None:
+            merged[who] = its.as_assignment()
+    return merged
+
+
+def _require_same_provider(
+    before: Snapshot, name: ConnectionName, requested: ConnectionRequest
+) -> None:
+    present = before.connections.get(name)
+    if present is not None and present.provider != requested.provider:
+        detail = (
+            f"{name} is a connection to {present.provider}, and stays one: choose another name, "
+            "or delete it first."
+        )
+        raise InvalidInput(detail)
+
+
+def _require_room(choices: Mapping[ConnectionName, ConnectionChoice], name: ConnectionName) -> None:
+    named = {other for other in choices if other not in BUILT_IN}
+    if name not in BUILT_IN and name not in named and len(named) >= MAX_NAMED:
+        detail = f"There are {MAX_NAMED} connections already. Delete one that nobody uses."
+        raise Conflict(detail)
+
+
+def _keeps_ready(name: ConnectionName) -> Callable[[Snapshot], None]:
+    def check(candidate: Snapshot) -> None:
+        if uses_of(candidate, name):
+            require_ready(candidate.connections[name])
+
+    return check
