@@ -5,9 +5,9 @@ import sqlite3
 import warnings
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import pytest
 
@@ -172,6 +172,13 @@ def handle_on(
     )
     binding = pool.of_connection(ServingBackend(provider), "specialist", source.snapshot)
     return LiveChatModel(lambda: binding, lambda pinned: lambda: pinned)
+
+
+def in_production(handle: LiveChatModel) -> LiveChatModel:
+    """Make a handle ask again after thoughts, as production does and a test's doesn't."""
+    model: Any = handle.binding.model
+    model.aurora_site = replace(model.aurora_site, asks_again=True)
+    return handle
 
 
 async def use(provider: str, runtime: Runtime) -> None:

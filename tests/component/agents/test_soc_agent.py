@@ -7,10 +7,11 @@ from beeai_framework.utils import AbortController
 
 from aurorasoc.agents.factory import AgentFactory
 from aurorasoc.agents.registry import definition_of
-from aurorasoc.errors import AuthFailed, InvalidInput
+from aurorasoc.errors import AnswerCut, AuthFailed, InvalidInput
 from aurorasoc.runtime import Runtime
 from tests.component.live import World
 from tests.world.vendor import Fault, Refusal
+from tests.world.vendor_bodies import chat
 
 
 async def test_a_run_sends_instructions_then_the_question(runtime: Runtime, world: World) -> None:
@@ -42,6 +43,15 @@ async def test_a_failed_run_is_not_remembered(runtime: Runtime, world: World) ->
     await agent.run("The second question")
     roles = [m["role"] for m in world.keyed.requests[-1].body["messages"]]
     assert roles == ["system", "user"]
+
+
+async def test_a_cut_answer_is_none_and_is_not_remembered(runtime: Runtime, world: World) -> None:
+    """Who reads half an answer acts on it."""
+    world.keyed.faults.set(chat({"content": "Isolate the"}, "length", stream=False))
+    agent = await AgentFactory(runtime).build("threat-hunter")
+    with pytest.raises(AnswerCut, match="cut off"):
+        await agent.run("What now?")
+    assert agent.memory.messages == []
 
 
 async def test_a_clone_remembers_for_itself(runtime: Runtime) -> None:

@@ -130,20 +130,6 @@ async def test_adapter_is_told_its_base_url(wire: Wire, runtime: Runtime, provid
 
 
 @every_provider
-@pytest.mark.parametrize("kind", ["chat", "stream"])
-async def test_answer_and_its_tokens_arrive(
-    wire: Wire, runtime: Runtime, provider: str, kind: str
-) -> None:
-    """Text, end and usage are the vendor's own, streamed or not."""
-    del wire
-    answer = await ask(provider, runtime, **KINDS[kind])
-    assert answer.get_text_content() == f"{TABLE[provider].model} says: pong"
-    assert answer.finish_reason == "stop"
-    assert answer.usage is not None
-    assert (answer.usage.prompt_tokens, answer.usage.completion_tokens) == (7, 3)
-
-
-@every_provider
 async def test_stream_arrives_in_pieces(wire: Wire, runtime: Runtime, provider: str) -> None:
     """Each piece is an event as it comes, not one at the end."""
     del wire

@@ -31,7 +31,8 @@ class Fault:
     `refusal` wins over `status` with `body`, those over `redirect`. Times are in seconds.
     `cut_after` counts stream events; a cut is a reset, or, with `cut_politely`, a stream that
     ends well-formed but early. `gate` holds the answer back until the test sets it (30 s).
-    `times` ends the fault after so many requests.
+    `times` ends the fault after so many requests. `lost_after` sends so many bytes of a `body`
+    whose head promises all of them, and closes the connection.
     """
 
     refusal: Refusal | None = None
@@ -52,6 +53,7 @@ class Fault:
     ignore_keys: bool = False
     where: str = ""
     times: int | None = None
+    lost_after: int | None = None
 
     @classmethod
     def html(cls, status: int = 200) -> Self:

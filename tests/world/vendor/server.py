@@ -169,9 +169,9 @@ async def _send(writer: asyncio.StreamWriter, done: Answer, fault: Fault) -> boo
     """Write the answer; tell whether the connection lives on."""
     writer.write(done.head())
     if done.events is None:
-        writer.write(done.body)
+        writer.write(done.body[: fault.lost_after])
         await writer.drain()
-        return True
+        return fault.lost_after is None
     cut = 0 if fault.empty_stream else fault.cut_after
     for event in done.events[:cut]:
         writer.write(chunk(event))

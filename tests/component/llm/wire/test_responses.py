@@ -1,6 +1,5 @@
 """OpenAI's Responses: the models that it answers there only, whole, streamed and with tools."""
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final
 
@@ -10,7 +9,6 @@ from beeai_framework.tools import StringToolOutput, tool
 from pydantic import BaseModel
 
 from aurorasoc.errors import (
-    EmptyAnswer,
     ModelCallError,
     ProviderRateLimited,
     ProviderUnreachable,
@@ -18,9 +16,7 @@ from aurorasoc.errors import (
 from aurorasoc.llm.models.handle import LiveChatModel
 from tests.component.live import KEYS, World, handle_on, variable
 from tests.examples import settings
-from tests.world.scripted import ScriptedUpstream
 from tests.world.vendor import Fault, Refusal
-from tests.world.vendor.http1 import Answer, chunk, sse
 
 PING: Final[list[Any]] = [UserMessage("ping")]
 PATH: Final = "/v1/responses"
@@ -126,43 +122,3 @@ async def test_a_fault_is_the_same_error_as_elsewhere(
     with pytest.raises(expected):
         await _handle(tmp_path, world).run(PING, stream=stream)
     assert len(world.keyed.requests) == 1
-
-
-async def test_a_stream_that_is_cut_is_no_answer(world: World, tmp_path: Path) -> None:
-    """Only `response.completed` and `response.incomplete` end one."""
-    world.keyed.faults.set(Fault(cut_after=4, cut_politely=True))
-    with pytest.raises(ProviderUnreachable):
-        await _handle(tmp_path, world).run(PING, stream=True)
-
-
-async def test_an_answer_all_of_thinking_is_empty(
-    world: World, tmp_path: Path, *, stream: bool
-) -> None:
-    """`incomplete`, with nothing to show."""
-    world.keyed.faults.set(Fault(empty_content=True))
-    with pytest.raises(EmptyAnswer):
-        await _handle(tmp_path, world).run(PING, stream=stream)
-
-
-def _failed(*, stream: bool) -> Iterator[bytes]:
-    error = {"code": "rate_limit_exceeded", "message": "slow down"}
-    response = {"id": "resp_1", "object": "response", "status": "failed", "error": error}
-    if not stream:
-        answer = Answer.of(response)
-        return iter([answer.head(), answer.body])
-    event = sse({"type": "response.failed", "response": response}, "response.failed")
-    return iter([Answer.stream([]).head(), chunk(event), chunk(b"")])
-
-
-async def test_a_failure_inside_an_answer_is_told_by_its_code(
-    world: World, tmp_path: Path, *, stream: bool
-) -> None:
-    """A 200 whose status is `failed`."""
-    with ScriptedUpstream(lambda: _failed(stream=stream)) as upstream:
-        variables = {
-            variable("openai", "MODEL"): MODEL,
-            variable("openai", "BASE_URL"): upstream.url,
-        }
-        boot = settings(tmp_path, **world.variables(**variables))
-        with pytest.raises(ProviderRateLimited):
-            await handle_on(boot, "openai").run(PING, stream=stream)

@@ -1,98 +1,23 @@
-"""The outcome that stays with an answer: text, tool calls, count and model, at every provider."""
+"""Of what a vendor sends, only what was asked for makes the outcome."""
 
 from pathlib import Path
 from typing import Any, Final
 
 import pytest
 from beeai_framework.backend.message import UserMessage
-from beeai_framework.tools import StringToolOutput, tool
 
 from aurorasoc.llm.wire.answers.outcome import Finish, outcome_of
-from tests.component.live import MODELS, PROVIDERS, World, handle_on, variable
+from tests.component.live import World, handle_on
 from tests.examples import settings
 from tests.world.vendor_bodies import streamed, whole
 
 PING: Final[list[Any]] = [UserMessage("ping")]
-RESPONSES: Final = "gpt-5-codex"
-
-
-@tool
-def lookup(address: str) -> StringToolOutput:
-    """Look an address up."""
-    return StringToolOutput(f"{address} is known")
 
 
 @pytest.fixture(params=[False, True], ids=["whole", "streamed"])
 def stream(request: pytest.FixtureRequest) -> bool:
     """Make each call whole and streamed."""
     return bool(request.param)
-
-
-@pytest.mark.parametrize("provider", [*PROVIDERS, "responses"])
-async def test_an_answer_knows_how_it_came_about(
-    world: World, tmp_path: Path, provider: str, *, stream: bool
-) -> None:
-    """In BeeAI's own fields as well."""
-    model = MODELS.get(provider, RESPONSES)
-    vendor = provider if provider in MODELS else "openai"
-    boot = settings(tmp_path, **world.variables(**{variable(vendor, "MODEL"): model}))
-    answer = await handle_on(boot, vendor).run(PING, stream=stream)
-    outcome = outcome_of(answer)
-    assert (outcome.text, outcome.finish, outcome.model) == (
-        f"{model} says: pong",
-        Finish.STOP,
-        model,
-    )
-    assert outcome.usage is not None
-    assert (outcome.usage.prompt_tokens, outcome.usage.completion_tokens) == (7, 3)
-    assert (answer.finish_reason, answer.usage.total_tokens) == ("stop", 10)
-    assert (outcome.thoughts, outcome.tool_calls, outcome.category) == ("", (), None)
-
-
-@pytest.mark.parametrize("provider", ["vllm", "openai", "gemini", "anthropic"])
-async def test_an_answer_knows_its_tool_calls(
-    world: World, tmp_path: Path, provider: str, *, stream: bool
-) -> None:
-    """Put together from their pieces."""
-    handle = handle_on(settings(tmp_path, **world.variables()), provider)
-    answer = await handle.run(PING, tools=[lookup], tool_choice="auto", stream=stream)
-    outcome = outcome_of(answer)
-    (call,) = answer.get_tool_calls()
-    (known,) = outcome.tool_calls
-    assert (known.id, known.name, known.arguments) == (call.id, call.tool_name, call.args)
-    assert outcome.finish is Finish.TOOL_CALLS
-
-
-_UNCOUNTED: Final[dict[str, dict[str, Any]]] = {
-    "openai": {
-        "id": "1",
-        "created": 1,
-        "choices": [{"message": {"role": "assistant", "content": "pong"}, "finish_reason": "stop"}],
-    },
-    "anthropic": {
-        "id": "1",
-        "type": "message",
-        "model": "answering-model",
-        "role": "assistant",
-        "content": [{"type": "text", "text": "pong"}],
-        "stop_reason": "end_turn",
-    },
-    "gemini": {
-        "candidates": [
-            {"content": {"role": "model", "parts": [{"text": "pong"}]}, "finishReason": "STOP"}
-        ]
-    },
-}
-
-
-@pytest.mark.parametrize("provider", _UNCOUNTED)
-async def test_an_answer_that_counts_nothing_is_one(
-    world: World, tmp_path: Path, provider: str
-) -> None:
-    """In every format: gateways leave the count out, and LiteLLM would refuse the answer."""
-    world.keyed.faults.set(whole(_UNCOUNTED[provider]))
-    answer = await handle_on(settings(tmp_path, **world.variables()), provider).run(PING)
-    assert (outcome_of(answer).text, outcome_of(answer).usage) == ("pong", None)
 
 
 def _choice(index: int, text: str, reason: str | None = None) -> dict[str, Any]:
