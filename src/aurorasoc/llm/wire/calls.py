@@ -44,6 +44,10 @@ class Ledger(Protocol):
         """A call failed at the provider."""
 
 
+def _take(_answer: object) -> None:
+    """Take whatever was answered."""
+
+
 def _refuse_nothing() -> None:
     """Nothing to judge: the reference is nobody's configuration."""
 
@@ -84,11 +88,14 @@ class CallSite:
         if outcome.thoughts_untagged:
             self.learned.learn(Lesson(Place.of(self.reference), thinks_untagged=True))
 
-    async def call(self, attempt: Callable[[Refused], Awaitable[T]]) -> T:
+    async def call(
+        self, attempt: Callable[[Refused], Awaitable[T]], check: Callable[[T], None] = _take
+    ) -> T:
         """Make a call, and make it again while its failure may pass.
 
         Args:
             attempt: Makes the call once, without the options that it is handed.
+            check: Raises if its answer is of no use.
 
         Raises:
             ModelCallError: The provider failed.
@@ -98,15 +105,18 @@ class CallSite:
         async with self.waits.slot(self.judge):
             call = ConfinedCall()
             result = await self._tries(attempt, call, self.reference.limits.timeout)
-        self.ledger.succeeded(self.reference)
+        self._ended(result, check)
         return result
 
-    async def stream(self, attempt: Callable[[Refused], AsyncIterator[T]]) -> AsyncGenerator[T]:
+    async def stream(
+        self, attempt: Callable[[Refused], AsyncIterator[T]], check: Callable[[T], None] = _take
+    ) -> AsyncGenerator[T]:
         """Stream an answer; only what failed before its first piece is tried again.
 
         Args:
             attempt: Streams an answer, without the options that it is handed, and ends when the
                 provider is silent for too long (`patience`).
+            check: Raises if the answer is of no use, by its last piece.
 
         Raises:
             ModelCallError: The provider failed, possibly after some pieces.
@@ -120,10 +130,21 @@ class CallSite:
         async with self.waits.slot(self.judge):
             call = ConfinedCall()
             pieces, piece = await self._tries(begin, call, None)
+            last = piece
             async with aclosing(pieces):  # type: ignore[type-var]  # an async generator it is
                 while piece is not None:
                     yield piece
-                    piece = await self._once(lambda: anext(pieces, None), call, None)
+                    last, piece = piece, await self._once(lambda: anext(pieces, None), call, None)
+        self._ended(last, check)
+
+    def _ended(self, result: T | None, check: Callable[[T], None]) -> None:
+        """Tell the ledger how a call ended that was answered."""
+        try:
+            if result is not None:
+                check(result)
+        except ModelCallError as error:
+            self.ledger.failed(self.reference, error)
+            raise
         self.ledger.succeeded(self.reference)
 
     async def _tries(

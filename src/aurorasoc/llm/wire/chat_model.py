@@ -5,7 +5,7 @@ Importing this imports BeeAI's adapters and litellm; `adapter` does so behind it
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing, suppress
 from typing import TYPE_CHECKING, Any
 
@@ -56,11 +56,13 @@ class SentByUs:
         first = output = await self._called(asked)
         if again := self._with_larger_limit(asked, first):
             with suppress(RequestRefused):  # it can't answer at such length
-                output = await self._called(again)
+                output = await self._called(again, last=True)
         return self._visible(asked, first, output)
 
-    async def _called(self, asked: ChatModelInput) -> ChatModelOutput:
-        return await self.aurora_site.call(lambda refused: self._answer(asked, refused))
+    async def _called(self, asked: ChatModelInput, *, last: bool = False) -> ChatModelOutput:
+        return await self.aurora_site.call(
+            lambda refused: self._answer(asked, refused), self._check(asked, last=last)
+        )
 
     async def _create_stream(
         self, asked: ChatModelInput, _run: object
@@ -71,17 +73,19 @@ class SentByUs:
                 yield output
         if known and (again := self._with_larger_limit(asked, known[0])):
             with suppress(RequestRefused):
-                async with aclosing(self._streamed(again, known)) as outputs:
+                async with aclosing(self._streamed(again, known, last=True)) as outputs:
                     async for output in outputs:
                         yield output
         if known:
             yield self._visible(asked, known[0], known[-1])
 
     async def _streamed(
-        self, asked: ChatModelInput, known: list[ChatModelOutput]
+        self, asked: ChatModelInput, known: list[ChatModelOutput], *, last: bool = False
     ) -> AsyncGenerator[ChatModelOutput]:
         """Stream one call; keep back the last output, which knows the outcome."""
-        stream = self.aurora_site.stream(lambda refused: self._outputs(asked, refused))
+        stream = self.aurora_site.stream(
+            lambda refused: self._outputs(asked, refused), self._check(asked, last=last)
+        )
         async with aclosing(stream) as outputs:
             remember(outputs)  # BeeAI drops what it doesn't finish, and with it the call's slot
             async for output in outputs:
@@ -100,11 +104,28 @@ class SentByUs:
         limit = larger_limit(asked.max_tokens, most, outcome_of(output))
         return None if limit is None else asked.model_copy(update={"max_tokens": limit})
 
+    def _check(self, asked: ChatModelInput, *, last: bool) -> Callable[[ChatModelOutput], None]:
+        """Return what makes a call a failure that showed nothing, unless it is made again.
+
+        Args:
+            asked: The call.
+            last: Whether it was made again already.
+        """
+
+        def check(output: ChatModelOutput) -> None:
+            if last or self._with_larger_limit(asked, output) is None:
+                self._require_visible(asked, outcome_of(output))
+
+        return check
+
+    def _require_visible(self, asked: ChatModelInput, outcome: Outcome) -> None:
+        require_visible(outcome, self.aurora_site.reference, tools=bool(asked.tools))
+
     def _visible(
         self, asked: ChatModelInput, first: ChatModelOutput, last: ChatModelOutput
     ) -> ChatModelOutput:
         outcome = both(outcome_of(first), outcome_of(last))
-        require_visible(outcome, self.aurora_site.reference, tools=bool(asked.tools))
+        self._require_visible(asked, outcome)
         attach(last, outcome)
         return last
 
