@@ -127,6 +127,8 @@ class SentByUs:
         outcome = both(outcome_of(first), outcome_of(last))
         self._require_visible(asked, outcome)
         attach(last, outcome)
+        if first is not last:
+            last.usage = last.usage.merge(first.usage) if outcome.usage else ChatModelUsage()
         return last
 
     async def _answer(self, asked: ChatModelInput, refused: Refused) -> ChatModelOutput:

@@ -93,8 +93,7 @@ async def test_each_ending_is_known(
         require_plain(result)
     else:
         assert answered(result) == expected
-        if case.ending is not Ending.THOUGHTS_ONLY:
-            require_same_in_beeai(result)
+        require_same_in_beeai(result)
         assert deltas == (result.get_text_content() if form is Form.STREAMED else "")
     again = case.ending is Ending.THOUGHTS_ONLY
     requests = wire.server(place.provider).requests
