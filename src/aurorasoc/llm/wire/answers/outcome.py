@@ -48,7 +48,7 @@ class Finish(StrEnum):
     """The model's tool call could not be read by the vendor."""
 
     UNKNOWN = "unknown"
-    """For a reason that no vendor documents: nobody knows whether the text is whole."""
+    """For a reason that is unknown here: nobody knows whether the text is whole."""
 
 
 DECLINED: Final = frozenset({Finish.REFUSED, Finish.BLOCKED})

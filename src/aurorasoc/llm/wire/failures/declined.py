@@ -25,7 +25,7 @@ _SAID: Final = {
     ),
     Finish.UNKNOWN: Verdict(
         BadResponse,
-        "{provider} ended the answer for a reason that isn't documented{why}: it may not be whole.",
+        "{provider} ended the answer for a reason that is unknown here{why}: it may not be whole.",
     ),
 }
 
