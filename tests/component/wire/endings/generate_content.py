@@ -76,6 +76,12 @@ GEMINI: Final[Rows] = (
         Answered(usage=Usage(9, 5, 14, 4)),
         _says({"text": "pong"}, usage=_COUNT),
     ),
+    both(
+        Ending.UNCOUNTED,
+        "among parts that are new",
+        Answered(),
+        _says({"somethingNew": {}}, {"text": "pong"}),
+    ),
     both(Ending.UNCOUNTED, "no usageMetadata", Answered(), _says({"text": "pong"})),
     both(
         Ending.TOOL_CALL,

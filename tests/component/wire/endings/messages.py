@@ -79,6 +79,18 @@ ANTHROPIC: Final[Rows] = (
         Answered(usage=Usage(9, 5, 14)),
         _says(_PONG, usage=_CACHED),
     ),
+    both(
+        Ending.COUNTED,
+        "behind a block that is new",
+        Answered(usage=Usage(9, 5, 14)),
+        _says({"type": "something_new", "data": 1}, _PONG, usage=_CACHED),
+    ),
+    streamed_only(
+        Ending.BROKEN_OFF,
+        "behind events that are new",
+        Failed(ProviderUnreachable),
+        then(_begun(), {"type": "ping"}, {"type": "something_new", "index": 0}),
+    ),
     both(Ending.UNCOUNTED, "no usage", Answered(), _says(_PONG)),
     both(
         Ending.TOOL_CALL,

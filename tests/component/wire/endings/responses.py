@@ -34,7 +34,7 @@ from tests.component.wire.endings.kinds import (
     whole_only,
 )
 from tests.world.vendor import Fault
-from tests.world.vendor_bodies import responses, said, then, unended, whole
+from tests.world.vendor_bodies import before, responses, said, then, unended, whole
 
 _THOUGHT: Final = {
     "type": "reasoning",
@@ -80,6 +80,14 @@ def _failed(code: str, message: str) -> Write:
     return lambda stream: then(_begun(), event) if stream else whole(response)
 
 
+_NEW: Final = (
+    {"type": "response.queued", "response": {"id": "resp_1", "status": "queued"}},
+    {"type": "response.in_progress", "response": {"id": "resp_1", "status": "in_progress"}},
+    {"type": "response.something_new", "output_index": 0},
+    {"type": "response.output_item.added", "output_index": 9, "item": {"type": "something_new"}},
+    {"type": "keepalive", "sequence_number": 3},
+)
+
 RESPONSES: Final[Rows] = (
     as_served(Usage(7, 3, 10, 0)),
     both(
@@ -87,6 +95,18 @@ RESPONSES: Final[Rows] = (
         "thoughts apart",
         Answered(usage=Usage(9, 5, 14, 4)),
         _says(said("pong"), usage=_count(5, 4)),
+    ),
+    streamed_only(
+        Ending.COUNTED,
+        "among events that are new",
+        Answered(usage=Usage(9, 5, 14, 4)),
+        before(responses([said("pong")], stream=True, usage=_count(5, 4)), *_NEW),
+    ),
+    both(
+        Ending.COUNTED,
+        "behind an item that is new",
+        Answered(usage=Usage(9, 5, 14, 4)),
+        _says({"type": "something_new", "id": "x_1"}, said("pong"), usage=_count(5, 4)),
     ),
     both(Ending.UNCOUNTED, "no usage", Answered(), _says(said("pong"))),
     both(
