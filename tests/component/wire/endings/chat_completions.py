@@ -14,7 +14,9 @@ from tests.component.wire.endings.kinds import (
     ARGUMENTS,
     HALF_ARGUMENTS,
     LIMIT,
+    OTHER_ARGUMENTS,
     PARTIAL,
+    TWO_CALLS_MADE,
     Answered,
     Case,
     Ending,
@@ -43,6 +45,7 @@ SERVER_ERROR: Final = {
     "code": None,
 }
 _SPENT: Final = {"prompt_tokens": 9, "completion_tokens": LIMIT, "total_tokens": 9 + LIMIT}
+TWO_CALLS: Final = [function(ARGUMENTS), function(OTHER_ARGUMENTS) | {"id": "call_2"}]
 _CALL: Final = {"content": None, "tool_calls": [function(ARGUMENTS)]}
 
 
@@ -90,6 +93,16 @@ SHARED: Final[Rows] = (
         "tool_calls",
         Answered("", Finish.TOOL_CALLS, tool_calls=(("lookup", ARGUMENTS),)),
         says(_CALL, "tool_calls"),
+    ),
+    both(
+        Ending.TOOL_CALL,
+        "two, behind words",
+        Answered(
+            "Let me see.",
+            Finish.TOOL_CALLS,
+            tool_calls=TWO_CALLS_MADE,
+        ),
+        says({"content": "Let me see.", "tool_calls": TWO_CALLS}, "tool_calls"),
     ),
     both(Ending.EMPTY, "stop", Failed(EmptyAnswer), says({"content": ""})),
     both(

@@ -21,6 +21,7 @@ from tests.component.wire.endings.kinds import (
     ARGUMENTS,
     LIMIT,
     PARTIAL,
+    TWO_CALLS_MADE,
     Answered,
     Ending,
     Failed,
@@ -39,6 +40,7 @@ from tests.world.vendor_bodies import gemini, then, unended, whole
 _HALVES: Final = ({"text": PARTIAL[:11]}, {"text": PARTIAL[11:]})
 _THOUGHT: Final = {"text": "hm", "thought": True}
 _CALL: Final = {"functionCall": {"name": "lookup", "args": {"address": "192.0.2.1"}}}
+_OTHER_CALL: Final = {"functionCall": {"name": "lookup", "args": {"address": "192.0.2.2"}}}
 _COUNT: Final = {
     "promptTokenCount": 9,
     "candidatesTokenCount": 1,
@@ -88,6 +90,17 @@ GEMINI: Final[Rows] = (
         "functionCall",
         Answered("", Finish.TOOL_CALLS, tool_calls=(("lookup", ARGUMENTS),)),
         _says(_CALL),
+    ),
+    both(
+        Ending.TOOL_CALL,
+        "two, behind thoughts and words",
+        Answered(
+            "Let me see.",
+            Finish.TOOL_CALLS,
+            "hm",
+            tool_calls=TWO_CALLS_MADE,
+        ),
+        _says(_THOUGHT, {"text": "Let me see."}, _CALL, _OTHER_CALL),
     ),
     both(
         Ending.THOUGHTS_APART,

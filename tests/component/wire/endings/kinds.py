@@ -14,7 +14,9 @@ PARTIAL: Final = "The payload first disables"
 """Half an answer."""
 
 ARGUMENTS: Final = '{"address": "192.0.2.1"}'
+OTHER_ARGUMENTS: Final = '{"address": "192.0.2.2"}'
 HALF_ARGUMENTS: Final = '{"address": "192'
+TWO_CALLS_MADE: Final = (("lookup", ARGUMENTS), ("lookup", OTHER_ARGUMENTS))
 LIMIT: Final = 100
 """Tokens: the limit that thoughts use up."""
 

@@ -15,6 +15,7 @@ from tests.component.wire.endings.chat_completions import (
     NO_REFUSAL,
     SERVER_ERROR,
     SHARED,
+    TWO_CALLS,
     begun,
     failing,
     says,
@@ -22,7 +23,10 @@ from tests.component.wire.endings.chat_completions import (
     thoughts_only,
 )
 from tests.component.wire.endings.kinds import (
+    ARGUMENTS,
+    HALF_ARGUMENTS,
     PARTIAL,
+    TWO_CALLS_MADE,
     Answered,
     Ending,
     Failed,
@@ -43,9 +47,22 @@ _INTERNAL: Final = {
 
 _LAST_WORDS: Final = {"index": 0, "delta": {"content": PARTIAL}, "finish_reason": "length"}
 
+_RENAMED: Final = [
+    {"tool_calls": [{"index": 0, "id": f"chatcmpl-tool-{count}", "function": piece}]}
+    for count, piece in enumerate(
+        ({"name": "lookup"}, {"arguments": HALF_ARGUMENTS}, {"arguments": '.0.2.1"}'})
+    )
+]
+
 VLLM: Final[Rows] = (
     *SHARED,
     *BROKEN_CALLS,
+    streamed_only(
+        Ending.TOOL_CALL,
+        "with another id in each piece",
+        Answered("", Finish.TOOL_CALLS, tool_calls=(("lookup", ARGUMENTS),)),
+        chat_pieces(*_RENAMED, reason="tool_calls"),
+    ),
     thoughts("reasoning_content", {"reasoning_content": "hm", "content": "pong"}),
     thoughts("reasoning", {"reasoning": "hm", "content": "pong"}),
     thoughts("tags, without a parser", {"content": "<think>hm</think>\n\npong"}),
@@ -101,6 +118,14 @@ OLLAMA: Final[Rows] = (
     thoughts("reasoning", {"reasoning": "hm", "content": "pong"}),
     thoughts("tags of a template that it doesn't know", {"content": "<think>hm</think>pong"}),
     *thoughts_only("reasoning"),
+    streamed_only(
+        Ending.TOOL_CALL,
+        "two, both numbered 0",
+        Answered("", Finish.TOOL_CALLS, tool_calls=TWO_CALLS_MADE),
+        chat_pieces(
+            *({"tool_calls": [{"index": 0, **call}]} for call in TWO_CALLS), reason="tool_calls"
+        ),
+    ),
     Never(Ending.CUT_TOOL_CALL, "It hands out a call once it has parsed it, and not before."),
     Never(Ending.UNREADABLE_TOOL_CALL, "It parses arguments, and writes them as JSON of its own."),
     Never(Ending.REFUSED, NO_REFUSAL),

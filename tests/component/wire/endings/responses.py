@@ -21,7 +21,9 @@ from tests.component.wire.endings.kinds import (
     ARGUMENTS,
     HALF_ARGUMENTS,
     LIMIT,
+    OTHER_ARGUMENTS,
     PARTIAL,
+    TWO_CALLS_MADE,
     Answered,
     Ending,
     Failed,
@@ -114,6 +116,22 @@ RESPONSES: Final[Rows] = (
         "function_call",
         Answered("", Finish.TOOL_CALLS, tool_calls=(("lookup", ARGUMENTS),)),
         _says(_call(ARGUMENTS)),
+    ),
+    both(
+        Ending.TOOL_CALL,
+        "two, behind thoughts and words",
+        Answered(
+            "Let me see.",
+            Finish.TOOL_CALLS,
+            "hm",
+            tool_calls=TWO_CALLS_MADE,
+        ),
+        _says(
+            _THOUGHT,
+            said("Let me see."),
+            _call(ARGUMENTS),
+            _call(OTHER_ARGUMENTS) | {"id": "fc_2", "call_id": "call_2"},
+        ),
     ),
     both(
         Ending.THOUGHTS_APART,

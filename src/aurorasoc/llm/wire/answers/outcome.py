@@ -13,6 +13,7 @@ from enum import StrEnum
 from typing import Any, Final, Protocol
 
 from aurorasoc.granite import ModelReference
+from aurorasoc.llm.wire.answers.tool_calls import ToolCall, ToolCallsRead
 from aurorasoc.llm.wire.asking.learned import Refusable
 
 _MOST_TOKENS: Final = 2**53
@@ -98,15 +99,6 @@ class Usage:
 
 
 @dataclass(frozen=True, slots=True)
-class ToolCall:
-    """A tool that the model wants called; `arguments` is JSON, as the model wrote it."""
-
-    id: str
-    name: str
-    arguments: str
-
-
-@dataclass(frozen=True, slots=True)
 class Outcome:
     """One call's outcome.
 
@@ -179,7 +171,7 @@ class Reading:
         self.thoughts_untagged = False
         self._texts: list[str] = []
         self._thoughts: list[str] = []
-        self._calls: dict[int, list[str]] = {}
+        self._calls = ToolCallsRead()
 
     def ends(self, finish: Finish, category: object = None) -> None:
         """Note how the answer ends. A refusal stays one, whatever the vendor adds."""
@@ -202,12 +194,7 @@ class Reading:
             self._texts.append(message.content)
         if thoughts := getattr(message, "reasoning_content", None):
             self._thoughts.append(thoughts)
-        for place, call in enumerate(getattr(message, "tool_calls", None) or ()):
-            index = getattr(call, "index", None)
-            parts = self._calls.setdefault(place if index is None else index, ["", ""])
-            parts[0] = parts[0] or call.id or ""
-            parts[1] = parts[1] or call.function.name or ""
-            parts.append(call.function.arguments or "")
+        self._calls.read(getattr(message, "tool_calls", None))
 
     @property
     def text(self) -> str:
@@ -229,10 +216,7 @@ class Reading:
         return Outcome(
             self.text,
             "".join(self._thoughts),
-            tuple(
-                ToolCall(call, name, "".join(arguments))
-                for call, name, *arguments in self._calls.values()
-            ),
+            self._calls.made(),
             finish,
             self.category,
             self.usage,
