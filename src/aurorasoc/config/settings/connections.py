@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Final
 
@@ -13,6 +13,7 @@ from pydantic import ValidationInfo, field_validator
 from pydantic_settings import SettingsConfigDict
 
 from aurorasoc.config.settings.llm import ConnectionSettings
+from aurorasoc.config.settings.variables import unwrap
 from aurorasoc.config.vocabulary import (
     BUILT_IN,
     ConnectionName,
@@ -62,27 +63,35 @@ def declared_names(files: Iterable[Path], encoding: str) -> list[ConnectionName]
 
     Raises:
         ConfigurationError: A variable declares a name that can't be one, or configures a
-            connection that nothing declares.
+            connection that nothing declares, or two at once.
     """
-    variables = {variable.upper() for variable in _variables(files, encoding)}
-    variables = {variable for variable in variables if variable.startswith(PREFIX)}
+    variables = {name for name in _set(files, encoding) if name.startswith(PREFIX)}
     names = sorted(_name(match["name"]) for match in map(_DECLARES.fullmatch, variables) if match)
-    known = {variable_prefix(name) + field for name in names for field in _FIELDS}
-    for stray in sorted(variables - known):
+    configured = [variable_prefix(name) + field for name in names for field in _FIELDS]
+    for stray in sorted(variables - {*configured}):
         detail = (
             f"{stray} configures no connection: {PREFIX}<NAME>_PROVIDER declares one, and "
             f"{', '.join(f'_{field}' for field in _FIELDS[1:])} configure it."
         )
         raise ConfigurationError(detail)
+    for shared in sorted(name for name in variables if configured.count(name) > 1):
+        detail = f"{shared} would configure two connections. Give one of them another name."
+        raise ConfigurationError(detail)
     return names
 
 
-def _variables(files: Iterable[Path], encoding: str) -> Mapping[str, object]:
-    variables: dict[str, object] = dict(os.environ)
+def _set(files: Iterable[Path], encoding: str) -> set[str]:
+    """Return the names of the variables that aren't empty, in upper case.
+
+    The environment counts before the files, the last file first, as for the values.
+    """
+    variables: dict[str, str | None] = {}
     for file in files:
         if file.is_file():
-            variables.update(dotenv_values(file, encoding=encoding, interpolate=False))
-    return variables
+            variables |= dotenv_values(file, encoding=encoding, interpolate=False)
+    variables |= os.environ
+    effective = {name.upper(): value for name, value in variables.items()}
+    return {name for name, value in effective.items() if unwrap(value or "")}
 
 
 def _name(in_variable: str) -> ConnectionName:
