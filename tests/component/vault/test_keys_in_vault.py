@@ -21,6 +21,7 @@ from tests.world.canaries import found
 from tests.world.vault.faults import Gate, VaultFault, VaultFaultProxy, error
 from tests.world.vault.members import (
     DEEPSEEK,
+    EITHER,
     KEY,
     OTHER_KEY,
     House,
@@ -53,6 +54,7 @@ async def lose(process: Member, proxy: VaultFaultProxy, key: str = KEY) -> str:
 # --- the straight way --------------------------------------------------------------------------
 
 
+@EITHER
 async def test_a_key_is_set_and_pinned(house: House) -> None:
     """The version in Vault is the one in force."""
     async with member(house.boot()) as process:
@@ -61,6 +63,7 @@ async def test_a_key_is_set_and_pinned(house: House) -> None:
     await asyncio.to_thread(house.check_one_truth)
 
 
+@EITHER
 async def test_the_secret_says_who_wrote_it_and_for_which_origin(house: House) -> None:
     """All five fields are there."""
     async with member(house.boot()) as process:
@@ -81,6 +84,7 @@ async def test_a_key_is_replaced_by_a_new_version(house: House) -> None:
     await asyncio.to_thread(house.check_one_truth)
 
 
+@EITHER
 async def test_a_deleted_key_leaves_no_version(house: House) -> None:
     """Neither in Vault nor in force."""
     async with member(house.boot()) as process:
@@ -90,6 +94,7 @@ async def test_a_deleted_key_leaves_no_version(house: House) -> None:
     await asyncio.to_thread(house.check_one_truth)
 
 
+@EITHER
 async def test_a_key_set_after_a_deletion_is_in_force(house: House) -> None:
     """Versions begin at one again, and the operation id tells them apart."""
     async with member(house.boot()) as process:
@@ -110,12 +115,15 @@ async def test_intent_and_outcome_are_audited(house: House) -> None:
     assert (house.actions(), house.revision()) == (expected, 2)
 
 
+@EITHER
 async def test_a_configuration_is_activated_with_its_key(house: House) -> None:
     """Model and key come into force in one revision."""
     async with member(house.boot()) as process:
         snapshot = await process.configure("chosen")
-        config = snapshot.connections[DEEPSEEK]
-        assert (snapshot.requested.value, config.model.value) == ("deepseek", "chosen")
+        assert (snapshot.requested.value, process.config.model.value) == (
+            house.connection,
+            "chosen",
+        )
         assert (process.key, house.revision()) == (KEY, 1)
 
 
@@ -141,6 +149,7 @@ async def test_a_lost_answer_is_an_unknown_outcome(house: House, proxy: VaultFau
     assert house.in_vault() == (1, operation_id, KEY)
 
 
+@EITHER
 async def test_the_same_key_again_settles_it_with_one_version(
     house: House, proxy: VaultFaultProxy
 ) -> None:
@@ -186,6 +195,7 @@ async def test_the_same_key_again_is_written_if_it_had_not_been(
     await asyncio.to_thread(house.check_one_truth)
 
 
+@EITHER
 async def test_another_key_is_refused_while_one_is_unsettled(
     house: House, proxy: VaultFaultProxy
 ) -> None:
@@ -210,6 +220,7 @@ async def test_a_deletion_again_settles_the_deletion(house: House, proxy: VaultF
     await asyncio.to_thread(house.check_one_truth)
 
 
+@EITHER
 async def test_the_watch_pins_what_was_written(house: House, proxy: VaultFaultProxy) -> None:
     """Without a retry, an intent is settled from what Vault holds."""
     async with member(house.boot(proxy.url)) as process:
@@ -219,6 +230,7 @@ async def test_the_watch_pins_what_was_written(house: House, proxy: VaultFaultPr
     await asyncio.to_thread(house.check_one_truth)
 
 
+@EITHER
 async def test_the_watch_activates_what_waited_for_the_key(
     house: House, proxy: VaultFaultProxy
 ) -> None:
@@ -226,15 +238,13 @@ async def test_the_watch_activates_what_waited_for_the_key(
     async with member(house.boot(proxy.url)) as process:
         with proxy.held(LOST), pytest.raises(OutcomeUnknown):
             await process.configure("chosen")
-        assert process.adoption.snapshot.connections[DEEPSEEK].model.value != "chosen"
+        assert process.config.model.value != "chosen"
         await process.watch.settle()
-        snapshot = process.adoption.snapshot
-        assert (snapshot.requested.value, snapshot.connections[DEEPSEEK].model.value) == (
-            "deepseek",
-            "chosen",
-        )
+        requested = process.adoption.snapshot.requested.value
+        assert (requested, process.config.model.value) == (house.connection, "chosen")
 
 
+@EITHER
 async def test_the_watch_withdraws_what_was_not_written(
     house: House, proxy: VaultFaultProxy
 ) -> None:
@@ -247,6 +257,7 @@ async def test_the_watch_withdraws_what_was_not_written(
     await asyncio.to_thread(house.check_one_truth)
 
 
+@EITHER
 async def test_a_removal_leaves_alone_what_an_operator_wrote_after_it(
     house: House, proxy: VaultFaultProxy
 ) -> None:
@@ -256,7 +267,7 @@ async def test_a_removal_leaves_alone_what_an_operator_wrote_after_it(
         fault = VaultFault(method="DELETE", lose="reset")
         with proxy.held(fault), pytest.raises(OutcomeUnknown):
             await process.delete_key()
-        house.put(api_key=OTHER_KEY)
+        house.put(api_key=OTHER_KEY, origin="https://api.deepseek.com")
         await process.watch.settle()
         await process.watch.poll()
         assert process.key == OTHER_KEY
@@ -363,6 +374,7 @@ async def test_two_watching_processes_settle_an_intent_once(
 # --- where it was set elsewhere ---------------------------------------------------------------
 
 
+@EITHER
 async def test_the_same_key_on_a_process_that_has_not_adopted_it_makes_no_second_version(
     house: House,
 ) -> None:

@@ -12,10 +12,17 @@ from aurorasoc.llm.keys.vault_watch import LAG_US
 from aurorasoc.runtime import Runtime, open_runtime
 from tests.component.live import until
 from tests.world.vault.faults import NEVER_EXISTED, VaultFault, VaultFaultProxy
-from tests.world.vault.members import ACTOR, DEEPSEEK, KEY, OTHER_KEY, House, member
+from tests.world.vault.members import ACTOR, DEEPSEEK, EITHER, KEY, OTHER_KEY, House, member
 
 CHANGED = "llm.key.changed_in_vault"
 VENDOR = "https://api.deepseek.com:443"
+
+
+def elsewhere(house: House) -> dict[str, str]:
+    """Return the variable that leads the house's connection to another address."""
+    name = house.connection.upper().replace("-", "_")
+    prefix = "LLM" if house.connection == DEEPSEEK else "LLM_CONNECTION"
+    return {f"{prefix}_{name}_BASE_URL": "https://elsewhere.example/v1"}
 
 
 def key_of(runtime: Runtime) -> str | None:
@@ -56,9 +63,10 @@ async def test_a_hand_written_key_is_not_sent_elsewhere(house: House) -> None:
         assert (process.key, process.credential.state) == (None, "needs_reentry")
 
 
+@EITHER
 async def test_a_hand_written_origin_binds_the_key(house: House) -> None:
     """It is in force there, and not at the vendor's."""
-    boot = house.boot(LLM_DEEPSEEK_BASE_URL="https://elsewhere.example/v1")
+    boot = house.boot(**elsewhere(house))
     async with member(boot) as there, member(house.boot()) as at_the_vendors:
         house.put(api_key=KEY, origin="https://elsewhere.example")
         await there.watch.poll()
@@ -66,6 +74,7 @@ async def test_a_hand_written_origin_binds_the_key(house: House) -> None:
         assert (there.key, at_the_vendors.key) == (KEY, None)
 
 
+@EITHER
 @pytest.mark.parametrize("origin", ["https://user@api.deepseek.com", "nonsense", ""])
 async def test_an_origin_that_cant_be_read_binds_the_key_to_nowhere(
     house: House, origin: str
@@ -77,10 +86,11 @@ async def test_an_origin_that_cant_be_read_binds_the_key_to_nowhere(
         assert (process.key, process.credential.state) == (None, "needs_reentry")
 
 
+@EITHER
 @pytest.mark.parametrize("origin", [{}, {"origin": VENDOR}], ids=["none", "the vendor's"])
 async def test_a_row_that_is_altered_moves_no_key(house: House, origin: dict[str, str]) -> None:
     """Who can write to the database alone can't have the key sent elsewhere."""
-    boot = house.boot(LLM_DEEPSEEK_BASE_URL="https://elsewhere.example/v1")
+    boot = house.boot(**elsewhere(house))
     async with member(boot) as process:
         house.put(api_key=KEY, **origin)
         await process.watch.poll()
@@ -133,6 +143,7 @@ async def test_two_watching_processes_make_one_revision(house: House) -> None:
     assert (house.actions(), house.revision()) == ([CHANGED], 1)
 
 
+@EITHER
 async def test_two_watching_processes_make_one_revision_of_a_removal(house: House) -> None:
     """One wins; neither has the key any more."""
     async with member(house.boot()) as one, member(house.boot()) as two:
@@ -155,11 +166,13 @@ async def test_the_entry_tells_of_the_change_and_not_of_the_key(house: House) ->
     assert (actor, details["vault_version"], KEY in entry) == ("vault", 1, False)
 
 
+@EITHER
 async def test_a_soft_deletion_drops_the_key(house: House) -> None:
     """As `vault kv delete` leaves it."""
     async with member(house.boot()) as process:
         await process.set_key()
-        house.vault.call("DELETE", f"{house.mount}/data/aurorasoc/llm-providers/deepseek")
+        path = f"{house.mount}/data/aurorasoc/llm-providers/{house.connection}"
+        house.vault.call("DELETE", path)
         await process.watch.poll()
         assert (process.key, house.key_version()) == (None, None)
 
@@ -184,6 +197,7 @@ async def test_a_rewritten_first_version_is_adopted(house: House) -> None:
         assert process.key == OTHER_KEY
 
 
+@EITHER
 @pytest.mark.parametrize("fields", [{"apikey": KEY}, {"api_key": ""}], ids=["misspelt", "empty"])
 async def test_a_secret_without_a_key_is_none(house: House, fields: dict[str, str]) -> None:
     """It comes into no process, and is in no one's way."""

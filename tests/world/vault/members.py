@@ -13,7 +13,7 @@ from pydantic import SecretStr
 
 from aurorasoc.config.settings import Settings
 from aurorasoc.config.settings.vault import VaultSettings
-from aurorasoc.config.snapshot import Credential, Snapshot
+from aurorasoc.config.snapshot import ConnectionConfig, Credential, Snapshot
 from aurorasoc.config.vocabulary import ServingBackend
 from aurorasoc.core.audit.archive import verify_database
 from aurorasoc.core.audit.log import AuditLog
@@ -26,6 +26,7 @@ from aurorasoc.llm.changes import edits, key_edits
 from aurorasoc.llm.changes.apply import Changer
 from aurorasoc.llm.changes.intents import KeyIntents
 from aurorasoc.llm.changes.journal import Journal
+from aurorasoc.llm.changes.plan import Change
 from aurorasoc.llm.keys.vault_watch import VaultWatch
 from tests.examples import config_request, settings
 from tests.world.databases import DATABASES, Stored
@@ -36,6 +37,10 @@ POLICY: Final = Path(__file__).parents[3] / "src/aurorasoc/core/vault/policy.hcl
 DEEPSEEK: Final = ServingBackend.DEEPSEEK
 KEY: Final = "sk-first-0123456789abcdef"
 OTHER_KEY: Final = "sk-second-fedcba9876543210"
+NAMED: Final = "eu-deepseek"
+EITHER: Final = pytest.mark.parametrize("house", [DEEPSEEK.value, NAMED], indirect=True)
+"""For tests that hold for a built-in connection, and for one that the environment declares."""
+
 ACTOR: Final = "test-admin"
 
 
@@ -53,32 +58,41 @@ class Member:
     watch: VaultWatch
 
     @property
+    def connection(self) -> str:
+        """The connection whose key is changed: DeepSeek, or the house's named one."""
+        return NAMED if NAMED in self.settings.connections else DEEPSEEK.value
+
+    @property
+    def config(self) -> ConnectionConfig:
+        """The connection as it is in force."""
+        return self.adoption.snapshot.connections[self.connection]
+
+    @property
     def credential(self) -> Credential:
-        """What DeepSeek's key is now."""
-        return self.adoption.snapshot.connections[DEEPSEEK].credential
+        """What its key is now."""
+        return self.config.credential
 
     @property
     def key(self) -> str | None:
-        """DeepSeek's key in force."""
+        """Its key in force."""
         key = self.credential.api_key
         return key.get_secret_value() if key else None
 
     async def set_key(self, key: str = KEY) -> Snapshot:
-        """Set DeepSeek's key as an admin does."""
-        change = key_edits.set_key(DEEPSEEK, SecretStr(key))
-        applied = await self.changer.apply(change, actor=ACTOR, if_match=None)
-        return applied.snapshot
+        """Set its key as an admin does."""
+        return await self.apply(key_edits.set_key(self.connection, SecretStr(key)))
 
     async def delete_key(self) -> Snapshot:
-        """Delete DeepSeek's key as an admin does."""
-        change = key_edits.delete_key(DEEPSEEK)
-        applied = await self.changer.apply(change, actor=ACTOR, if_match=None)
-        return applied.snapshot
+        """Delete its key as an admin does."""
+        return await self.apply(key_edits.delete_key(self.connection))
 
     async def configure(self, model: str, key: str = KEY) -> Snapshot:
-        """Switch to DeepSeek with a model and a key, as `PUT /config` does."""
-        requested = config_request("deepseek", model=model, api_key=SecretStr(key))
-        change = edits.switch(self.settings, requested)
+        """Switch to it with a model and a key, as `PUT /config` does."""
+        requested = config_request(self.connection, model=model, api_key=SecretStr(key))
+        return await self.apply(edits.switch(self.settings, requested))
+
+    async def apply(self, change: Change) -> Snapshot:
+        """Make a change as an admin does."""
         applied = await self.changer.apply(change, actor=ACTOR, if_match=None)
         return applied.snapshot
 
@@ -109,6 +123,7 @@ class House:
     vault: VaultServer
     mount: str
     variables: Mapping[str, str]
+    connection: str = DEEPSEEK.value
 
     @property
     def stored(self) -> Stored:
@@ -125,21 +140,22 @@ class House:
         """Return a command's variables."""
         return {**self.variables, "VAULT_ADDR": url}
 
-    def put(self, provider: str = "deepseek", **fields: str) -> int:
+    def put(self, name: str | None = None, **fields: str) -> int:
         """Write a secret as an operator does, by hand."""
-        return self.vault.put_secret(f"{_FOLDER}/{provider}", fields, self.mount)
+        path = f"{_FOLDER}/{name or self.connection}"
+        return self.vault.put_secret(path, fields, self.mount)
 
-    def remove(self, provider: str = "deepseek") -> None:
+    def remove(self, name: str | None = None) -> None:
         """Remove a secret as an operator does, with all its versions."""
-        self.vault.call("DELETE", f"{self.mount}/metadata/{_FOLDER}/{provider}")
+        self.vault.call("DELETE", f"{self.mount}/metadata/{_FOLDER}/{name or self.connection}")
 
-    def secret(self, provider: str = "deepseek") -> dict[str, Any] | None:
+    def secret(self, name: str | None = None) -> dict[str, Any] | None:
         """Return the newest version's data and metadata, as Vault itself has it."""
-        answer = self.vault.ask("GET", f"{self.mount}/data/{_FOLDER}/{provider}")
+        answer = self.vault.ask("GET", f"{self.mount}/data/{_FOLDER}/{name or self.connection}")
         return dict(answer.json()["data"]) if answer.is_success else None
 
     def in_vault(self) -> tuple[int, str, str] | None:
-        """Return version, operation id and key of DeepSeek's secret."""
+        """Return version, operation id and key of the connection's secret."""
         secret = self.secret()
         if secret is None:
             return None
@@ -147,9 +163,9 @@ class House:
         return secret["metadata"]["version"], fields.get("operation_id", ""), fields["api_key"]
 
     def key_version(self) -> tuple[int, str] | None:
-        """Return version and operation id that the database pins for DeepSeek."""
+        """Return version and operation id that the database pins for the connection."""
         query = "SELECT vault_version, operation_id, token FROM llm_provider_credentials"
-        rows = self.stored.rows(f"{query} WHERE provider = 'deepseek'")
+        rows = self.stored.rows(f"{query} WHERE provider = '{self.connection}'")
         assert all(token is None for _, _, token in rows), "the database holds a token"
         return (rows[0][0], rows[0][1]) if rows else None
 
@@ -184,12 +200,13 @@ _NUMBERS: Final = itertools.count(1)
 
 
 @pytest.fixture
-def house(shared_vault: VaultServer, tmp_path: Path) -> House:
+def house(shared_vault: VaultServer, tmp_path: Path, request: pytest.FixtureRequest) -> House:
     """Build a house on the shared Vault."""
-    return build_house(tmp_path / "house", shared_vault)
+    connection = getattr(request, "param", DEEPSEEK.value)
+    return build_house(tmp_path / "house", shared_vault, connection)
 
 
-def build_house(folder: Path, vault: VaultServer) -> House:
+def build_house(folder: Path, vault: VaultServer, connection: str = DEEPSEEK.value) -> House:
     """Set up a mount, the shipped policy and an AppRole, and migrate a database.
 
     All three have the mount's name, which no other house of this run has.
@@ -210,7 +227,9 @@ def build_house(folder: Path, vault: VaultServer) -> House:
         "VAULT_KV_MOUNT": mount,
         "VAULT_POLL_INTERVAL": "0.2",
     }
-    return House(folder, vault, mount, variables)
+    if connection == NAMED:  # it leads where DeepSeek does
+        variables["LLM_CONNECTION_EU_DEEPSEEK_PROVIDER"] = "deepseek"
+    return House(folder, vault, mount, variables, connection)
 
 
 def vault_settings(url: str, **fields: Any) -> VaultSettings:
