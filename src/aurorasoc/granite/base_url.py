@@ -11,6 +11,7 @@ from typing import Final
 from urllib.parse import urlsplit
 
 from aurorasoc.config.hosts import is_host
+from aurorasoc.config.vocabulary import BUILT_IN, ConnectionName
 from aurorasoc.errors import InvalidInput
 from aurorasoc.granite.catalog import ProviderSpec
 from aurorasoc.granite.pasted_endpoints import base_path, needs_api_version
@@ -59,13 +60,15 @@ def origin_of(text: str) -> str:
     return f"{scheme}://{_bracketed(host)}:{port}"
 
 
-def origin_of_key(spec: ProviderSpec, written: str | None) -> str:
+def origin_of_key(name: ConnectionName, spec: ProviderSpec, written: str | None) -> str:
     """Return the origin that a stored key belongs to: the one stored with it, else the vendor's.
 
-    An invalid origin matches no base URL, so its key is never used.
+    An invalid origin matches no base URL, so its key is never used. Nor is a named connection's
+    key without one: the database alone says which provider such a connection leads to, and who can
+    write there must not choose where a key goes.
     """
     if written is None:
-        return origin_of(spec.default_base_url)
+        return origin_of(spec.default_base_url) if name in BUILT_IN else "no address"
     try:
         return origin_of(written)
     except InvalidInput:

@@ -12,7 +12,16 @@ from aurorasoc.llm.keys.vault_watch import LAG_US
 from aurorasoc.runtime import Runtime, open_runtime
 from tests.component.live import until
 from tests.world.vault.faults import NEVER_EXISTED, VaultFault, VaultFaultProxy
-from tests.world.vault.members import ACTOR, DEEPSEEK, EITHER, KEY, OTHER_KEY, House, member
+from tests.world.vault.members import (
+    ACTOR,
+    DEEPSEEK,
+    EITHER,
+    KEY,
+    NAMED,
+    OTHER_KEY,
+    House,
+    member,
+)
 
 CHANGED = "llm.key.changed_in_vault"
 VENDOR = "https://api.deepseek.com:443"
@@ -271,3 +280,41 @@ async def test_a_key_set_over_rest_names_its_setter(house: House) -> None:
         await process.set_key()
         assert process.credential.set_by == ACTOR
         assert process.credential.set_us is not None
+
+
+# --- a named connection ------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("house", [NAMED], indirect=True)
+async def test_a_named_connections_key_without_an_origin_belongs_nowhere(house: House) -> None:
+    """The inventory says what to write beside it."""
+    async with member(house.boot()) as process:
+        house.put(api_key=KEY)
+        await process.watch.poll()
+        problem = process.credential.problem
+        assert problem is not None
+        assert (process.key, process.credential.state, problem.code) == (
+            None,
+            "needs_reentry",
+            "key_unusable",
+        )
+        assert "origin" in problem.detail
+        house.put(api_key=KEY, origin="https://api.deepseek.com")
+        await process.watch.poll()
+        assert process.key == KEY
+
+
+@pytest.mark.parametrize("kind", ["openai", "anthropic", "gemini", "vllm", "deepseek"])
+@pytest.mark.parametrize("origin", [{}, {"origin": "https://gw.example"}], ids=["none", "its own"])
+async def test_a_kind_that_is_changed_in_the_database_moves_no_key(
+    house: House, kind: str, origin: dict[str, str]
+) -> None:
+    """Each kind has a default address, and the row alone says which kind it is."""
+    row = "INSERT INTO llm_provider_config (provider, kind, model) VALUES ('eu', 'openai', 'm')"
+    await house.stored.executed(row)
+    async with member(house.boot()) as process:
+        house.put("eu", api_key=KEY, **origin)
+        await process.watch.poll()
+        await house.stored.executed(f"UPDATE llm_provider_config SET kind = '{kind}'")  # noqa: S608 - ours
+        config = (await process.adoption.adopt()).connections["eu"]
+    assert (str(config.provider), config.credential.api_key) == (kind, None)

@@ -16,7 +16,7 @@ from pydantic import SecretStr
 
 from aurorasoc.config.headers import fits_a_header
 from aurorasoc.config.snapshot import Credential, Problem, SecretStoreStatus, StoreProblem
-from aurorasoc.config.vocabulary import ConnectionName, is_connection_name
+from aurorasoc.config.vocabulary import BUILT_IN, ConnectionName, is_connection_name
 from aurorasoc.core.clock import Clock, iso, now_us
 from aurorasoc.core.database.tables import CredentialRow
 from aurorasoc.core.keyring import Keyring
@@ -227,6 +227,12 @@ class VaultSecretStore:
         text = cached.api_key.get_secret_value()
         if not fits_a_header(text):
             detail = "The key in Vault has blanks, control or non-ASCII characters. Enter it again."
+            return _without_key(row, "needs_reentry", Problem("key_unusable", detail))
+        if cached.origin is None and row.connection not in BUILT_IN:
+            detail = (
+                f"The key of {row.connection} in Vault has no origin. Write it beside api_key: "
+                "the address that the key belongs to."
+            )
             return _without_key(row, "needs_reentry", Problem("key_unusable", detail))
         return Credential(
             state="usable",

@@ -142,14 +142,14 @@ def _credential(
     if stored is None:
         credential = _env_credential(declared, applied, digest)
     else:
-        bound_to = origin_of_key(declared.spec, stored.origin)
+        bound_to = origin_of_key(declared.name, declared.spec, stored.origin)
         credential = replace(stored, api_key=applied.api_key, origin=bound_to)
     if credential.state != "usable" or credential.origin == origin:
         return credential
     detail = (
-        f"The key of {declared.name} belongs to {credential.origin}, and the base URL now "
-        f"leads to {origin or 'nowhere'}. Enter the key for the new address, or set the old "
-        "base URL."
+        f"The key of {declared.name} belongs to {credential.origin or 'no address'}, and the base "
+        f"URL now leads to {origin or 'nowhere'}. Enter the key for the new address, or set the "
+        "old base URL."
     )
     problem = Problem("origin_changed", detail)
     return replace(credential, state="needs_reentry", api_key=None, problem=problem)

@@ -167,7 +167,8 @@ class KeyIntents:
         secret = await self.store.newest(intent.connection)
         if secret is None or secret.key_version != key_version_of(row):
             return None
-        bound = origin_of_key(CATALOG[present.provider], secret.text("origin"))
+        spec = CATALOG[present.provider]
+        bound = origin_of_key(intent.connection, spec, secret.text("origin"))
         same = (secret.api_key, bound) == (key.api_key, key.origin)
         return secret.key_version if same else None
 

@@ -96,8 +96,8 @@ def _require_same_origin(before: Snapshot, name: ConnectionName, origin: str | N
     if present is None or present.credential.api_key is None or origin == present.origin:
         return
     detail = (
-        f"The key in force for {name} belongs to {present.origin}. Send api_key together "
-        f"with the new base_url, or delete the key first."
+        f"The key in force for {name} belongs to {present.origin or 'no address yet'}. Send "
+        "api_key together with the new base_url, or delete the key first."
     )
     raise KeyBoundToOrigin(detail)
 

@@ -190,11 +190,11 @@ def _us_of(created: str) -> int:
 
 
 def _credential(name: ConnectionName, present: Snapshot, secret: VaultSecret) -> CredentialRow:
-    """Return the row that pins an operator's key; its origin defaults to the catalog's."""
+    """Return the row that pins an operator's key."""
     spec = CATALOG[present.connections[name].provider]
     return CredentialRow(
         connection=name,
-        origin=origin_of_key(spec, secret.text("origin")),
+        origin=origin_of_key(name, spec, secret.text("origin")),
         token=None,
         key_id=None,
         last4=last4_of(secret.api_key) if secret.api_key else None,
