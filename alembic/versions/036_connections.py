@@ -17,11 +17,16 @@ _COLUMNS = {
     "llm_runtime_config": {"assignments": sa.Text()},
 }
 
-# Bytes of each text; what the service writes itself is far below.
+KIB = 1024
+MIB = 1024 * KIB
+
+# Bytes of each text; what the service writes itself is below. A revision holds all connections.
 _LIMITS = {
-    "llm_provider_config": ("options", 16 * 1024),
-    "llm_runtime_config": ("assignments", 256 * 1024),
+    "llm_provider_config": ("options", 32 * KIB),
+    "llm_revisions": ("config", 4 * MIB),
+    "llm_runtime_config": ("assignments", 256 * KIB),
 }
+_BEFORE = {"llm_revisions": ("config", MIB)}
 
 
 def upgrade() -> None:
@@ -37,18 +42,24 @@ def upgrade() -> None:
         table.alter_column("local_backend", existing_type=sa.String(16), type_=sa.String(32))
     if op.get_bind().dialect.name != "postgresql":
         return
-    for table, (name, most) in _LIMITS.items():
-        op.execute(
-            f"ALTER TABLE {table} ADD CONSTRAINT {table}_sizes "
-            f"CHECK (octet_length({name}) <= {most})"
-        )
+    _limit(_LIMITS)
 
 
 def downgrade() -> None:
     """Forget them; named connections and their keys stay as rows that nothing reads."""
     if op.get_bind().dialect.name == "postgresql":
-        for table in _LIMITS:
+        _limit(_BEFORE)
+        for table in _LIMITS.keys() - _BEFORE.keys():
             op.execute(f"ALTER TABLE {table} DROP CONSTRAINT {table}_sizes")
     for table, columns in _COLUMNS.items():
         for name in columns:
             op.drop_column(table, name)
+
+
+def _limit(limits: dict[str, tuple[str, int]]) -> None:
+    for table, (name, most) in limits.items():
+        op.execute(f"ALTER TABLE {table} DROP CONSTRAINT IF EXISTS {table}_sizes")
+        op.execute(
+            f"ALTER TABLE {table} ADD CONSTRAINT {table}_sizes "
+            f"CHECK (octet_length({name}) <= {most})"
+        )

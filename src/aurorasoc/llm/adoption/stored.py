@@ -85,7 +85,7 @@ class StoredRows:
     """All that is stored of the configuration, read at once.
 
     Attributes:
-        key_rows: The stored keys' rows, by connection.
+        key_rows: The stored keys' rows, by connection, where the name can be one's.
         written_us: When the revision was written; None for 0, the boot defaults.
         newest_revision: The newest number in use, by the configuration or in the history, where
             the database's running role may add rows of its own.
@@ -130,7 +130,8 @@ async def load_stored(session: AsyncSession) -> StoredRows:
     """Read everything in one statement: each further one costs every process a round trip."""
     rows = (await session.execute(_EVERYTHING)).all()
     choices = [row[1] for row in rows if row[1] is not None]
-    key_rows = {row[2].connection: row[2] for row in rows if row[2] is not None}
+    keys = [row[2] for row in rows if row[2] is not None]
+    key_rows = {row.connection: row for row in keys if is_connection_name(row.connection)}
     stored, _, _, written_us, recorded = rows[0]
     config = _stored_config(stored, choices)
     return StoredRows(config, key_rows, written_us, max(config.revision, recorded or 0))
@@ -153,16 +154,27 @@ def _stored_config(row: RuntimeConfigRow | None, choices: Iterable[ConnectionRow
 
 
 def _is_ours(row: ConnectionRow) -> bool:
-    """Whether this version knows the provider, and the name can be one: a change wrote no other."""
-    known = row.provider is None or row.provider in set(ServingBackend)
-    return known and is_connection_name(row.connection)
+    """Whether a change can have written it: it is a built-in one's, or names a known provider."""
+    if row.connection in BUILT_IN:
+        return True
+    return row.provider in set(ServingBackend) and is_connection_name(row.connection)
+
+
+def is_possible(config: StoredConfig) -> bool:
+    """Whether a change can have made it: its connections have possible names, and aren't too many.
+
+    Names become paths in Vault.
+    """
+    named = {name: its for name, its in config.providers.items() if name not in BUILT_IN}
+    sound = all(is_connection_name(name) and its.provider for name, its in named.items())
+    return sound and len(named) <= MAX_NAMED
 
 
 def _bounded(rows: Iterable[ConnectionRow]) -> Iterator[ConnectionRow]:
     """Yield built-in connections, and as many named ones as a change may make."""
     named = 0
     for row in rows:
-        named += row.provider is not None
+        named += row.connection not in BUILT_IN
         if row.connection in BUILT_IN or named <= MAX_NAMED:
             yield row
 
@@ -172,7 +184,7 @@ def _choice(row: ConnectionRow) -> ConnectionChoice:
         model=row.model,
         orchestrator_model=row.orchestrator_model,
         base_url=row.base_url,
-        provider=None if row.provider is None else ServingBackend(row.provider),
+        provider=None if row.connection in BUILT_IN else ServingBackend(row.provider or ""),
         max_tlp=row.max_tlp,
         options=_parsed(_OPTIONS, row.options) or NO_OPTIONS,
     )

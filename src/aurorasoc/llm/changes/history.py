@@ -15,7 +15,7 @@ from sqlalchemy.orm import defer
 from aurorasoc.core.clock import iso
 from aurorasoc.core.database.tables import RevisionRow
 from aurorasoc.errors import NotFound
-from aurorasoc.llm.adoption.stored import StoredConfig
+from aurorasoc.llm.adoption.stored import StoredConfig, is_possible
 
 _CONFIG = TypeAdapter(StoredConfig)
 _LOOKED_BACK: Final = 20
@@ -124,10 +124,12 @@ def _config_in(row: RevisionRow) -> StoredConfig:
     """Read a row, which the database's running role may have added by itself.
 
     Raises:
-        NotFound: It holds no configuration of this version.
+        NotFound: It holds no configuration of this version, or one that no change can have made.
     """
     with suppress(ValidationError):
-        return _CONFIG.validate_json(row.config)
+        config = _CONFIG.validate_json(row.config)
+        if is_possible(config):
+            return config
     detail = f"Revision {row.revision} holds no configuration that this version can read."
     raise NotFound(detail)
 

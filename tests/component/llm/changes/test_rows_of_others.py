@@ -49,6 +49,7 @@ _ROWS: Final = {
     "llm_runtime_config": "(id, revision, backend, hosted_max_tlp, local_backend, require_tlp)",
     "llm_provider_credentials": "(provider, origin, operation_id, set_by, set_us)",
     "llm_provider_config": "(provider, model, orchestrator_model, base_url)",
+    "llm_provider_config kind": "(provider, kind, model, base_url, max_tlp, options)",
     "llm_key_intents": "(provider, operation_id, kind, origin, tag, activation, action, actor, "
     "begun_us)",
     "llm_instances": "(instance, kind, name, host, revision, fingerprint, adopted_us, feed, "
@@ -64,7 +65,7 @@ _ROWS: Final = {
 def insert(table: str, *values: object) -> str:
     """Write an INSERT of one row."""
     written = ", ".join(_literal(value) for value in values)
-    return f"INSERT INTO {table} {_ROWS[table]} VALUES ({written})"  # noqa: S608 - our own values
+    return f"INSERT INTO {table.partition(' ')[0]} {_ROWS[table]} VALUES ({written})"  # noqa: S608 - our own values
 
 
 def _literal(value: object) -> str:
