@@ -2,12 +2,11 @@
 
 import json
 import secrets
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from pydantic import SecretStr
 
-from aurorasoc.config.vocabulary import ServingBackend
 from aurorasoc.core.audit.actions import Action
 from aurorasoc.core.audit.log import AuditEvent, AuditLog
 from aurorasoc.core.database.engine import Database
@@ -39,9 +38,14 @@ def ring(*seeds: str) -> Keyring:
 
 
 async def install(
-    database: Database, seed: str, *, providers: Sequence[str] = (*ORIGINS,), audit_keys: int = 0
+    database: Database,
+    seed: str,
+    *,
+    providers: Sequence[str] = (*ORIGINS,),
+    origins: Mapping[str, str] = ORIGINS,
+    audit_keys: int = 0,
 ) -> dict[str, str]:
-    """Store a key for each provider, with its audit entry, and further wrapped audit keys.
+    """Store a key for each connection, with its audit entry, and further wrapped audit keys.
 
     Returns:
         The keys by provider.
@@ -51,9 +55,9 @@ async def install(
     keys = {provider: f"sk-{provider}-{secrets.token_hex(12)}" for provider in providers}
     for number, (provider, key) in enumerate(keys.items()):
         stamp = Stamp(f"operation-{number}", f"setter-{number}", 1_700_000_000_000_000 + number)
-        origin, backend = ORIGINS[provider], ServingBackend(provider)
+        origin = origins[provider]
         async with database.transaction() as session:
-            sealed = await store.write(backend, origin, SecretStr(key), stamp)
+            sealed = await store.write(provider, origin, SecretStr(key), stamp)
             session.add(
                 CredentialRow(
                     connection=provider,

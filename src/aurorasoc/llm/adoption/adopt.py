@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Collection, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from typing import Final
@@ -15,6 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from aurorasoc.config.settings import Settings
 from aurorasoc.config.settings.ambient import ambient_overrides
 from aurorasoc.config.snapshot import Credential, Snapshot
+from aurorasoc.config.vocabulary import ConnectionName
 from aurorasoc.core.clock import iso, now_us
 from aurorasoc.core.database.engine import Database
 from aurorasoc.core.database.tables import CredentialRow, RuntimeConfigRow
@@ -46,7 +47,8 @@ class Stored:
 
     Attributes:
         config: What an admin chose, except keys.
-        key_rows: The stored keys' rows, by provider.
+        key_rows: The stored keys' rows, by connection; some may belong to one that doesn't exist
+            here (any more). Their keys aren't read.
         written_us: When the revision was written; None for 0, the boot defaults.
         newest_revision: The newest number in use, here or in the history.
     """
@@ -137,7 +139,7 @@ class Adoption:
 
     async def _fetch(self, stored: Stored, spread: float) -> None:
         """Fetch keys; if that takes long, put the rest of the configuration in force first."""
-        rows = list(stored.key_rows.values())
+        rows = self._rows_of(stored.config, stored.key_rows)
         fetching = asyncio.ensure_future(self._store.refresh(rows, spread=spread))
         done, _ = await asyncio.wait({fetching}, timeout=PATIENCE_SECONDS)
         if not done:
@@ -195,15 +197,29 @@ class Adoption:
         """
         rows = await load_stored(session)
         config = rows.config
-        existing = declared_connections(self._settings, config)
-        key_rows = {name: row for name, row in rows.key_rows.items() if name in existing}
-        reading = self._store.peek(list(key_rows.values()))
-        if to_change and not knows_backend(config, existing):
+        reading = self.read_keys(config, rows.key_rows)
+        if to_change and not knows_backend(config, self.existing(config)):
             config = replace(config, backend=None)
         snapshot = self.compose(config, reading)
         return Stored(
-            rows.config, key_rows, reading, snapshot, rows.written_us, rows.newest_revision
+            rows.config, rows.key_rows, reading, snapshot, rows.written_us, rows.newest_revision
         )
+
+    def read_keys(
+        self, config: StoredConfig, key_rows: Mapping[ConnectionName, CredentialRow]
+    ) -> StoreReading:
+        """Read the keys of the connections that exist with a configuration, without any call."""
+        return self._store.peek(self._rows_of(config, key_rows))
+
+    def existing(self, config: StoredConfig) -> Collection[ConnectionName]:
+        """Return the connections that exist in this process with a configuration."""
+        return declared_connections(self._settings, config).keys()
+
+    def _rows_of(
+        self, config: StoredConfig, key_rows: Mapping[ConnectionName, CredentialRow]
+    ) -> list[CredentialRow]:
+        existing = self.existing(config)
+        return [row for name, row in key_rows.items() if name in existing]
 
     def compose(self, config: StoredConfig, reading: StoreReading) -> Snapshot:
         """Compose with this process's settings, seeds and environment."""

@@ -117,13 +117,14 @@ def plan(change: Change, before: Stored, adoption: Adoption, stamp: Stamp) -> Pl
     reconfigures = edited.config != before.config
     revision = before.next_revision(changed=reconfigures or edited.key is not None)
     config = replace(edited.config, revision=revision)
-    credentials = dict(before.reading.credentials)
+    reading = adoption.read_keys(config, before.key_rows)  # a connection may be new, its key old
+    credentials = dict(reading.credentials)
     if isinstance(edited.key, SetKey):
         key = edited.key
         credentials[key.connection] = adoption.credential_of(key.origin, key.api_key, stamp)
     elif edited.key is not None:
         credentials.pop(edited.key.connection, None)
-    candidate = adoption.compose(config, replace(before.reading, credentials=credentials))
+    candidate = adoption.compose(config, replace(reading, credentials=credentials))
     change.check(candidate)
     old_key = None if edited.key is None else _old_key(before.snapshot, candidate, edited.key)
     switches = config.backend != before.config.backend

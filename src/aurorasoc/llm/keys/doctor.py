@@ -8,9 +8,10 @@ from typing import Final
 from sqlalchemy import select
 
 from aurorasoc.config.snapshot import ConnectionConfig, Problem
+from aurorasoc.config.vocabulary import ConnectionName, is_connection_name
 from aurorasoc.core.clock import iso, now_us
 from aurorasoc.core.database.engine import Database
-from aurorasoc.core.database.tables import KeyIntentRow
+from aurorasoc.core.database.tables import CredentialRow, KeyIntentRow
 from aurorasoc.core.keyring import Keyring
 from aurorasoc.llm.adoption.adopt import Adoption
 from aurorasoc.llm.adoption.key_age import age_warning
@@ -77,6 +78,9 @@ async def examine(
     findings += [_of_sealed(item) for item in sealed.values() if item.kind == "audit key"]
     async with database.reading() as session:
         rows = (await session.scalars(select(KeyIntentRow))).all()
+        keyed = list(await session.scalars(select(CredentialRow.connection)))
+    unused = sorted({*filter(is_connection_name, keyed)} - adoption.snapshot.connections.keys())
+    findings += [_of_nobody(name) for name in unused]
     return findings + [_of_intent(row) for row in rows]
 
 
@@ -93,6 +97,15 @@ def _of_connection(
     if warning is not None:
         return Finding("credential", name, f"{where}, too old", warning.detail, healthy=False)
     return Finding("credential", name, where, _NOTHING, healthy=True)
+
+
+def _of_nobody(name: ConnectionName) -> Finding:
+    """Report a key whose connection the environment no longer declares, or declares elsewhere."""
+    advice = (
+        "no connection of this name exists in this process: declare it here, too, or add one of "
+        "this name, which then has the key, and delete it to remove both"
+    )
+    return Finding("credential", name, "stored for no connection", advice, healthy=False)
 
 
 def _of_intent(row: KeyIntentRow) -> Finding:

@@ -140,3 +140,14 @@ async def test_findings_hold_no_key(database: Database, tmp_path: Path) -> None:
         )
         said = repr(findings)
         assert not any(secret in said for secret in (*keys.values(), KEY, SEED, OTHER_SEED))
+
+
+async def test_key_without_a_connection_is_named(database: Database, tmp_path: Path) -> None:
+    """The environment that declared it is another now; the key is still there."""
+    await install(database, SEED, providers=["lab"], origins={"lab": "https://gw.example:443"})
+    declared = {"LLM_CONNECTION_LAB_PROVIDER": "openai"}
+    declared["LLM_CONNECTION_LAB_BASE_URL"] = "https://gw.example/v1"
+    finding = (await _examined(tmp_path, AURORA_SECRET_KEY=SEED))["credential", "lab"]
+    assert (finding.state, finding.healthy) == ("stored for no connection", False)
+    finding = (await _examined(tmp_path, AURORA_SECRET_KEY=SEED, **declared))["credential", "lab"]
+    assert finding.healthy
