@@ -34,14 +34,22 @@ from aurorasoc.errors import (
 from aurorasoc.granite.base_url import origin_of_key
 from aurorasoc.granite.catalog import CATALOG
 from aurorasoc.llm.adoption.adopt import Adoption, Stored
+from aurorasoc.llm.adoption.compose import knows_backend
+from aurorasoc.llm.changes.connection_edits import uses_of
 from aurorasoc.llm.changes.journal import Journal
 from aurorasoc.llm.changes.key_intent import DELETE, SET, Intent, waiting
 from aurorasoc.llm.changes.plan import KeyEdit, Plan, SetKey
 
 CAS_TRIES: Final = 3
 
+_KEY_ALONE: Final = {SET: Action.KEY_SET, DELETE: Action.KEY_DELETED}
+"""What happened if the configuration that waited for the key did not come into force."""
+
 MOST_AT_ONCE: Final = 100
 """How many open changes are read at once: more than there are connections."""
+
+MOST_ROWS: Final = 10_000
+"""How many rows are looked through for them: no change wrote one under an impossible name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -204,19 +212,31 @@ class KeyIntents:
     ) -> Stored:
         before = await self.adoption.read(session, to_change=True)
         row = before.key_rows.get(intent.connection)
-        config, moves = intent.activated(before.config), _moves(row, key_version)
+        config = intent.activated(before.config) if self._activates(intent, before) else None
+        action = _KEY_ALONE[intent.kind] if config is None else intent.action
+        config, moves = config or before.config, _moves(row, key_version)
         changed = moves or config != before.config
         config = replace(config, revision=before.next_revision(changed=changed))
         if key_version is None and row is not None:
             await session.delete(row)
         elif key_version is not None and moves:
             await session.merge(intent.credential(key_version, self.journal.clock()))
-        event = intent.event(
-            intent.action, vault_version=key_version.version if key_version else None
-        )
+        event = intent.event(action, vault_version=key_version.version if key_version else None)
         await self.journal.write(session, event, config, changed=changed)
         await session.flush()
         return await self.adoption.read(session)
+
+    def _activates(self, intent: Intent, before: Stored) -> bool:
+        """Whether what waits for the key can still come into force.
+
+        A connection that was to be removed with its key may be in use meanwhile: it then stays,
+        without the key.
+        """
+        activated = intent.activated(before.config)
+        existing = self.adoption.existing(activated)
+        gone = before.snapshot.connections.keys() - existing
+        in_use = any(uses_of(before.snapshot, name) for name in gone)
+        return knows_backend(activated, existing) and not in_use
 
     def _present(self, name: ConnectionName) -> ConnectionConfig | None:
         return self.adoption.snapshot.connections.get(name)
@@ -228,9 +248,14 @@ class KeyIntents:
 
 async def open_intents(session: AsyncSession) -> list[Intent]:
     """List the key changes that are not settled, the oldest first."""
-    oldest = select(KeyIntentRow).order_by(KeyIntentRow.begun_us).limit(MOST_AT_ONCE)
-    rows = await session.scalars(oldest)
-    return [Intent.of_row(row) for row in rows if is_connection_name(row.connection)]
+    oldest_first = select(KeyIntentRow.connection).order_by(KeyIntentRow.begun_us).limit(MOST_ROWS)
+    names = list(filter(is_connection_name, await session.scalars(oldest_first)))[:MOST_AT_ONCE]
+    if not names:
+        return []
+    rows = select(KeyIntentRow).where(KeyIntentRow.connection.in_(names))
+    return [
+        Intent.of_row(row) for row in await session.scalars(rows.order_by(KeyIntentRow.begun_us))
+    ]
 
 
 def _taken_up(open_one: Intent, new: Intent | None) -> Intent:

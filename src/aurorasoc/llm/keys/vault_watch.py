@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Final
+from typing import Final, TypeVar
 
 from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -22,10 +22,11 @@ from aurorasoc.core.audit.log import AuditEvent
 from aurorasoc.core.database.tables import CredentialRow, KeyIntentRow, RevisionRow
 from aurorasoc.core.logs import get_logger
 from aurorasoc.core.secret_store import last4_of
+from aurorasoc.core.vault.answers import VaultProblem
 from aurorasoc.core.vault.client import VaultSecret
 from aurorasoc.core.vault.key_version import KeyVersion, key_version_of
 from aurorasoc.core.vault.store import VaultSecretStore
-from aurorasoc.errors import AuroraError
+from aurorasoc.errors import AuroraError, Conflict
 from aurorasoc.granite.base_url import origin_of_key
 from aurorasoc.granite.catalog import CATALOG
 from aurorasoc.llm.changes.intents import KeyIntents, open_intents
@@ -42,6 +43,8 @@ LONGEST_PAUSE: Final = 15.0
 
 JITTER: Final = 0.2
 OPERATOR: Final = "vault"
+
+T = TypeVar("T")
 
 log = get_logger("aurorasoc.vault")
 
@@ -67,11 +70,11 @@ class VaultWatch:
         """Settle intents whose process is late or gone, and read missing keys again."""
         async with self.intents.database.reading() as session:
             intents = await open_intents(session)
+        now_us = self.intents.journal.clock()
+        # One from a time to come would wait for it.
+        late = [intent for intent in intents if abs(now_us - intent.begun_us) > self.grace_us]
         try:
-            for intent in intents:
-                age_us = self.intents.journal.clock() - intent.begun_us
-                if abs(age_us) > self.grace_us:  # one from a time to come would wait for it
-                    await self.intents.settle(intent)
+            await _each(late, self.intents.settle)
         finally:
             if self._is_outdated() or self._lacks_keys():
                 await self.intents.adoption.adopt()
@@ -79,8 +82,7 @@ class VaultWatch:
     async def poll(self) -> None:
         """Compare every pin with what Vault holds now."""
         try:
-            for name in self._keyed():
-                await self._compare(name)
+            await _each(self._keyed(), self._compare)
         finally:
             if self._is_outdated():
                 await self.intents.adoption.adopt()
@@ -172,6 +174,8 @@ class VaultWatch:
         self, session: AsyncSession, name: ConnectionName, secret: VaultSecret | None
     ) -> None:
         before = await self.intents.adoption.read(session, to_change=True)
+        if name not in before.snapshot.connections:
+            return  # it was deleted while Vault answered
         config = replace(before.config, revision=before.next_revision(changed=True))
         if secret is None:
             row = await session.get(CredentialRow, name)
@@ -182,6 +186,26 @@ class VaultWatch:
         details = {"deleted": secret is None, "vault_version": secret.version if secret else None}
         event = AuditEvent(OPERATOR, Action.KEY_CHANGED_IN_VAULT, name, details)
         await self.intents.journal.write(session, event, config, changed=True)
+
+
+async def _each(items: Iterable[T], work: Callable[[T], Awaitable[None]]) -> None:
+    """Work on each, even if some are refused: a policy may know some paths only.
+
+    Raises:
+        AuroraError: The first refusal; or a failure that the others would meet, too.
+    """
+    refusals: list[AuroraError] = []
+    for item in items:
+        try:
+            await work(item)
+        except Conflict as error:
+            refusals.append(error)
+        except VaultProblem as problem:
+            if problem.trouble != "denied":
+                raise
+            refusals.append(problem)
+    if refusals:
+        raise refusals[0]
 
 
 def _us_of(created: str) -> int:
