@@ -48,7 +48,7 @@ def upgrade() -> None:
 def downgrade() -> None:
     """Forget them; named connections and their keys stay as rows that nothing reads."""
     if op.get_bind().dialect.name == "postgresql":
-        _limit(_BEFORE)
+        _limit(_BEFORE, "NOT VALID")  # revisions of this version may be larger
         for table in _LIMITS.keys() - _BEFORE.keys():
             op.execute(f"ALTER TABLE {table} DROP CONSTRAINT {table}_sizes")
     for table, columns in _COLUMNS.items():
@@ -56,10 +56,10 @@ def downgrade() -> None:
             op.drop_column(table, name)
 
 
-def _limit(limits: dict[str, tuple[str, int]]) -> None:
+def _limit(limits: dict[str, tuple[str, int]], existing: str = "") -> None:
     for table, (name, most) in limits.items():
         op.execute(f"ALTER TABLE {table} DROP CONSTRAINT IF EXISTS {table}_sizes")
         op.execute(
             f"ALTER TABLE {table} ADD CONSTRAINT {table}_sizes "
-            f"CHECK (octet_length({name}) <= {most})"
+            f"CHECK (octet_length({name}) <= {most}) {existing}"
         )
