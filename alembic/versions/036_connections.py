@@ -13,6 +13,7 @@ _COLUMNS = {
         "kind": sa.String(32),
         "max_tlp": sa.String(16),
         "options": sa.Text(),
+        "from_env": sa.Boolean(),
     },
     "llm_runtime_config": {"assignments": sa.Text()},
 }

@@ -73,6 +73,7 @@ class ConnectionRow(Base):
     """What was set at runtime for one connection. Null means: the boot default.
 
     `kind` is the provider of a named one; a built-in connection leads to the one it is named for.
+    `from_env` marks one that an environment declares.
     """
 
     __tablename__ = "llm_provider_config"
@@ -84,6 +85,7 @@ class ConnectionRow(Base):
     base_url: Mapped[str | None] = mapped_column(String(2048))
     max_tlp: Mapped[str | None] = mapped_column(String(16))
     options: Mapped[str | None] = mapped_column(Text)
+    from_env: Mapped[bool | None] = mapped_column(Boolean)
 
 
 class RevisionRow(Base):

@@ -175,6 +175,8 @@ def _problems(
     credential: Credential,
     ambient: tuple[str, ...],
 ) -> list[Problem]:
+    if declared.elsewhere:
+        return [_elsewhere(declared)]
     problems = []
     if model is None:
         detail = (
@@ -197,6 +199,14 @@ def _problems(
         )
         problems.append(Problem("ambient_override", detail))
     return problems
+
+
+def _elsewhere(declared: Declared) -> Problem:
+    detail = (
+        f"Another environment declares {declared.name}, and this process's doesn't: set "
+        f"{declared.variable('provider')} and the rest here, too, as in every process."
+    )
+    return Problem("declared_elsewhere", detail)
 
 
 def _unsound_options(declared: Declared) -> Problem:

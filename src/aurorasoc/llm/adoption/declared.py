@@ -41,6 +41,14 @@ class Declared:
         return self.source == "default"
 
     @property
+    def elsewhere(self) -> bool:
+        """Whether another process's environment declares it, and this one's doesn't.
+
+        Its address, ceiling and key aren't known here: no default may stand in for them.
+        """
+        return self.source == "runtime" and self.choice.from_env is True
+
+    @property
     def label(self) -> str:
         """What messages call it."""
         return self.spec.label if self.built_in else f"The connection {self.name}"
@@ -64,7 +72,7 @@ class Declared:
         connection to a server of one's own has no default: it exists beside the built-in one.
         """
         spec, text = self.spec, self.boot.base_url
-        if spec.base_url_support == "none":
+        if spec.base_url_support == "none" or self.elsewhere:
             return None
         needs_one = spec.base_url_support == "required"
         if text is None and needs_one and (not self.built_in or "base_url" in self.boot_fields):
@@ -79,6 +87,8 @@ class Declared:
     @property
     def boot_origin(self) -> str | None:
         """The origin without a choice; a key from the environment belongs to it."""
+        if self.elsewhere:
+            return None
         if self.spec.base_url_support == "none":
             return origin_of(self.spec.default_base_url)
         base_url = self.boot_base_url

@@ -38,6 +38,7 @@ class ConnectionChoice:
     Attributes:
         provider: The kind of provider that it leads to; None for a built-in one.
         max_tlp: The most restricted label that may go there.
+        from_env: True if an environment declares it, and holds what isn't chosen here.
     """
 
     model: str | None = None
@@ -46,6 +47,11 @@ class ConnectionChoice:
     provider: ServingBackend | None = None
     max_tlp: str | None = None
     options: CallOptions = NO_OPTIONS
+    from_env: bool | None = None
+
+    def leading_to(self, provider: ServingBackend, *, from_env: bool) -> ConnectionChoice:
+        """Return it with a named connection's provider, by which every process knows it."""
+        return replace(self, provider=provider, from_env=self.from_env or from_env or None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,6 +193,7 @@ def _choice(row: ConnectionRow) -> ConnectionChoice:
         provider=None if row.connection in BUILT_IN else ServingBackend(row.provider or ""),
         max_tlp=row.max_tlp,
         options=_parsed(_OPTIONS, row.options) or NO_OPTIONS,
+        from_env=row.from_env or None,
     )
 
 
@@ -226,6 +233,7 @@ async def save_config(session: AsyncSession, config: StoredConfig) -> None:
             base_url=choice.base_url,
             max_tlp=choice.max_tlp,
             options=_text(choice.options.as_json() or None),
+            from_env=choice.from_env,
         )
         for name, choice in config.providers.items()
     )

@@ -53,7 +53,8 @@ def put_connection(settings: Settings, name: str, requested: ConnectionRequest) 
         _require_room(before.config.providers, name)
         choice = _chosen(before.config.choice(name), requested)
         if name not in BUILT_IN:
-            choice = replace(choice, provider=requested.provider)
+            from_env = name in settings.connections
+            choice = choice.leading_to(requested.provider, from_env=from_env)
         after = declared(settings, name, choice)
         assert after is not None  # noqa: S101 - it is built in, or its choice declares it
         edited = configured(before, after, requested)

@@ -67,7 +67,8 @@ def changed(
     """
     choice = replace(before.config.choice(name), **sent)
     if name not in BUILT_IN:
-        choice = replace(choice, provider=before.snapshot.connections[name].provider)
+        provider = before.snapshot.connections[name].provider
+        choice = choice.leading_to(provider, from_env=name in settings.connections)
     after = declared(settings, name, choice)
     assert after is not None  # noqa: S101 - it is built in, or its choice declares it
     return after
