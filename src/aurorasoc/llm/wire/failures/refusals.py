@@ -119,7 +119,9 @@ _THIS_SCHEMA: Final = re.compile(
     r"invalid[_ ](?:json_)?schema|schema (?:contains|conversion failed)|grammar|samplers",
     re.IGNORECASE,
 )
-_THIS_EFFORT: Final = re.compile(r"does not support '|must be|supported values", re.IGNORECASE)
+_THIS_EFFORT: Final = re.compile(
+    r"does not support '|(?:must|should) be|supported values|tool_choice", re.IGNORECASE
+)
 
 _KINDS: Final = frozenset(
     {Refusable.JSON_SCHEMA, Refusable.JSON_OBJECT, Refusable.REASONING_EFFORT}

@@ -601,6 +601,14 @@ def test_plain_json_mode_is_refused_by_name() -> None:
             openai("`reasoning_effort` must be one of `none` or `default`"),
             Refusable.REASONING_EFFORT,
         ),
+        (
+            openai("reasoning_effort: Input should be 'low', 'medium' or 'high'"),
+            Refusable.REASONING_EFFORT,
+        ),
+        (
+            openai("Thinking may not be enabled when tool_choice forces tool use."),
+            Refusable.REASONING_EFFORT,
+        ),
     ],
 )
 def test_refusal_of_one_schema_or_value_does_not_last(text: str, option: Refusable) -> None:
