@@ -6,9 +6,17 @@ apart.
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Self
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, StringConstraints
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    SecretStr,
+    StringConstraints,
+    model_validator,
+)
 
 from aurorasoc.config.assignments import Assignment
 from aurorasoc.config.headers import fits_a_header
@@ -116,6 +124,16 @@ class ConnectionRequest(BaseModel):
     api_key: Key | None = Field(None, json_schema_extra={"writeOnly": True})
     max_tlp: Tlp | None = None
     options: ConnectionOptions | None = None
+
+    @model_validator(mode="after")
+    def _no_key_in_headers(self) -> Self:
+        """Refuse the new key in a header: the process doesn't know it yet."""
+        headers = (self.options and self.options.headers) or {}
+        key = self.api_key and self.api_key.get_secret_value()
+        if key and any(key in value for value in headers.values()):
+            msg = "options.headers hold the key: nothing was stored; api_key alone keeps it secret"
+            raise ValueError(msg)
+        return self
 
     def as_details(self) -> dict[str, Any]:
         """Return what was sent, for the audit log, without the key."""

@@ -11,9 +11,9 @@ from pydantic import ValidationError
 from aurorasoc.config.call_options import NO_OPTIONS, CallOptions
 from aurorasoc.core.redaction import REDACTOR
 from aurorasoc.llm.adoption.option_rules import MOST_TOKENS, sound
-from aurorasoc.llm.changes.requests import ConnectionOptions
+from aurorasoc.llm.changes.requests import ConnectionOptions, ConnectionRequest
 
-ALL: Final = {
+ALL: Final[dict[str, Any]] = {
     "temperature": 0.2,
     "max_output_tokens": 2048,
     "reasoning_effort": "low",
@@ -194,6 +194,15 @@ def test_a_value_that_holds_a_key_in_force_is_refused() -> None:
     assert "holds a secret" in _refusal(headers={"x-team": "an ordinary pass phrase"})
 
 
+def test_new_key_in_a_header_is_refused() -> None:
+    """No process knows it yet, and it may look like anything."""
+    body = {"provider": "openai", "api_key": "plain-words"}
+    with pytest.raises(ValidationError, match="hold the key"):
+        ConnectionRequest.model_validate(
+            body | {"options": {"headers": {"x-team": "for plain-words"}}}
+        )
+
+
 @given(OPTIONS)
 def test_what_a_request_may_set_is_sound_when_it_is_read_again(options: dict[str, Any]) -> None:
     """The same rules hold at both ends, and nothing is lost between."""
@@ -212,6 +221,6 @@ def test_stored_options_with_a_forbidden_header_are_not_sound(
 
 
 @pytest.mark.parametrize("wrong", [{"temperature": 9.0}, {"timeout": 1e9}])
-def test_stored_options_out_of_range_are_not_sound(wrong: dict[str, float]) -> None:
+def test_stored_options_out_of_range_are_not_sound(wrong: dict[str, Any]) -> None:
     """A bound holds where it is used, not only where it is entered."""
     assert sound(CallOptions(**wrong)) is None
