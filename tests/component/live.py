@@ -13,6 +13,7 @@ import pytest
 
 from aurorasoc.config.settings import Settings
 from aurorasoc.config.vocabulary import ServingBackend
+from aurorasoc.llm.adoption.stored import ConnectionChoice, StoredConfig
 from aurorasoc.llm.models.handle import LiveChatModel
 from aurorasoc.llm.models.pool import ModelPool
 from aurorasoc.llm.models.traffic import TrafficLedger
@@ -154,15 +155,26 @@ async def runtime(boot: Settings, database_file: Path) -> AsyncIterator[Runtime]
 class _Fixed:
     """Whoever holds one snapshot."""
 
-    def __init__(self, boot_settings: Settings) -> None:
-        self.snapshot = snapshot(boot_settings)
+    def __init__(self, boot_settings: Settings, stored: StoredConfig) -> None:
+        self.snapshot = snapshot(boot_settings, stored)
 
 
 def handle_on(
-    boot_settings: Settings, provider: str, ledger: TrafficLedger | None = None
+    boot_settings: Settings,
+    provider: str,
+    ledger: TrafficLedger | None = None,
+    choice: ConnectionChoice | None = None,
 ) -> LiveChatModel:
-    """Return a handle on one provider, without a database, with slots as configured."""
-    source, llm = _Fixed(boot_settings), boot_settings.llm
+    """Return a handle on one provider, without a database, with slots as configured.
+
+    Args:
+        boot_settings: The boot defaults.
+        provider: The provider.
+        ledger: Is told the outcome of calls.
+        choice: What an admin chose for it.
+    """
+    stored = StoredConfig(providers={provider: choice} if choice else {})
+    source, llm = _Fixed(boot_settings, stored), boot_settings.llm
     pool = ModelPool(
         source,
         llm.local_networks,

@@ -30,7 +30,7 @@ class CallOptions:
     timeout: float | None = None
     first_token_timeout: float | None = None
     structured_output: StructuredOutput | None = None
-    headers: Mapping[str, str] = field(default_factory=dict)
+    headers: Mapping[str, str] = field(default_factory=dict, hash=False)
 
     def as_json(self) -> dict[str, Any]:
         """Return what is set, as plain values."""

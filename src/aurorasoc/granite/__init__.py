@@ -11,6 +11,7 @@ from typing import Final
 
 from pydantic import SecretStr
 
+from aurorasoc.config.call_options import NO_OPTIONS, CallOptions
 from aurorasoc.config.snapshot import CallLimits, KeySource
 from aurorasoc.config.vocabulary import ConnectionName, ServingBackend
 
@@ -32,8 +33,9 @@ class ModelReference:
         base_url: The address for the adapter; None only for Gemini, which takes none.
         origin: Where the call goes (`https://host:port`). The key is bound to it.
         api_key: The key; the literal `not-needed` if the backend takes none.
-        limits: Time-out and retries.
+        limits: Time-outs, the connection's own where it has some, and retries.
         key_source: Where the key is kept.
+        options: What the connection asks of every call.
     """
 
     connection: ConnectionName
@@ -45,6 +47,7 @@ class ModelReference:
     api_key: SecretStr
     limits: CallLimits
     key_source: KeySource | None = None
+    options: CallOptions = NO_OPTIONS
 
     @property
     def has_key(self) -> bool:

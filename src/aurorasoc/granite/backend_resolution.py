@@ -11,7 +11,8 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 from typing import Final
 
-from aurorasoc.config.snapshot import ConnectionConfig, Snapshot
+from aurorasoc.config.call_options import CallOptions
+from aurorasoc.config.snapshot import CallLimits, ConnectionConfig, Snapshot
 from aurorasoc.config.vocabulary import AUTO, LOCAL_BACKENDS, ConnectionName, Role, ServingBackend
 from aurorasoc.errors import (
     BackendUnavailable,
@@ -190,8 +191,21 @@ def _reference(snapshot: Snapshot, config: ConnectionConfig, model: str) -> Mode
         base_url=config.base_url.value,
         origin=config.origin or "",
         api_key=config.credential.api_key or NOT_NEEDED,
-        limits=snapshot.limits,
+        limits=_limits(snapshot.limits, config.options),
         key_source=config.credential.source,
+        options=config.options,
+    )
+
+
+def _limits(limits: CallLimits, options: CallOptions) -> CallLimits:
+    """Return the process's limits with a connection's own time-outs."""
+    timeout, first_token = options.timeout, options.first_token_timeout
+    if timeout is None and first_token is None:
+        return limits
+    return replace(
+        limits,
+        timeout=timeout or limits.timeout,
+        first_token_timeout=first_token or limits.first_token_timeout,
     )
 
 

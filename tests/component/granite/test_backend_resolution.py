@@ -20,7 +20,7 @@ from aurorasoc.granite.backend_resolution import (
 )
 from aurorasoc.llm.adoption.stored import StoredConfig
 from aurorasoc.llm.models import local_probe as local_probe_module
-from aurorasoc.llm.models.local_probe import key_headers, local_probe
+from aurorasoc.llm.models.local_probe import local_probe, probe_headers
 from tests.examples import settings, snapshot
 from tests.world.certificates import CertificateAuthority
 from tests.world.loopback import LoopbackServer
@@ -379,7 +379,9 @@ async def test_probe_is_let_in_where_calls_are(tmp_path: Path) -> None:
             LLM_VLLM_API_KEY=KEY,
             LLM_OLLAMA_BASE_URL="",
         )
-        probe = local_probe(lambda _: None, lambda backend: key_headers(boot.connections[backend]))
+        probe = local_probe(
+            lambda _: None, lambda backend: probe_headers(boot.connections[backend])
+        )
         await refresh_resolution(boot, probe)
     assert active_connection(boot) == ServingBackend.VLLM
 

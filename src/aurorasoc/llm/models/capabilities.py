@@ -28,6 +28,7 @@ from aurorasoc.llm.wire.asking.learned import (
     Refusable,
     StructuredOutput,
 )
+from aurorasoc.llm.wire.failures.translate import name_of_timeout
 from aurorasoc.llm.wire.libraries.litellm_table import longest_answer, vendors_row
 
 if TYPE_CHECKING:
@@ -229,6 +230,6 @@ def _late(binding: Binding) -> ProviderTimeout:
     reference = binding.reference
     detail = (
         f"{reference.model} answers, but an investigation's question takes longer than "
-        f"{reference.limits.timeout:g} s. Raise LLM_TIMEOUT."
+        f"{reference.limits.timeout:g} s. Raise {name_of_timeout(reference)}."
     )
     return ProviderTimeout(detail, provider=reference.provider, model=reference.model)

@@ -12,6 +12,7 @@ from aurorasoc.errors import AuroraError
 from aurorasoc.granite.address_policy import AddressPolicy
 from aurorasoc.granite.backend_resolution import Probe
 from aurorasoc.granite.catalog import CATALOG
+from aurorasoc.llm.wire.asking.request import with_own_headers
 
 PROBE_SECONDS: Final = 2.0
 
@@ -24,7 +25,7 @@ def local_probe(address_policy_for: PolicyOf, headers_for: HeadersOf) -> Probe:
 
     Args:
         address_policy_for: Says which addresses those are; None: the configuration is trusted.
-        headers_for: Returns the headers that carry the backend's key, if it has one.
+        headers_for: Returns the headers that its calls have, with its key, if it has one.
     """
 
     async def status_at(backend: ServingBackend, url: str) -> int:
@@ -45,7 +46,8 @@ def local_probe(address_policy_for: PolicyOf, headers_for: HeadersOf) -> Probe:
     return status_at
 
 
-def key_headers(config: ConnectionConfig) -> dict[str, str]:
-    """Return the headers that carry a provider's key; none where it has no key in force."""
+def probe_headers(config: ConnectionConfig) -> dict[str, str]:
+    """Return a connection's own headers, and those that carry its key, if one is in force."""
     key = config.credential.api_key
-    return {} if key is None else CATALOG[config.provider].headers(key.get_secret_value())
+    headers = {} if key is None else CATALOG[config.provider].headers(key.get_secret_value())
+    return with_own_headers(headers, config.options)

@@ -14,7 +14,7 @@ from aurorasoc.granite import ModelReference
 from aurorasoc.granite.address_policy import AddressPolicy
 from aurorasoc.granite.catalog import CATALOG
 from aurorasoc.llm.models.list_pages import MAX_MODELS, Page, read_page
-from aurorasoc.llm.wire.asking.request import key_headers_of
+from aurorasoc.llm.wire.asking.request import question_headers
 from aurorasoc.llm.wire.failures.translate import failure_of_answer, translate
 from aurorasoc.llm.wire.sending.bounded import read_at_most
 
@@ -36,6 +36,9 @@ class ModelList:
     models: tuple[str, ...]
 
 
+_Place = tuple[str, str | None, str, tuple[tuple[str, str], ...]]
+
+
 @dataclass(frozen=True, slots=True)
 class _Kept:
     models: ModelList
@@ -43,7 +46,7 @@ class _Kept:
 
 
 class ModelLists:
-    """Asks providers for their models, at most once a minute for each address and key.
+    """Asks providers for their models, at most once a minute for each address, key and headers.
 
     Args:
         seconds: How long a provider may take, from the first byte sent to the last received.
@@ -52,7 +55,7 @@ class ModelLists:
 
     def __init__(self, seconds: float = TIMEOUT_SECONDS, kept_for: float = CACHE_SECONDS) -> None:
         self._seconds, self._kept_for = seconds, kept_for
-        self._kept: dict[tuple[str, str | None, str], _Kept] = {}
+        self._kept: dict[_Place, _Kept] = {}
 
     async def of(
         self, reference: ModelReference, tag: str, address_policy: AddressPolicy | None
@@ -67,7 +70,8 @@ class ModelLists:
         Raises:
             ModelCallError: The provider failed, or its answer is not a list.
         """
-        place = (str(reference.provider), reference.base_url, tag)
+        headers = tuple(sorted(reference.options.headers.items()))
+        place = (str(reference.provider), reference.base_url, tag, headers)
         now = time.monotonic()
         self._kept = {at: kept for at, kept in self._kept.items() if kept.expires > now}
         if place in self._kept:
@@ -101,7 +105,7 @@ class ModelLists:
     ) -> tuple[int, bytes]:
         import httpx  # noqa: PLC0415 - see `of`
 
-        headers = key_headers_of(reference)
+        headers = question_headers(reference)
         try:
             async with (
                 asyncio.timeout(seconds),  # httpx's own timeout restarts with every byte

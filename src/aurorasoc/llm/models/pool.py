@@ -27,7 +27,7 @@ from aurorasoc.granite.sensitivity import (
     route,
 )
 from aurorasoc.llm.models.binding import Binding
-from aurorasoc.llm.models.local_probe import key_headers, local_probe
+from aurorasoc.llm.models.local_probe import local_probe, probe_headers
 from aurorasoc.llm.models.pins import became_restricted, require_key, require_unrestricted
 from aurorasoc.llm.models.traffic import TrafficLedger
 from aurorasoc.llm.wire.asking.learned import Learned
@@ -142,7 +142,7 @@ class ModelPool:
         """Look for a local backend where a label or `auto` needs it, once a minute at most."""
         probe = local_probe(
             lambda backend: self.address_policy(snapshot, backend.value),
-            lambda backend: key_headers(snapshot.connections[backend]),
+            lambda backend: probe_headers(snapshot.connections[backend]),
         )
         await resolve_for(snapshot, probe, tlp, role, agent)
 

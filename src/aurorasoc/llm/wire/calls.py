@@ -11,6 +11,7 @@ import random
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import aclosing
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Protocol, TypeVar
 
 from aurorasoc.core.logs import get_logger
@@ -20,6 +21,7 @@ from aurorasoc.granite.address_policy import AddressPolicy
 from aurorasoc.llm.wire.answers.outcome import Outcome
 from aurorasoc.llm.wire.asking.learned import Knowledge, Learned, Lesson, Place, Refusable
 from aurorasoc.llm.wire.asking.leave_out import LeftOut
+from aurorasoc.llm.wire.asking.standing import StandingOptions
 from aurorasoc.llm.wire.failures.refusals import OptionRefused
 from aurorasoc.llm.wire.libraries.socket_guard import ConfinedCall, confined
 from aurorasoc.llm.wire.waits import Judge, Waits
@@ -77,6 +79,11 @@ class CallSite:
     address_policy: AddressPolicy | None = None
     learned: Learned = field(default_factory=Learned)
     asks_again: bool = True
+
+    @cached_property
+    def standing(self) -> StandingOptions:
+        """What the connection asks of every call."""
+        return StandingOptions(self.reference)
 
     @property
     def known(self) -> Knowledge:

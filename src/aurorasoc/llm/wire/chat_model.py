@@ -13,7 +13,6 @@ from beeai_framework.backend.types import ChatModelInput, ChatModelOutput, ChatM
 from litellm import ModelResponse, ModelResponseStream
 
 from aurorasoc.errors import RequestRefused
-from aurorasoc.granite.catalog import CATALOG
 from aurorasoc.llm.wire.answers.cut_answers import (
     both,
     larger_limit,
@@ -100,7 +99,7 @@ class SentByUs:
         """Return what to ask after a call that ended in thoughts; None: not again."""
         if not self.aurora_site.asks_again:
             return None
-        most = most_output_tokens(self.aurora_site.reference)
+        most = self.aurora_site.standing.most(most_output_tokens(self.aurora_site.reference))
         limit = larger_limit(asked.max_tokens, most, outcome_of(output))
         return None if limit is None else asked.model_copy(update={"max_tokens": limit})
 
@@ -220,10 +219,7 @@ class SentByUs:
     def _request(self, asked: ChatModelInput, refused: Refused, *, stream: bool) -> ModelRequest:
         adapted: dict[str, Any] = self._transform_input(asked)
         require_inline(adapted["messages"])
-        options = translated(adapted, asked.model_fields_set)
-        limit = CATALOG[self.aurora_site.reference.provider].answer_limit
-        if limit is not None:
-            options.setdefault("max_tokens", limit)
+        options = self.aurora_site.standing.under(translated(adapted, asked.model_fields_set))
         request = ModelRequest(
             self.aurora_site.reference,
             adapted["messages"],

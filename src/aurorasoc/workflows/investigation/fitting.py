@@ -12,6 +12,7 @@ from typing import Final
 
 from aurorasoc.errors import ContextTooLong
 from aurorasoc.granite import ModelReference
+from aurorasoc.llm.wire.asking.standing import most_asked_for, within_window
 from aurorasoc.llm.wire.windows.known import ContextWindow
 from aurorasoc.llm.wire.windows.token_bounds import most_tokens, tokens_of_sentences
 from aurorasoc.workflows.investigation.evidence import MAX_EVIDENCE, Evidence
@@ -46,8 +47,15 @@ class FittedPrompt:
     left_out: int
 
 
-def fits_any_window(draft: Draft, evidence: Evidence, instructions: str) -> bool:
-    """Whether a prompt has room everywhere, so that no window needs to be known."""
+def fits_any_window(
+    draft: Draft, evidence: Evidence, instructions: str, reference: ModelReference
+) -> bool:
+    """Whether a prompt has room everywhere, so that no window needs to be known.
+
+    A bound that the connection asks for may be larger than a small window.
+    """
+    if most_asked_for(reference) is not None:
+        return False
     shown = most_tokens(evidence.text[:MAX_EVIDENCE])
     return _frame(draft, instructions) + shown + _answer_room(SMALLEST_WINDOW) <= SMALLEST_WINDOW
 
@@ -74,11 +82,17 @@ def fitted(
     if window is None:
         return _prompt(draft, evidence, MAX_EVIDENCE)
     frame = _frame(draft, instructions)
-    room = window.tokens - frame - _answer_room(window.tokens)
+    room = window.tokens - frame - _room_for_answer(window.tokens, reference)
     shown = _characters(evidence.text[:MAX_EVIDENCE], room)
     if shown < min(LEAST_EVIDENCE, len(evidence.text)):
         raise _too_long(reference, window, frame + LEAST_ANSWER + LEAST_EVIDENCE)
     return _prompt(draft, evidence, shown)
+
+
+def _room_for_answer(window: int, reference: ModelReference) -> int:
+    """Return how many tokens stay for the answer: the connection's bound, where it has one."""
+    bound = most_asked_for(reference)
+    return _answer_room(window) if bound is None else within_window(bound, window)
 
 
 def _answer_room(window: int) -> int:

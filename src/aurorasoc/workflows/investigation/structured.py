@@ -109,7 +109,7 @@ class Question(Generic[TAnswer]):
         """
         binding, instructions = self._model.binding, self._agent.definition.instructions
         window = known_window(binding.reference)
-        if refused or not fits_any_window(draft, evidence, instructions):
+        if refused or not fits_any_window(draft, evidence, instructions, binding.reference):
             window = window or await window_of(binding)
         return fitted(draft, evidence, instructions, binding.reference, window)
 

@@ -1,10 +1,12 @@
 """A prompt fits its model's window by a bound that holds, says what it left out, and is fenced."""
 
 import hashlib
+from dataclasses import replace
 from typing import Final
 
 import pytest
 
+from aurorasoc.config.call_options import CallOptions
 from aurorasoc.errors import ContextTooLong
 from aurorasoc.llm.wire.windows.known import ContextWindow
 from aurorasoc.llm.wire.windows.token_bounds import most_tokens, tokens_of_sentences
@@ -62,6 +64,22 @@ def test_prompt_and_answer_fit_the_window(draft: Draft, window: int) -> None:
     prompt = fit(draft, window, evidence())
     sent = len(tokens_of(INSTRUCTIONS)) + len(tokens_of(prompt.text))
     assert sent + max(LEAST_ANSWER, window // 4) <= window
+
+
+@pytest.mark.parametrize("bound", [1200, 3000, 100_000])
+def test_room_is_kept_for_the_answer_that_a_connection_allows(bound: int) -> None:
+    """Its bound is sent with the prompt, half of the window at most: servers refuse more."""
+    place = replace(reference(), options=CallOptions(max_output_tokens=bound))
+    draft, window = DRAFTS["plan"], ContextWindow(8192, "server")
+    prompt = fitted(draft, evidence(), INSTRUCTIONS, place, window)
+    sent = len(tokens_of(INSTRUCTIONS)) + len(tokens_of(prompt.text))
+    assert sent + min(bound, 4096) <= 8192
+
+
+def test_prompt_with_a_connections_bound_needs_the_window() -> None:
+    """The bound may be more than a small window holds."""
+    place = replace(reference(), options=CallOptions(max_output_tokens=100))
+    assert not fits_any_window(DRAFTS["plan"], evidence({"a": "b"}), INSTRUCTIONS, place)
 
 
 @every_draft
@@ -127,8 +145,8 @@ def test_a_window_without_room_for_evidence_is_refused_before_anything_is_sent(
 def test_only_a_prompt_with_room_everywhere_needs_no_window(draft: Draft) -> None:
     """A short alert fits the smallest window of all; hashes don't."""
     short = evidence({"title": "Ten failed logins"})
-    assert fits_any_window(draft, short, INSTRUCTIONS)
-    assert not fits_any_window(draft, evidence(), INSTRUCTIONS)
+    assert fits_any_window(draft, short, INSTRUCTIONS, reference())
+    assert not fits_any_window(draft, evidence(), INSTRUCTIONS, reference())
 
 
 @every_draft

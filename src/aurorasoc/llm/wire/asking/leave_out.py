@@ -11,12 +11,20 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Final
 
+from aurorasoc.config.call_options import StructuredOutput
 from aurorasoc.granite import ModelReference
 from aurorasoc.granite.catalog import CATALOG
 from aurorasoc.llm.wire.asking.learned import Knowledge, Learned, Lesson, Place, Refusable
 from aurorasoc.llm.wire.asking.request import BOUNDS, OPTIONS, ModelRequest, asked_for
 from aurorasoc.llm.wire.asking.tool_call_ids import with_plain_ids
 from aurorasoc.llm.wire.failures.refusals import OptionRefused
+
+_ABOVE: Final[dict[StructuredOutput, frozenset[Refusable]]] = {
+    "json_schema": frozenset(),
+    "json_object": frozenset({Refusable.JSON_SCHEMA}),
+    "prompt": frozenset({Refusable.JSON_SCHEMA, Refusable.JSON_OBJECT}),
+}
+"""What isn't tried, as structured output begins at a lower step."""
 
 MOST: Final = 8
 """Options that one call leaves out anew; each costs a refused transmission."""
@@ -33,14 +41,13 @@ class LeftOut:
     def __init__(self, learned: Learned, reference: ModelReference) -> None:
         self._learned, self._place = learned, Place.of(reference)
         self._refused: dict[Refusable, bool] = {}
-        self._taken = CATALOG[reference.provider].json_schema
+        self._above = _ABOVE[_first_step(reference)]
 
     @property
     def options(self) -> frozenset[Refusable]:
         """What isn't sent."""
         known: Knowledge = self._learned.of(self._place)
-        never = () if self._taken else (Refusable.JSON_SCHEMA,)
-        return known.refused | frozenset(self._refused) | frozenset(never)
+        return known.refused | frozenset(self._refused) | self._above
 
     def add(self, refusal: OptionRefused) -> None:
         """Leave one more out.
@@ -57,6 +64,14 @@ class LeftOut:
         lasting = frozenset(option for option, lasts in self._refused.items() if lasts)
         if lasting:
             self._learned.learn(Lesson(self._place, refused=lasting))
+
+
+def _first_step(reference: ModelReference) -> StructuredOutput:
+    """Return the step at which structured output begins: the connection's, else the provider's."""
+    chosen = reference.options.structured_output
+    if chosen is None or chosen == "auto":
+        return "json_schema" if CATALOG[reference.provider].json_schema else "json_object"
+    return chosen
 
 
 def without(request: ModelRequest, refused: frozenset[Refusable]) -> ModelRequest:

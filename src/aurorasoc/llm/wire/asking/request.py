@@ -8,6 +8,7 @@ from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from typing import Any, Final
 
+from aurorasoc.config.call_options import CallOptions
 from aurorasoc.core.foreign_json import repaired
 from aurorasoc.granite import ModelReference
 from aurorasoc.granite.catalog import CATALOG
@@ -25,12 +26,14 @@ _IN_OTHER_WORDS: Final = frozenset(
     {
         *_FORMATS.values(),
         Refusable.PARALLEL_TOOL_CALLS,
-        Refusable.REASONING_EFFORT,
         Refusable.SYSTEM_ROLE,
         Refusable.TOOL_CALL_IDS,
     }
 )
 """What vendors say each in their way: what was asked for is there."""
+
+_EFFORTS: Final = frozenset({"reasoning", "thinking", "thinkingConfig"})
+"""How OpenAI's Responses, Anthropic and DeepSeek, and Gemini say an effort."""
 
 _WHOLE: Final = "application/json"
 _STREAM: Final = "text/event-stream"
@@ -97,15 +100,24 @@ def post(request: ModelRequest, path: str, body: Mapping[str, Any], **headers: s
         **spec.headers(reference.reveal_key()),
         **named,
     }
+    if reference.options.headers:
+        sent = with_own_headers(sent, reference.options)
     url = f"{base}{spec.adapter_root}{path}"
     return Transmission(url, sent, repaired(json.dumps(body)).encode(), _sent(request, body))
 
 
-def key_headers_of(reference: ModelReference) -> dict[str, str]:
-    """Return the headers that the vendor documents for a question about its models."""
-    if not reference.has_key:
-        return {}
-    return CATALOG[reference.provider].headers(reference.reveal_key())
+def question_headers(reference: ModelReference) -> dict[str, str]:
+    """Return the headers of a question about models: the vendor's, and the connection's own."""
+    spec = CATALOG[reference.provider]
+    headers = spec.headers(reference.reveal_key()) if reference.has_key else {}
+    return with_own_headers(headers, reference.options)
+
+
+def with_own_headers(headers: Mapping[str, str], options: CallOptions) -> dict[str, str]:
+    """Add a connection's own headers, which replace none."""
+    taken = {name.lower() for name in headers}
+    added = {name: value for name, value in options.headers.items() if name.lower() not in taken}
+    return {**added, **headers}
 
 
 def asked_for(request: ModelRequest) -> set[Refusable]:
@@ -130,6 +142,8 @@ def _sent(request: ModelRequest, body: Mapping[str, Any]) -> frozenset[Refusable
     settings = body.get("generationConfig")
     said = {*body, *settings} if isinstance(settings, Mapping) else {*body}
     asked = asked_for(request)
+    if Refusable.REASONING_EFFORT in asked and not said.isdisjoint(_EFFORTS):
+        said.add(Refusable.REASONING_EFFORT.value)
     return frozenset(o for o in asked if o in _IN_OTHER_WORDS or _is_said(o.value, said))
 
 

@@ -11,7 +11,7 @@ import socket
 import ssl
 from collections.abc import Iterator, Mapping
 from collections.abc import Set as AbstractSet
-from typing import Final
+from typing import Final, Literal
 from urllib.parse import urlsplit, urlunsplit
 
 from aurorasoc.errors import (
@@ -36,12 +36,12 @@ from aurorasoc.llm.wire.patience import NoFirstToken
 
 _TIMEOUT: Final = Verdict(
     ProviderTimeout,
-    "{provider} didn't answer within {timeout:g} s. Try again, or raise LLM_TIMEOUT.",
+    "{provider} didn't answer within {timeout:g} s. Try again, or raise {its_timeout}.",
 )
 _NO_TOKEN: Final = Verdict(
     ProviderTimeout,
     "{provider} sent no token within {first_token_timeout:g} s. Try again, or raise "
-    "LLM_FIRST_TOKEN_TIMEOUT.",
+    "{its_first_token_timeout}.",
 )
 _TLS: Final = Verdict(
     TlsError,
@@ -149,6 +149,17 @@ def failure_in_document(
     return _failure(verdict, reference, status=status, wait=body.retry_after, body=body)
 
 
+def name_of_timeout(reference: ModelReference) -> str:
+    """Name what sets the time for a whole answer."""
+    return _name_of("timeout", reference)
+
+
+def _name_of(limit: Literal["timeout", "first_token_timeout"], reference: ModelReference) -> str:
+    if getattr(reference.options, limit) is None:
+        return f"LLM_{limit.upper()}"
+    return f"the option {limit} of {reference.connection}"
+
+
 def _failure(  # noqa: PLR0913 - what a detail may name
     verdict: Verdict,
     reference: ModelReference,
@@ -164,6 +175,8 @@ def _failure(  # noqa: PLR0913 - what a detail may name
         model=reference.model,
         timeout=reference.limits.timeout,
         first_token_timeout=reference.limits.first_token_timeout,
+        its_timeout=name_of_timeout(reference),
+        its_first_token_timeout=_name_of("first_token_timeout", reference),
         status=status or "in its answer",
         url=_shown(url or reference.base_url or reference.origin),
         fix=_fix(url, reference),

@@ -31,6 +31,10 @@ _KNOWN: Final = OpenAIGPTConfig()
 _UNKNOWN: Final = OpenAIUnknownModelConfig()
 _O_SERIES: Final = OpenAIOSeriesConfig()
 _GPT_5: Final = OpenAIGPT5Config()
+_THINKS: Final = {"type": "enabled"}
+"""DeepSeek's switch, to which LiteLLM reduces an effort; the vendor takes both
+(api-docs.deepseek.com, Thinking Mode)."""
+
 _EFFORT: Final = "_reasoning_effort"
 
 
@@ -45,6 +49,8 @@ class ChatCompletions(Translation):
         options = mapped(self._config, request, name)
         if "top_k" in request.options:
             options["top_k"] = request.options["top_k"]  # vLLM's and others' own; OpenAI says no
+        if options.get("thinking") == _THINKS and "reasoning_effort" in request.options:
+            options["reasoning_effort"] = request.options["reasoning_effort"]
         if request.stream:
             options["stream"] = True
             if Refusable.STREAM_OPTIONS not in request.refused:

@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, Final
 
-from litellm import AnthropicConfig, ModelResponse, ModelResponseStream
+from litellm import AnthropicConfig, BadRequestError, ModelResponse, ModelResponseStream
 from litellm.llms.anthropic.chat.handler import ModelResponseIterator
 from litellm.llms.anthropic.chat.transformation import ANTHROPIC_TOOL_NAME_REVERSE_MAP_KEY
 
 from aurorasoc.granite import ModelReference
 from aurorasoc.llm.wire.answers.reading import messages
 from aurorasoc.llm.wire.asking.request import ModelRequest, post
-from aurorasoc.llm.wire.formats.translation import Translation, mapped, whole
+from aurorasoc.llm.wire.formats.translation import (
+    Translation,
+    effort_refused,
+    mapped,
+    whole,
+)
 from aurorasoc.llm.wire.libraries.litellm_table import most_output_tokens
 
 _CONFIG: Final = AnthropicConfig()
@@ -21,6 +27,10 @@ _UNCOUNTED: Final[dict[str, Any]] = {"usage": {"input_tokens": 0, "output_tokens
 _BETA: Final = "anthropic-beta"
 _EPHEMERAL: Final = {"cache_control": {"type": "ephemeral"}}
 _MOST_CACHE_POINTS: Final = 4
+_NOT_WITH_THOUGHTS: Final = ("temperature", "top_k")
+"""What the vendor refuses with thoughts (platform.claude.com, Extended thinking, "Feature
+compatibility"); the outcome names it."""
+
 _MAX_TOKENS: Final = 4096
 """The vendor wants a bound with every call; this is it for a model that the table doesn't know."""
 
@@ -40,10 +50,14 @@ class Messages(Translation):
         self._names: dict[str, Any] = {"drop_params": True}
         headers: dict[str, str] = {}
         conversation = _with_cache_points(request)
-        body = _CONFIG.transform_request(model, conversation, options, self._names, headers)
+        if options.get("thinking"):
+            _require_room_for_thoughts(request, options)
+            for name in _NOT_WITH_THOUGHTS:
+                options.pop(name, None)
+        body = self._body(conversation, options, headers)
         if request.stream:
             body["stream"] = True
-        betas = set(filter(None, headers.get(_BETA, "").split(",")))
+        betas = _betas(headers) | _betas(request.reference.options.headers)
         betas |= set(
             _CONFIG.get_anthropic_beta_list(model, options, custom_llm_provider="anthropic")
         )
@@ -55,6 +69,20 @@ class Messages(Translation):
             json_mode=self._json_mode,
             tool_name_reverse_map=self._names.get(ANTHROPIC_TOOL_NAME_REVERSE_MAP_KEY),
         )
+
+    def _body(
+        self, conversation: list[dict[str, Any]], options: dict[str, Any], headers: dict[str, str]
+    ) -> dict[str, Any]:
+        model = self.request.reference.model
+        try:
+            body: dict[str, Any] = _CONFIG.transform_request(
+                model, conversation, options, self._names, headers
+            )
+        except BadRequestError:
+            if "reasoning_effort" not in self.request.options:
+                raise
+            raise effort_refused(self.request) from None
+        return body
 
     def read(self, document: dict[str, Any]) -> None:
         """Read the vendor's own fields."""
@@ -88,6 +116,20 @@ def _with_cache_points(request: ModelRequest) -> list[dict[str, Any]]:
         if -len(conversation) <= index < len(conversation):
             conversation[index] = _marked(conversation[index])
     return conversation
+
+
+def _betas(headers: Mapping[str, str]) -> set[str]:
+    """Return what a list of the vendor's beta features names."""
+    return {name.strip() for name in headers.get(_BETA, "").split(",")} - {""}
+
+
+def _require_room_for_thoughts(request: ModelRequest, options: dict[str, Any]) -> None:
+    """Leave an effort out whose budget is no less than the whole answer: the vendor refuses both.
+
+    Source: platform.claude.com, Extended thinking, "budget_tokens".
+    """
+    if options["thinking"].get("budget_tokens", 0) >= options["max_tokens"]:
+        raise effort_refused(request)
 
 
 def _marked(message: dict[str, Any]) -> dict[str, Any]:

@@ -6,12 +6,17 @@ from abc import ABC, abstractmethod
 from dataclasses import replace
 from typing import Any, ClassVar, Final
 
-from litellm import ModelResponse, ModelResponseStream
+from litellm import BadRequestError, ModelResponse, ModelResponseStream
 
 from aurorasoc.llm.wire.answers.outcome import Outcome, Reading, repeatable
-from aurorasoc.llm.wire.asking.request import ModelRequest, Transmission
+from aurorasoc.llm.wire.asking.learned import Refusable
+from aurorasoc.llm.wire.asking.request import BOUNDS, ModelRequest, Transmission
 from aurorasoc.llm.wire.failures.declined import require_answer
+from aurorasoc.llm.wire.failures.refusals import OptionRefused
 from aurorasoc.llm.wire.failures.translate import failure_in_document
+
+_SETTINGS: Final = {option.value: option for option in Refusable if option not in BOUNDS}
+"""What a translator may leave out by itself; a bound on the answer has many names."""
 
 
 class Translation(ABC):
@@ -91,7 +96,9 @@ class Translation(ABC):
         reference = self.request.reference
         outcome = self.reading.outcome(reference.model)
         model = repeatable(outcome.model, reference) or reference.model
-        sent, left_out = self.transmission.sent, self.request.left_out
+        sent = self.transmission.sent
+        asked = {_SETTINGS[name] for name in self.request.options if name in _SETTINGS}
+        left_out = self.request.left_out | (asked - sent)
         return replace(outcome, model=model, sent=sent, left_out=left_out)
 
     @abstractmethod
@@ -121,8 +128,18 @@ def mapped(config: Any, request: ModelRequest, model: str) -> dict[str, Any]:  #
     """
     supported = set(config.get_supported_openai_params(model))
     options = {name: value for name, value in request.options.items() if name in supported}
-    params: dict[str, Any] = config.map_openai_params(options, {}, model, True)  # noqa: FBT003 - litellm's
+    try:
+        params: dict[str, Any] = config.map_openai_params(options, {}, model, True)  # noqa: FBT003 - litellm's
+    except BadRequestError:
+        if "reasoning_effort" not in options:
+            raise
+        raise effort_refused(request) from None
     return params
+
+
+def effort_refused(request: ModelRequest) -> OptionRefused:
+    """Return the refusal of an effort that the translator knows the model not to have."""
+    return OptionRefused(Refusable.REASONING_EFFORT, request.reference, lasting=False)
 
 
 class Received:

@@ -98,7 +98,7 @@ class Sender:
 
     @asynccontextmanager
     async def _answered(self, transmission: Transmission) -> AsyncIterator[httpx.Response]:
-        headers = {**_HEADERS, **transmission.headers}
+        headers = {**transmission.headers, **_HEADERS}
         request = httpx.Request(
             "POST", transmission.url, headers=headers, content=transmission.body
         )

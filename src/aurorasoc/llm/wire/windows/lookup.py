@@ -29,7 +29,7 @@ from aurorasoc.errors import AuroraError
 from aurorasoc.granite import ModelReference
 from aurorasoc.granite.address_policy import AddressPolicy
 from aurorasoc.granite.catalog import CATALOG
-from aurorasoc.llm.wire.asking.request import key_headers_of
+from aurorasoc.llm.wire.asking.request import question_headers
 from aurorasoc.llm.wire.sending.bounded import read_at_most
 
 if TYPE_CHECKING:
@@ -100,7 +100,7 @@ class _Server:
         spec = CATALOG[reference.provider]
         self._base = reference.base_url or spec.default_base_url
         self._list = spec.models_path
-        self._headers = key_headers_of(reference)
+        self._headers = question_headers(reference)
 
     async def ollama(self) -> WindowAnswer | None:
         """Ask an Ollama: a loaded model has a window; another may have one in its Modelfile."""
