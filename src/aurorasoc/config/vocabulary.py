@@ -70,7 +70,11 @@ class Tlp(StrEnum):
     @property
     def rank(self) -> int:
         """Position in the order of restriction; NONE is 0, RED is 5."""
-        return list(Tlp).index(self)
+        return _RANKS[self]
+
+
+_RANKS: Final = {label: position for position, label in enumerate(Tlp)}
+"""Looked up for each model call: to count anew costs a microsecond."""
 
 
 TlpLabel = Literal["CLEAR", "GREEN", "AMBER", "AMBER+STRICT", "RED"]

@@ -10,7 +10,7 @@ from pydantic import Field
 from aurorasoc.config.snapshot import ConnectionConfig, Problem, Snapshot
 from aurorasoc.config.vocabulary import ConnectionName, Role, Tlp
 from aurorasoc.errors import BackendUnavailable, ProviderNotReady, TlpRefused
-from aurorasoc.granite.sensitivity import passage, route
+from aurorasoc.granite.sensitivity import Route, passage, route
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,30 +62,49 @@ def explain(
         role: The role that asks.
         agent: The agent that asks, if one does.
     """
-    answers, model, problem, why = _answering(snapshot, tlp, role, agent)
+    problem, chosen = None, None
+    try:
+        chosen = route(snapshot, tlp, role, agent)
+    except (BackendUnavailable, ProviderNotReady, TlpRefused) as error:
+        problem = Problem(error.code, error.detail)
     allowed, refused = [], []
     for name, config in snapshot.connections.items():
         way, reason = passage(snapshot, config, tlp), _reason(snapshot, config, tlp)
         unlabelled = tlp is None and snapshot.policy.require_tlp.value
         if way == "forbidden" or unlabelled:
             refused.append(Refused(name, reason))
+        elif chosen is not None and chosen.connection == name:
+            why = f"{_why(snapshot, chosen, tlp, role, agent)} {reason}"
+            allowed.insert(0, Allowed(name, chosen.restricted, why))
         else:
-            said = f"{why} {reason}" if name == answers else reason
-            allowed.append(Allowed(name, way == "local_only", said))
-    allowed.sort(key=lambda one: one.connection != answers)
+            allowed.append(Allowed(name, way == "local_only", reason))
+    answers = None if chosen is None else chosen.connection
+    model = None if chosen is None else _model(snapshot, chosen, role)
     return Explanation(answers, model, problem, tuple(allowed), tuple(refused))
 
 
-def _answering(
-    snapshot: Snapshot, tlp: Tlp | None, role: Role, agent: str | None
-) -> tuple[ConnectionName | None, str | None, Problem | None, str]:
-    try:
-        way = route(snapshot, tlp, role, agent)
-    except (BackendUnavailable, ProviderNotReady, TlpRefused) as error:
-        return None, None, Problem(error.code, error.detail), ""
-    config = snapshot.connections[way.connection]
+def _model(snapshot: Snapshot, chosen: Route, role: Role) -> str | None:
+    config = snapshot.connections[chosen.connection]
     configured = config.orchestrator_model if role == "orchestrator" else config.model
-    return way.connection, way.model or configured.value, None, way.why
+    return chosen.model or configured.value
+
+
+def _why(snapshot: Snapshot, chosen: Route, tlp: Tlp | None, role: Role, agent: str | None) -> str:
+    """Say why a connection answers."""
+    match chosen.because:
+        case "active":
+            return "It is active."
+        case "agent":
+            return f"It is assigned to the agent {agent}."
+        case "role":
+            return f"It is assigned to the role {role}."
+        case "replaced":
+            assigned = snapshot.assignments.of(role, agent)
+            requested = snapshot.requested.value if assigned is None else assigned.connection
+            return (
+                f"{tlp} data may not go to {requested}; the policy's local backend answers, only "
+                "while it is local."
+            )
 
 
 def _reason(snapshot: Snapshot, config: ConnectionConfig, tlp: Tlp | None) -> str:

@@ -6,7 +6,7 @@ An address proves only the next hop: a relay behind a private address may forwar
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Literal
 from urllib.parse import urlsplit
 
@@ -29,6 +29,9 @@ Networks = Sequence[Network]
 Passage = Literal["free", "local_only", "forbidden"]
 """How a label may go to a connection: as it is, only while it is shown to be local, or never."""
 
+Because = Literal["active", "agent", "role", "replaced"]
+"""Why a connection answers: it is active, or assigned, or another may not have the label."""
+
 
 @dataclass(frozen=True, slots=True)
 class Route:
@@ -38,13 +41,13 @@ class Route:
         connection: Who answers.
         model: The assigned model; None means the connection's for the role.
         restricted: Whether the call is refused unless it stays local when it is made.
-        why: Why this connection, in a sentence for admins.
+        because: Why this connection; `explain` makes a sentence of it, as every call is routed.
     """
 
     connection: ConnectionName
     model: str | None = None
     restricted: bool = False
-    why: str = field(default="", compare=False)
+    because: Because = field(default="active", compare=False)
 
 
 def passage(snapshot: Snapshot, config: ConnectionConfig, tlp: Tlp | None) -> Passage:
@@ -86,11 +89,11 @@ def route(
     assigned = snapshot.assignments.of(role, agent)
     if assigned is None and _names_local(snapshot) and _is_beyond(snapshot, tlp):
         return _local_instead(snapshot, AUTO, tlp)
-    requested = _asked_for(snapshot, role, agent)
-    way = passage(snapshot, snapshot.connections[requested.connection], tlp)
-    if way != "forbidden":
-        return replace(requested, restricted=way == "local_only")
-    return _local_instead(snapshot, requested.connection, tlp)
+    name, model, because = _asked_for(snapshot, role, agent)
+    way = passage(snapshot, snapshot.connections[name], tlp)
+    if way == "forbidden":
+        return _local_instead(snapshot, name, tlp)
+    return Route(name, model, way == "local_only", because)
 
 
 def needs_resolution(
@@ -128,24 +131,30 @@ def _names_local(snapshot: Snapshot) -> bool:
     return snapshot.requested.value == AUTO and snapshot.policy.local_backend.value != AUTO
 
 
-def _asked_for(snapshot: Snapshot, role: Role, agent: str | None) -> Route:
-    """Return who answers where no label forbids it."""
+def _asked_for(
+    snapshot: Snapshot, role: Role, agent: str | None
+) -> tuple[ConnectionName, str | None, Because]:
+    """Return who answers where no label forbids it, its assigned model, and why."""
     assigned = snapshot.assignments.of(role, agent)
     if assigned is None:
-        return Route(active_connection(snapshot), why="It is active.")
-    whose = f"the agent {agent}" if agent in snapshot.assignments.agents else f"the role {role}"
+        return active_connection(snapshot), None, "active"
+    mine = agent in snapshot.assignments.agents
     if assigned.connection not in snapshot.connections:
         detail = (
-            f"The connection {assigned.connection} is assigned to {whose}, and doesn't exist in "
-            "this process. Declare it, or assign another."
+            f"The connection {assigned.connection} is assigned to the "
+            f"{f'agent {agent}' if mine else f'role {role}'}, and doesn't exist in this process. "
+            "Declare it, or assign another."
         )
         raise ProviderNotReady(detail)
-    why = f"It is assigned to {whose}."
-    return Route(assigned.connection, assigned.model, why=why)
+    return assigned.connection, assigned.model, "agent" if mine else "role"
 
 
 def _local_instead(snapshot: Snapshot, requested: ConnectionName, tlp: Tlp | None) -> Route:
-    """Return the local connection that the policy names for what another may not have."""
+    """Return the local connection that the policy names for what another may not have.
+
+    It has to prove that it is local, even where its own ceiling asks for no proof: nothing else
+    may replace a connection that a label forbids.
+    """
     choice = snapshot.policy.local_backend.value
     name = local_connection(snapshot) if choice == AUTO else choice
     if passage(snapshot, snapshot.connections[name], tlp) == "forbidden":
@@ -154,8 +163,7 @@ def _local_instead(snapshot: Snapshot, requested: ConnectionName, tlp: Tlp | Non
             "it is above their ceilings."
         )
         raise TlpRefused(detail)
-    why = f"{tlp} data may not go to {requested}; the policy's local backend answers."
-    return Route(name, restricted=True, why=why)
+    return Route(name, restricted=True, because="replaced")
 
 
 async def require_local(

@@ -1,0 +1,187 @@
+"""Routing and its explanation: every label, connection, ceiling and assignment, and one answer."""
+
+import asyncio
+from dataclasses import replace
+from functools import partial
+from typing import Final
+
+import pytest
+from hypothesis import given
+from hypothesis import settings as hypothesis_settings
+from hypothesis import strategies as st
+
+from aurorasoc.config.assignments import Assignment, Assignments
+from aurorasoc.config.settings import Settings
+from aurorasoc.config.snapshot import Problem, Snapshot
+from aurorasoc.config.vocabulary import AUTO, Role, ServingBackend, Tlp
+from aurorasoc.errors import AuroraError, BackendUnavailable, ProviderNotReady, TlpRefused
+from aurorasoc.granite.backend_resolution import refresh_resolution, reset_resolution_cache
+from aurorasoc.granite.explain import explain
+from aurorasoc.granite.sensitivity import Route, needs_resolution, route
+from aurorasoc.llm.adoption.stored import ConnectionChoice, StoredConfig
+from tests.examples import settings, snapshot
+from tests.world.canaries import SOAK
+
+LABELS: Final = (None, *(label for label in Tlp if label is not Tlp.NONE))
+NAMED: Final = {
+    "azure": ServingBackend.OPENAI,
+    "claude-eu": ServingBackend.ANTHROPIC,
+    "gpu-two": ServingBackend.VLLM,
+    "small": ServingBackend.OLLAMA,
+}
+CONNECTIONS: Final = ("openai", "deepseek", "vllm", "ollama", *NAMED)
+MAY_BE_LOCAL: Final = ("vllm", "ollama", "gpu-two", "small")
+AGENTS: Final = ("threat-intel", "malware-analyst")
+ELSEWHERE: Final = "not-here"
+"""A connection that only another process knows."""
+
+REFUSALS: Final = (BackendUnavailable, ProviderNotReady, TlpRefused)
+
+ceilings = st.sampled_from((None, *(str(label) for label in Tlp)))
+assigned = st.builds(
+    Assignment, st.sampled_from((*CONNECTIONS, ELSEWHERE)), st.sampled_from((None, "m-own"))
+)
+configurations = st.builds(
+    StoredConfig,
+    backend=st.sampled_from((*CONNECTIONS, AUTO)),
+    hosted_max_tlp=ceilings,
+    local_backend=st.sampled_from((None, AUTO, *MAY_BE_LOCAL)),
+    require_tlp=st.sampled_from((None, True)),
+    providers=st.fixed_dictionaries(
+        {
+            name: st.builds(
+                partial(ConnectionChoice, provider=NAMED.get(name), model=f"m-{name}"),
+                max_tlp=ceilings,
+            )
+            for name in CONNECTIONS
+        }
+    ),
+    assignments=st.builds(
+        Assignments,
+        roles=st.dictionaries(st.sampled_from(("specialist", "orchestrator")), assigned),
+        agents=st.dictionaries(st.sampled_from(AGENTS), assigned),
+    ),
+)
+askers = st.tuples(
+    st.sampled_from(LABELS),
+    st.sampled_from(("specialist", "orchestrator")),
+    st.sampled_from((None, *AGENTS)),
+)
+Asker = tuple[Tlp | None, Role, str | None]
+
+many = hypothesis_settings(max_examples=5_000 if SOAK else 150, deadline=None)
+
+
+@pytest.fixture(scope="module")
+def boot(tmp_path_factory: pytest.TempPathFactory) -> Settings:
+    """Return an environment that says nothing."""
+    return settings(tmp_path_factory.mktemp("explain"))
+
+
+@pytest.fixture(autouse=True)
+def _ollama_is_found(boot: Settings) -> None:
+    async def answers(_: ServingBackend, url: str) -> int:
+        return 200 if url.endswith("/api/tags") else 0
+
+    reset_resolution_cache()
+    asyncio.run(refresh_resolution(snapshot(boot), answers))
+
+
+def _may_have(stored: StoredConfig, name: str, tlp: Tlp | None) -> str:
+    """Say the design's rule on one connection again: `yes`, `if local`, or `no`."""
+    order = ["NONE", "CLEAR", "GREEN", "AMBER", "AMBER+STRICT", "RED"]
+    own, policy = stored.providers[name].max_tlp, stored.hosted_max_tlp or "GREEN"
+    if tlp is None or order.index(tlp) <= order.index(own or policy):
+        return "yes"
+    return "if local" if own is None and name in MAY_BE_LOCAL else "no"
+
+
+def _expected(stored: StoredConfig, asker: Asker) -> Route | None:
+    """Say the design's rule on who answers again, with Ollama found; None: refused."""
+    tlp, role, agent = asker
+    if tlp is None and stored.require_tlp:
+        return None
+    local = "ollama" if stored.local_backend in {None, AUTO} else str(stored.local_backend)
+    its = stored.assignments.agents.get(agent or "") or stored.assignments.roles.get(role)
+    name = its.connection if its else str(stored.backend)
+    if name == ELSEWHERE:
+        return None
+    above = tlp is not None and tlp.rank > Tlp(stored.hosted_max_tlp or "GREEN").rank
+    if name == AUTO:
+        name = local if above else "ollama"
+        replaced = above and local == stored.local_backend
+    else:
+        replaced = False
+    if not replaced and _may_have(stored, name, tlp) != "no":
+        return Route(name, its and its.model, _may_have(stored, name, tlp) == "if local")
+    return None if _may_have(stored, local, tlp) == "no" else Route(local, None, restricted=True)
+
+
+def _routed(composed: Snapshot, asker: Asker) -> Route | AuroraError:
+    try:
+        return route(composed, *asker)
+    except REFUSALS as error:
+        return error
+
+
+@pytest.mark.soak
+@given(configurations, askers)
+@many
+def test_a_label_goes_where_the_designs_rule_says(
+    boot: Settings, stored: StoredConfig, asker: Asker
+) -> None:
+    """The connection, its model, and whether it must prove to be local."""
+    outcome = _routed(snapshot(boot, stored), asker)
+    assert (outcome if isinstance(outcome, Route) else None) == _expected(stored, asker)
+
+
+@pytest.mark.soak
+@given(configurations, askers)
+@many
+def test_no_label_is_routed_above_a_ceiling(
+    boot: Settings, stored: StoredConfig, asker: Asker
+) -> None:
+    """Its own, or the policy's where it isn't shown to be local."""
+    chosen = _routed(snapshot(boot, stored), asker)
+    if isinstance(chosen, Route):
+        may = _may_have(stored, chosen.connection, asker[0])
+        assert may == "yes" or (may == "if local" and chosen.restricted)
+
+
+@pytest.mark.soak
+@given(configurations, askers)
+@many
+def test_an_explanation_agrees_with_routing(
+    boot: Settings, stored: StoredConfig, asker: Asker
+) -> None:
+    """Who answers, or the very error; and of each other connection, whether it may."""
+    composed, (tlp, _, _) = snapshot(boot, stored), asker
+    explained = explain(composed, *asker)
+    outcome = _routed(composed, asker)
+    if isinstance(outcome, Route):
+        first = explained.allowed[0]
+        assert explained.answers == first.connection == outcome.connection
+        assert (first.local, explained.problem) == (outcome.restricted, None)
+        assert outcome.model in {None, explained.model}
+    else:
+        assert explained.answers is None
+        assert explained.problem == Problem(outcome.code, outcome.detail)
+    unlabelled = tlp is None and bool(stored.require_tlp)
+    for name in CONNECTIONS:
+        may = "no" if unlabelled else _may_have(stored, name, tlp)
+        assert (name in {one.connection for one in explained.refused}) == (may == "no")
+        local = {one.connection: one.local for one in explained.allowed}
+        assert may == "no" or local[name] == (may == "if local") or name == explained.answers
+
+
+@pytest.mark.soak
+@given(configurations, askers)
+@many
+def test_a_probe_is_asked_for_wherever_the_route_hangs_on_one(
+    boot: Settings, stored: StoredConfig, asker: Asker
+) -> None:
+    """Else a handle would be refused for want of a backend that nobody looked for."""
+    unprobed = {"vllm": replace(stored.providers["vllm"], base_url="http://127.0.0.1:1/v1")}
+    composed = snapshot(boot, replace(stored, providers={**stored.providers, **unprobed}))
+    if isinstance(_routed(composed, asker), BackendUnavailable):
+        assert needs_resolution(composed, *asker)
