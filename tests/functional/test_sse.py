@@ -42,7 +42,14 @@ def test_stream_is_deltas_then_one_done(analyst: httpx.Client) -> None:
     assert {name for name, _ in deltas} == {"delta"}
     assert all(data.keys() == {"content"} for _, data in deltas)
     assert last == "done"
-    assert done.keys() == {"provider", "model", "revision", "usage", "finish_reason"}
+    assert done.keys() == {
+        "connection",
+        "provider",
+        "model",
+        "revision",
+        "usage",
+        "finish_reason",
+    }
 
 
 def test_stream_adds_up_to_the_unstreamed_answer(analyst: httpx.Client) -> None:

@@ -108,7 +108,7 @@ def create_app(
     health = Route("/health", _health_of(definition, tlp))
     guard = Middleware(HostGuard, hosts=(host,), public=(url, *used.server.public_hosts))
     app = door.build(
-        lifespan=_lifespan_of(name, tlp, settings),
+        lifespan=_lifespan_of(definition, tlp, settings),
         routes=[health],
         middleware=[guard],
     )
@@ -147,12 +147,12 @@ async def _run(app: Starlette, listener: socket.socket) -> None:
 
 
 def _lifespan_of(
-    name: str, tlp: str | None, settings: Settings | None
+    definition: AgentDefinition, tlp: str | None, settings: Settings | None
 ) -> Callable[[Starlette], AbstractAsyncContextManager[None]]:
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
-        async with open_runtime(settings, kind="agent", name=name) as runtime:
-            await runtime.pool.prepare(tlp)
+        async with open_runtime(settings, kind="agent", name=definition.name) as runtime:
+            await runtime.pool.prepare(tlp, definition.role, definition.name)
             adopt_loggers()
             silence_sdk_logs()
             yield
@@ -213,8 +213,15 @@ def _state(definition: AgentDefinition, tlp: str | None) -> dict[str, Any]:
     try:
         binding = current_runtime().pool.handles[definition.role, tlp, definition.name].binding
     except AuroraError as error:
-        return {"model": None, "problem": {"code": error.code, "detail": error.detail}}
-    return {"model": str(binding.reference), "revision": binding.revision, "problem": None}
+        problem = {"code": error.code, "detail": error.detail}
+        return {"connection": None, "model": None, "problem": problem}
+    reference = binding.reference
+    return {
+        "connection": reference.connection,
+        "model": str(reference),
+        "revision": binding.revision,
+        "problem": None,
+    }
 
 
 def _skill(skill: Skill, definition: AgentDefinition) -> AgentSkill:

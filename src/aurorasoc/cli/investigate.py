@@ -73,7 +73,7 @@ def _say_steps(now: InvestigationView, printed: set[int]) -> None:
     for step in now.steps:
         if step.status in {"completed", "failed"} and step.position not in printed:
             printed.add(step.position)
-            who = f"{step.provider}:{step.model}" if step.provider else "nobody"
+            who = f"{step.connection}:{step.model}" if step.connection else "nobody"
             why = f": {step.failure.detail}" if step.failure else ""
             say(f"{step.agent:<20} {step.status:<10} {who}{why}")
 

@@ -29,7 +29,7 @@ class Message:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """An answer: its text, the model that gave it, revision, and how it ended.
+    """An answer: its text, the connection and model that gave it, revision, and how it ended.
 
     Attributes:
         finish_reason: `length`: a limit cut it off.
@@ -102,7 +102,7 @@ async def begin(
         NoModelConfigured, ProviderNotReady, BackendUnavailable: There is no model to ask.
         TlpRefused: The label forbids every backend at hand.
     """
-    await current_runtime().pool.prepare(tlp)
+    await current_runtime().pool.prepare(tlp, role)
     model = await get_chat_model(role, tlp=tlp).clone()
     return Conversation(messages, model, model.binding)
 

@@ -54,8 +54,13 @@ async def test_health_names_the_model_that_answers(runtime: Runtime) -> None:
     """The orchestrator's is the provider's orchestrator model."""
     async with served(runtime, "orchestrator") as http:
         answer = await http.get("/health")
-    expected = {"agent": "orchestrator", "model": "deepseek:deepseek-v4-pro", "revision": 0}
-    assert answer.json() == {**expected, "problem": None}
+    assert answer.json() == {
+        "agent": "orchestrator",
+        "connection": "deepseek",
+        "model": "deepseek:deepseek-v4-pro",
+        "revision": 0,
+        "problem": None,
+    }
 
 
 async def test_health_says_why_no_model_answers(runtime: Runtime) -> None:

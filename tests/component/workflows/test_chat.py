@@ -11,6 +11,7 @@ from aurorasoc.llm.changes import edits
 from aurorasoc.runtime import Runtime
 from aurorasoc.workflows.chat import Answer, Message, begin
 from tests.component.live import World, asked, use
+from tests.component.two_servers import assign, two_servers
 from tests.examples import policy_request, settings
 from tests.world.vendor import Fault, Refusal
 
@@ -34,6 +35,18 @@ async def test_an_answer_says_who_gave_it(world: World, runtime: Runtime) -> Non
         1,
     )
     assert answer.usage == {"prompt_tokens": 7, "completion_tokens": 3, "total_tokens": 10}
+
+
+async def test_role_goes_where_it_is_assigned(world: World, runtime: Runtime) -> None:
+    """The answer names the connection, and beside it the kind of its provider."""
+    with two_servers() as labs:
+        await labs.connect(runtime)
+        await assign(runtime, role="lab-b")
+        answer = await (await begin(ASKED, role="specialist")).answer()
+        other = await (await begin(ASKED, role="orchestrator")).answer()
+    assert (answer.connection, answer.provider, answer.model) == ("lab-b", "vllm", "m-b")
+    assert (other.connection, other.provider) == ("deepseek", "deepseek")
+    assert asked(world.keyed) == ["deepseek-v4-pro"]
 
 
 async def test_messages_arrive_as_they_were(world: World, runtime: Runtime) -> None:

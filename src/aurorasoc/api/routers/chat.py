@@ -13,7 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from aurorasoc.api.deps import Investigator, OpenRuntime
 from aurorasoc.api.events import EventStream, documented_events, event
 from aurorasoc.api.problems import ProblemRoute, documented, problem_of
-from aurorasoc.config.vocabulary import Role, TlpLabel
+from aurorasoc.config.vocabulary import ConnectionName, Role, ServingBackend, TlpLabel
 from aurorasoc.core.inbound.bodies import MIB
 from aurorasoc.core.inbound.limits import CallerLimit
 from aurorasoc.errors import AuroraError, TlpRefused
@@ -68,7 +68,8 @@ class ChatAnswer(BaseModel):
     """An answer, and who gave it."""
 
     message: MessageView
-    provider: str
+    connection: ConnectionName
+    provider: ServingBackend = Field(description="The kind of provider it leads to.")
     model: str
     revision: int
     finish_reason: Literal["stop", "length", "tool_calls"] = Field(
@@ -129,6 +130,7 @@ async def _events(
 def _shown(answer: chat.Answer) -> dict[str, Any]:
     return {
         "message": {"role": "assistant", "content": answer.content},
+        "connection": answer.connection,
         "provider": answer.provider.value,
         "model": answer.model,
         "revision": answer.revision,

@@ -1,4 +1,4 @@
-"""The stored rows. Migrations 027 to 036 create them; times are microseconds, UTC."""
+"""The stored rows. Migrations 027 to 037 create them; times are microseconds, UTC."""
 
 from __future__ import annotations
 
@@ -125,7 +125,8 @@ class KeyIntentRow(Base):
 class InstanceRow(Base):
     """A process of the fleet, what it runs, and when it last reported.
 
-    `key_ids` lists the ids of its seeds, comma-separated.
+    `key_ids` lists the ids of its seeds, comma-separated. `keys_sent` is JSON: when it last sent
+    each key, in microseconds, by the key's tag.
     """
 
     __tablename__ = "llm_instances"
@@ -141,6 +142,7 @@ class InstanceRow(Base):
     adopted_us: Mapped[int] = mapped_column(BigInteger)
     feed: Mapped[str] = mapped_column(String(16))
     key_ids: Mapped[str] = mapped_column(Text)
+    keys_sent: Mapped[str | None] = mapped_column(Text)
     seen_us: Mapped[int] = mapped_column(BigInteger)
 
 
@@ -188,7 +190,8 @@ class InvestigationRow(Base):
 class InvestigationStepRow(Base):
     """One step: who worked on what, which model answered, and the result.
 
-    `usage`, `result` and `failure` are JSON.
+    `usage`, `result` and `failure` are JSON. `connection` is null in rows of earlier versions,
+    which had one connection for each provider, named like it.
     """
 
     __tablename__ = "llm_investigation_steps"
@@ -202,6 +205,7 @@ class InvestigationStepRow(Base):
     question: Mapped[str | None] = mapped_column(Text)
     why: Mapped[str | None] = mapped_column(Text)
     status: Mapped[str] = mapped_column(String(16))
+    connection: Mapped[str | None] = mapped_column(String(32))
     provider: Mapped[str | None] = mapped_column(String(32))
     model: Mapped[str | None] = mapped_column(String(255))
     revision: Mapped[int | None] = mapped_column(BigInteger)

@@ -119,7 +119,7 @@ def _characters(text: str, tokens: int) -> int:
 
 def _too_long(reference: ModelReference, window: ContextWindow, needed: int) -> ContextTooLong:
     detail = (
-        f"{reference.model} of {reference.provider} holds {window.tokens} tokens, and this step "
+        f"{reference.model} of {reference.connection} holds {window.tokens} tokens, and this step "
         f"needs {needed} at least. Nothing was sent. Serve the model with a larger context window."
     )
     error = ContextTooLong(detail, provider=reference.provider, model=reference.model)

@@ -189,5 +189,5 @@ async def _row_of(session: AsyncSession, row: InvestigationRow, step: Step) -> I
 
 
 def _sign(stored: InvestigationStepRow, provenance: Provenance) -> None:
-    stored.provider, stored.model = provenance.provider, provenance.model
-    stored.revision = provenance.revision
+    stored.connection, stored.provider = provenance.connection, provenance.provider
+    stored.model, stored.revision = provenance.model, provenance.revision

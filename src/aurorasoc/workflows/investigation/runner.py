@@ -12,16 +12,13 @@ from contextlib import asynccontextmanager, contextmanager, suppress
 from typing import Final
 from uuid import uuid4
 
-from aurorasoc.config.settings.ambient import proxies
-from aurorasoc.config.vocabulary import Role
 from aurorasoc.core.audit.actions import Action
 from aurorasoc.core.audit.log import AuditEvent
 from aurorasoc.core.logs import get_logger
 from aurorasoc.errors import AuroraError, DatabaseUnavailable, RateLimited, TlpRefused
-from aurorasoc.granite.sensitivity import require_local
-from aurorasoc.llm.models.pool import parse_tlp
 from aurorasoc.runtime import Runtime
 from aurorasoc.workflows.investigation import store
+from aurorasoc.workflows.investigation.admission import require_answering
 from aurorasoc.workflows.investigation.leased import LeasedInvestigation, LeaseLost
 
 AT_ONCE: Final = 2
@@ -32,7 +29,6 @@ MOST_WAITING: Final = 100
 
 _RETRY_AFTER: Final = 30
 _TARGET: Final = "investigations"
-_ROLES: Final[tuple[Role, ...]] = ("orchestrator", "specialist")
 
 log = get_logger("aurorasoc.investigation")
 
@@ -130,19 +126,11 @@ class InvestigationRunner:
 
     async def _admit(self, tlp: str | None, actor: str) -> None:
         """Raise what the first calls would raise, before anything is stored or sent."""
-        await self._runtime.pool.prepare(tlp)
         try:
-            for role in _ROLES:
-                await self._require_way(role, tlp)
+            await require_answering(self._runtime, tlp)
         except TlpRefused:
             await self._runtime.denials.record_label(actor, _TARGET, tlp)
             raise
-
-    async def _require_way(self, role: Role, tlp: str | None) -> None:
-        binding = self._runtime.pool.current(role, parse_tlp(tlp))
-        reference, networks = binding.reference, self._runtime.settings.llm.local_networks
-        if binding.restricted:
-            await require_local(reference.provider, reference.origin, networks, proxies())
 
     def _start(self, lease: store.Lease) -> None:
         task = asyncio.create_task(self._run(lease), name=f"investigation-{lease.investigation}")

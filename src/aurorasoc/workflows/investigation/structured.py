@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final, Generic, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
+from aurorasoc.config.vocabulary import ConnectionName, ServingBackend
 from aurorasoc.core.json_in_text import objects_as
 from aurorasoc.core.logs import get_logger
 from aurorasoc.errors import (
@@ -49,9 +50,10 @@ TAnswer = TypeVar("TAnswer", bound=BaseModel)
 
 @dataclass(frozen=True, slots=True)
 class Provenance:
-    """Who answers: provider, model, and the revision of their configuration."""
+    """Who answers: connection, its provider, model, and the revision of their configuration."""
 
-    provider: str
+    connection: ConnectionName
+    provider: ServingBackend
     model: str
     revision: int
 
@@ -168,7 +170,7 @@ class Question(Generic[TAnswer]):
     def _failure(self, issue: str) -> BadResponse:
         who = self.provenance
         detail = (
-            f"{who.model} of {who.provider} answered twice, and not as asked. {issue} A larger "
+            f"{who.model} of {who.connection} answered twice, and not as asked. {issue} A larger "
             "model may do better."
         )
         leaf = AnswerCut if issue == _CUT_OFF else BadResponse
@@ -202,7 +204,8 @@ async def ask_fitted(
 
 
 def _provenance_of(binding: Binding) -> Provenance:
-    return Provenance(binding.reference.provider, binding.reference.model, binding.revision)
+    reference = binding.reference
+    return Provenance(reference.connection, reference.provider, reference.model, binding.revision)
 
 
 def answer_in(text: str, schema: type[TAnswer], prompt: str) -> tuple[TAnswer | None, str]:

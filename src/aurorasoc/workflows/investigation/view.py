@@ -44,6 +44,7 @@ class StepView:
     question: str | None
     why: str | None
     status: State
+    connection: str | None
     provider: str | None
     model: str | None
     revision: int | None
@@ -182,6 +183,7 @@ def step_view(step: InvestigationStepRow, state: State) -> StepView:
         question=step.question,
         why=step.why,
         status="interrupted" if stopped else stated(step.status),
+        connection=step.connection or step.provider,
         provider=step.provider,
         model=step.model,
         revision=step.revision,
