@@ -67,7 +67,8 @@ def explain(
         chosen = route(snapshot, tlp, role, agent)
     except (BackendUnavailable, ProviderNotReady, TlpRefused) as error:
         problem = Problem(error.code, error.detail)
-    allowed, refused = [], []
+    allowed: list[Allowed] = []
+    refused: list[Refused] = []
     for name, config in snapshot.connections.items():
         way, reason = passage(snapshot, config, tlp), _reason(snapshot, config, tlp)
         unlabelled = tlp is None and snapshot.policy.require_tlp.value

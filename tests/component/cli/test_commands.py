@@ -61,8 +61,8 @@ def test_an_unknown_provider_is_refused_with_those_there_are(shell: Shell) -> No
     """As one sentence."""
     result = shell("providers", "use", "nonesuch")
     assert result.error == (
-        "aurorasoc: There is no such connection. Known connections: ollama, vllm, openai, deepseek, "
-        "gemini, anthropic."
+        "aurorasoc: There is no such connection. Known connections: ollama, vllm, openai, "
+        "deepseek, gemini, anthropic."
     )
 
 

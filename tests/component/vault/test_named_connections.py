@@ -17,6 +17,7 @@ from aurorasoc.llm.changes.plan import Change
 from aurorasoc.llm.changes.requests import AssignmentsRequest, ConnectionRequest
 from aurorasoc.llm.keys.doctor import examine
 from aurorasoc.llm.keys.migration import move_to_vault, stranded_keys
+from tests.examples import config_request
 from tests.world.sealed import install
 from tests.world.service import SEED
 from tests.world.vault.faults import VaultFault, VaultFaultProxy, error
@@ -187,9 +188,7 @@ async def test_a_connection_in_use_when_its_deletion_is_settled_stays_without_it
 
 async def _switched(process: Member) -> StoredConfig:
     """Switch to the connection, and return what is stored then."""
-    body = {"provider": NAME}
-    request = edits.ConfigRequest.model_validate(body)
-    await process.apply(edits.switch(process.settings, request))
+    await process.apply(edits.switch(process.settings, config_request(NAME)))
     async with process.database.reading() as session:
         return (await process.adoption.read(session)).config
 
@@ -220,7 +219,7 @@ async def test_a_key_that_outlived_its_connection_is_in_force_with_it_again(hous
         await process.apply(key_edits.set_key(NAME, SecretStr(KEY)))
     async with member(house.boot()) as one, member(house.boot()) as two:
         findings = await examine(one.database, one.keyring, one.adoption)
-        (finding,) = (found for found in findings if found.name == NAME)
+        (finding,) = (one for one in findings if one.name == NAME)
         assert (finding.state, finding.healthy) == ("stored for no connection", False)
         with pytest.raises(UnknownProvider):
             await one.apply(key_edits.delete_key(NAME))

@@ -90,10 +90,10 @@ def _ollama_is_found(boot: Settings) -> None:
 def _may_have(stored: StoredConfig, name: str, tlp: Tlp | None) -> str:
     """Say the design's rule on one connection again: `yes`, `if local`, or `no`."""
     order = ["NONE", "CLEAR", "GREEN", "AMBER", "AMBER+STRICT", "RED"]
-    own, policy = stored.providers[name].max_tlp, stored.hosted_max_tlp or "GREEN"
-    if tlp is None or order.index(tlp) <= order.index(own or policy):
+    ceiling, policy = stored.providers[name].max_tlp, stored.hosted_max_tlp or "GREEN"
+    if tlp is None or order.index(tlp) <= order.index(ceiling or policy):
         return "yes"
-    return "if local" if own is None and name in MAY_BE_LOCAL else "no"
+    return "if local" if ceiling is None and name in MAY_BE_LOCAL else "no"
 
 
 def _expected(stored: StoredConfig, asker: Asker) -> Route | None:
@@ -113,7 +113,7 @@ def _expected(stored: StoredConfig, asker: Asker) -> Route | None:
     else:
         replaced = False
     if not replaced and _may_have(stored, name, tlp) != "no":
-        return Route(name, its and its.model, _may_have(stored, name, tlp) == "if local")
+        return Route(name, its.model if its else None, _may_have(stored, name, tlp) == "if local")
     return None if _may_have(stored, local, tlp) == "no" else Route(local, None, restricted=True)
 
 
