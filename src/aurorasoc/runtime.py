@@ -167,6 +167,7 @@ async def _open(
     except (DatabaseUnavailable, Conflict) as error:  # a change, or the database's return, mends it
         log.warning("not adopted", code=error.code, detail=error.detail)
     ledger = TrafficLedger()
+    adoption.on_adopted(lambda: ledger.keep(adoption.snapshot.connections))
     pool = ModelPool(
         adoption,
         settings.llm.local_networks,

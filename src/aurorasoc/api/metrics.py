@@ -23,9 +23,12 @@ if TYPE_CHECKING:
 
 CONTENT_TYPE: Final = CONTENT_TYPE_PLAIN_0_0_4
 
+_CONNECTION: Final = ("connection", "provider")
+"""The labels that say whom a value is about: its name, and the kind of its provider."""
+
 
 class RuntimeCollector:
-    """A Prometheus collector over the open runtime; labels are our own names, never input."""
+    """A Prometheus collector over the open runtime; labels hold names alone, as we allow them."""
 
     def __init__(self, fleet: FleetView | None) -> None:
         self._fleet = fleet
@@ -59,10 +62,10 @@ def _in_force(runtime: Runtime) -> Iterator[Metric]:
             "aurorasoc_revision", "The configuration revision in force.", value=snapshot.revision
         )
         ready = GaugeMetricFamily(
-            "aurorasoc_provider_ready", "Whether calls may be made.", labels=["provider"]
+            "aurorasoc_provider_ready", "Whether calls may be made.", labels=_CONNECTION
         )
         for name, config in snapshot.connections.items():
-            ready.add_metric([name], float(config.ready))
+            ready.add_metric([name, config.provider], float(config.ready))
         yield ready
     yield GaugeMetricFamily(
         "aurorasoc_database_stale",
@@ -106,8 +109,11 @@ def _instances(fleet: FleetView) -> Metric:
 
 def _calls(runtime: Runtime) -> Metric:
     calls = CounterMetricFamily(
-        "aurorasoc_model_calls", "Model calls, by how they ended.", labels=["provider", "outcome"]
+        "aurorasoc_model_calls", "Model calls, by how they ended.", labels=[*_CONNECTION, "outcome"]
     )
-    for (connection, outcome), count in runtime.admin.ledger.counts.items():
-        calls.add_metric([connection, outcome], count)
+    adoption = runtime.adoption
+    connections = adoption.snapshot.connections if adoption.ready else {}
+    for (name, outcome), count in runtime.admin.ledger.counts.items():
+        if name in connections:
+            calls.add_metric([name, connections[name].provider, outcome], count)
     return calls

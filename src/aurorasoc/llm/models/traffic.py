@@ -1,11 +1,13 @@
-"""How each provider's last production calls ended. In memory, for this process."""
+"""How each connection's last production calls ended. In memory, for this process."""
 
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
-from aurorasoc.config.vocabulary import ConnectionName
+from aurorasoc.config.snapshot import ConnectionConfig
+from aurorasoc.config.vocabulary import ConnectionName, ServingBackend
 from aurorasoc.core.clock import Clock, iso, now_us
 from aurorasoc.errors import ModelCallError
 from aurorasoc.granite import ModelReference
@@ -29,12 +31,30 @@ class LastCalls:
 
 
 class TrafficLedger:
-    """Remembers the last success and the last failure of each connection."""
+    """Remembers the last success and the last failure of each connection.
+
+    Attributes:
+        counts: Calls by connection and by how they ended: `ok`, or the failure's code.
+    """
 
     def __init__(self, clock: Clock = now_us) -> None:
         self._clock = clock
         self.counts: Counter[tuple[ConnectionName, str]] = Counter()
         self._last: dict[ConnectionName, LastCalls] = {}
+        self._present: dict[ConnectionName, ServingBackend] | None = None
+
+    def keep(self, connections: Mapping[ConnectionName, ConnectionConfig]) -> None:
+        """Forget connections that were removed. From then on, only these are recorded.
+
+        One that was made anew under an old name begins with nothing.
+        """
+        present = {name: config.provider for name, config in connections.items()}
+        before, self._present = self._present, present
+        kept = {name for name, _ in present.items() & (before or present).items()}
+        self._last = {name: last for name, last in self._last.items() if name in kept}
+        for connection, code in list(self.counts):
+            if connection not in kept:
+                del self.counts[connection, code]
 
     def of(self, connection: ConnectionName) -> LastCalls:
         """Return how a connection's last calls ended."""
@@ -42,11 +62,20 @@ class TrafficLedger:
 
     def succeeded(self, reference: ModelReference) -> None:
         """Record an answered call; it clears an earlier failure."""
+        if self._is_gone(reference):
+            return
         self.counts[reference.connection, "ok"] += 1
         self._last[reference.connection] = LastCalls(ok_at=iso(self._clock()))
 
     def failed(self, reference: ModelReference, error: ModelCallError) -> None:
         """Record a call that failed at the provider."""
+        if self._is_gone(reference):
+            return
         self.counts[reference.connection, error.code] += 1
         last = LastError(error.code, error.detail, iso(self._clock()))
         self._last[reference.connection] = replace(self.of(reference.connection), error=last)
+
+    def _is_gone(self, reference: ModelReference) -> bool:
+        """Whether a call outlived its connection."""
+        present = self._present
+        return present is not None and present.get(reference.connection) != reference.provider

@@ -1,9 +1,11 @@
-"""How calls ended last, by provider."""
+"""How calls ended last, by connection."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from aurorasoc.config.snapshot import ConnectionConfig
 from aurorasoc.config.vocabulary import ServingBackend
 from aurorasoc.errors import AuthFailed, ProviderTimeout
 from aurorasoc.granite import ModelReference
@@ -59,3 +61,39 @@ def test_providers_are_told_apart(vllm: ModelReference) -> None:
     ledger = TrafficLedger(clock=lambda: NOON)
     ledger.failed(vllm, _error(AuthFailed))
     assert ledger.of(ServingBackend.OLLAMA) == LastCalls()
+
+
+def _connections(tmp_path: Path, *names: str) -> dict[str, ConnectionConfig]:
+    """Return some of the connections that always exist."""
+    return {name: snapshot(settings(tmp_path)).connections[name] for name in names}
+
+
+def test_connection_that_is_gone_leaves_nothing_behind(
+    vllm: ModelReference, tmp_path: Path
+) -> None:
+    """Neither counts nor a last failure; a call that outlives it isn't recorded."""
+    ledger = TrafficLedger(clock=lambda: NOON)
+    ledger.failed(vllm, _error(AuthFailed))
+    ledger.keep(_connections(tmp_path, "ollama"))
+    ledger.succeeded(vllm)
+    ledger.failed(vllm, _error(AuthFailed))
+    assert (ledger.counts, ledger.of("vllm")) == ({}, LastCalls())
+
+
+def test_connection_made_anew_begins_with_nothing(vllm: ModelReference, tmp_path: Path) -> None:
+    """Whoever adopts it without having seen that the other was removed tells them by their kind."""
+    ledger = TrafficLedger(clock=lambda: NOON)
+    ollama = _connections(tmp_path, "ollama")["ollama"]
+    ledger.keep({"vllm": replace(ollama, name="vllm")})
+    ledger.failed(replace(vllm, provider=ServingBackend.OLLAMA), _error(AuthFailed))
+    ledger.keep(_connections(tmp_path, "vllm"))
+    assert (ledger.counts, ledger.of("vllm")) == ({}, LastCalls())
+
+
+def test_connection_that_stays_keeps_its_counts(vllm: ModelReference, tmp_path: Path) -> None:
+    """Whatever else is adopted."""
+    ledger = TrafficLedger(clock=lambda: NOON)
+    ledger.keep(_connections(tmp_path, "vllm"))
+    ledger.succeeded(vllm)
+    ledger.keep(_connections(tmp_path, "vllm", "ollama"))
+    assert ledger.counts == {("vllm", "ok"): 1}
