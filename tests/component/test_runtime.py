@@ -67,6 +67,16 @@ async def test_database_passwords_are_redacted_as_they_are_written_and_as_they_a
     assert said == f"{REDACTED} {REDACTED} {REDACTED} u"
 
 
+async def test_a_named_connections_key_is_redacted_even_if_it_is_not_in_force(
+    database_file: Path,
+) -> None:
+    """It may be valid, though it belongs to no address yet."""
+    key = "vk-named-0123456789"
+    variables = {"LLM_CONNECTION_LAB_PROVIDER": "vllm", "LLM_CONNECTION_LAB_API_KEY": key}
+    async with open_runtime(settings(database_file.parent, **variables), kind=None):
+        assert REDACTOR.text(f"key={key}") == f"key={REDACTED}"
+
+
 async def test_without_settings_it_reads_the_environment(
     boot: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:

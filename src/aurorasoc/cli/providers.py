@@ -32,7 +32,7 @@ _MAX_INPUT: Final = 65_536
 app = typer.Typer(help="Look at providers, switch, test.", no_args_is_help=True)
 keys = typer.Typer(help="Store and remove provider keys.", no_args_is_help=True)
 
-Provider = Annotated[str, typer.Argument(help="ollama, vllm, openai, deepseek, gemini, anthropic")]
+Provider = Annotated[str, typer.Argument(help="A connection: a built-in one, or a named one")]
 
 
 @app.command("list")

@@ -1,5 +1,7 @@
 """`aurorasoc key …`: keys come from standard input, and go nowhere else."""
 
+from typing import Final
+
 import pytest
 
 from tests.component.cli.conftest import Shell
@@ -130,3 +132,29 @@ def test_a_key_can_be_tested_before_it_is_stored(
         assert shell("key", "set", "vllm", "--verify", stdin=API_KEY).code == code
         assert server.requests
     assert _row(shell, "vllm")["key_state"] == state
+
+
+EU: Final = {
+    "LLM_CONNECTION_EU_AZURE_PROVIDER": "openai",
+    "LLM_CONNECTION_EU_AZURE_BASE_URL": "https://soc.openai.azure.com/openai/v1",
+    "LLM_CONNECTION_EU_AZURE_MODEL": "m",
+}
+
+
+def test_a_named_connections_key_is_set_and_deleted_by_its_name(shell: Shell) -> None:
+    """Bound to its own address; the built-in connection to the same kind has none."""
+    shell.within(EU)
+    assert shell("key", "set", "eu-azure", stdin=API_KEY).code == 0
+    rows = shell("providers", "list", "--json").json["providers"]
+    states = {row["connection"]: row["key_state"] for row in rows}
+    assert (states["eu-azure"], states["openai"]) == ("usable", "absent")
+    assert "credential eu-azure" in shell("keys", "doctor").out
+    assert shell("key", "delete", "eu-azure").code == 0
+    assert "credential" not in shell("keys", "doctor").out
+
+
+@pytest.mark.parametrize("name", ["nobody", "../openai", "auto"])
+def test_a_key_for_nobody_is_refused(shell: Shell, name: str) -> None:
+    """And not repeated."""
+    result = shell("key", "set", name, stdin=API_KEY)
+    assert (result.code, API_KEY in result.out + result.err) == (2, False)

@@ -90,6 +90,7 @@ async def test_row_holds_no_readable_key() -> None:
     ("column", "value"),
     [
         ("connection", "openai"),
+        ("connection", "deepseek-eu"),
         ("origin", "https://evil.example:443"),
         ("origin", "http://api.deepseek.com:443"),
         ("origin", "https://api.deepseek.com:8443"),

@@ -32,6 +32,7 @@ from tests.world.sealed import (
 
 OLD: Final = SEED
 NEW: Final = OTHER_SEED
+WITH_NAMED: Final = {**ORIGINS, "eu-azure": "https://soc.openai.azure.com:443"}
 LOST: Final = "seed-that-nobody-has-any-more-0123456789"
 
 pytestmark = ON_BOTH
@@ -85,7 +86,7 @@ async def standings(database: Database, *seeds: str) -> dict[str, str]:
 
 async def test_every_row_is_sealed_under_the_first_seed(database: Database, stored: Stored) -> None:
     """After a rotation the new seed alone opens every credential and every audit key."""
-    keys = await install(database, OLD, audit_keys=3)
+    keys = await install(database, OLD, providers=[*WITH_NAMED], origins=WITH_NAMED, audit_keys=3)
     done = await rotation(database, NEW, OLD).rotate()
     assert len(done) == len(keys) + 4
     assert opened(stored, NEW) == keys
