@@ -122,8 +122,12 @@ def roll_back(earlier: StoredConfig) -> Change:
 
 
 def _made(config: StoredConfig) -> dict[ConnectionName, ConnectionChoice]:
-    """Return the connections that were made or taken over at runtime."""
-    return {name: its for name, its in config.providers.items() if its.provider is not None}
+    """Return the connections that were made at runtime; the environment's without their values."""
+    named = {name: its for name, its in config.providers.items() if its.provider is not None}
+    return {
+        name: ConnectionChoice(provider=its.provider, from_env=True) if its.from_env else its
+        for name, its in named.items()
+    }
 
 
 def _require_active_ready(candidate: Snapshot) -> None:

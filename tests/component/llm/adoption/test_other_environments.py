@@ -168,3 +168,19 @@ async def test_other_changes_go_on_in_both(declaring: Process, other: Process) -
     await other.switch("ollama", model="m")
     assert (await declaring.adoption.adopt()).requested.value == "ollama"
     assert declaring.adoption.snapshot.connections[NAME].ready
+
+
+async def test_a_reset_gives_it_back_to_the_environment_and_keeps_it_known(
+    declaring: Process, other: Process
+) -> None:
+    """What was overridden is as the environment says; what was made at runtime stays as it is."""
+    await declaring.switch(NAME, model="another")
+    body = {"provider": "vllm", "base_url": "http://127.0.0.1:1/v1", "model": "made"}
+    request = ConnectionRequest.model_validate(body)
+    await declaring.make(connection_edits.put_connection(declaring.settings, "lab", request))
+    assert (await seen(declaring)).model.value == "another"
+    await declaring.make(edits.reset())
+    there = await seen(declaring)
+    assert (there.model.value, there.model.source) == ("gpt-5-soc", "env")
+    assert [problem.code for problem in (await seen(other)).problems] == ["declared_elsewhere"]
+    assert other.adoption.snapshot.connections["lab"].model.value == "made"
