@@ -2,22 +2,30 @@
 
 from __future__ import annotations
 
-from aurorasoc.config.snapshot import Snapshot
+from dataclasses import replace
+from typing import Final
+
+from aurorasoc.config.snapshot import Snapshot, Sourced
 from aurorasoc.config.vocabulary import Tlp
 from aurorasoc.errors import ProviderNotReady, TlpRefused
 from aurorasoc.granite import ModelReference
 from aurorasoc.granite.sensitivity import passage
 
+_POLICYS: Final[Sourced[Tlp | None]] = Sourced(None, "default")
+
 
 def require_key(snapshot: Snapshot, reference: ModelReference) -> None:
     """Refuse a run whose connection or key was removed; a replaced key may still be used.
+
+    A connection that leads to another provider now is another one: a connection's own can't be
+    changed, so it was removed, and its name was given away.
 
     Raises:
         ProviderNotReady: One of them was removed while this ran.
     """
     name = reference.connection
     present = snapshot.connections.get(name)
-    if present is None:
+    if present is None or present.provider != reference.provider:
         detail = f"The connection {name} was removed while this ran. Start again."
         raise ProviderNotReady(detail)
     may_finish = present.credential.lets_finish(reference.api_key, reference.key_source)
@@ -28,6 +36,9 @@ def require_key(snapshot: Snapshot, reference: ModelReference) -> None:
 
 def became_restricted(snapshot: Snapshot, reference: ModelReference, tlp: Tlp | None) -> bool:
     """Whether a tightened policy now requires the model to prove that it is local.
+
+    What an admin allows on a connection that has moved is said of its new address. At the one
+    where a run began, the policy's ceiling counts, too.
 
     Args:
         snapshot: What is in force now; the connection exists in it.
@@ -41,14 +52,17 @@ def became_restricted(snapshot: Snapshot, reference: ModelReference, tlp: Tlp | 
         detail = "LLM_REQUIRE_TLP was set while this ran unlabelled. Start again, labelled."
         raise TlpRefused(detail)
     name = reference.connection
-    way = passage(snapshot, snapshot.connections[name], tlp)
-    if way == "forbidden":
+    present = snapshot.connections[name]
+    ways = {passage(snapshot, present, tlp)}
+    if present.origin != reference.origin:
+        ways.add(passage(snapshot, replace(present, max_tlp=_POLICYS), tlp))
+    if "forbidden" in ways:
         detail = (
             f"The policy was tightened while this ran on {name}: {tlp} data may "
             "no longer go there. Start again."
         )
         raise TlpRefused(detail)
-    return way == "local_only"
+    return "local_only" in ways
 
 
 def require_unrestricted(snapshot: Snapshot, reference: ModelReference, tlp: Tlp | None) -> None:
