@@ -95,7 +95,7 @@ class Admin:
     async def inventory(self) -> Inventory:
         """Return all providers, the active choice and the policy, from memory."""
         snapshot = self.adoption.snapshot
-        await self.pool.resolve(snapshot)
+        await self.pool.resolve_active(snapshot)
         observed = await self._observer.all_of(snapshot)
         return inventory_of(snapshot, observed, self.adoption.stale_since)
 
@@ -216,7 +216,7 @@ class Admin:
             self.adoption.mark_stale()
             raise
         snapshot, row = applied.snapshot, None
-        await self.pool.resolve(snapshot)
+        await self.pool.resolve_active(snapshot)
         concerned = {change.target, active_name(snapshot) or AUTO}
         observed = await self._observer.of_these(snapshot, concerned)
         if change.target in snapshot.connections:

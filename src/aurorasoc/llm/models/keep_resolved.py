@@ -22,4 +22,4 @@ async def keep_resolved(adoption: Adoption, pool: ModelPool) -> None:
 async def resolve_once(adoption: Adoption, pool: ModelPool) -> None:
     """Probe if `auto` is in force and the last probe is more than a minute old."""
     if adoption.ready:
-        await pool.resolve(adoption.snapshot)
+        await pool.resolve_active(adoption.snapshot)

@@ -12,13 +12,13 @@ from typing import TYPE_CHECKING, Protocol, cast, get_args
 
 from aurorasoc.config.settings.ambient import proxies
 from aurorasoc.config.snapshot import Snapshot
-from aurorasoc.config.vocabulary import ConnectionName, Role, Tlp, is_agent_name
+from aurorasoc.config.vocabulary import AUTO, ConnectionName, Role, Tlp, is_agent_name
 from aurorasoc.core.process import SLOT
 from aurorasoc.errors import InvalidInput, RuntimeNotOpen
 from aurorasoc.granite import ModelReference
 from aurorasoc.granite.address_policy import AddressPolicy
 from aurorasoc.granite.allowed_addresses import address_policy_of
-from aurorasoc.granite.backend_resolution import model_reference
+from aurorasoc.granite.backend_resolution import Probe, model_reference, refresh_resolution
 from aurorasoc.granite.sensitivity import (
     Networks,
     Route,
@@ -140,11 +140,18 @@ class ModelPool:
         agent: str | None = None,
     ) -> None:
         """Look for a local backend where a label or `auto` needs it, once a minute at most."""
-        probe = local_probe(
+        await resolve_for(snapshot, self._probe(snapshot), tlp, role, agent)
+
+    async def resolve_active(self, snapshot: Snapshot) -> None:
+        """Look for a local backend if `auto` is in force, whoever is assigned elsewhere."""
+        if snapshot.requested.value == AUTO:
+            await refresh_resolution(snapshot, self._probe(snapshot))
+
+    def _probe(self, snapshot: Snapshot) -> Probe:
+        return local_probe(
             lambda backend: self.address_policy(snapshot, backend.value),
             lambda backend: probe_headers(snapshot.connections[backend]),
         )
-        await resolve_for(snapshot, probe, tlp, role, agent)
 
     def reset(self) -> None:
         """Discard the built models."""

@@ -17,8 +17,12 @@ from aurorasoc.errors import (
     RuntimeNotOpen,
     TlpRefused,
 )
-from aurorasoc.llm.changes import edits
+from aurorasoc.granite.backend_resolution import reset_resolution_cache
+from aurorasoc.llm.changes import connection_edits, edits
+from aurorasoc.llm.changes.requests import AssignmentRequest, AssignmentsRequest
+from aurorasoc.llm.models.keep_resolved import resolve_once
 from aurorasoc.runtime import Runtime
+from aurorasoc.workflows import chat
 from tests.component.live import World, asked, use
 from tests.examples import config_request, policy_request, settings
 from tests.world.loopback import refused_port
@@ -287,3 +291,32 @@ async def test_a_base_url_that_an_admin_sets_is_judged_at_each_connection(
         with pytest.raises(Exception, match="AURORA_ALLOWED_HOSTS"):
             await get_chat_model().run(PING)
     assert asked(world.keyed) == ["gpt-4o"]
+
+
+async def test_auto_stays_resolved_though_the_specialist_is_assigned_elsewhere(
+    world: World, tmp_path: Path, database_file: Path
+) -> None:
+    """Whoever isn't assigned uses it, by a handle that nobody prepared."""
+    del database_file
+    one = AssignmentRequest(connection="ollama")
+    async with open_runtime(settings(tmp_path, **world.variables(LLM_BACKEND="auto"))) as runtime:
+        change = connection_edits.assign(AssignmentsRequest(roles={"specialist": one}))
+        await runtime.admin.change(change, actor="alice")
+        reset_resolution_cache()
+        await resolve_once(runtime.adoption, runtime.pool)
+        answer = await get_chat_model("orchestrator").run(PING)
+    assert answer.get_text_content() == "granite-soc-specialist says: pong"
+
+
+async def test_a_chat_finds_the_local_backend_that_its_role_needs(
+    world: World, tmp_path: Path, database_file: Path
+) -> None:
+    """The specialist's connection needs none found; the orchestrator's may not have the label."""
+    del database_file
+    one = AssignmentRequest(connection="deepseek")
+    async with open_runtime(settings(tmp_path, **world.variables(LLM_BACKEND="vllm"))) as runtime:
+        change = connection_edits.assign(AssignmentsRequest(roles={"orchestrator": one}))
+        await runtime.admin.change(change, actor="alice")
+        reset_resolution_cache()
+        begun = await chat.begin([chat.Message("user", "hi")], role="orchestrator", tlp="RED")
+        assert (await begun.answer()).model == "granite-soc-specialist"
