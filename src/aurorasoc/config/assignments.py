@@ -30,10 +30,14 @@ class Assignments:
         return mine or self.roles.get(role)
 
     @property
+    def everyones(self) -> tuple[Assignment, ...]:
+        """All assignments, the roles' first."""
+        return (*self.roles.values(), *self.agents.values())
+
+    @property
     def connections(self) -> frozenset[ConnectionName]:
         """The connections that somebody is assigned to."""
-        everyone = (*self.roles.values(), *self.agents.values())
-        return frozenset(one.connection for one in everyone)
+        return frozenset(one.connection for one in self.everyones)
 
 
 UNASSIGNED: Final = Assignments()

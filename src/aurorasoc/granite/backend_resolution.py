@@ -7,10 +7,11 @@ backends: vLLM first, else Ollama (docs/decisions/005). What a probe found is ke
 from __future__ import annotations
 
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass, replace
 from typing import Final
 
+from aurorasoc.config.assignments import Assignment
 from aurorasoc.config.call_options import CallOptions
 from aurorasoc.config.snapshot import CallLimits, ConnectionConfig, Snapshot
 from aurorasoc.config.vocabulary import AUTO, LOCAL_BACKENDS, ConnectionName, Role, ServingBackend
@@ -221,6 +222,20 @@ def require_ready(config: ConnectionConfig) -> None:
             raise NoModelConfigured(problem.detail)
     if config.problems:
         raise ProviderNotReady(" ".join(problem.detail for problem in config.problems))
+
+
+def require_assignable(snapshot: Snapshot, assignments: Iterable[Assignment]) -> None:
+    """Refuse assignments to a connection that doesn't exist, or can't take calls.
+
+    Raises:
+        NoModelConfigured: Neither the assignment nor the connection names a model.
+        ProviderNotReady: It doesn't exist in this process, or has any other problem.
+    """
+    for one in assignments:
+        if one.connection not in snapshot.connections:
+            detail = f"The connection {one.connection} is assigned, and doesn't exist."
+            raise ProviderNotReady(detail)
+        _require_callable(snapshot.connections[one.connection], named=one.model is not None)
 
 
 def _require_callable(config: ConnectionConfig, *, named: bool) -> None:

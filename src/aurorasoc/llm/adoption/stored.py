@@ -81,6 +81,11 @@ class StoredConfig:
             others[name] = choice
         return replace(self, providers=others)
 
+    @property
+    def named(self) -> int:
+        """How many connections beside the built-in ones have a row."""
+        return len(self.providers.keys() - set(BUILT_IN))
+
     def as_json(self) -> dict[str, Any]:
         """Return plain values for the history, without keys."""
         return asdict(self)

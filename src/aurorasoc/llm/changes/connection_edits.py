@@ -15,20 +15,28 @@ from aurorasoc.core.audit.actions import Action
 from aurorasoc.errors import Conflict, ConnectionInUse, InvalidInput
 from aurorasoc.granite.backend_resolution import (
     connection_named,
-    model_reference,
+    require_assignable,
     require_exists,
     require_ready,
 )
 from aurorasoc.llm.adoption.adopt import Stored
 from aurorasoc.llm.adoption.declared import declared
-from aurorasoc.llm.adoption.stored import MAX_NAMED, ConnectionChoice
+from aurorasoc.llm.adoption.stored import ConnectionChoice
 from aurorasoc.llm.changes.edits import set_policy
 from aurorasoc.llm.changes.key_edits import configured, remove_key
 from aurorasoc.llm.changes.plan import Change, Edited
-from aurorasoc.llm.changes.requests import AssignmentsRequest, ConnectionRequest, PlannedRequest
+from aurorasoc.llm.changes.requests import (
+    MAX_ASSIGNED,
+    AssignmentsRequest,
+    ConnectionRequest,
+    PlannedRequest,
+)
 
 _CHOICES = {"model", "orchestrator_model", "base_url", "max_tlp"}
 """Fields of a `ConnectionChoice` that a request may set, by the same names."""
+
+_MAY_UNREADY = {"model", "orchestrator_model", "base_url", "api_key"}
+"""Fields without which a connection can't take calls."""
 
 
 def put_connection(settings: Settings, name: str, requested: ConnectionRequest) -> Change:
@@ -50,7 +58,6 @@ def put_connection(settings: Settings, name: str, requested: ConnectionRequest) 
 
     def edit(before: Stored) -> Edited:
         _require_same_provider(before.snapshot, name, requested)
-        _require_room(before.config.providers, name)
         choice = _chosen(before.config.choice(name), requested)
         if name not in BUILT_IN:
             from_env = name in settings.connections
@@ -60,7 +67,8 @@ def put_connection(settings: Settings, name: str, requested: ConnectionRequest) 
         edited = configured(before, after, requested)
         return replace(edited, details={**requested.as_details(), **edited.details})
 
-    return Change(Action.CONNECTION_CHANGED, name, edit, check=_keeps_ready(name))
+    check = _keeps_ready(name) if _MAY_UNREADY & requested.model_fields_set else _refuse_nothing
+    return Change(Action.CONNECTION_CHANGED, name, edit, check=check)
 
 
 def delete_connection(settings: Settings, name: str) -> Change:
@@ -92,7 +100,7 @@ def assign(requested: AssignmentsRequest) -> Change:
 
     Raises:
         InvalidInput: When it is planned: there is no such connection.
-        ProviderNotReady: When it is planned: it can't take calls.
+        Conflict: When it is planned: it can't take calls, or too many agents have an assignment.
     """
 
     def edit(before: Stored) -> Edited:
@@ -102,14 +110,16 @@ def assign(requested: AssignmentsRequest) -> Change:
             roles=_merged(before.config.assignments.roles, requested.roles),
             agents=_merged(before.config.assignments.agents, requested.agents),
         )
+        _require_few(before.config.assignments, assignments)
         details = requested.model_dump(mode="json", exclude_unset=True)
         return Edited(replace(before.config, assignments=assignments), details=details)
 
-    def check(candidate: Snapshot) -> None:
-        for one in requested.assigned:
-            model_reference(candidate, one.connection, "specialist", one.model)
-
-    return Change(Action.ASSIGNMENTS_CHANGED, "llm", edit, check=check)
+    return Change(
+        Action.ASSIGNMENTS_CHANGED,
+        "llm",
+        edit,
+        check=lambda candidate: require_assignable(candidate, requested.assigned),
+    )
 
 
 def plan_only(requested: PlannedRequest) -> Change:
@@ -183,16 +193,23 @@ def _require_same_provider(
         raise InvalidInput(detail)
 
 
-def _require_room(choices: Mapping[ConnectionName, ConnectionChoice], name: ConnectionName) -> None:
-    named = {other for other in choices if other not in BUILT_IN}
-    if name not in BUILT_IN and name not in named and len(named) >= MAX_NAMED:
-        detail = f"There are {MAX_NAMED} connections already. Delete one that nobody uses."
+def _require_few(before: Assignments, after: Assignments) -> None:
+    if len(after.agents) > max(MAX_ASSIGNED, len(before.agents)):
+        detail = f"{MAX_ASSIGNED} agents have an assignment already. Take back one."
         raise Conflict(detail)
 
 
 def _keeps_ready(name: ConnectionName) -> Callable[[Snapshot], None]:
+    """Refuse a candidate in which who uses a connection couldn't call it."""
+
     def check(candidate: Snapshot) -> None:
-        if uses_of(candidate, name):
+        if name in {candidate.requested.value, candidate.policy.local_backend.value}:
             require_ready(candidate.connections[name])
+        everyones = candidate.assignments.everyones
+        require_assignable(candidate, (one for one in everyones if one.connection == name))
 
     return check
+
+
+def _refuse_nothing(_candidate: Snapshot) -> None:
+    """A ceiling or an option makes no connection unready, and can be set on one that isn't."""

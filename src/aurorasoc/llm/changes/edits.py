@@ -13,6 +13,7 @@ from aurorasoc.config.vocabulary import AUTO, BUILT_IN, ConnectionName
 from aurorasoc.core.audit.actions import Action
 from aurorasoc.errors import InvalidInput
 from aurorasoc.granite.backend_resolution import (
+    require_assignable,
     require_exists,
     require_may_be_local,
     require_ready,
@@ -118,7 +119,7 @@ def roll_back(earlier: StoredConfig) -> Change:
         config = replace(earlier, revision=before.config.revision, providers=connections)
         return Edited(config, details={"to_revision": earlier.revision})
 
-    return Change(Action.CONFIG_ROLLED_BACK, "llm", edit, check=_require_active_ready)
+    return Change(Action.CONFIG_ROLLED_BACK, "llm", edit, check=_require_used_ready)
 
 
 def _made(config: StoredConfig) -> dict[ConnectionName, ConnectionChoice]:
@@ -130,7 +131,9 @@ def _made(config: StoredConfig) -> dict[ConnectionName, ConnectionChoice]:
     }
 
 
-def _require_active_ready(candidate: Snapshot) -> None:
+def _require_used_ready(candidate: Snapshot) -> None:
+    """Refuse a candidate whose active connection, or an assigned one, can't take calls."""
     requested = candidate.requested.value
     if requested != AUTO:
         require_ready(candidate.connections[requested])
+    require_assignable(candidate, candidate.assignments.everyones)

@@ -16,9 +16,9 @@ from aurorasoc.config.snapshot import ABSENT, Credential, Snapshot
 from aurorasoc.config.vocabulary import ConnectionName
 from aurorasoc.core.audit.actions import Action
 from aurorasoc.core.secret_store import Stamp
-from aurorasoc.errors import RevisionMismatch
+from aurorasoc.errors import Conflict, RevisionMismatch
 from aurorasoc.llm.adoption.adopt import Adoption, Stored
-from aurorasoc.llm.adoption.stored import StoredConfig
+from aurorasoc.llm.adoption.stored import MAX_NAMED, StoredConfig
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,6 +114,7 @@ def plan(change: Change, before: Stored, adoption: Adoption, stamp: Stamp) -> Pl
         Conflict, InvalidInput, NotFound: The change is refused.
     """
     edited, based_on = change.edit(before), before.config.revision
+    _require_room(edited.config)
     reconfigures = edited.config != before.config
     revision = before.next_revision(changed=reconfigures or edited.key is not None)
     config = replace(edited.config, revision=revision)
@@ -130,6 +131,17 @@ def plan(change: Change, before: Stored, adoption: Adoption, stamp: Stamp) -> Pl
     switches = config.backend != before.config.backend
     edited = replace(edited, config=config)
     return Plan(based_on, edited, candidate, reconfigures, switches, old_key)
+
+
+def _require_room(after: StoredConfig) -> None:
+    """Refuse more named connections than are read: to switch, or roll back, adds some, too.
+
+    Raises:
+        Conflict: There would be too many.
+    """
+    if after.named > MAX_NAMED:
+        detail = f"{MAX_NAMED} named connections are stored already. Delete one that nobody uses."
+        raise Conflict(detail)
 
 
 def _old_key(before: Snapshot, candidate: Snapshot, key: KeyEdit) -> OldKey | None:

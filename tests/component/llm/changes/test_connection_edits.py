@@ -25,7 +25,12 @@ from aurorasoc.errors import (
 from aurorasoc.llm.admin import MutationAnswer
 from aurorasoc.llm.adoption.stored import MAX_NAMED
 from aurorasoc.llm.changes import connection_edits, edits, key_edits
-from aurorasoc.llm.changes.requests import AssignmentsRequest, ConnectionRequest, PlannedRequest
+from aurorasoc.llm.changes.requests import (
+    MAX_ASSIGNED,
+    AssignmentsRequest,
+    ConnectionRequest,
+    PlannedRequest,
+)
 from aurorasoc.runtime import Runtime, open_runtime
 from tests.examples import API_KEY, config_request, policy_request, settings
 
@@ -136,13 +141,63 @@ async def test_a_refused_connection_is_not_made(opened: Runtime, name: str) -> N
     assert await opened.adoption.adopt() == before
 
 
-async def test_there_is_an_end_to_their_number(opened: Runtime) -> None:
-    """Each costs every process memory and every inventory a look."""
+async def test_no_change_stores_more_of_them_than_are_read(opened: Runtime) -> None:
+    """Each costs every process memory, and a row too many would push out another.
+
+    A switch to one of the environment's stores one, too, and so does a rollback.
+    """
     for number in range(MAX_NAMED):
         await put(opened, f"c{number}", provider="vllm")
-    with pytest.raises(Conflict, match="connections already"):
+    full = opened.adoption.snapshot.revision
+    too_many = "connections are stored already"
+    with pytest.raises(Conflict, match=too_many):
         await put(opened, "one-more", provider="vllm")
+    with pytest.raises(Conflict, match=too_many):
+        await opened.admin.switch(config_request("gpu-two", model="m"), actor="test")
     await put(opened, "c0", provider="vllm", model="m")
+    await delete(opened, "c0")
+    await put(opened, "one-more", provider="vllm")
+    with pytest.raises(Conflict, match=too_many):
+        await opened.admin.rollback(full, actor="test")
+
+
+async def test_there_is_an_end_to_the_number_of_assignments(opened: Runtime) -> None:
+    """However many requests they come in; each process keeps them in memory."""
+    one = {"connection": "gpu-two"}
+    await assign(opened, agents={f"a{number}": one for number in range(MAX_ASSIGNED)})
+    with pytest.raises(Conflict, match="agents have an assignment"):
+        await assign(opened, agents={"one-more": one})
+    await assign(opened, agents={"a0": None, "one-more": one})
+
+
+async def test_a_ceiling_can_be_lowered_on_a_connection_that_lost_its_key(opened: Runtime) -> None:
+    """It is active, and not ready: the stricter policy must not wait for a key."""
+    await put(opened, "azure", provider="openai", base_url=AZURE, model="d", api_key=API_KEY)
+    await opened.admin.switch(config_request("azure"), actor="test")
+    await opened.admin.change(key_edits.delete_key("azure"), actor="test")
+    await put(opened, "azure", provider="openai", max_tlp="NONE")
+    assert opened.adoption.snapshot.connections["azure"].max_tlp.value == "NONE"
+
+
+async def test_an_assignment_with_its_own_model_keeps_its_connection_changeable(
+    opened: Runtime,
+) -> None:
+    """The connection needs none for it."""
+    await put_lab(opened, model=None)
+    await assign(opened, roles={"specialist": {"connection": "vllm-lab", "model": "m"}})
+    await put(opened, "vllm-lab", provider="vllm", base_url="http://127.0.0.1:18003/v1")
+    assert get_chat_model().binding.reference.base_url == "http://127.0.0.1:18003/v1"
+
+
+async def test_a_rollback_leaves_nobody_without_a_connection(opened: Runtime) -> None:
+    """The assigned one would be back without its key: refused, as a switch would be."""
+    await put(opened, "azure", provider="openai", base_url=AZURE, model="d", api_key=API_KEY)
+    await assign(opened, agents={"threat-intel": {"connection": "azure"}})
+    assigned = opened.adoption.snapshot.revision
+    await assign(opened, agents={"threat-intel": None})
+    await delete(opened, "azure")
+    with pytest.raises(ProviderNotReady, match="azure needs a key"):
+        await opened.admin.rollback(assigned, actor="test")
 
 
 async def test_a_change_in_use_keeps_it_ready(opened: Runtime) -> None:
