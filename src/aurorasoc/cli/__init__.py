@@ -11,6 +11,7 @@ from aurorasoc.cli import (
     agent,
     audit,
     investigate,
+    key,
     keys,
     local_model,
     providers,
@@ -36,7 +37,7 @@ app.command("migrate")(serve.migrate)
 app.add_typer(agent.app, name="agent")
 app.add_typer(token.app, name="token")
 app.add_typer(providers.app, name="providers")
-app.add_typer(providers.keys, name="key")
+app.add_typer(key.app, name="key")
 app.add_typer(keys.app, name="keys")
 app.add_typer(audit.app, name="audit")
 app.add_typer(local_model.app, name="local-model")

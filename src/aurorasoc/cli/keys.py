@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Awaitable, Callable
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Annotated, TypeVar
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from aurorasoc.cli.in_runtime import in_runtime
 from aurorasoc.cli.output import AsJson, operator, say, say_json
 from aurorasoc.config.settings import load_settings
 from aurorasoc.errors import InvalidInput
 
 if TYPE_CHECKING:
     from aurorasoc.runtime import Runtime
-
-T = TypeVar("T")
 
 app = typer.Typer(help="Rotate seeds, and check stored keys.", no_args_is_help=True)
 
@@ -42,7 +39,7 @@ def rotate(
         done = todo if check else await rotation.rotate()
         return [asdict(i) for i in done], any(i.standing == "unreadable" for i in before)
 
-    items, unreadable = _run(work)
+    items, unreadable = in_runtime(work)
     if as_json:
         say_json({"checked_only": check, "items": items, "unreadable": unreadable})
     else:
@@ -83,7 +80,7 @@ def migrate(
             done.append({"provider": stranded.connection, "state": state})
         return done
 
-    items = _run(work)
+    items = in_runtime(work)
     if as_json:
         say_json(items)
     else:
@@ -103,7 +100,7 @@ def doctor(as_json: AsJson = False) -> None:
     """
     from aurorasoc.llm.keys.doctor import examine  # noqa: PLC0415 - SQLAlchemy costs time
 
-    findings = _run(
+    findings = in_runtime(
         lambda runtime: examine(
             runtime.database,
             runtime.keyring,
@@ -120,13 +117,3 @@ def doctor(as_json: AsJson = False) -> None:
             say("No key is stored, and the environment holds none.")
     if any(not f.healthy for f in findings):
         raise typer.Exit(1)
-
-
-def _run(work: Callable[[Runtime], Awaitable[T]]) -> T:
-    from aurorasoc.runtime import open_runtime  # noqa: PLC0415 - SQLAlchemy costs time
-
-    async def run() -> T:
-        async with open_runtime(kind=None) as runtime:
-            return await work(runtime)
-
-    return asyncio.run(run())

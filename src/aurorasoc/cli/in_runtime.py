@@ -1,0 +1,23 @@
+"""Open the runtime for one use case at the shell."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING, TypeVar
+
+if TYPE_CHECKING:
+    from aurorasoc.runtime import Runtime
+
+T = TypeVar("T")
+
+
+def in_runtime(work: Callable[[Runtime], Awaitable[T]]) -> T:
+    """Return what `work` returns; the runtime is open while it runs, and isn't in the fleet."""
+    from aurorasoc.runtime import open_runtime  # noqa: PLC0415 - SQLAlchemy costs time
+
+    async def run() -> T:
+        async with open_runtime(kind=None) as runtime:
+            return await work(runtime)
+
+    return asyncio.run(run())
