@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 import sys
+from typing import Final
 
 import typer
 from typer.exceptions import TyperException
@@ -10,6 +12,7 @@ from typer.exceptions import TyperException
 from aurorasoc.cli import (
     agent,
     audit,
+    connections,
     investigate,
     key,
     keys,
@@ -36,11 +39,15 @@ app.command("serve")(serve.serve)
 app.command("migrate")(serve.migrate)
 app.add_typer(agent.app, name="agent")
 app.add_typer(token.app, name="token")
+app.add_typer(connections.app, name="connections")
 app.add_typer(providers.app, name="providers")
 app.add_typer(key.app, name="key")
 app.add_typer(keys.app, name="keys")
 app.add_typer(audit.app, name="audit")
 app.add_typer(local_model.app, name="local-model")
+
+_CHOICE: Final = re.compile(r"Value error, '.*' is not one of", re.DOTALL)
+"""How a value that isn't among an option's choices is refused; the value isn't repeated."""
 
 
 def main() -> None:
@@ -63,6 +70,7 @@ def _show(error: TyperException) -> None:
         sys.stderr.write("aurorasoc: too many arguments; a key is read from standard input.\n")
     else:
         sentence = rule_of(error.format_message()).replace("Input should be", "must be")
+        sentence = _CHOICE.sub("must be one of", sentence)
         sys.stderr.write(f"aurorasoc: {sentence.rstrip('.')}.\n")
 
 

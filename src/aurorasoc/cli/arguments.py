@@ -1,29 +1,104 @@
-"""Check arguments by the rules of the REST bodies."""
+"""Arguments of several commands, and what is checked by the rules of the REST bodies."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Annotated, TypeVar
+import re
+from collections.abc import Callable, Iterable, Iterator
+from typing import Annotated, Any, Final, TypeVar
 
 import typer
 from pydantic import ValidationError
 
 from aurorasoc.config.validation import rule_of
+from aurorasoc.config.vocabulary import Tlp
 from aurorasoc.errors import InvalidInput
 
 T = TypeVar("T")
 
 Provider = Annotated[str, typer.Argument(help="A connection: a built-in one, or a named one")]
 
+_OPTIONS: Final = {"api_key": "api_key", "roles": "--role", "agents": "--agent"}
+"""Fields that aren't an option's name with `_` for `-`."""
+
+_NUMBER: Final = re.compile(r"-?\d{1,15}(\.\d{1,15})?")
+
+
+def tlp_of(text: str) -> Tlp:
+    """Return the label that a text names, in small letters or large ones.
+
+    Raises:
+        typer.BadParameter: It names none.
+    """
+    try:
+        return Tlp(text.upper())
+    except ValueError:
+        message = f"must be one of {', '.join(Tlp)}"
+        raise typer.BadParameter(message) from None
+
+
+def pairs(option: str, texts: Iterable[str] | None) -> dict[str, str | None]:
+    """Return `NAME=VALUE` texts as names and values; an empty value, which takes away, is None.
+
+    Raises:
+        InvalidInput: One isn't of this form, or a name comes twice. It isn't repeated: it may be
+            a key that was entered in the wrong place.
+    """
+    result: dict[str, str | None] = {}
+    for text in texts or ():
+        name, equals, value = text.partition("=")
+        if not (name and equals):
+            detail = f"{option} takes NAME=VALUE; an empty VALUE takes it away."
+            raise InvalidInput(detail)
+        if name in result:
+            detail = f"{option} names the same twice."
+            raise InvalidInput(detail)
+        result[name] = value or None
+    return result
+
+
+def sent(**fields: object) -> dict[str, Any]:
+    """Return the fields that have a value: a missing one changes nothing."""
+    return {name: value for name, value in fields.items() if value is not None}
+
+
+def plain_value(text: str | None) -> str | float | None:
+    """Return a number where a text is one: options are checked as JSON's values are."""
+    if text is None or not _NUMBER.fullmatch(text):
+        return text
+    return float(text) if "." in text else int(text)
+
 
 def checked(build: Callable[[], T]) -> T:
-    """Validate arguments by the rules of the REST bodies; never repeat a value."""
+    """Validate arguments by the rules of the REST bodies; name the option, repeat no value.
+
+    Raises:
+        InvalidInput: A rule is broken.
+    """
     try:
         return build()
     except ValidationError as error:
         issues = error.errors(include_input=False, include_url=False, include_context=False)
-    field = str(issues[0]["loc"][0])
-    expected = ", or ".join(rule_of(i["msg"]) for i in issues if i["loc"][0] == field)
+    option = _option(issues[0]["loc"])
+    expected = ", or ".join(rule_of(i["msg"]) for i in issues if _option(i["loc"]) == option)
     rules = expected.replace("Input should be", "must be", 1).replace("Input should be ", "")
-    detail = f"{field}: {rules}."
+    detail = f"{option}: {rules}."
     raise InvalidInput(detail)
+
+
+def _option(place: tuple[int | str, ...]) -> str:
+    """Name the option that a field of a request comes from."""
+    return " ".join(_words([str(part) for part in place]))
+
+
+def _words(place: list[str]) -> Iterator[str]:
+    field, *inner = place
+    if field == "options":
+        if inner and inner[0] == "headers":
+            yield "--header"
+        else:
+            yield "--option"
+            yield from inner[:1]
+        return
+    yield _OPTIONS.get(field, f"--{field.replace('_', '-')}")
+    if field in {"roles", "agents"} and "[key]" not in inner:
+        yield from inner[:1]

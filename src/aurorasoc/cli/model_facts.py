@@ -1,4 +1,4 @@
-"""What is known of a model, in words: one line of `aurorasoc providers list`."""
+"""What is known of a model, in words: one line of `aurorasoc connections list`."""
 
 from __future__ import annotations
 

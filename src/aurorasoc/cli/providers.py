@@ -5,38 +5,19 @@ They change the configured database directly; running processes adopt the change
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from aurorasoc.cli.arguments import Provider, checked
 from aurorasoc.cli.changes import say_change
 from aurorasoc.cli.in_runtime import in_runtime
-from aurorasoc.cli.model_facts import in_words
+from aurorasoc.cli.inventory import list_connections
 from aurorasoc.cli.output import AsJson, operator, say, say_json
 
-if TYPE_CHECKING:
-    from aurorasoc.llm.inventory import ConnectionView
-
 app = typer.Typer(help="Look at providers, switch, test.", no_args_is_help=True)
-
-
-@app.command("list")
-def list_(as_json: AsJson = False) -> None:
-    """List all providers; the active one is marked."""
-    inventory = in_runtime(lambda runtime: runtime.admin.inventory())
-    if as_json:
-        say_json(inventory)
-        return
-    say(f"revision {inventory.revision}, active: {inventory.active.backend}")
-    for row in inventory.providers:
-        mark = "*" if row.active else " "
-        state = row.problems[0].code if row.problems else "ready"
-        say(f"{mark} {row.provider:<10} {state:<20} key {row.key_state:<14} {row.model}")
-        for line in _details(row):
-            say(f"    {line}")
+app.command("list")(list_connections)
 
 
 @app.command()
@@ -76,15 +57,3 @@ def test(
         say(f"{result.code}: {result.detail} ({result.latency_ms} ms)")
     if not result.ok:
         raise typer.Exit(1)
-
-
-def _details(row: ConnectionView) -> Iterator[str]:
-    """Yield what is known of the models in a provider's row, and what is to be said of them."""
-    facts = {row.model: row.model_facts, row.orchestrator_model: row.orchestrator_model_facts}
-    for model, known in facts.items():
-        words = in_words(known)
-        if words:
-            yield f"{model}: {words}"
-    for notice in row.problems + row.warnings:
-        if notice.code in {"model_retired", "model_retires"}:
-            yield notice.detail

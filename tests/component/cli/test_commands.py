@@ -71,7 +71,9 @@ def test_an_unknown_command_is_wrong_usage(shell: Shell) -> None:
     assert shell("no-such-command").code == 2
 
 
-@pytest.mark.parametrize("path", [("providers",), ("key",), ("keys",), ("audit",), ("token",)])
+@pytest.mark.parametrize(
+    "path", [("connections",), ("providers",), ("key",), ("keys",), ("audit",), ("token",)]
+)
 def test_a_group_alone_shows_what_it_has(shell: Shell, path: tuple[str, ...]) -> None:
     """Instead of doing anything."""
     result = shell(*path)
@@ -83,6 +85,8 @@ def test_a_group_alone_shows_what_it_has(shell: Shell, path: tuple[str, ...]) ->
     ("arguments", "keys"),
     [
         (("providers", "list", "--json"), {"revision", "active", "policy", "providers"}),
+        (("connections", "list", "--json"), {"revision", "active", "policy", "providers"}),
+        (("connections", "set", "openai", "--model", "m", "--json"), {"revision", "provider"}),
         (("providers", "use", "ollama", "--json"), {"revision", "active", "provider"}),
         (("key", "set", "deepseek", "--json"), {"revision", "active", "provider"}),
         (("key", "delete", "deepseek", "--json"), {"revision", "active", "provider"}),
@@ -112,6 +116,11 @@ def test_json_is_all_that_is_printed(
         (("migrate",), {"AURORA_DATABASE_URL": "sqlite:////proc/nonesuch/a.db"}),
         (("token", "create"), {"JWT_SECRET_KEY": ""}),
         (("token", "create", "--role", "nobody"), {}),
+        (("connections", "delete", "nonesuch"), {}),
+        (("connections", "delete", "openai"), {}),
+        (("connections", "set", "Lab", "--provider", "vllm"), {}),
+        (("connections", "set", "openai", "--provider", "vllm"), {}),
+        (("connections", "set", "ollama", "--key"), {}),
         (("key", "set", "nonesuch"), {}),
         (("key", "set", "ollama"), {}),
         (("key", "delete", "nonesuch"), {}),

@@ -10,8 +10,9 @@ from tests.world.vendor import Fault, Refusal, VendorServer
 
 def test_the_list_marks_the_active_provider(shell: Shell) -> None:
     """One line for each, and below it what is known of its models."""
-    head, *lines = shell("providers", "list").out.splitlines()
+    head, header, *lines = shell("providers", "list").out.splitlines()
     assert head == "revision 0, active: vllm"
+    assert header.split()[:3] == ["CONNECTION", "PROVIDER", "STATE"]
     assert [line.split()[1] for line in lines if line.startswith("*")] == ["vllm"]
     assert len([line for line in lines if not line.startswith("    ")]) == 6
 

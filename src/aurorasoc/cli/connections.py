@@ -1,0 +1,139 @@
+"""`aurorasoc connections list|set|delete`: named ways to providers."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from pydantic import SecretStr
+
+from aurorasoc.cli.arguments import checked, pairs, plain_value, sent, tlp_of
+from aurorasoc.cli.changes import key_place, say_change
+from aurorasoc.cli.connection_values import PRESETS, Unset, Wishes, preset_values, request_body
+from aurorasoc.cli.in_runtime import in_runtime
+from aurorasoc.cli.inventory import list_connections
+from aurorasoc.cli.key_input import read_key
+from aurorasoc.cli.output import AsJson, operator
+from aurorasoc.config.vocabulary import ServingBackend, Tlp
+
+if TYPE_CHECKING:
+    from aurorasoc.config.snapshot import ConnectionConfig
+    from aurorasoc.llm.admin import MutationAnswer
+    from aurorasoc.llm.changes.requests import ConnectionRequest
+    from aurorasoc.runtime import Runtime
+
+app = typer.Typer(help="Named connections to providers.", no_args_is_help=True)
+app.command("list")(list_connections)
+
+Name = Annotated[str, typer.Argument(help="A connection's name, such as vllm-lab.")]
+
+
+@app.command("set")
+def set_(  # noqa: PLR0913 - one parameter for each option
+    name: Name,
+    *,
+    provider: Annotated[
+        ServingBackend | None,
+        typer.Option(case_sensitive=False, help="What a new one leads to; it stays so."),
+    ] = None,
+    preset: Annotated[
+        str | None,
+        typer.Option(help=f"Provider and address of a known service: {', '.join(PRESETS)}."),
+    ] = None,
+    place: Annotated[
+        list[str] | None,
+        typer.Option(metavar="NAME=VALUE", help="A part of the preset's address; repeatable."),
+    ] = None,
+    base_url: Annotated[str | None, typer.Option(help="Base URL.")] = None,
+    model: Annotated[str | None, typer.Option(help="Specialist model.")] = None,
+    orchestrator_model: Annotated[str | None, typer.Option(help="Orchestrator model.")] = None,
+    max_tlp: Annotated[
+        Tlp | None,
+        typer.Option(parser=tlp_of, metavar="|".join(Tlp), help="Its own ceiling."),
+    ] = None,
+    option: Annotated[
+        list[str] | None,
+        typer.Option(metavar="NAME=VALUE", help="temperature=0.2; empty: not sent. Repeatable."),
+    ] = None,
+    header: Annotated[
+        list[str] | None,
+        typer.Option(metavar="NAME=VALUE", help="Sent with each request; no secret. Repeatable."),
+    ] = None,
+    unset: Annotated[
+        list[Unset] | None,
+        typer.Option(metavar="|".join(Unset), help="Back to the boot default; repeatable."),
+    ] = None,
+    key: Annotated[
+        bool, typer.Option("--key", help="Read a key from standard input, and store it.")
+    ] = False,
+    verify: Annotated[
+        bool, typer.Option("--verify", help="Test it first; change nothing if that fails.")
+    ] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Create a connection, or change it, without switching to it.
+
+    What isn't named stays as it is. Exits with 1 when its test fails.
+    """
+    values = sent(
+        provider=provider,
+        base_url=base_url,
+        model=model,
+        orchestrator_model=orchestrator_model,
+        max_tlp=max_tlp,
+        api_key=SecretStr(read_key()) if key else None,
+    )
+    wishes = Wishes(
+        {**preset_values(preset, pairs("--place", place)), **values},
+        tuple(unset or ()),
+        {name: plain_value(text) for name, text in pairs("--option", option).items()},
+        pairs("--header", header),
+    )
+    answer, line = in_runtime(lambda runtime: _set(runtime, name, wishes, verify=verify))
+    say_change(answer, line, as_json=as_json)
+
+
+@app.command()
+def delete(name: Name, as_json: AsJson = False) -> None:
+    """Remove a connection that was made at runtime, and its stored key. Nobody may use it."""
+    from aurorasoc.llm.changes import connection_edits  # noqa: PLC0415 - SQLAlchemy costs time
+
+    async def work(runtime: Runtime) -> MutationAnswer:
+        change = connection_edits.delete_connection(runtime.settings, name)
+        return await runtime.admin.change(change, actor=operator())
+
+    say_change(in_runtime(work), f"connection {name} deleted, with its key", as_json=as_json)
+
+
+async def _set(
+    runtime: Runtime, name: str, wishes: Wishes, *, verify: bool
+) -> tuple[MutationAnswer, str]:
+    """Make the change, and say what it was."""
+    from aurorasoc.llm.changes.requests import ConnectionRequest  # noqa: PLC0415 - as over REST
+
+    before = runtime.adoption.snapshot
+    present = before.connections.get(name)
+    body = request_body(wishes, present)
+    requested = checked(lambda: ConnectionRequest.model_validate(body))
+    merged = "options" in body and present is not None
+    answer = await runtime.admin.put_connection(
+        name,
+        requested,
+        actor=operator(),
+        if_match=before.revision if merged else None,
+        verify=verify,
+    )
+    after = runtime.adoption.snapshot.connections[name]
+    return answer, _line(after, requested, made=present is None)
+
+
+def _line(after: ConnectionConfig, requested: ConnectionRequest, *, made: bool) -> str:
+    """Say what was made or changed, and where the key is now."""
+    fields = requested.model_fields_set - {"provider", "api_key"}
+    which = ", ".join(sorted(field.replace("_", "-") for field in fields))
+    line = f"connection {after.name} {'made' if made else 'changed'}"
+    if which:
+        line += f": {which}"
+    if "api_key" in requested.model_fields_set:
+        line += "; key removed" if requested.api_key is None else f"; key stored {key_place(after)}"
+    return line

@@ -1,0 +1,81 @@
+"""List all connections: `aurorasoc connections list`, and `providers list`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Final
+
+from aurorasoc.cli.in_runtime import in_runtime
+from aurorasoc.cli.model_facts import in_words
+from aurorasoc.cli.output import AsJson, say, say_json
+from aurorasoc.cli.table import table
+
+if TYPE_CHECKING:
+    from aurorasoc.config.call_options import CallOptions
+    from aurorasoc.llm.inventory import ConnectionView
+
+_HEADER: Final = (
+    " ",
+    "CONNECTION",
+    "PROVIDER",
+    "STATE",
+    "KEY",
+    "MAX TLP",
+    "SOURCE",
+    "MODEL",
+    "ADDRESS",
+)
+
+
+def list_connections(as_json: AsJson = False) -> None:
+    """List all connections, and what is known of their models; the active one is marked."""
+    inventory = in_runtime(lambda runtime: runtime.admin.inventory())
+    if as_json:
+        say_json(inventory)
+        return
+    say(f"revision {inventory.revision}, active: {inventory.active.backend}")
+    header, *lines = table(_HEADER, map(_cells, inventory.providers))
+    say(header)
+    for line, row in zip(lines, inventory.providers, strict=True):
+        say(line)
+        for detail in _details(row):
+            say(f"    {detail}")
+
+
+def _cells(row: ConnectionView) -> tuple[str | None, ...]:
+    return (
+        "*" if row.active else " ",
+        row.connection,
+        row.provider,
+        row.problems[0].code if row.problems else "ready",
+        row.key_state if row.needs_key or row.key_present else None,
+        row.max_tlp or "policy",
+        row.source,
+        row.model,
+        row.base_url,
+    )
+
+
+def _details(row: ConnectionView) -> Iterator[str]:
+    """Yield what else is set, what is known of the models, and what is to be said of them."""
+    if row.orchestrator_model != row.model:
+        yield f"orchestrator: {row.orchestrator_model}"
+    options = _options(row.options)
+    if options:
+        yield f"options: {options}"
+    facts = {row.model: row.model_facts, row.orchestrator_model: row.orchestrator_model_facts}
+    for model, known in facts.items():
+        words = in_words(known)
+        if words:
+            yield f"{model}: {words}"
+    for notice in row.problems + row.warnings:
+        if notice.code in {"model_retired", "model_retires"}:
+            yield notice.detail
+
+
+def _options(options: CallOptions) -> str:
+    plain = options.as_json()
+    headers = plain.pop("headers", {})
+    parts = [f"{name}={value}" for name, value in plain.items()]
+    parts += [f"header {name}={value}" for name, value in headers.items()]
+    return ", ".join(parts)
