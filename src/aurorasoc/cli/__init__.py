@@ -11,6 +11,7 @@ from typer.exceptions import TyperException
 
 from aurorasoc.cli import (
     agent,
+    assignments,
     audit,
     connections,
     investigate,
@@ -40,6 +41,7 @@ app.command("migrate")(serve.migrate)
 app.add_typer(agent.app, name="agent")
 app.add_typer(token.app, name="token")
 app.add_typer(connections.app, name="connections")
+app.add_typer(assignments.app, name="assignments")
 app.add_typer(providers.app, name="providers")
 app.add_typer(key.app, name="key")
 app.add_typer(keys.app, name="keys")

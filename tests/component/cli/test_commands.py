@@ -89,6 +89,8 @@ def test_a_group_alone_shows_what_it_has(shell: Shell, path: tuple[str, ...]) ->
         (("connections", "set", "openai", "--model", "m", "--json"), {"revision", "provider"}),
         (("providers", "use", "ollama", "--json"), {"revision", "active", "provider"}),
         (("key", "set", "deepseek", "--json"), {"revision", "active", "provider"}),
+        (("assignments", "show", "--json"), {"roles", "agents"}),
+        (("assignments", "set", "--role", "orchestrator=ollama", "--json"), {"revision"}),
         (("key", "delete", "deepseek", "--json"), {"revision", "active", "provider"}),
         (("audit", "verify", "--json"), {"ok", "entries", "head", "fault", "authenticity"}),
         (("keys", "rotate", "--json"), {"checked_only", "items", "unreadable"}),

@@ -1,0 +1,87 @@
+"""`aurorasoc assignments show|set`: who uses which connection and model."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from aurorasoc.cli.arguments import checked, pairs
+from aurorasoc.cli.changes import say_change
+from aurorasoc.cli.in_runtime import in_runtime
+from aurorasoc.cli.output import AsJson, operator, say, say_json
+from aurorasoc.cli.table import table
+from aurorasoc.errors import InvalidInput
+
+if TYPE_CHECKING:
+    from aurorasoc.config.assignments import Assignments
+
+app = typer.Typer(help="Who uses another connection than the active one.", no_args_is_help=True)
+
+
+@app.command()
+def show(as_json: AsJson = False) -> None:
+    """Print which roles and agents have a connection of their own."""
+    inventory = in_runtime(lambda runtime: runtime.admin.inventory())
+    if as_json:
+        say_json(inventory.assignments)
+        return
+    rows = list(_rows(inventory.assignments))
+    for line in table(("WHO", "NAME", "CONNECTION", "MODEL"), rows) if rows else ():
+        say(line)
+    others = "Everyone else uses" if rows else "Everyone uses"
+    say(f"{others} the active connection: {inventory.active.backend}.")
+
+
+@app.command("set")
+def set_(
+    role: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="ROLE=CONNECTION[:MODEL]", help="specialist or orchestrator; repeatable."
+        ),
+    ] = None,
+    agent: Annotated[
+        list[str] | None,
+        typer.Option(metavar="NAME=CONNECTION[:MODEL]", help="An agent; repeatable."),
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Change what roles and agents use; others keep theirs. NAME= goes back to the active one."""
+    roles, agents = pairs("--role", role), pairs("--agent", agent)
+    if not (roles or agents):
+        detail = "Nothing to change: name a --role or an --agent."
+        raise InvalidInput(detail)
+    from aurorasoc.llm.changes import connection_edits  # noqa: PLC0415 - SQLAlchemy costs time
+    from aurorasoc.llm.changes.requests import AssignmentsRequest  # noqa: PLC0415 - with it
+
+    body = {"roles": _assigned(roles), "agents": _assigned(agents)}
+    requested = checked(lambda: AssignmentsRequest.model_validate(body))
+    change = connection_edits.assign(requested)
+    answer = in_runtime(lambda runtime: runtime.admin.change(change, actor=operator()))
+    lines = [_line("role", *one) for one in roles.items()]
+    lines += [_line("agent", *one) for one in agents.items()]
+    say_change(answer, *lines, as_json=as_json)
+
+
+def _assigned(texts: Mapping[str, str | None]) -> dict[str, dict[str, str] | None]:
+    """Return assignments as REST takes them. A model's name may hold colons, a connection's not."""
+    return {who: None if text is None else _assignment(text) for who, text in texts.items()}
+
+
+def _assignment(text: str) -> dict[str, str]:
+    connection, colon, model = text.partition(":")
+    return {"connection": connection, "model": model} if colon else {"connection": connection}
+
+
+def _line(kind: str, name: str, text: str | None) -> str:
+    if text is None:
+        return f"{kind} {name}: the active connection again"
+    return f"{kind} {name}: assigned to {text}"
+
+
+def _rows(assignments: Assignments) -> Iterator[tuple[str, str, str, str]]:
+    for kind, assigned in (("role", assignments.roles), ("agent", assignments.agents)):
+        for name, one in assigned.items():
+            yield kind, name, one.connection, one.model or "its own for the role"

@@ -1,0 +1,65 @@
+"""`aurorasoc assignments …`: who uses which connection and model."""
+
+import pytest
+
+from tests.component.cli.conftest import Shell
+from tests.examples import API_KEY
+
+SET = ("assignments", "set")
+
+
+def test_without_assignments_everyone_uses_the_active_connection(shell: Shell) -> None:
+    """It is named."""
+    assert shell("assignments", "show").out == "Everyone uses the active connection: vllm.\n"
+
+
+def test_roles_and_agents_are_assigned_and_taken_back(shell: Shell) -> None:
+    """A model's name may hold colons; an empty value takes an assignment away."""
+    result = shell(*SET, "--role", "orchestrator=ollama:granite4:8b", "--agent", "triage=ollama")
+    assert result.code == 0, result.err
+    assert result.out.splitlines()[:2] == [
+        "role orchestrator: assigned to ollama:granite4:8b",
+        "agent triage: assigned to ollama",
+    ]
+    expected = {
+        "roles": {"orchestrator": {"connection": "ollama", "model": "granite4:8b"}},
+        "agents": {"triage": {"connection": "ollama", "model": None}},
+    }
+    assert shell("assignments", "show", "--json").json == expected
+    lines = shell("assignments", "show").out.splitlines()
+    assert lines[0].split() == ["WHO", "NAME", "CONNECTION", "MODEL"]
+    assert lines[1].split() == ["role", "orchestrator", "ollama", "granite4:8b"]
+    back = shell(*SET, "--role", "orchestrator=")
+    assert back.out.startswith("role orchestrator: the active connection again\n")
+    assert shell("assignments", "show", "--json").json == {**expected, "roles": {}}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "named"),
+    [
+        ((), "--role"),
+        (("--role", "nobody=ollama"), "--role"),
+        (("--role", "orchestrator"), "--role"),
+        (("--role", "orchestrator=ollama:"), "--role orchestrator"),
+        (("--agent", "Not A Name=ollama"), "--agent"),
+        (("--agent", "triage=nonesuch"), "connection"),
+        (("--agent", "triage=openai"), "needs a key"),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, tuple) else "",
+)
+def test_a_refusal_names_the_option(shell: Shell, arguments: tuple[str, ...], named: str) -> None:
+    """Or what is missing; nothing is changed, and no value is repeated."""
+    result = shell(*SET, *arguments)
+    assert (result.code, result.out) == (2, "")
+    assert named in result.error
+    assert "[key]" not in result.error
+    assert shell("assignments", "show").out == "Everyone uses the active connection: vllm.\n"
+
+
+@pytest.mark.parametrize("option", ["--role", "--agent"])
+def test_a_key_in_the_wrong_place_is_not_repeated(shell: Shell, option: str) -> None:
+    """A CI job's log would keep it."""
+    for text in (API_KEY, f"a={API_KEY}"):
+        result = shell(*SET, option, text)
+        assert result.code == 2
+        assert API_KEY not in result.out + result.err
