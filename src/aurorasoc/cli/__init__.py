@@ -18,6 +18,7 @@ from aurorasoc.cli import (
     key,
     keys,
     local_model,
+    policy,
     providers,
     serve,
     token,
@@ -42,6 +43,7 @@ app.add_typer(agent.app, name="agent")
 app.add_typer(token.app, name="token")
 app.add_typer(connections.app, name="connections")
 app.add_typer(assignments.app, name="assignments")
+app.add_typer(policy.app, name="policy")
 app.add_typer(providers.app, name="providers")
 app.add_typer(key.app, name="key")
 app.add_typer(keys.app, name="keys")

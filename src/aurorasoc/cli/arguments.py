@@ -17,23 +17,60 @@ T = TypeVar("T")
 
 Provider = Annotated[str, typer.Argument(help="A connection: a built-in one, or a named one")]
 
-_OPTIONS: Final = {"api_key": "api_key", "roles": "--role", "agents": "--agent"}
+LABELS: Final = tuple(label for label in Tlp if label is not Tlp.NONE)
+"""What data can be labelled."""
+
+_OPTIONS: Final = {
+    "api_key": "api_key",
+    "roles": "--role",
+    "agents": "--agent",
+    "connections": "--max-tlp",
+}
 """Fields that aren't an option's name with `_` for `-`."""
 
 _NUMBER: Final = re.compile(r"-?\d{1,15}(\.\d{1,15})?")
 
 
 def tlp_of(text: str) -> Tlp:
+    """Return the ceiling that a text names, in small letters or large ones.
+
+    Raises:
+        typer.BadParameter: It names none.
+    """
+    return _one_of(tuple(Tlp), text)
+
+
+def label_of(text: str) -> Tlp:
     """Return the label that a text names, in small letters or large ones.
 
     Raises:
         typer.BadParameter: It names none.
     """
-    try:
-        return Tlp(text.upper())
-    except ValueError:
-        message = f"must be one of {', '.join(Tlp)}"
-        raise typer.BadParameter(message) from None
+    return _one_of(LABELS, text)
+
+
+def _one_of(labels: tuple[Tlp, ...], text: str) -> Tlp:
+    label = next((label for label in labels if label == text.upper()), None)
+    if label is None:
+        message = f"must be one of {', '.join(labels)}"
+        raise typer.BadParameter(message)
+    return label
+
+
+HostedMaxTlp = Annotated[
+    Tlp | None,
+    typer.Option(parser=tlp_of, metavar="|".join(Tlp), help="What hosted providers may have."),
+]
+LocalBackend = Annotated[
+    str | None,
+    typer.Option(
+        metavar="CONNECTION", help="Serves what they may not; auto, or one that is local."
+    ),
+]
+RequireTlp = Annotated[
+    bool | None,
+    typer.Option("--require-tlp/--no-require-tlp", help="Whether data needs a label."),
+]
 
 
 def pairs(option: str, texts: Iterable[str] | None) -> dict[str, str | None]:
@@ -80,7 +117,7 @@ def checked(build: Callable[[], T]) -> T:
         issues = error.errors(include_input=False, include_url=False, include_context=False)
     option = _option(issues[0]["loc"])
     expected = ", or ".join(rule_of(i["msg"]) for i in issues if _option(i["loc"]) == option)
-    rules = expected.replace("Input should be", "must be", 1).replace("Input should be ", "")
+    rules = re.sub("^(Input|String) should", "must", expected).replace("Input should be ", "")
     detail = f"{option}: {rules}."
     raise InvalidInput(detail)
 
@@ -92,6 +129,9 @@ def _option(place: tuple[int | str, ...]) -> str:
 
 def _words(place: list[str]) -> Iterator[str]:
     field, *inner = place
+    if field in {"policy", "planned"}:  # they hold what options name
+        yield from _words(inner)
+        return
     if field == "options":
         if inner and inner[0] == "headers":
             yield "--header"

@@ -72,7 +72,17 @@ def test_an_unknown_command_is_wrong_usage(shell: Shell) -> None:
 
 
 @pytest.mark.parametrize(
-    "path", [("connections",), ("providers",), ("key",), ("keys",), ("audit",), ("token",)]
+    "path",
+    [
+        ("connections",),
+        ("assignments",),
+        ("policy",),
+        ("providers",),
+        ("key",),
+        ("keys",),
+        ("audit",),
+        ("token",),
+    ],
 )
 def test_a_group_alone_shows_what_it_has(shell: Shell, path: tuple[str, ...]) -> None:
     """Instead of doing anything."""
@@ -91,6 +101,9 @@ def test_a_group_alone_shows_what_it_has(shell: Shell, path: tuple[str, ...]) ->
         (("key", "set", "deepseek", "--json"), {"revision", "active", "provider"}),
         (("assignments", "show", "--json"), {"roles", "agents"}),
         (("assignments", "set", "--role", "orchestrator=ollama", "--json"), {"revision"}),
+        (("policy", "show", "--json"), {"hosted_max_tlp", "local_backend", "require_tlp"}),
+        (("policy", "set", "--require-tlp", "--json"), {"revision", "active"}),
+        (("policy", "explain", "--tlp", "RED", "--json"), {"answers", "allowed", "refused"}),
         (("key", "delete", "deepseek", "--json"), {"revision", "active", "provider"}),
         (("audit", "verify", "--json"), {"ok", "entries", "head", "fault", "authenticity"}),
         (("keys", "rotate", "--json"), {"checked_only", "items", "unreadable"}),

@@ -1,0 +1,94 @@
+"""`aurorasoc policy …`: what is in force, what would be, and why."""
+
+import pytest
+
+from tests.component.cli.conftest import Shell
+
+EXPLAIN = ("policy", "explain")
+
+
+def test_the_policy_in_force_is_shown_with_its_sources(shell: Shell) -> None:
+    """One line for each value."""
+    shell.patch.setenv("LLM_REQUIRE_TLP", "true")
+    header, *lines = shell("policy", "show").out.splitlines()
+    assert header.split() == ["POLICY", "VALUE", "SOURCE"]
+    assert [line.split() for line in lines] == [
+        ["hosted-max-tlp", "GREEN", "default"],
+        ["local-backend", "auto", "default"],
+        ["require-tlp", "yes", "env"],
+    ]
+
+
+def test_a_change_of_policy_says_what_changed(shell: Shell) -> None:
+    """Before and after; what isn't named stays, and goes back by --unset."""
+    result = shell("policy", "set", "--hosted-max-tlp", "amber+strict", "--require-tlp")
+    assert result.out.splitlines()[:2] == [
+        "hosted-max-tlp: GREEN -> AMBER+STRICT",
+        "require-tlp: no -> yes",
+    ]
+    back = shell("policy", "set", "--unset", "hosted-max-tlp", "--no-require-tlp")
+    assert back.out.splitlines()[:2] == [
+        "hosted-max-tlp: AMBER+STRICT -> GREEN",
+        "require-tlp: yes -> no",
+    ]
+
+
+def test_a_table_shows_every_label_at_every_connection(shell: Shell) -> None:
+    """Who answers is marked."""
+    header, *lines = shell(*EXPLAIN).out.splitlines()
+    labels = ["unlabelled", "CLEAR", "GREEN", "AMBER", "AMBER+STRICT", "RED"]
+    assert header.split() == ["CONNECTION", *labels]
+    rows = {line.split()[0]: line.split()[1:] for line in lines[:-1]}
+    assert rows["vllm"] == ["yes*"] * 3 + ["local*"] * 3
+    assert rows["openai"] == ["yes"] * 3 + ["no"] * 3
+    assert len(rows) == 6
+
+
+def test_a_label_is_explained_as_it_would_be(shell: Shell) -> None:
+    """With another policy and another ceiling, of which nothing is stored."""
+    planned = ("--hosted-max-tlp", "AMBER", "--max-tlp", "openai=CLEAR")
+    result = shell(*EXPLAIN, "--tlp", "amber", *planned)
+    head, header, *lines = result.out.splitlines()
+    assert head == "AMBER: vllm answers with granite-soc-specialist."
+    assert header.split() == ["CONNECTION", "ALLOWED", "WHY"]
+    reasons = {line.split()[0]: line.split(None, 2)[1:] for line in lines}
+    assert reasons["deepseek"] == ["yes", "AMBER is within the policy's ceiling, AMBER."]
+    assert reasons["openai"] == ["no", "AMBER is above its own ceiling, CLEAR."]
+    assert shell("policy", "show", "--json").json["hosted_max_tlp"] == "GREEN"
+    assert shell(*EXPLAIN, "--tlp", "AMBER", "--json").json["answers"] == "vllm"
+
+
+def test_a_label_that_nobody_may_answer_says_why(shell: Shell) -> None:
+    """In the table, too."""
+    shell.patch.setenv("LLM_REQUIRE_TLP", "true")
+    assert "unlabelled: nobody answers. " in shell(*EXPLAIN).out
+
+
+def test_the_agent_that_asks_counts(shell: Shell) -> None:
+    """Its assignment is explained."""
+    shell("assignments", "set", "--agent", "triage=ollama")
+    result = shell(*EXPLAIN, "--tlp", "CLEAR", "--agent", "triage")
+    assert result.out.startswith("CLEAR: ollama answers with granite4:8b.\n")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "named"),
+    [
+        (("set",), "--hosted-max-tlp"),
+        (("set", "--hosted-max-tlp", "PURPLE"), "--hosted-max-tlp"),
+        (("set", "--require-tlp", "--unset", "require-tlp"), "--unset"),
+        (("set", "--local-backend", "openai"), "local_backend"),
+        (("explain", "--tlp", "NONE"), "--tlp"),
+        (("explain", "--role", "nobody"), "--role"),
+        (("explain", "--agent", "Not A Name"), "--agent"),
+        (("explain", "--max-tlp", "openai=PURPLE"), "--max-tlp"),
+        (("explain", "--max-tlp", "openai"), "--max-tlp"),
+        (("explain", "--provider", ""), "--provider"),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, tuple) else "",
+)
+def test_a_refusal_names_the_option(shell: Shell, arguments: tuple[str, ...], named: str) -> None:
+    """In one line, with exit code 2."""
+    result = shell("policy", *arguments)
+    assert (result.code, result.out) == (2, "")
+    assert named in result.error
