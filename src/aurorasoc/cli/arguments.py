@@ -10,12 +10,18 @@ import typer
 from pydantic import ValidationError
 
 from aurorasoc.config.validation import rule_of
-from aurorasoc.config.vocabulary import Tlp
+from aurorasoc.config.vocabulary import BUILT_IN, Tlp
 from aurorasoc.errors import InvalidInput
 
 T = TypeVar("T")
 
-Provider = Annotated[str, typer.Argument(help="A connection: a built-in one, or a named one")]
+Connection = Annotated[
+    str,
+    typer.Argument(
+        metavar="CONNECTION",
+        help=f"A connection's name: {', '.join(BUILT_IN)}, or one that was added.",
+    ),
+]
 
 LABELS: Final = tuple(label for label in Tlp if label is not Tlp.NONE)
 """What data can be labelled."""

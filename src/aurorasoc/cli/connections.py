@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 app = typer.Typer(help="Named connections to providers.", no_args_is_help=True)
 app.command("list")(list_connections)
 
-Name = Annotated[str, typer.Argument(help="A connection's name, such as vllm-lab.")]
+Name = Annotated[str, typer.Argument(metavar="NAME", help="A connection's name, such as vllm-lab.")]
 
 
 @app.command("set")

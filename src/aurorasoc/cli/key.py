@@ -7,18 +7,18 @@ from typing import Annotated
 import typer
 from pydantic import SecretStr
 
-from aurorasoc.cli.arguments import Provider, checked
+from aurorasoc.cli.arguments import Connection, checked
 from aurorasoc.cli.changes import say_change
 from aurorasoc.cli.in_runtime import in_runtime
 from aurorasoc.cli.key_input import read_key
 from aurorasoc.cli.output import AsJson, operator
 
-app = typer.Typer(help="Store and remove provider keys.", no_args_is_help=True)
+app = typer.Typer(help="Store and remove the keys of connections.", no_args_is_help=True)
 
 
 @app.command("set")
 def set_key(
-    provider: Provider,
+    connection: Connection,
     verify: Annotated[
         bool, typer.Option("--verify", help="Test the key first; store nothing if that fails.")
     ] = False,
@@ -33,7 +33,7 @@ def set_key(
     api_key = checked(lambda: KeyRequest(api_key=SecretStr(read_key()))).api_key
     from aurorasoc.llm.changes import key_edits  # noqa: PLC0415 - SQLAlchemy costs time
 
-    change = key_edits.set_key(provider, api_key)
+    change = key_edits.set_key(connection, api_key)
     answer = in_runtime(
         lambda runtime: runtime.admin.change(change, actor=operator(), verify=verify)
     )
@@ -41,10 +41,10 @@ def set_key(
 
 
 @app.command("delete")
-def delete_key(provider: Provider, as_json: AsJson = False) -> None:
+def delete_key(connection: Connection, as_json: AsJson = False) -> None:
     """Remove a stored key."""
     from aurorasoc.llm.changes import key_edits  # noqa: PLC0415 - SQLAlchemy costs time
 
-    change = key_edits.delete_key(provider)
+    change = key_edits.delete_key(connection)
     answer = in_runtime(lambda runtime: runtime.admin.change(change, actor=operator()))
     say_change(answer, as_json=as_json)

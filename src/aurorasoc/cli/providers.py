@@ -1,4 +1,4 @@
-"""`aurorasoc providers …`: admin operations at the shell.
+"""`aurorasoc providers …`: look at connections, switch, test.
 
 They change the configured database directly; running processes adopt the changes.
 """
@@ -10,47 +10,46 @@ from typing import Annotated
 
 import typer
 
-from aurorasoc.cli.arguments import Provider, checked
+from aurorasoc.cli.arguments import Connection, checked, sent
 from aurorasoc.cli.changes import say_change
 from aurorasoc.cli.in_runtime import in_runtime
 from aurorasoc.cli.inventory import list_connections
 from aurorasoc.cli.output import AsJson, operator, say, say_json
+from aurorasoc.config.vocabulary import Role
 
-app = typer.Typer(help="Look at providers, switch, test.", no_args_is_help=True)
+app = typer.Typer(help="Look at connections, switch, test.", no_args_is_help=True)
 app.command("list")(list_connections)
 
 
 @app.command()
 def use(
-    provider: Annotated[str, typer.Argument(help="A provider, or auto")],
+    connection: Annotated[
+        str, typer.Argument(metavar="CONNECTION", help="A connection's name, or auto.")
+    ],
     model: Annotated[str | None, typer.Option(help="Specialist model.")] = None,
     orchestrator_model: Annotated[str | None, typer.Option(help="Orchestrator model.")] = None,
     base_url: Annotated[str | None, typer.Option(help="Base URL.")] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Make a provider active. The key must be stored already, or set in the environment."""
+    """Make a connection active. The key must be stored already, or set in the environment."""
     from aurorasoc.llm.changes.requests import ConfigRequest  # noqa: PLC0415 - the same rules as over REST
 
-    given = {"model": model, "orchestrator_model": orchestrator_model, "base_url": base_url}
-    sent = {name: value for name, value in given.items() if value is not None}
-    requested = checked(lambda: ConfigRequest.model_validate({"provider": provider, **sent}))
+    values = sent(
+        provider=connection, model=model, orchestrator_model=orchestrator_model, base_url=base_url
+    )
+    requested = checked(lambda: ConfigRequest.model_validate(values))
     answer = in_runtime(lambda runtime: runtime.admin.switch(requested, actor=operator()))
     say_change(answer, as_json=as_json)
 
 
 @app.command("test")
 def test(
-    provider: Provider,
-    role: Annotated[str, typer.Option(help="specialist or orchestrator")] = "specialist",
+    connection: Connection,
+    role: Annotated[Role, typer.Option(help="Whose model.")] = "specialist",
     as_json: AsJson = False,
 ) -> None:
-    """Send a provider's model a one-word prompt. Exits with 1 when the test fails."""
-    from aurorasoc.api.schemas import TestBody  # noqa: PLC0415 - the same rules as over REST
-
-    body = checked(lambda: TestBody.model_validate({"role": role}))
-    result = in_runtime(
-        lambda runtime: runtime.admin.test(provider, role=body.role, actor=operator())
-    )
+    """Send a connection's model a one-word prompt. Exits with 1 when the test fails."""
+    result = in_runtime(lambda runtime: runtime.admin.test(connection, role=role, actor=operator()))
     if as_json:
         say_json(asdict(result))
     else:

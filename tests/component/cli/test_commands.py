@@ -6,6 +6,7 @@ import pytest
 import typer
 
 from aurorasoc.cli import app
+from aurorasoc.config.vocabulary import BUILT_IN
 from tests.component.cli.conftest import Shell
 from tests.examples import API_KEY
 
@@ -64,6 +65,14 @@ def test_an_unknown_provider_is_refused_with_those_there_are(shell: Shell) -> No
         "aurorasoc: There is no such connection. Known connections: ollama, vllm, openai, "
         "deepseek, gemini, anthropic."
     )
+
+
+@pytest.mark.parametrize(
+    "path", [("key", "set"), ("key", "delete"), ("providers", "test")], ids=" ".join
+)
+def test_help_names_the_connections_that_are_built_in(shell: Shell, path: tuple[str, ...]) -> None:
+    """Whoever doesn't know what to write looks there."""
+    assert all(name in shell(*path, "--help").out for name in BUILT_IN)
 
 
 def test_an_unknown_command_is_wrong_usage(shell: Shell) -> None:

@@ -26,6 +26,11 @@ def _row(shell: Shell, name: str) -> dict[str, Any]:
     return dict(row)
 
 
+def address_of(server: VendorServer) -> tuple[str, ...]:
+    """Return the options that lead to a server that plays vLLM."""
+    return ("--provider", "vllm", "--base-url", server.url, "--model", "m")
+
+
 def test_a_connection_is_made_from_a_preset_with_its_key(shell: Shell) -> None:
     """What was made is said, with the address and the store of the key; nothing is switched."""
     result = shell(*AZURE, "--model", "gpt-5", "--max-tlp", "amber", "--key", stdin=API_KEY)
@@ -79,6 +84,18 @@ def test_a_connection_is_deleted_with_its_key(shell: Shell) -> None:
     assert "vllm-lab" not in shell("connections", "list").out
 
 
+@pytest.mark.usefixtures("libraries")
+def test_a_named_connection_is_used_tested_and_given_a_key(shell: Shell) -> None:
+    """By the commands that take a built-in one."""
+    with VendorServer({"vllm": API_KEY}, plays=["vllm"]) as server:
+        shell("connections", "set", "lab", *address_of(server))
+        assert shell("key", "set", "lab", stdin=API_KEY).code == 0
+        assert shell("providers", "test", "lab").code == 0
+        assert shell("providers", "use", "lab").out == "revision 3, active: lab m\n"
+        assert shell("key", "delete", "lab").code == 0
+    assert _row(shell, "lab")["key_state"] == "absent"
+
+
 def test_the_list_has_a_header_and_a_line_for_each(shell: Shell) -> None:
     """Who declares it, its own ceiling, its address, and its options below."""
     shell(*LAB, "--model", "m", "--max-tlp", "RED", "--option", "temperature=0")
@@ -102,8 +119,8 @@ def test_a_connection_can_be_tested_before_it_is_made(
     """One that fails is not made, and the exit code is that of a bad answer."""
     with VendorServer({"vllm": API_KEY}, plays=["vllm"]) as server:
         server.faults.set(fault)
-        address = ("--provider", "vllm", "--base-url", server.url, "--model", "m")
-        result = shell("connections", "set", "lab", *address, "--key", "--verify", stdin=API_KEY)
+        asked = (*address_of(server), "--key", "--verify")
+        result = shell("connections", "set", "lab", *asked, stdin=API_KEY)
         assert (result.code, bool(server.requests)) == (code, True)
     assert ("lab" in shell("connections", "list").out.split()) is (code == 0)
 
