@@ -4,7 +4,7 @@ import { html, useState } from "./htm-preact-standalone.js";
 import { may } from "./store.js";
 import { Switch } from "./switch.js";
 import { Leaves, Mark, Problems, Source } from "./ui.js";
-import { allowed, LABELS, list, providerName } from "./words.js";
+import { allowed, LABELS, list, connectionName } from "./words.js";
 
 const CHOSEN = {
   runtime: "Chosen here",
@@ -19,7 +19,7 @@ export function Active({ inventory }) {
     <section class="panel active" aria-labelledby="active-title">
       <p class="eyebrow">In force · revision ${revision}</p>
       <h2 id="active-title">
-        ${active.backend ? providerName(active.backend) : "No backend"}
+        ${active.backend ? connectionName(active.backend) : "No backend"}
         <${Mark} tone=${active.ready ? "ok" : "bad"}>${active.ready ? "ready" : "not ready"}<//>
       </h2>
       <p class="chosen">

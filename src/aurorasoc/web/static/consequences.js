@@ -1,6 +1,6 @@
 // What a switch will change, in sentences. Pure.
 
-import { allowed, fieldName, LABELS, list, mayBeLocal, providerName, valueName } from "./words.js";
+import { allowed, fieldName, LABELS, list, mayBeLocal, connectionName, valueName } from "./words.js";
 
 const FIELDS = ["model", "orchestrator_model", "base_url"];
 
@@ -36,10 +36,10 @@ const BOTH_LOCAL = {
 };
 
 function whoAnswers(from, to, wanted) {
-  const before = from ? `${providerName(from.provider)} (${from.model})` : "no backend";
+  const before = from ? `${connectionName(from.provider)} (${from.model})` : "no backend";
   if (!to) return `Instead of ${before}, vLLM answers if it is there, else Ollama.`;
   const model = wanted.model ?? to.model ?? "boot default";
-  const name = providerName(to.provider);
+  const name = connectionName(to.provider);
   if (to === from) return `${name} goes on answering (${model}).`;
   return `${name} (${model}) answers instead of ${before}.`;
 }

@@ -3,7 +3,7 @@
 import { html } from "./htm-preact-standalone.js";
 import { useStore } from "./store.js";
 import { Mark, When } from "./ui.js";
-import { providerName } from "./words.js";
+import { connectionName } from "./words.js";
 
 const STATES = {
   current: ["ok", "runs it"],
@@ -59,7 +59,7 @@ function Process({ of: process }) {
 
 /** `auto` finds a backend with the first call. */
 const Runs = ({ of: { backend, model } }) =>
-  backend ? html`${providerName(backend)} <code>${model}</code>` : "automatic, none asked yet";
+  backend ? html`${connectionName(backend)} <code>${model}</code>` : "automatic, none asked yet";
 
 /** "2 of 3 processes run revision 8." */
 export function summary(fleet, revision) {

@@ -1,11 +1,11 @@
 // All providers: what each still needs, where its values come from, and how calls went.
 
 import { html, useState } from "./htm-preact-standalone.js";
-import { ProviderForm } from "./provider_form.js";
+import { ConnectionForm } from "./connection_form.js";
 import { may } from "./store.js";
 import { Switch } from "./switch.js";
 import { KeyLife, Leaves, Mark, Problems, Source, When } from "./ui.js";
-import { abilities, facts, providerName, takesKey } from "./words.js";
+import { abilities, facts, connectionName, takesKey } from "./words.js";
 
 const COLUMNS = ["Provider", "State", "Models", "Data", "Key", "Last calls"];
 
@@ -30,7 +30,7 @@ export function Inventory({ inventory }) {
           )}
         </tbody>
       </table>
-      ${what === "form" && html`<${ProviderForm} provider=${provider} onClose=${close} />`}
+      ${what === "form" && html`<${ConnectionForm} provider=${provider} onClose=${close} />`}
       ${what === "switch" && html`<${Switch} wanted=${{ provider }} onClose=${close} />`}
     </section>
   `;
@@ -39,7 +39,7 @@ export function Inventory({ inventory }) {
 const Row = ({ row, onOpen }) => html`
   <tr role="row" class=${row.active ? "in-force" : ""}>
     <th role="rowheader" scope="row">
-      <span class="name">${providerName(row.provider)}</span>
+      <span class="name">${connectionName(row.provider)}</span>
       ${row.active && html` <span class="badge">in force</span>`}
       <span class="best-for">${row.best_for}</span>
     </th>
@@ -54,7 +54,7 @@ const Row = ({ row, onOpen }) => html`
 `;
 
 function Actions({ row: { provider, ready, active }, onOpen }) {
-  const name = providerName(provider);
+  const name = connectionName(provider);
   const open = (what) => () => onOpen({ provider, what });
   return html`
     <button type="button" aria-label="Configure ${name}" onClick=${open("form")}>

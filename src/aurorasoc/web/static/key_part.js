@@ -2,7 +2,7 @@
 
 import { html, useState } from "./htm-preact-standalone.js";
 import { KeyLife, SecretField } from "./ui.js";
-import { providerName, SOURCES, takesKey } from "./words.js";
+import { connectionName, SOURCES, takesKey } from "./words.js";
 
 export function KeyPart({ row, draft, moved, onType, onRemove }) {
   if (!takesKey(row)) return null;
@@ -58,5 +58,5 @@ function Removal({ row, onRemove }) {
 
 const consequence = (row) =>
   row.active
-    ? `${providerName(row.provider)} is in force: runs that use this key end.`
+    ? `${connectionName(row.provider)} is in force: runs that use this key end.`
     : "A key from the environment, if there is one, is in force again.";

@@ -8,7 +8,7 @@ import { Processes, summary } from "./fleet.js";
 import { Icon } from "./icons.js";
 import { say, useStore } from "./store.js";
 import { Modal, Notice, ProblemNotice, TestFirst } from "./ui.js";
-import { providerName } from "./words.js";
+import { connectionName } from "./words.js";
 
 /**
  * `wanted` is the body of the switch; null goes back to the boot defaults. `base` is the revision
@@ -21,7 +21,7 @@ export function Switch({ wanted, base, onSwitched, onClose }) {
   const [verify, setVerify] = useState(testable);
   const [made, setMade] = useState(null);
   const change = useChange(base);
-  const name = wanted ? providerName(wanted.provider) : "the boot defaults";
+  const name = wanted ? connectionName(wanted.provider) : "the boot defaults";
 
   async function confirm() {
     const answer = await change.run((call) =>
@@ -84,5 +84,5 @@ function Adopting({ made, onClose }) {
 }
 
 const answersNow = ({ backend, requested }) =>
-  `${providerName(backend ?? requested)} answers from now on; ` +
+  `${connectionName(backend ?? requested)} answers from now on; ` +
   `runs that had begun finish where they began.`;

@@ -9,7 +9,7 @@ export const PROVIDERS = {
   anthropic: "Anthropic",
   auto: "Automatic",
 };
-export const providerName = (provider) => PROVIDERS[provider] ?? provider ?? "none";
+export const connectionName = (provider) => PROVIDERS[provider] ?? provider ?? "none";
 
 export const takesKey = (row) => row.provider !== "ollama";
 export const mayBeLocal = (provider) => ["auto", "ollama", "vllm"].includes(provider);
@@ -114,7 +114,7 @@ const FIELDS = {
 export function fieldName(path) {
   const parts = path.split(".");
   const field = FIELDS[parts.at(-1)] ?? parts.at(-1);
-  return parts[0] === "providers" ? `${providerName(parts[1])}, ${field}` : field;
+  return parts[0] === "providers" ? `${connectionName(parts[1])}, ${field}` : field;
 }
 
 export function valueName(value) {

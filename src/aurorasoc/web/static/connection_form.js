@@ -10,16 +10,16 @@ import { useStore } from "./store.js";
 import { Switch } from "./switch.js";
 import { useTest, Verdict } from "./probe.js";
 import { Modal, Notice, ProblemNotice, Problems, TestFirst, When } from "./ui.js";
-import { providerName } from "./words.js";
+import { connectionName } from "./words.js";
 
-export function ProviderForm({ provider, onClose }) {
+export function ConnectionForm({ provider, onClose }) {
   const { inventory } = useStore();
   const row = inventory.providers.find((candidate) => candidate.provider === provider);
   const chosen = inventory.active.requested === provider; // `auto` may have found it, too
   const form = useForm(row);
   const models = useModels(row);
   const [step, setStep] = useState("typing"); // typing | leaving | switching
-  const name = providerName(provider);
+  const name = connectionName(provider);
   const close = () => (isDirty(form.changes) ? setStep("leaving") : onClose());
   const submit = (event) => {
     event.preventDefault();
