@@ -16,6 +16,7 @@ VENDOR_HOSTS: Final = (
     "api.deepseek.com",
     "api.anthropic.com",
     "generativelanguage.googleapis.com",
+    "soc-eu.openai.azure.com",
 )
 LOOPBACK_HOSTS: Final = ("localhost", "127.0.0.1")
 

@@ -22,6 +22,7 @@ SEED: Final = "seed-of-the-tests-fedcba9876543210-ghijkl"
 API: Final = "/api/v1"
 PROVIDERS: Final = "/system/llm/providers"
 CONFIG: Final = "/system/llm/config"
+CONNECTIONS: Final = "/system/llm/connections"
 POLICY: Final = "/system/llm/policy"
 POLICY_FIELDS: Final = ("hosted_max_tlp", "local_backend", "require_tlp")
 
@@ -116,9 +117,10 @@ class Service(ChildProcess):
         assert answer.status_code == 200, answer.text
         return dict(answer.json())
 
-    def row(self, provider: str) -> dict[str, Any]:
-        """Return one provider's row of the inventory."""
-        (row,) = (row for row in self.inventory()["providers"] if row["provider"] == provider)
+    def row(self, connection: str) -> dict[str, Any]:
+        """Return one connection's row of the inventory."""
+        rows = self.inventory()["providers"]
+        (row,) = (row for row in rows if row["connection"] == connection)
         return dict(row)
 
     def entries(self, **filters: str) -> list[dict[str, Any]]:
@@ -128,12 +130,15 @@ class Service(ChildProcess):
         return list(answer.json()["entries"])
 
     def reset(self) -> None:
-        """Go back to the boot defaults and policy, without stored keys."""
+        """Go back to the boot defaults and policy, without stored keys, connections or ceilings."""
         self.client().delete(CONFIG)
         self.client().put(POLICY, json=dict.fromkeys(POLICY_FIELDS))
         for row in self.inventory()["providers"]:
-            if row["key_source"] == "database":
-                self.client().delete(f"{PROVIDERS}/{row['provider']}/key")
+            name = row["connection"]
+            if row["source"] == "runtime":
+                self.client().delete(f"{CONNECTIONS}/{name}")
+            elif row["key_source"] == "database":
+                self.client().delete(f"{PROVIDERS}/{name}/key")
 
 
 def service_env(state_dir: Path, variables: Mapping[str, str] | None = None) -> dict[str, str]:

@@ -9,9 +9,12 @@ from functools import cache
 from pathlib import Path
 from typing import Final
 
+from aurorasoc.web.known import KNOWN, known_as_json
+
 MEDIA_TYPES: Final = {
     ".css": "text/css; charset=utf-8",
     ".js": "text/javascript; charset=utf-8",
+    ".json": "application/json",
     ".svg": "image/svg+xml",
 }
 """The only files that are served. The document itself is rendered."""
@@ -48,6 +51,7 @@ class Assets:
 def load_assets() -> Assets:
     """Read the files at the first request for the page, not when the API starts."""
     contents = {item.name: item.read_bytes() for item in sorted(_FOLDER.iterdir())}
+    contents[KNOWN] = known_as_json()
     served = {
         name: Asset(content, media_type)
         for name, content in contents.items()

@@ -37,7 +37,7 @@ def test_a_visitor_signs_in_by_keyboard(visit: Visit) -> None:
     field = visit.page.get_by_role("textbox", name="Bearer token")
     focus_by_tab(visit, field)
     visit.enter_by_keyboard()
-    visit.page.get_by_role("heading", name="Providers").wait_for()
+    visit.page.get_by_role("heading", name="Connections").wait_for()
     expect(visit.page.get_by_role("main")).to_be_focused()
 
 

@@ -69,7 +69,7 @@ def run_out(route: Route) -> None:
 def test_a_users_session_is_enough(host: Host, page: Page) -> None:
     """Nothing is asked, and a token that has run out is fetched anew."""
     page.goto(f"{host.url}/login")
-    page.get_by_role("heading", name="Providers").wait_for()
+    page.get_by_role("heading", name="Connections").wait_for()
     page.get_by_text("alice").first.wait_for()
     page.route(POLICY, run_out, times=1)
     page.get_by_role("radio", name="CLEAR may be published").check()

@@ -99,7 +99,7 @@ def test_input_that_is_not_valid_names_its_field(visit: Visit) -> None:
     """422: and repeats nothing of it."""
     visit.sign_in()
     visit.configure("DeepSeek").get_by_role("textbox", name="Key").fill("two words")
-    visit.button("Store the key only").click()
+    visit.button("Save").click()
     visit.says("Something isn't valid")
     visit.says("api key: must be printable ASCII without spaces")
 
@@ -116,7 +116,7 @@ def test_a_secret_store_that_is_down_is_named(
         key = visit.configure("DeepSeek").get_by_role("textbox", name="Key")
         key.fill("sk-not-a-real-key-0000")
         visit.page.get_by_role("checkbox", name="Test first").uncheck()
-        visit.button("Store the key only").click()
+        visit.button("Save").click()
         notice = visit.page.get_by_role("alert").filter(has_text="Nothing was changed.")
         notice.wait_for()
         visit.look("store-down")

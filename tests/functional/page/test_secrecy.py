@@ -46,7 +46,7 @@ def test_a_stored_key_is_nowhere_in_the_browser(admin: Visit) -> None:
     """Not in the document, its fields, storage, address, history, or console."""
     type_key(admin)
     assert KEY in admin.kept()  # the check can see it
-    admin.button("Store the key only").click()
+    admin.button("Save").click()
     admin.says("The key is stored")
     assert KEY not in admin.kept()
 
@@ -75,7 +75,7 @@ def test_a_key_is_hidden_while_it_is_typed_unless_it_is_asked_for(admin: Visit) 
 def test_a_pasted_key_loses_its_blanks(admin: Visit) -> None:
     """What a copy drags along is no part of a key."""
     type_key(admin, f"  {KEY} ")
-    admin.button("Store the key only").click()
+    admin.button("Save").click()
     admin.says("The key is stored")
     assert admin.service.row("deepseek")["key_last4"] == KEY[-4:]
 
@@ -90,7 +90,7 @@ def test_the_token_is_not_in_the_document(visit: Visit) -> None:
     secret = token()
     visit.open()
     visit.enter(secret)
-    visit.page.get_by_role("heading", name="Providers").wait_for()
+    visit.page.get_by_role("heading", name="Connections").wait_for()
     assert secret not in visit.kept()
 
 
@@ -98,7 +98,7 @@ def test_a_reload_signs_out(admin: Visit) -> None:
     """Since the token is in memory only."""
     admin.page.reload()
     admin.button("Sign in").wait_for()
-    assert not admin.page.get_by_role("heading", name="Providers").is_visible()
+    assert not admin.page.get_by_role("heading", name="Connections").is_visible()
 
 
 def test_signing_out_ends_the_stream_and_the_readings(admin: Visit) -> None:

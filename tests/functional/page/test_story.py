@@ -76,7 +76,7 @@ def refuse_a_wrong_key(admin: Visit) -> None:
     admin.look("wrong-key")
     admin.button("Back").click()
     expect(admin.page.get_by_role("textbox", name="Key")).to_have_value(WRONG)
-    admin.button("Store the key only").click()
+    admin.button("Save").click()
     admin.says("The provider refused the key")
     assert admin.service.inventory()["revision"] == 0
 
@@ -84,7 +84,7 @@ def refuse_a_wrong_key(admin: Visit) -> None:
 def store_and_test(admin: Visit) -> None:
     """The key is stored without a switch, and then tested where it is."""
     admin.page.get_by_role("textbox", name="Key").fill(KEY)
-    admin.button("Store the key only").click()
+    admin.button("Save").click()
     admin.says("The key is stored. It is never shown again.")
     expect(admin.page.get_by_role("dialog")).to_contain_text("set just now by ")
     assert KEY not in admin.kept()

@@ -53,7 +53,7 @@ class Visit:
         """Open the page and sign in as somebody of a role; wait for the inventory."""
         self.open()
         self.enter(token(role, **claims))
-        self.page.get_by_role("heading", name="Providers").wait_for()
+        self.page.get_by_role("heading", name="Connections").wait_for()
 
     def let_the_sign_in_run_out(self) -> None:
         """Replace the token by one that has run out, in every request from now on."""

@@ -11,6 +11,8 @@ import pytest
 from fastapi import FastAPI
 
 import aurorasoc.web
+from aurorasoc.agents.registry import AGENTS
+from aurorasoc.granite.known_addresses import KNOWN_ADDRESSES
 from aurorasoc.web import SETTINGS_PAGE
 from aurorasoc.web.assets import _version, load_assets
 from aurorasoc.web.settings_page import include_settings_page
@@ -63,12 +65,25 @@ async def test_every_file_that_the_document_names_is_served_for_good(
     """Under a path that changes with any of them."""
     document = (await client.get(SETTINGS_PAGE)).text
     named = re.findall(r'(?:href|src)="(llm/assets/[^"]+)"', document)
-    assert len(named) == 7
+    assert len(named) == 8
     for address in named:
         answer = await client.get(f"/settings/{address}")
         assert answer.status_code == 200
         assert "immutable" in answer.headers["Cache-Control"]
         assert answer.headers["X-Content-Type-Options"] == "nosniff"
+
+
+async def test_known_services_and_agents_are_served_beside_the_page(
+    client: httpx.AsyncClient,
+) -> None:
+    """The page asks nobody else for them."""
+    answer = await client.get(f"{SETTINGS_PAGE}/assets/{load_assets().version}/known.json")
+    known = answer.json()
+    assert answer.headers["Content-Type"] == "application/json"
+    assert [row["label"] for row in known["services"]] == [row.label for row in KNOWN_ADDRESSES]
+    assert {agent["name"]: agent["role"] for agent in known["agents"]} == {
+        name: agent.role for name, agent in AGENTS.items()
+    }
 
 
 @pytest.mark.parametrize("name", ["nothing.js", "index.html", "..%2fassets.py"])

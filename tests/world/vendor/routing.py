@@ -14,6 +14,7 @@ HOSTS: Final = {
     "api.deepseek.com": "deepseek",
     "api.anthropic.com": "anthropic",
     "generativelanguage.googleapis.com": "gemini",
+    "soc-eu.openai.azure.com": "openai",
 }
 VENDORS: Final = (*OPENAI_WIRE_VENDORS, "anthropic", "gemini")
 

@@ -1,10 +1,11 @@
 // What is in force, what it still needs, and the two ways back.
 
 import { html, useState } from "./htm-preact-standalone.js";
+import { reachOf } from "./ceiling.js";
 import { may } from "./store.js";
 import { Switch } from "./switch.js";
 import { Leaves, Mark, Problems, Source } from "./ui.js";
-import { allowed, LABELS, list, connectionName } from "./words.js";
+import { connectionName, isBuiltIn, kindName } from "./words.js";
 
 const CHOSEN = {
   runtime: "Chosen here",
@@ -25,10 +26,11 @@ export function Active({ inventory }) {
       <p class="chosen">
         ${CHOSEN[active.source]}
         ${active.requested === "auto" && ": automatic, vLLM if it answers, else Ollama"}
+        ${row && !isBuiltIn(row) && `, a connection to ${kindName(row.provider)}`}
       </p>
       ${row && html`<${Values} row=${row} />`}
       <${Problems} problems=${[...active.problems, ...active.warnings]} />
-      ${row && html`<p class="where"><${Leaves} row=${row} /> ${labelsOf(row, policy)}</p>`}
+      ${row && html`<p class="where"><${Leaves} row=${row} /> ${reachOf(row, policy)}</p>`}
       ${may("users:manage") && html`<${Ways} requested=${active.requested} />`}
     </section>
   `;
@@ -52,15 +54,6 @@ const Value = ({ name, value, source }) => html`
     <dd><code>${value ?? "none"}</code> <${Source} of=${source} /></dd>
   </div>
 `;
-
-function labelsOf(row, policy) {
-  if (!row.data_leaves_host) return "Data with any label may be asked about here.";
-  const labels = allowed(policy.hosted_max_tlp);
-  if (labels.length === LABELS.length) return "Data with any label may go there.";
-  return labels.length
-    ? `Data labelled ${list(labels)} may go there; what is labelled higher may not.`
-    : "No labelled data may go there.";
-}
 
 /** To `auto`, and to the boot defaults. */
 function Ways({ requested }) {

@@ -1,36 +1,48 @@
-// One provider's form: models, base URL and key; test, store, save, switch.
+// One connection's form: models, base URL, key, ceiling and options; test, save, switch, delete.
 
-import { html, useState } from "./htm-preact-standalone.js";
-import { useChange } from "./change.js";
+import { html, useRef, useState } from "./htm-preact-standalone.js";
+import { CeilingField } from "./ceiling.js";
 import { Conflict } from "./conflict.js";
-import { changesOf, emptyDraft, isDirty, isKeyAlone, leavesKeyBehind } from "./draft.js";
+import { fitsASwitch, isDirty, isTestable } from "./draft.js";
 import { BaseUrlField, ModelField, useModels } from "./fields.js";
 import { KeyPart } from "./key_part.js";
-import { useStore } from "./store.js";
+import { Leaving } from "./leaving.js";
+import { Options } from "./options.js";
+import { Verdict } from "./probe.js";
+import { Removal } from "./removal.js";
+import { say, useStore } from "./store.js";
 import { Switch } from "./switch.js";
-import { useTest, Verdict } from "./probe.js";
+import { useForm } from "./use_form.js";
 import { Modal, Notice, ProblemNotice, Problems, TestFirst, When } from "./ui.js";
-import { connectionName } from "./words.js";
+import { connectionName, isBuiltIn, kindName, rowOf } from "./words.js";
 
-export function ConnectionForm({ provider, onClose }) {
+export function ConnectionForm({ name, isNew, onClose }) {
   const { inventory } = useStore();
-  const row = inventory.providers.find((candidate) => candidate.provider === provider);
-  const chosen = inventory.active.requested === provider; // `auto` may have found it, too
+  const last = useRef(null);
+  const present = rowOf(inventory, name);
+  const row = (last.current = present ?? last.current); // it may be deleted while this is open
   const form = useForm(row);
   const models = useModels(row);
   const [step, setStep] = useState("typing"); // typing | leaving | switching
-  const name = connectionName(provider);
+  const title = connectionName(name);
+  const chosen = inventory.active.requested === name; // `auto` may have found it, too
   const close = () => (isDirty(form.changes) ? setStep("leaving") : onClose());
+  const testable = isDirty(form.changes) && isTestable(form.changes, row);
+  const save = () => form.save(testable && form.verify);
+  const remove = async () => {
+    if (!(await form.remove())) return;
+    say(`${title} is deleted.`);
+    onClose();
+  };
   const submit = (event) => {
     event.preventDefault();
-    if (chosen) form.save();
-    else setStep("switching");
+    save();
   };
 
   if (step === "switching") {
     return html`
       <${Switch}
-        wanted=${{ provider, ...form.changes }}
+        wanted=${{ provider: name, ...form.changes }}
         base=${form.change.base}
         onSwitched=${form.forget}
         onClose=${(switched) => (switched ? onClose() : setStep("typing"))}
@@ -38,68 +50,48 @@ export function ConnectionForm({ provider, onClose }) {
     `;
   }
   return html`
-    <${Modal} title=${name} onClose=${close}>
+    <${Modal} title=${title} onClose=${close}>
       <form onSubmit=${submit}>
-        <p class="lead">${row.best_for}</p>
+        <p class="lead">${isBuiltIn(row) ? row.best_for : `A connection to ${kindName(row.provider)}`}</p>
         ${step === "leaving" &&
         html`<${Leaving} onStay=${() => setStep("typing")} onLeave=${onClose} />`}
+        ${isNew && !form.done && html`<${Added} row=${row} />`}
+        ${!present && html`<${Gone} />`}
         <${Problems} problems=${[...row.problems, ...row.warnings]} />
         ${row.last_error && html`<${LastError} error=${row.last_error} />`}
         <${Outcome} form=${form} revision=${inventory.revision} />
-        <${ModelField} label="Specialist model" ...${form.field("model")} models=${models} counts />
-        <${ModelField}
-          label="Orchestrator model"
-          ...${form.field("orchestrator_model")}
-          models=${models}
-        />
-        ${row.base_url_support !== "none" &&
-        html`<${BaseUrlField} ...${form.field("base_url")} moved=${form.moved} />`}
-        <${KeyPart} ...${form.field("api_key")} moved=${form.moved} onRemove=${form.removeKey} />
-        ${(chosen || isKeyAlone(form.changes)) &&
-        html`<${TestFirst} checked=${form.verify} onChange=${form.setVerify} name=${name} />`}
-        <${Ways} form=${form} row=${row} name=${name} chosen=${chosen} onClose=${close} />
+        <${Fields} ...${{ form, row, models, policy: inventory.policy }} />
+        ${row.source === "runtime" &&
+        html`<${Removal} inventory=${inventory} row=${row} onRemove=${remove} />`}
+        ${testable &&
+        html`<${TestFirst} checked=${form.verify} onChange=${form.setVerify} name=${title} />`}
+        <${Ways} ...${{ form, row, title, chosen }} onSwitch=${() => setStep("switching")} onClose=${close} />
       </form>
     <//>
   `;
 }
 
-/** What was typed, and what can be done with it. */
-function useForm(row) {
-  const [draft, setDraft] = useState(emptyDraft);
-  const [done, setDone] = useState("");
-  const [verify, setVerify] = useState(true);
-  const change = useChange();
-  const test = useTest(row.provider);
-  const changes = changesOf(draft, row);
-  const forget = () => setDraft(emptyDraft());
-  const key = `/system/llm/providers/${row.provider}/key`;
+const Fields = ({ form, row, models, policy }) => html`
+  <${ModelField} label="Specialist model" ...${form.field("model")} models=${models} counts />
+  <${ModelField}
+    label="Orchestrator model"
+    ...${form.field("orchestrator_model")}
+    models=${models}
+  />
+  ${row.base_url_support !== "none" &&
+  html`<${BaseUrlField} ...${form.field("base_url")} moved=${form.moved} />`}
+  <${KeyPart} ...${form.field("api_key")} moved=${form.moved} onRemove=${form.removeKey} />
+  <${Ceiling} ...${form.field("max_tlp")} policy=${policy} />
+  <${Options} ...${form.options} />
+`;
 
-  async function make(text, send) {
-    setDone("");
-    test.forget();
-    if (!(await change.run(send))) return;
-    forget();
-    setDone(text);
-  }
-  return {
-    ...{ change, changes, done, forget, setVerify, test, verify },
-    moved: leavesKeyBehind(draft, row),
-    field: (name) => ({
-      ...{ draft, row, name },
-      onType: (text) => setDraft({ ...draft, [name]: text }),
-    }),
-    save: () =>
-      make("Saved, and in force here.", (call) =>
-        call("PUT", `/system/llm/config?verify=${verify}`, { provider: row.provider, ...changes }),
-      ),
-    storeKey: () =>
-      make("The key is stored. It is never shown again.", (call) =>
-        call("PUT", `${key}?verify=${verify}`, { api_key: changes.api_key }),
-      ),
-    removeKey: () => make("The stored key is removed.", (call) => call("DELETE", key)),
-    testStored: () => (setDone(""), test.test()),
-  };
-}
+const Ceiling = ({ draft, row, policy, onType }) => html`
+  <${CeilingField}
+    value=${draft.max_tlp ?? row.max_tlp ?? ""}
+    policy=${policy}
+    onValue=${onType}
+  />
+`;
 
 /** How the last thing that was done ended, and what others did meanwhile. */
 const Outcome = ({ form, revision }) => html`
@@ -109,19 +101,19 @@ const Outcome = ({ form, revision }) => html`
   ${form.done && html`<${Notice} tone="ok" alert>${form.done}<//>`}
 `;
 
-function Ways({ form, row, name, chosen, onClose }) {
+function Ways({ form, row, title, chosen, onSwitch, onClose }) {
   const { change, changes, test } = form;
   const blocked = change.busy || change.overtaken;
   const dirty = isDirty(changes);
   return html`
     <div class="form-ways">
-      <button class="primary" disabled=${blocked || (chosen && !dirty)}>
-        ${chosen ? (change.busy ? "Saving…" : "Save") : `Switch to ${name}…`}
+      <button class="primary" disabled=${blocked || !dirty}>
+        ${change.busy ? "Saving…" : "Save"}
       </button>
       ${!chosen &&
-      isKeyAlone(changes) &&
-      html`<button type="button" disabled=${blocked} onClick=${form.storeKey}>
-        Store the key only
+      fitsASwitch(changes) &&
+      html`<button type="button" disabled=${blocked} onClick=${onSwitch}>
+        Switch to ${title}…
       </button>`}
       ${row.ready &&
       !dirty &&
@@ -133,15 +125,20 @@ function Ways({ form, row, name, chosen, onClose }) {
   `;
 }
 
-const LastError = ({ error }) => html`
-  <p class="hint">Its last error${error.at && html`, <${When} at=${error.at} />`}: ${error.detail}</p>
+const Added = ({ row }) => html`
+  <${Notice} tone="ok" title="${row.connection} is added. Nobody uses it yet." alert>
+    ${row.ready
+      ? "Test it, then switch to it or assign it to somebody."
+      : "Enter what is still missing, then test it."}
+  <//>
 `;
 
-const Leaving = ({ onStay, onLeave }) => html`
-  <${Notice} tone="warn" title="You have typed something that isn't saved" alert>
-    <p class="ways">
-      <button type="button" onClick=${onStay}>Keep editing</button>
-      <button type="button" onClick=${onLeave}>Discard and close</button>
-    </p>
+const Gone = () => html`
+  <${Notice} tone="warn" title="Somebody deleted this connection meanwhile" alert>
+    Saving adds it again.
   <//>
+`;
+
+const LastError = ({ error }) => html`
+  <p class="hint">Its last error${error.at && html`, <${When} at=${error.at} />`}: ${error.detail}</p>
 `;

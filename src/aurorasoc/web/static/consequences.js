@@ -1,6 +1,8 @@
 // What a switch will change, in sentences. Pure.
 
-import { allowed, fieldName, LABELS, list, mayBeLocal, connectionName, valueName } from "./words.js";
+import { limitOf } from "./ceiling.js";
+import { allowed, connectionName, fieldName, LABELS, list, mayBeLocal } from "./words.js";
+import { rowOf, valueName } from "./words.js";
 
 const FIELDS = ["model", "orchestrator_model", "base_url"];
 
@@ -8,8 +10,8 @@ const FIELDS = ["model", "orchestrator_model", "base_url"];
 export function consequences(inventory, wanted) {
   if (wanted === null) return OF_A_RESET;
   const from = inventory.providers.find((row) => row.active);
-  const to = inventory.providers.find((row) => row.provider === wanted.provider);
-  const moves = wanted.base_url !== undefined && mayBeLocal(wanted.provider);
+  const to = rowOf(inventory, wanted.provider);
+  const moves = wanted.base_url !== undefined && mayBeLocal(to?.provider);
   return [
     { icon: "info", text: whoAnswers(from, to, wanted) },
     ...(inventory.active.requested === "auto" ? [NO_LONGER_AUTOMATIC] : []),
@@ -24,10 +26,10 @@ const OF_A_RESET = [
   {
     icon: "info",
     text:
-      "The choice, models and base URLs that were set here are dropped; " +
+      "The choice, models, base URLs and assignments that were set here are dropped; " +
       "the environment's are in force again.",
   },
-  { icon: "key", text: "Keys and policy stay as they are." },
+  { icon: "key", text: "Keys, policy and connections that were added here stay." },
 ];
 const NO_LONGER_AUTOMATIC = { icon: "info", text: "The choice is no longer automatic." };
 const BOTH_LOCAL = {
@@ -36,10 +38,10 @@ const BOTH_LOCAL = {
 };
 
 function whoAnswers(from, to, wanted) {
-  const before = from ? `${connectionName(from.provider)} (${from.model})` : "no backend";
+  const before = from ? `${connectionName(from.connection)} (${from.model})` : "no backend";
   if (!to) return `Instead of ${before}, vLLM answers if it is there, else Ollama.`;
   const model = wanted.model ?? to.model ?? "boot default";
-  const name = connectionName(to.provider);
+  const name = connectionName(to.connection);
   if (to === from) return `${name} goes on answering (${model}).`;
   return `${name} (${model}) answers instead of ${before}.`;
 }
@@ -68,14 +70,15 @@ function whereDataGoes(from, to, moves) {
 }
 
 function whichLabels(policy, to, moves) {
-  if (!to || moves || !to.data_leaves_host) {
+  const limit = to && (to.max_tlp || !moves) ? limitOf(to, policy) : null;
+  if (limit === null) {
     const text = "Data with any label may be asked about, as long as the backend is local.";
     return { icon: "ok", text };
   }
-  const may = allowed(policy.hosted_max_tlp);
+  const may = allowed(limit);
   const not = LABELS.slice(may.length);
   const there = may.length ? `Data labelled ${list(may)} may go there` : "No labelled data may";
-  const elsewhere = mayBeLocal(to.provider) ? "nowhere" : "only to a local backend, or nowhere";
+  const elsewhere = mayBeLocal(to.provider) && !to.max_tlp ? "nowhere" : "only to a local backend, or nowhere";
   const rest = not.length && may.length ? `; ${list(not)} ${elsewhere}` : "";
   const unlabelled = policy.require_tlp
     ? "Unlabelled data is refused."

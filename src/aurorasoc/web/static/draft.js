@@ -1,13 +1,18 @@
-// What an admin types into a provider's form, against what is in force. Pure.
+// What an admin types into a connection's form, against what is in force. Pure.
 
+import { asSent, asTyped } from "./options.js";
 import { originOf } from "./words.js";
 
-const FIELDS = ["model", "orchestrator_model", "base_url"];
+const FIELDS = ["model", "orchestrator_model", "base_url", "max_tlp"];
+const OF_A_SWITCH = ["model", "orchestrator_model", "base_url", "api_key"];
 
 export const emptyDraft = () => ({ api_key: "" }); // the other fields appear when they are typed in
 
 /** What a field shows: what was typed, else what is in force. */
 export const shown = (draft, row, field) => draft[field] ?? row[field] ?? "";
+
+/** The options that are shown: what was typed, else what is in force. */
+export const shownOptions = (draft, row) => draft.options ?? asTyped(row.options);
 
 /** The fields to send: those that differ. An emptied one goes back to the boot default. */
 export function changesOf(draft, row) {
@@ -17,6 +22,9 @@ export function changesOf(draft, row) {
     const typed = draft[field].trim();
     if (typed !== (row[field] ?? "")) changes[field] = typed || null;
   }
+  const options = asSent(shownOptions(draft, row));
+  const before = asSent(asTyped(row.options));
+  if (JSON.stringify(options) !== JSON.stringify(before)) changes.options = options;
   const key = draft.api_key.trim();
   if (key) changes.api_key = key;
   return changes;
@@ -32,3 +40,13 @@ export function leavesKeyBehind(draft, row) {
 
 export const isDirty = (changes) => Object.keys(changes).length > 0;
 export const isKeyAlone = (changes) => Object.keys(changes).join() === "api_key";
+
+/** Whether a switch takes all of it along; a ceiling and options are saved before. */
+export const fitsASwitch = (changes) =>
+  Object.keys(changes).every((name) => OF_A_SWITCH.includes(name));
+
+/** Whether a call could be made with it: there is a model, and a key where one is needed. */
+export function isTestable(changes, row) {
+  const model = changes.model === undefined ? row.model : changes.model;
+  return Boolean(model) && (!row.needs_key || row.key_present || Boolean(changes.api_key));
+}

@@ -1,4 +1,4 @@
-// The fields of a provider's form that aren't secret.
+// The fields of a connection's form that aren't secret.
 
 import { html, useEffect, useState } from "./htm-preact-standalone.js";
 import { call } from "./api.js";
@@ -9,21 +9,28 @@ import { SOURCES } from "./words.js";
 
 /** A model's name, with the provider's own list to choose from; one of two tells its length. */
 export function ModelField({ label, name, row, draft, onType, models, counts }) {
+  const hint = counts ? `${current(row, name)} ${models.text}` : current(row, name);
+  const value = shown(draft, row, name);
+  return html`<${ModelInput} ...${{ label, hint, value, onType, names: models.names }} />`;
+}
+
+/** A model's name, typed or chosen from `names`. */
+export function ModelInput({ label, hint, value, onType, names, example }) {
   const listId = useId("models");
-  const hint = counts ? `${inForce(row, name)} ${models.text}` : inForce(row, name);
   const control = (ties) => html`
     <input
       ...${ties}
       type="text"
       list=${listId}
       maxlength="255"
+      placeholder=${example}
       autocomplete="off"
       spellcheck=${false}
-      value=${shown(draft, row, name)}
+      value=${value}
       onInput=${(event) => onType(event.target.value)}
     />
     <datalist id=${listId}>
-      ${models.names.map((model) => html`<option key=${model} value=${model} />`)}
+      ${names.map((model) => html`<option key=${model} value=${model} />`)}
     </datalist>
   `;
   return html`<${Field} label=${label} hint=${hint}>${control}<//>`;
@@ -34,42 +41,49 @@ export function BaseUrlField({ name, row, draft, onType, moved }) {
   const hint = moved
     ? `The key in force belongs to ${row.base_url} and stays there: enter the key for the new ` +
       `address below, with this change.`
-    : `${inForce(row, name)} Emptied, it goes back to the boot default.`;
+    : `${current(row, name)} Leave it empty for the boot default.`;
+  const value = shown(draft, row, name);
+  return html`<${AddressInput} ...${{ hint, value, onType, tone: moved ? "warn" : "" }} />`;
+}
+
+export function AddressInput({ hint, tone, value, onType, required }) {
   const control = (ties) => html`
     <input
       ...${ties}
       type="url"
       inputmode="url"
+      maxlength="2048"
       autocomplete="off"
       spellcheck=${false}
-      value=${shown(draft, row, name)}
+      required=${required}
+      value=${value}
       onInput=${(event) => onType(event.target.value)}
     />
   `;
-  return html`<${Field} label="Base URL" hint=${hint} tone=${moved ? "warn" : ""}>${control}<//>`;
+  return html`<${Field} label="Base URL" hint=${hint} tone=${tone}>${control}<//>`;
 }
 
 // Problems of the chosen model: the provider lists others.
 const OF_THE_MODEL = ["no_model_configured", "model_retired"];
 
-const inForce = (row, name) => `In force: ${row[name] ?? "none"} (${SOURCES[row.sources[name]]}).`;
+const current = (row, name) => `Now: ${row[name] ?? "none"} (${SOURCES[row.sources[name]]}).`;
 
-/** What the provider itself lists: `names`, and in `text` how many, or why there are none. */
+/** What a connection's provider lists: `names`, and in `text` how many, or why there are none. */
 export function useModels(row) {
   const [found, setFound] = useState({ names: [], text: "" });
-  const { provider, key_last4: last4, base_url: address } = row;
-  const askable = row.problems.every(({ code }) => OF_THE_MODEL.includes(code));
+  const { connection, key_last4: last4, base_url: address, problems } = row ?? {};
+  const askable = problems?.every(({ code }) => OF_THE_MODEL.includes(code)) ?? false;
   useEffect(() => {
     let wanted = askable;
     const show = (names, text) => wanted && setFound({ names, text });
-    show([], "Asking the provider what it has…");
+    setFound({ names: [], text: askable ? "Asking the provider what it has…" : "" });
     if (askable) {
-      call("GET", `/system/llm/providers/${provider}/models`).then(
+      call("GET", `/system/llm/providers/${connection}/models`).then(
         ({ models }) => show(models, `It lists ${models.length || "none"} to choose from.`),
-        (problem) => show([], `Its list can't be had: ${explain(problem).title}.`),
+        (problem) => show([], `Its list can't be read: ${explain(problem).title}.`),
       );
     }
     return () => (wanted = false);
-  }, [provider, askable, last4, address]);
+  }, [connection, askable, last4, address]);
   return found;
 }

@@ -1,51 +1,63 @@
-// All providers: what each still needs, where its values come from, and how calls went.
+// All connections: what each still needs, where its values come from, and how calls went.
 
 import { html, useState } from "./htm-preact-standalone.js";
+import { Add } from "./add.js";
+import { ceilingWords } from "./ceiling.js";
 import { ConnectionForm } from "./connection_form.js";
 import { may } from "./store.js";
 import { Switch } from "./switch.js";
 import { KeyLife, Leaves, Mark, Problems, Source, When } from "./ui.js";
-import { abilities, facts, connectionName, takesKey } from "./words.js";
+import { abilities, connectionName, facts, isBuiltIn, kindName, takesKey } from "./words.js";
 
-const COLUMNS = ["Provider", "State", "Models", "Data", "Key", "Last calls"];
+const COLUMNS = ["Connection", "State", "Models", "Data", "Key", "Last calls"];
 
 export function Inventory({ inventory }) {
-  const [opened, setOpened] = useState(null); // {provider, what: "form" | "switch"}
-  const { provider, what } = opened ?? {};
+  const [opened, setOpened] = useState(null); // {what: "form" | "switch" | "add", name, isNew}
+  const { what, name, isNew } = opened ?? {};
   const close = () => setOpened(null);
+  const added = (of) => setOpened({ what: "form", name: of, isNew: true });
   return html`
-    <section class="panel" aria-labelledby="providers-title">
-      <h2 id="providers-title">Providers</h2>
+    <section class="panel" aria-labelledby="connections-title">
+      <div class="panel-head">
+        <h2 id="connections-title">Connections</h2>
+        ${may("users:manage") &&
+        html`<button type="button" class="quiet" onClick=${() => setOpened({ what: "add" })}>
+          Add a connection…
+        </button>`}
+      </div>
       <table role="table">
         <thead role="rowgroup">
           <tr role="row">
-            ${COLUMNS.map((name) => html`<th role="columnheader" scope="col">${name}</th>`)}
+            ${COLUMNS.map((title) => html`<th role="columnheader" scope="col">${title}</th>`)}
             ${may("users:manage") &&
             html`<th role="columnheader" scope="col"><span class="unseen">Actions</span></th>`}
           </tr>
         </thead>
         <tbody role="rowgroup">
           ${inventory.providers.map(
-            (row) => html`<${Row} key=${row.provider} row=${row} onOpen=${setOpened} />`,
+            (row) => html`
+              <${Row} key=${row.connection} ...${{ row, policy: inventory.policy }} onOpen=${setOpened} />
+            `,
           )}
         </tbody>
       </table>
-      ${what === "form" && html`<${ConnectionForm} provider=${provider} onClose=${close} />`}
-      ${what === "switch" && html`<${Switch} wanted=${{ provider }} onClose=${close} />`}
+      ${what === "add" && html`<${Add} onAdded=${added} onClose=${close} />`}
+      ${what === "form" &&
+      html`<${ConnectionForm} key=${name} ...${{ name, isNew }} onClose=${close} />`}
+      ${what === "switch" && html`<${Switch} wanted=${{ provider: name }} onClose=${close} />`}
     </section>
   `;
 }
 
-const Row = ({ row, onOpen }) => html`
+const Row = ({ row, policy, onOpen }) => html`
   <tr role="row" class=${row.active ? "in-force" : ""}>
-    <th role="rowheader" scope="row">
-      <span class="name">${connectionName(row.provider)}</span>
-      ${row.active && html` <span class="badge">in force</span>`}
-      <span class="best-for">${row.best_for}</span>
-    </th>
+    <th role="rowheader" scope="row"><${Name} row=${row} /></th>
     <td role="cell" data-label="State"><${State} row=${row} /></td>
     <td role="cell" data-label="Models"><${Models} row=${row} /></td>
-    <td role="cell" data-label="Data"><${Leaves} row=${row} /></td>
+    <td role="cell" data-label="Data">
+      <${Leaves} row=${row} />
+      <span class="value facts">${ceilingWords(row, policy)}</span>
+    </td>
     <td role="cell" data-label="Key"><${Key} row=${row} /></td>
     <td role="cell" data-label="Last calls"><${LastCalls} row=${row} /></td>
     ${may("users:manage") &&
@@ -53,9 +65,16 @@ const Row = ({ row, onOpen }) => html`
   </tr>
 `;
 
-function Actions({ row: { provider, ready, active }, onOpen }) {
-  const name = connectionName(provider);
-  const open = (what) => () => onOpen({ provider, what });
+const Name = ({ row }) => html`
+  <span class="name">${connectionName(row.connection)}</span>
+  ${row.active && html` <span class="badge">in force</span>`}
+  ${!isBuiltIn(row) && html` <${Source} of=${row.source} />`}
+  <span class="best-for">${isBuiltIn(row) ? row.best_for : kindName(row.provider)}</span>
+`;
+
+function Actions({ row: { connection, ready, active }, onOpen }) {
+  const name = connectionName(connection);
+  const open = (what) => () => onOpen({ what, name: connection });
   return html`
     <button type="button" aria-label="Configure ${name}" onClick=${open("form")}>
       Configure…

@@ -9,7 +9,8 @@ export function KeyPart({ row, draft, moved, onType, onRemove }) {
   const hint = moved
     ? "The new address needs its own key, together with this change."
     : html`
-        ${known(row)} <${KeyLife} row=${row} /> Paste or type it; once stored it is never shown again.
+        ${known(row)}${row.key_set_at && html`, <${KeyLife} row=${row} />`}. Paste or type a new
+        one; once stored it is never shown again.
       `;
   return html`
     <${SecretField}
@@ -26,11 +27,9 @@ export function KeyPart({ row, draft, moved, onType, onRemove }) {
 }
 
 function known(row) {
-  if (!row.key_present) {
-    return row.needs_key ? "No key is stored." : "No key is stored; it needs none.";
-  }
+  if (!row.key_present) return row.needs_key ? "No key is stored" : "No key is stored; it needs none";
   const ends = row.key_last4 ? ` that ends in ${row.key_last4}` : "";
-  return `There is a key${ends} (${SOURCES[row.key_source]}).`;
+  return `There is a key${ends} (${SOURCES[row.key_source]})`;
 }
 
 /** Removing the stored key, asked twice. */
@@ -58,5 +57,5 @@ function Removal({ row, onRemove }) {
 
 const consequence = (row) =>
   row.active
-    ? `${connectionName(row.provider)} is in force: runs that use this key end.`
+    ? `${connectionName(row.connection)} is in force: runs that use this key end.`
     : "A key from the environment, if there is one, is in force again.";

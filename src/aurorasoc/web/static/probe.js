@@ -1,4 +1,4 @@
-// Tests a provider over the production path, and shows what its model can do.
+// Tests a connection over the production path, and shows what its model can do.
 
 import { html, useState } from "./htm-preact-standalone.js";
 import { call } from "./api.js";
@@ -10,12 +10,12 @@ import { abilities } from "./words.js";
 const NOT_TESTED = { busy: false, verdict: null, problem: null };
 
 /** Test what is stored: `verdict` is what was found, `problem` why there was nothing to find. */
-export function useTest(provider) {
+export function useTest(connection) {
   const [state, setState] = useState(NOT_TESTED);
   async function test() {
     setState({ ...NOT_TESTED, busy: true });
     try {
-      const verdict = await call("POST", `/system/llm/providers/${provider}/test`, { body: {} });
+      const verdict = await call("POST", `/system/llm/providers/${connection}/test`, { body: {} });
       setState({ ...NOT_TESTED, verdict });
       reload(); // it counts as a call
     } catch (problem) {

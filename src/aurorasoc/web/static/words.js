@@ -9,10 +9,20 @@ export const PROVIDERS = {
   anthropic: "Anthropic",
   auto: "Automatic",
 };
-export const connectionName = (provider) => PROVIDERS[provider] ?? provider ?? "none";
+/** A kind of provider. */
+export const kindName = (provider) => PROVIDERS[provider] ?? provider;
 
+/** A connection: a built-in one is called as its provider is. */
+export const connectionName = (name) => PROVIDERS[name] ?? name ?? "none";
+
+export const rowOf = (inventory, name) =>
+  inventory.providers.find((row) => row.connection === name);
+
+export const isBuiltIn = (row) => row.connection === row.provider;
 export const takesKey = (row) => row.provider !== "ollama";
-export const mayBeLocal = (provider) => ["auto", "ollama", "vllm"].includes(provider);
+
+/** Whether a kind of provider can be on the site's own networks. */
+export const mayBeLocal = (provider) => ["ollama", "vllm"].includes(provider);
 
 export const SOURCES = {
   runtime: "set here",
@@ -83,6 +93,9 @@ const ACTIONS = {
   "llm.config.changed": "Configuration changed",
   "llm.config.reset": "Back to the boot defaults",
   "llm.config.rolled_back": "Rolled back",
+  "llm.assignments.changed": "Assignments changed",
+  "llm.connection.changed": "Connection changed",
+  "llm.connection.deleted": "Connection deleted",
   "llm.policy.changed": "Policy changed",
   "llm.key.set": "Key stored",
   "llm.key.deleted": "Key removed",
@@ -101,10 +114,12 @@ export const actionName = (action) => ACTIONS[action] ?? action;
 export const targetName = (target) => (target === "llm" ? "" : (PROVIDERS[target] ?? target));
 
 const FIELDS = {
-  backend: "active provider",
+  api_key: "key",
+  backend: "active connection",
   base_url: "base URL",
   hosted_max_tlp: "highest label for hosted providers",
   local_backend: "local backend",
+  max_tlp: "its own ceiling",
   model: "specialist model",
   orchestrator_model: "orchestrator model",
   require_tlp: "label required",
@@ -112,13 +127,16 @@ const FIELDS = {
 
 /** "providers.deepseek.base_url" → "DeepSeek, base URL" */
 export function fieldName(path) {
-  const parts = path.split(".");
-  const field = FIELDS[parts.at(-1)] ?? parts.at(-1);
-  return parts[0] === "providers" ? `${connectionName(parts[1])}, ${field}` : field;
+  const [part, ...rest] = path.split(".");
+  const last = FIELDS[rest.at(-1) ?? part] ?? rest.at(-1) ?? part;
+  if (part === "providers") return `${connectionName(rest[0])}, ${last.replaceAll("_", " ")}`;
+  if (part === "assignments") return `${rest[1]}, ${last}`;
+  return last;
 }
 
 export function valueName(value) {
   if (value === null) return "boot default";
+  if (typeof value === "object") return JSON.stringify(value);
   return typeof value === "boolean" ? (value ? "yes" : "no") : value;
 }
 

@@ -1,0 +1,158 @@
+// "Add a connection": to a known service, or to a provider at an address of one's own.
+
+import { html, useState } from "./htm-preact-standalone.js";
+import { CeilingField } from "./ceiling.js";
+import { useChange } from "./change.js";
+import { Conflict } from "./conflict.js";
+import { AddressInput, ModelInput } from "./fields.js";
+import { filledIn, freeName, placeholderIn, placeholdersOf, useKnown } from "./known.js";
+import { Leaving } from "./leaving.js";
+import { asSent, Options } from "./options.js";
+import { ServiceField, ServiceNote } from "./services.js";
+import { useStore } from "./store.js";
+import { Field, Modal, ProblemNotice, SecretField } from "./ui.js";
+import { rowOf } from "./words.js";
+
+const EMPTY = { name: "", values: {}, address: "", model: "", key: "", ceiling: "", options: {} };
+
+export function Add({ onAdded, onClose }) {
+  const { inventory } = useStore();
+  const { services } = useKnown();
+  const change = useChange();
+  const [service, setService] = useState(null); // a known one, or {provider, name}
+  const [draft, setDraft] = useState(EMPTY);
+  const [leaving, setLeaving] = useState(false);
+  const set = (name) => (value) => setDraft({ ...draft, [name]: value });
+  const close = () => (service && !leaving ? setLeaving(true) : onClose());
+  const taken = rowOf(inventory, draft.name) !== undefined;
+
+  function choose(chosen) {
+    const names = inventory.providers.map((row) => row.connection);
+    const open = chosen.base_url && placeholdersOf(chosen.base_url).length === 0;
+    setService(chosen);
+    setDraft({ ...EMPTY, name: freeName(chosen.name, names), address: open ? chosen.base_url : "" });
+  }
+  async function add(event) {
+    event.preventDefault();
+    const path = `/system/llm/connections/${draft.name}`;
+    const answer = await change.run((call) => call("PUT", path, bodyOf(service, draft)));
+    if (answer) onAdded(draft.name);
+  }
+  return html`
+    <${Modal} title="Add a connection" onClose=${close}>
+      <form onSubmit=${add}>
+        ${leaving && html`<${Leaving} onStay=${() => setLeaving(false)} onLeave=${onClose} />`}
+        <${Conflict} change=${change} revision=${inventory.revision} />
+        <${ProblemNotice} problem=${change.problem} />
+        <${ServiceField} ...${{ services, service }} onChoose=${choose} />
+        ${service && html`<${Parts} ...${{ service, draft, set, taken, inventory }} />`}
+        <div class="form-ways">
+          <button class="primary" disabled=${!service || taken || change.busy || change.overtaken}>
+            ${change.busy ? "Adding…" : "Add"}
+          </button>
+          <button type="button" class="quiet" onClick=${close}>Close</button>
+        </div>
+      </form>
+    <//>
+  `;
+}
+
+function Parts({ service, draft, set, taken, inventory }) {
+  return html`
+    <${ServiceNote} service=${service} />
+    <${NameField} value=${draft.name} taken=${taken} onValue=${set("name")} />
+    <${Address} ...${{ service, draft, set }} />
+    <${ModelInput}
+      label="Model"
+      hint="Leave it empty to choose from the service's own list once the connection is added."
+      example=${service.model && `for example ${service.model}`}
+      value=${draft.model}
+      names=${[]}
+      onType=${set("model")}
+    />
+    ${service.provider !== "ollama" &&
+    html`
+      <${SecretField}
+        label="Key"
+        hint=${keyHint(service)}
+        value=${draft.key}
+        onValue=${set("key")}
+      />
+    `}
+    <${CeilingField} value=${draft.ceiling} policy=${inventory.policy} onValue=${set("ceiling")} />
+    <${Options} typed=${draft.options} onType=${set("options")} />
+  `;
+}
+
+function NameField({ value, taken, onValue }) {
+  const hint = taken
+    ? `There is a connection called ${value} already.`
+    : "What it is called here: small letters, digits and hyphens. It can't be changed later.";
+  const control = (ties) => html`
+    <input
+      ...${ties}
+      type="text"
+      pattern="[a-z][a-z0-9\\-]*"
+      maxlength="32"
+      required
+      autocomplete="off"
+      spellcheck=${false}
+      value=${value}
+      onInput=${(event) => onValue(event.target.value)}
+    />
+  `;
+  return html`<${Field} label="Name" hint=${hint} tone=${taken ? "warn" : ""}>${control}<//>`;
+}
+
+/** The base URL, or the parts of it that a known service leaves open. */
+function Address({ service, draft, set }) {
+  if (service.provider === "gemini") return null;
+  const pattern = service.base_url ?? "";
+  const parts = placeholdersOf(pattern);
+  if (parts.length === 0) {
+    const required = ["ollama", "vllm"].includes(service.provider);
+    const hint = required
+      ? "Where the server is."
+      : "Left empty, it is the vendor's own address.";
+    return html`
+      <${AddressInput} ...${{ hint, required, value: draft.address }} onType=${set("address")} />
+    `;
+  }
+  const address = filledIn(pattern, draft.values);
+  const hint = address ? `Calls go to ${address}` : `It is filled in here: ${pattern}`;
+  return parts.map((name) => {
+    const fill = (event) =>
+      set("values")({ ...draft.values, [name]: placeholderIn(pattern, name, event.target.value) });
+    const control = (ties) => html`
+      <input
+        ...${ties}
+        type="text"
+        pattern="[A-Za-z0-9.\\-]+"
+        required
+        maxlength="253"
+        autocomplete="off"
+        spellcheck=${false}
+        value=${draft.values[name] ?? ""}
+        onInput=${fill}
+      />
+    `;
+    const label = `${name[0].toUpperCase()}${name.slice(1)}`;
+    return html`<${Field} key=${name} label=${label} hint=${hint}>${control}<//>`;
+  });
+}
+
+const keyHint = ({ key }) =>
+  `${key ? `It takes ${key.replaceAll("`", "")}. ` : ""}It can also be entered later.`;
+
+/** What is sent: only what was typed. */
+function bodyOf(service, { values, address, model, key, ceiling, options }) {
+  const open = placeholdersOf(service.base_url ?? "").length > 0;
+  const sent = {
+    base_url: (open ? filledIn(service.base_url, values) : address.trim()) || undefined,
+    model: model.trim() || undefined,
+    api_key: key.trim() || undefined,
+    max_tlp: ceiling || undefined,
+    options: asSent(options) ?? undefined,
+  };
+  return { provider: service.provider, ...sent };
+}

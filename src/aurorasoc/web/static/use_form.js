@@ -1,0 +1,53 @@
+// What was typed into a connection's form, and what can be done with it.
+
+import { useState } from "./htm-preact-standalone.js";
+import { useChange } from "./change.js";
+import { changesOf, emptyDraft, isKeyAlone, leavesKeyBehind, shownOptions } from "./draft.js";
+import { useTest } from "./probe.js";
+
+export function useForm(row) {
+  const [draft, setDraft] = useState(emptyDraft);
+  const [done, setDone] = useState("");
+  const [verify, setVerify] = useState(true);
+  const change = useChange();
+  const test = useTest(row.connection);
+  const changes = changesOf(draft, row);
+  const forget = () => setDraft(emptyDraft());
+  const place = `/system/llm/connections/${row.connection}`;
+  const key = `/system/llm/providers/${row.connection}/key`;
+
+  async function make(text, send) {
+    setDone("");
+    test.forget();
+    const answer = await change.run(send);
+    if (!answer) return null;
+    forget();
+    setDone(text);
+    return answer;
+  }
+  const put = (testFirst) => (call) =>
+    isKeyAlone(changes)
+      ? call("PUT", `${key}?verify=${testFirst}`, changes)
+      : call("PUT", `${place}?verify=${testFirst}`, { provider: row.provider, ...changes });
+  return {
+    ...{ change, changes, done, forget, setVerify, test, verify },
+    moved: leavesKeyBehind(draft, row),
+    field: (name) => ({
+      ...{ draft, row, name },
+      onType: (text) => setDraft({ ...draft, [name]: text }),
+    }),
+    options: {
+      typed: shownOptions(draft, row),
+      onType: (options) => setDraft({ ...draft, options }),
+    },
+    save: (testFirst) => make(savedText(changes, row), put(testFirst)),
+    removeKey: () => make("The stored key is removed.", (call) => call("DELETE", key)),
+    remove: () => make("", (call) => call("DELETE", place)),
+    testStored: () => (setDone(""), test.test()),
+  };
+}
+
+function savedText(changes, row) {
+  if (isKeyAlone(changes)) return "The key is stored. It is never shown again.";
+  return row.active ? "Saved, and in force here." : "Saved.";
+}

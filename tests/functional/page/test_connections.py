@@ -1,0 +1,151 @@
+"""Named connections in a real browser: added, keyed, limited, assigned, switched to, deleted."""
+
+from collections.abc import Iterator
+from typing import Final
+
+import pytest
+from playwright.sync_api import Locator, ViewportSize, expect
+
+from tests.functional.page.visit import Visit
+from tests.world.fixtures import VENDOR_KEYS
+from tests.world.service import CONNECTIONS
+from tests.world.vendor import VendorServer
+
+KEY: Final = VENDOR_KEYS["openai"]
+MODELS: Final = ["gpt-4o-soc", "gpt-5-soc"]
+LONG_NAME: Final = "a-connection-with-a-long-name-32"
+LONG_MODEL: Final = "m" * 255
+WIDTHS: Final = (1280, 390)
+LAB: Final = {"provider": "vllm", "base_url": "http://127.0.0.1:9/v1", "model": "granite-lab"}
+
+
+@pytest.fixture
+def admin(visit: Visit, hosted: VendorServer) -> Iterator[Visit]:
+    """Yield an admin who has signed in; Azure plays two models."""
+    hosted.models["openai"] = MODELS
+    visit.sign_in()
+    yield visit
+    hosted.models.clear()
+
+
+def put(visit: Visit, name: str, **values: object) -> None:
+    """Make a connection, as another admin would."""
+    answer = visit.service.client(subject="bob").put(f"{CONNECTIONS}/{name}", json=values)
+    assert answer.status_code == 200, answer.text
+
+
+def open_add(visit: Visit, service: str) -> Locator:
+    """Open the form for a new connection, and choose a service."""
+    visit.button("Add a connection…").click()
+    form = visit.dialog("Add a connection")
+    form.get_by_role("combobox", name="Service").select_option(service)
+    return form
+
+
+def test_the_whole_life_of_a_connection(admin: Visit) -> None:
+    """Each step is looked at, light and dark; at the end nothing is left of it."""
+    add_from_a_preset(admin)
+    enter_key_and_model(admin)
+    delete(admin)
+
+
+def add_from_a_preset(admin: Visit) -> None:
+    """A pasted address is understood, the name is proposed, and nothing is switched."""
+    form = open_add(admin, "Azure OpenAI")
+    expect(form.get_by_role("textbox", name="Name")).to_have_value("azure")
+    form.get_by_role("textbox", name="Resource").fill("https://soc-eu.openai.azure.com/")
+    expect(form).to_contain_text("Calls go to https://soc-eu.openai.azure.com/openai/v1")
+    form.get_by_role("combobox", name="Highest label").select_option("AMBER")
+    admin.look("add")
+    form.get_by_role("button", name="Add", exact=True).click()
+    admin.dialog("azure")
+    admin.says("azure is added. Nobody uses it yet.")
+    row = admin.service.row("azure")
+    assert row["base_url"] == "https://soc-eu.openai.azure.com/openai/v1"
+    assert (row["provider"], row["max_tlp"], row["active"]) == ("openai", "AMBER", False)
+
+
+def enter_key_and_model(admin: Visit) -> None:
+    """The key is stored first; the connection's own list then offers its models."""
+    form = admin.dialog("azure")
+    form.get_by_role("textbox", name="Key").fill(KEY)
+    form.get_by_role("button", name="Save").click()
+    admin.says("The key is stored. It is never shown again.")
+    assert KEY not in admin.kept()
+    admin.says("It lists 2 to choose from.")
+    form.get_by_role("combobox", name="Specialist model").fill(MODELS[0])
+    form.get_by_role("button", name="Save").click()
+    admin.says("Saved.")
+    admin.button("Test").click()
+    admin.says(f"{MODELS[0]} answered.")
+    admin.look("connection")
+    admin.page.keyboard.press("Escape")
+    row = admin.page.get_by_role("row", name="azure")
+    for text in ("set here", "ready", "up to AMBER, its own ceiling", "set just now by"):
+        expect(row).to_contain_text(text)
+
+
+def delete(admin: Visit) -> None:
+    """Nobody uses it any more: it is asked for once more, and gone."""
+    form = admin.configure("azure")
+    form.get_by_role("button", name="Delete this connection…").click()
+    admin.says("Nobody uses it. Its stored key is deleted with it.")
+    admin.look("delete")
+    form.get_by_role("button", name="Delete it").click()
+    expect(admin.page.get_by_role("row", name="azure")).to_have_count(0)
+    names = [row["connection"] for row in admin.service.inventory()["providers"]]
+    assert "azure" not in names
+
+
+def test_a_name_that_is_taken_is_told_before_anything_is_sent(admin: Visit) -> None:
+    """Adding never changes a connection that exists."""
+    put(admin, "groq", provider="openai")
+    form = open_add(admin, "Groq")
+    name = form.get_by_role("textbox", name="Name")
+    expect(name).to_have_value("groq-2")
+    name.fill("groq")
+    admin.says("There is a connection called groq already.")
+    expect(form.get_by_role("button", name="Add", exact=True)).to_be_disabled()
+
+
+def test_a_connection_to_a_server_of_ones_own_with_options(admin: Visit) -> None:
+    """A bare provider asks for its address; options are folded away, and counted."""
+    form = open_add(admin, "vllm")
+    form.get_by_role("textbox", name="Name").fill("vllm-lab")
+    form.get_by_role("textbox", name="Base URL").fill("http://127.0.0.1:9/v1/chat/completions")
+    form.get_by_role("combobox", name="Model").fill("granite-lab")
+    form.get_by_text("Options").click()
+    form.get_by_role("spinbutton", name="Temperature").fill("0.2")
+    form.get_by_role("textbox", name="Headers").fill("X-Team: soc")
+    admin.says("Sent with each request: X-Team.")
+    admin.look("options")
+    form.get_by_role("button", name="Add", exact=True).click()
+    admin.says("vllm-lab is added.")
+    row = admin.service.row("vllm-lab")
+    assert row["base_url"] == "http://127.0.0.1:9/v1"
+    assert row["options"]["temperature"] == 0.2
+    assert row["options"]["headers"] == {"x-team": "soc"}
+    expect(admin.dialog("vllm-lab")).to_contain_text("Options: 2 set")
+    history = admin.page.get_by_role("region", name="History")
+    admin.page.keyboard.press("Escape")
+    history.locator("summary").first.click()
+    expect(history).to_contain_text("vllm-lab, temperature")
+
+
+def test_a_built_in_connection_is_offered_no_deletion(admin: Visit) -> None:
+    """Deleting is for those that were made here."""
+    admin.configure("vLLM")
+    expect(admin.button("Delete this connection…")).to_have_count(0)
+
+
+@pytest.mark.parametrize("width", WIDTHS)
+def test_long_names_break_no_layout(admin: Visit, width: int) -> None:
+    """The longest names that there can be, on a wide screen and on a phone."""
+    size: ViewportSize = {"width": width, "height": 860}
+    put(admin, LONG_NAME, **LAB | {"model": LONG_MODEL})
+    admin.page.set_viewport_size(size)
+    admin.page.get_by_role("row", name=LONG_NAME).wait_for()
+    assert admin.page.evaluate("document.documentElement.scrollWidth") == width
+    form = admin.configure(LONG_NAME)
+    assert admin.violations() == []
+    assert form.evaluate("(dialog) => dialog.scrollWidth <= dialog.clientWidth")
