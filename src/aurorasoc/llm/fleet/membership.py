@@ -28,14 +28,10 @@ from aurorasoc.core.logs import get_logger
 from aurorasoc.errors import BackendUnavailable, DatabaseUnavailable
 from aurorasoc.granite.backend_resolution import active_connection
 from aurorasoc.llm.adoption.adopt import Adoption
+from aurorasoc.llm.fleet.live import heartbeat_seconds
 
 Kind = Literal["api", "agent", "library"]
 
-HEARTBEAT_SECONDS: Final = 10.0
-SQLITE_HEARTBEAT_SECONDS: Final = 20.0
-"""Longer: each commit to the file makes every process read it."""
-
-MISSED_HEARTBEATS: Final = 3
 RETRY_SECONDS: Final = 1.0
 LEAVE_SECONDS: Final = 2.0
 JITTER: Final = 0.1
@@ -71,16 +67,6 @@ def this_process(kind: Kind, name: str | None) -> Instance:
 def _program(file: Path) -> str:
     """Return a program's name; `python -m package` runs the package's `__main__.py`."""
     return (file.parent.name if file.name == "__main__.py" else file.name) or "python"
-
-
-def heartbeat_seconds(database: Database) -> float:
-    """Return the seconds between a process's heartbeats."""
-    return SQLITE_HEARTBEAT_SECONDS if database.is_sqlite else HEARTBEAT_SECONDS
-
-
-def lifetime_us(database: Database) -> int:
-    """Return how long a process counts as live after its last report."""
-    return round(MISSED_HEARTBEATS * heartbeat_seconds(database) * 1e6)
 
 
 class Membership:

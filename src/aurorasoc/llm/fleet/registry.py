@@ -14,8 +14,6 @@ from dataclasses import dataclass
 from typing import Annotated, Final, Literal
 
 from pydantic import Field
-from sqlalchemy import select
-from sqlalchemy.ext.asyncio import AsyncSession
 
 from aurorasoc.core.clock import iso
 from aurorasoc.core.database.engine import Database
@@ -24,15 +22,13 @@ from aurorasoc.core.keyring import Keyring
 from aurorasoc.errors import Conflict, DatabaseUnavailable
 from aurorasoc.llm.adoption.adopt import Adoption
 from aurorasoc.llm.adoption.stored import SINGLETON
-from aurorasoc.llm.fleet.membership import lifetime_us
+from aurorasoc.llm.fleet.live import live_rows
 
 State = Literal["current", "behind", "diverged"]
 
 WATCH_SECONDS: Final = 0.1
 LOOK_SECONDS: Final = 5.0
 FIRST_LOOK_SECONDS: Final = 1.0
-MOST: Final = 2_000
-"""Processes that are read; the database's running role can add any number of rows."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +110,7 @@ class Fleet:
         """
         async with self._database.reading() as session:
             stored = await session.get(RuntimeConfigRow, SINGLETON)
-            rows = await _live(self._database, session)
+            rows = await live_rows(self._database, session)
         revision = stored.revision if stored else 0
         return FleetView(revision, tuple(self._member(row, revision) for row in rows))
 
@@ -212,7 +208,7 @@ async def require_seed_everywhere(database: Database, keyring: Keyring) -> None:
         DatabaseUnavailable: The registry can't be read.
     """
     async with database.reading() as session:
-        rows = await _live(database, session)
+        rows = await live_rows(database, session)
     sealing = set(keyring.key_ids[:1])
     lacking = [row for row in rows if not sealing <= set(row.key_ids.split(","))]
     if lacking:
@@ -223,16 +219,3 @@ async def require_seed_everywhere(database: Database, keyring: Keyring) -> None:
             "in AURORA_SECRET_KEY_PREVIOUS, then rotate."
         )
         raise Conflict(detail)
-
-
-async def _live(database: Database, session: AsyncSession) -> list[InstanceRow]:
-    """Read the rows of live processes, at most `MOST` of them, those furthest behind first."""
-    now, lifetime = await database.clock(session), lifetime_us(database)
-    query = (
-        select(InstanceRow)
-        .where(InstanceRow.seen_us.between(now - lifetime, now + lifetime))
-        .order_by(InstanceRow.revision)
-        .limit(MOST)
-    )
-    rows = await session.scalars(query)
-    return sorted(rows, key=lambda row: (row.kind, row.name, row.instance))

@@ -10,7 +10,7 @@ from aurorasoc.core.database.engine import Database
 from aurorasoc.core.open_store import open_secret_store
 from aurorasoc.errors import Conflict, DatabaseUnavailable
 from aurorasoc.llm.adoption.adopt import Adoption
-from aurorasoc.llm.fleet.membership import lifetime_us
+from aurorasoc.llm.fleet.live import lifetime_us
 from aurorasoc.llm.fleet.registry import Fleet, FleetAdoption, FleetView, require_seed_everywhere
 from tests.component.llm.fleet.fleet_world import report, write_revision
 from tests.examples import OTHER_SEED, SEED, keyring, settings

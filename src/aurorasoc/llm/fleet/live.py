@@ -1,0 +1,42 @@
+"""Which processes are live: their heartbeats, and their rows by the database's clock."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from aurorasoc.core.database.engine import Database
+from aurorasoc.core.database.tables import InstanceRow
+
+HEARTBEAT_SECONDS: Final = 10.0
+SQLITE_HEARTBEAT_SECONDS: Final = 20.0
+"""Longer: each commit to the file makes every process read it."""
+
+MISSED_HEARTBEATS: Final = 3
+MOST: Final = 2_000
+"""Processes that are read; the database's running role can add any number of rows."""
+
+
+def heartbeat_seconds(database: Database) -> float:
+    """Return the seconds between a process's heartbeats."""
+    return SQLITE_HEARTBEAT_SECONDS if database.is_sqlite else HEARTBEAT_SECONDS
+
+
+def lifetime_us(database: Database) -> int:
+    """Return how long a process counts as live after its last report."""
+    return round(MISSED_HEARTBEATS * heartbeat_seconds(database) * 1e6)
+
+
+async def live_rows(database: Database, session: AsyncSession) -> list[InstanceRow]:
+    """Read the rows of live processes, at most `MOST` of them, those furthest behind first."""
+    now, lifetime = await database.clock(session), lifetime_us(database)
+    query = (
+        select(InstanceRow)
+        .where(InstanceRow.seen_us.between(now - lifetime, now + lifetime))
+        .order_by(InstanceRow.revision)
+        .limit(MOST)
+    )
+    rows = await session.scalars(query)
+    return sorted(rows, key=lambda row: (row.kind, row.name, row.instance))
