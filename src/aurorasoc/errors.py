@@ -299,6 +299,8 @@ class ModelCallError(AuroraError):
         model: The requested model name.
 
     Attributes:
+        retryable: Whether the same call may succeed later.
+        of_request: Whether it speaks of the request, and says nothing of the provider.
         retry_after: Seconds that the provider asks to wait; None where it doesn't say.
         category: Why it refused or blocked, in the vendor's words; None where it doesn't say.
     """
@@ -307,6 +309,7 @@ class ModelCallError(AuroraError):
     code = "bad_response"
     title = "The provider's answer can't be used"
     retryable: ClassVar[bool] = False
+    of_request: ClassVar[bool] = False
     retry_after: float | None = None
     category: str | None = None
 
@@ -327,9 +330,13 @@ class EmptyAnswer(BadResponse):
 class AnswerCut(BadResponse):
     """The answer was cut off by a limit before its end, where half of one is of no use."""
 
+    of_request = True
+
 
 class RequestRefused(BadResponse):
     """The provider refused the request itself: it doesn't support something in it."""
+
+    of_request = True
 
 
 class Refused(ModelCallError):
@@ -338,6 +345,7 @@ class Refused(ModelCallError):
     status_code = 422
     code = "refused"
     title = "The model declined to answer"
+    of_request = True
 
 
 class Blocked(ModelCallError):
@@ -346,6 +354,7 @@ class Blocked(ModelCallError):
     status_code = 422
     code = "blocked"
     title = "A filter of the provider stopped the call"
+    of_request = True
 
 
 class AuthFailed(ModelCallError):
@@ -378,6 +387,7 @@ class ContextTooLong(ModelCallError):
 
     code = "context_too_long"
     title = "The prompt is too long for the model"
+    of_request = True
     context_window: int | None = None
 
 
@@ -386,6 +396,7 @@ class ContextTruncated(ModelCallError):
 
     code = "context_truncated"
     title = "The provider cut the prompt"
+    of_request = True
 
 
 class ProviderRateLimited(ModelCallError):

@@ -67,6 +67,7 @@ ROW: dict[str, Any] = {
     "warnings": list,
     "last_ok_at": str | None,
     "last_error": dict | None,
+    "health": {"state": str, "since": str | None, "code": str | None},
     "capabilities": dict | None,
     "model_facts": dict | None,
     "orchestrator_model_facts": dict | None,

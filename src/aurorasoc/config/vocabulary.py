@@ -8,6 +8,9 @@ from typing import Final, Literal
 
 AUTO: Final = "auto"
 
+EVERYTHING: Final = "llm"
+"""What an audit entry is about that concerns no single connection."""
+
 
 class ServingBackend(StrEnum):
     """A provider that can serve a model. The values are the names used in URLs and variables."""
@@ -45,7 +48,7 @@ Role = Literal["specialist", "orchestrator"]
 
 def is_connection_name(text: str) -> bool:
     """Whether a connection may be called so."""
-    return text != AUTO and CONNECTION_NAME.fullmatch(text) is not None
+    return text not in {AUTO, EVERYTHING} and CONNECTION_NAME.fullmatch(text) is not None
 
 
 def is_agent_name(text: str) -> bool:

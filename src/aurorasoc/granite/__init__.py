@@ -35,6 +35,7 @@ class ModelReference:
         api_key: The key; the literal `not-needed` if the backend takes none.
         limits: Time-outs, the connection's own where it has some, and retries.
         key_source: Where the key is kept.
+        key_tag: Tells the key apart without revealing it (`Credential.tag`); empty without a key.
         options: What the connection asks of every call.
     """
 
@@ -48,6 +49,7 @@ class ModelReference:
     limits: CallLimits
     key_source: KeySource | None = None
     options: CallOptions = NO_OPTIONS
+    key_tag: str = ""
 
     @property
     def has_key(self) -> bool:

@@ -194,6 +194,7 @@ def _reference(snapshot: Snapshot, config: ConnectionConfig, model: str) -> Mode
         api_key=config.credential.api_key or NOT_NEEDED,
         limits=_limits(snapshot.limits, config.options),
         key_source=config.credential.source,
+        key_tag=config.credential.tag if config.credential.api_key else "",
         options=config.options,
     )
 

@@ -259,7 +259,7 @@ class Admin:
 
     @property
     def _tests(self) -> TestRuns:
-        return TestRuns(self.database, self.audit, self.pool)
+        return TestRuns(self.database, self.audit, self.pool, self.ledger)
 
     @property
     def _observer(self) -> Observer:

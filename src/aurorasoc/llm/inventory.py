@@ -31,6 +31,7 @@ from aurorasoc.errors import BackendUnavailable
 from aurorasoc.granite.backend_resolution import active_connection
 from aurorasoc.granite.catalog import CATALOG
 from aurorasoc.llm.models.facts import ModelFacts
+from aurorasoc.llm.models.health import Health
 from aurorasoc.llm.models.traffic import LastError
 from aurorasoc.llm.observe import Observation
 from aurorasoc.llm.wire.asking.learned import Capabilities
@@ -105,6 +106,7 @@ class ConnectionView:
     ]
     last_ok_at: str | None
     last_error: LastError | None
+    health: Annotated[Health, Field(description="What the calls and tests of all processes say.")]
     capabilities: Capabilities | None
     model_facts: ModelFacts | None
     orchestrator_model_facts: ModelFacts | None
@@ -223,6 +225,7 @@ def connection_row(
         warnings=observed.warnings + observed.models.retirements.warnings,
         last_ok_at=observed.last.ok_at,
         last_error=observed.last.error,
+        health=observed.health,
         capabilities=observed.capabilities,
         model_facts=observed.models.specialist,
         orchestrator_model_facts=observed.models.orchestrator,

@@ -8,12 +8,13 @@ from dataclasses import dataclass, field
 
 from aurorasoc.config.settings.ambient import proxies
 from aurorasoc.config.settings.llm import LLMSettings
-from aurorasoc.config.snapshot import Problem, Snapshot
+from aurorasoc.config.snapshot import ConnectionConfig, Problem, Snapshot
 from aurorasoc.config.vocabulary import ConnectionName
 from aurorasoc.core.clock import Clock, day_of, now_us
 from aurorasoc.granite.sensitivity import why_not_local
 from aurorasoc.llm.adoption.key_age import age_warning
 from aurorasoc.llm.models.connection_models import ConnectionModels, models_of
+from aurorasoc.llm.models.health import UNKNOWN, Health
 from aurorasoc.llm.models.traffic import LastCalls, TrafficLedger
 from aurorasoc.llm.wire.asking.learned import Capabilities, Learned, Place
 from aurorasoc.llm.wire.libraries import litellm_table
@@ -28,6 +29,7 @@ class Observation:
         last: How its last calls ended.
         capabilities: What a test found its model to do; None if it wasn't tested.
         models: What its models are.
+        health: Whether it answers.
         warnings: What to do soon, besides what is to be said of its models.
     """
 
@@ -36,6 +38,15 @@ class Observation:
     capabilities: Capabilities | None = None
     models: ConnectionModels = field(default_factory=ConnectionModels)
     warnings: tuple[Problem, ...] = ()
+    health: Health = UNKNOWN
+
+
+def models_in_use(snapshot: Snapshot, config: ConnectionConfig) -> list[str | None]:
+    """Return a connection's models: its own two, and those that somebody is assigned to."""
+    assignments = snapshot.assignments
+    everyone = (*assignments.roles.values(), *assignments.agents.values())
+    assigned = [one.model for one in everyone if one.connection == config.name]
+    return [config.model.value, config.orchestrator_model.value, *assigned]
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,4 +91,5 @@ class Observer:
             known.capabilities,
             models,
             () if old is None else (old,),
+            self.ledger.health.of(config, models_in_use(snapshot, config)),
         )

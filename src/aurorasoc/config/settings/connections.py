@@ -104,7 +104,8 @@ def _name(in_variable: str) -> ConnectionName:
     if name in BUILT_IN or not is_connection_name(name):
         detail = (
             f"{PREFIX}{in_variable}_PROVIDER can't be used as it is set; expected: a name of "
-            f"letters, digits and _, 32 characters at most, that isn't auto, {', '.join(BUILT_IN)}."
+            f"letters, digits and _, 32 characters at most, that isn't auto, llm, "
+            f"{', '.join(BUILT_IN)}."
         )
         raise ConfigurationError(detail)
     return name

@@ -10,7 +10,13 @@ from aurorasoc.config.assignments import Assignment, Assignments
 from aurorasoc.config.call_options import NO_OPTIONS
 from aurorasoc.config.settings import Settings
 from aurorasoc.config.snapshot import Snapshot
-from aurorasoc.config.vocabulary import AUTO, BUILT_IN, ConnectionName, is_connection_name
+from aurorasoc.config.vocabulary import (
+    AUTO,
+    BUILT_IN,
+    EVERYTHING,
+    ConnectionName,
+    is_connection_name,
+)
 from aurorasoc.core.audit.actions import Action
 from aurorasoc.errors import Conflict, ConnectionInUse, InvalidInput
 from aurorasoc.granite.backend_resolution import (
@@ -53,7 +59,10 @@ def put_connection(settings: Settings, name: str, requested: ConnectionRequest) 
         Conflict: When it is planned: there are too many, or one in use would not be ready.
     """
     if name not in BUILT_IN and not is_connection_name(name):
-        detail = "A connection's name has a-z, 0-9 and -, begins with a letter, and isn't auto."
+        detail = (
+            "A connection's name has a-z, 0-9 and -, begins with a letter, and is neither auto "
+            "nor llm."
+        )
         raise InvalidInput(detail)
 
     def edit(before: Stored) -> Edited:
@@ -116,7 +125,7 @@ def assign(requested: AssignmentsRequest) -> Change:
 
     return Change(
         Action.ASSIGNMENTS_CHANGED,
-        "llm",
+        EVERYTHING,
         edit,
         check=lambda candidate: require_assignable(candidate, requested.assigned),
     )
@@ -147,7 +156,7 @@ def plan_only(requested: PlannedRequest) -> Change:
             config = change.edit(replace(before, config=config)).config
         return Edited(config)
 
-    return Change(Action.POLICY_CHANGED, "llm", edit)
+    return Change(Action.POLICY_CHANGED, EVERYTHING, edit)
 
 
 def uses_of(snapshot: Snapshot, name: ConnectionName) -> list[str]:

@@ -9,7 +9,7 @@ from typing import Any
 from aurorasoc.config.assignments import UNASSIGNED
 from aurorasoc.config.settings import Settings
 from aurorasoc.config.snapshot import Snapshot
-from aurorasoc.config.vocabulary import AUTO, BUILT_IN, ConnectionName
+from aurorasoc.config.vocabulary import AUTO, BUILT_IN, EVERYTHING, ConnectionName
 from aurorasoc.core.audit.actions import Action
 from aurorasoc.errors import InvalidInput
 from aurorasoc.granite.backend_resolution import (
@@ -92,7 +92,7 @@ def reset() -> Change:
         config = replace(before.config, backend=None, providers=made, assignments=UNASSIGNED)
         return Edited(config)
 
-    return Change(Action.CONFIG_RESET, "llm", edit)
+    return Change(Action.CONFIG_RESET, EVERYTHING, edit)
 
 
 def set_policy(requested: PolicyRequest) -> Change:
@@ -108,7 +108,7 @@ def set_policy(requested: PolicyRequest) -> Change:
             require_may_be_local(before.snapshot, requested.local_backend)
         return Edited(replace(before.config, **sent), details=sent)
 
-    return Change(Action.POLICY_CHANGED, "llm", edit)
+    return Change(Action.POLICY_CHANGED, EVERYTHING, edit)
 
 
 def roll_back(earlier: StoredConfig) -> Change:
@@ -119,7 +119,7 @@ def roll_back(earlier: StoredConfig) -> Change:
         config = replace(earlier, revision=before.config.revision, providers=connections)
         return Edited(config, details={"to_revision": earlier.revision})
 
-    return Change(Action.CONFIG_ROLLED_BACK, "llm", edit, check=_require_used_ready)
+    return Change(Action.CONFIG_ROLLED_BACK, EVERYTHING, edit, check=_require_used_ready)
 
 
 def _made(config: StoredConfig) -> dict[ConnectionName, ConnectionChoice]:

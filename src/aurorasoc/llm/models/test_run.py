@@ -21,6 +21,7 @@ from aurorasoc.llm.models.binding import Binding
 from aurorasoc.llm.models.capabilities import ask_capabilities
 from aurorasoc.llm.models.pool import ModelPool
 from aurorasoc.llm.models.test_call import CallTest, make_test_call
+from aurorasoc.llm.models.traffic import TrafficLedger
 from aurorasoc.llm.wire.asking.learned import Lesson, Place
 
 
@@ -33,6 +34,7 @@ class TestRuns:
     database: Database
     audit: AuditSink
     pool: ModelPool
+    ledger: TrafficLedger
 
     async def of_connection(
         self, name: str, role: Role, snapshot: Snapshot, actor: str
@@ -52,7 +54,7 @@ class TestRuns:
     async def of_candidate(self, name: ConnectionName, candidate: Snapshot, actor: str) -> CallTest:
         """Test a connection as a change would leave it.
 
-        Not recorded in the ledger: the candidate is not active.
+        The ledger counts nothing, as the candidate isn't active; it notes that it answers.
 
         Raises:
             NoModelConfigured, ProviderNotReady: It couldn't be called.
@@ -61,7 +63,10 @@ class TestRuns:
         reference = model_reference(candidate, name, "specialist")
         REDACTOR.learn([reference.reveal_key()])  # it may never be adopted, and still be logged
         await self.pool.load()
-        return await self._run(self.pool.of_reference(reference, candidate), candidate, actor)
+        result = await self._run(self.pool.of_reference(reference, candidate), candidate, actor)
+        if result.ok:
+            self.ledger.note(reference, None)
+        return result
 
     async def _run(self, binding: Binding, snapshot: Snapshot, actor: str) -> CallTest:
         name, reference = binding.reference.connection, binding.reference

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
 from aurorasoc.config.snapshot import ConnectionConfig
@@ -11,6 +11,7 @@ from aurorasoc.config.vocabulary import ConnectionName, ServingBackend
 from aurorasoc.core.clock import Clock, iso, now_us
 from aurorasoc.errors import ModelCallError
 from aurorasoc.granite import ModelReference
+from aurorasoc.llm.models.health import HealthBook, Subject
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,11 +35,15 @@ class TrafficLedger:
     """Remembers the last success and the last failure of each connection.
 
     Attributes:
+        health: Whether connections answer.
+        on_health: Called when that changes.
         counts: Calls by connection and by how they ended: `ok`, or the failure's code.
     """
 
     def __init__(self, clock: Clock = now_us) -> None:
         self._clock = clock
+        self.health = HealthBook()
+        self.on_health: Callable[[], object] = lambda: None
         self.counts: Counter[tuple[ConnectionName, str]] = Counter()
         self._last: dict[ConnectionName, LastCalls] = {}
         self._present: dict[ConnectionName, ServingBackend] | None = None
@@ -65,6 +70,7 @@ class TrafficLedger:
         if self._is_gone(reference):
             return
         self.counts[reference.connection, "ok"] += 1
+        self.note(reference, None)
         self._last[reference.connection] = LastCalls(ok_at=iso(self._clock()))
 
     def failed(self, reference: ModelReference, error: ModelCallError) -> None:
@@ -72,8 +78,20 @@ class TrafficLedger:
         if self._is_gone(reference):
             return
         self.counts[reference.connection, error.code] += 1
+        if not error.of_request:
+            self.note(reference, error.code)
         last = LastError(error.code, error.detail, iso(self._clock()))
         self._last[reference.connection] = replace(self.of(reference.connection), error=last)
+
+    def note(self, reference: ModelReference, code: str | None) -> None:
+        """Note whether a provider answers, without counting a call.
+
+        Args:
+            reference: Who was called.
+            code: What failed; None if it answered.
+        """
+        if self.health.note(Subject.of(reference), code, self._clock()):
+            self.on_health()
 
     def _is_gone(self, reference: ModelReference) -> bool:
         """Whether a call outlived its connection."""

@@ -117,6 +117,7 @@ async def test_its_key_stays_at_its_origin(opened: Runtime) -> None:
 REFUSED: Final = {
     "a name with capitals": ("Lab", {"provider": "vllm"}, InvalidInput),
     "auto": ("auto", {"provider": "vllm"}, InvalidInput),
+    "what audit entries of no connection are about": ("llm", {"provider": "vllm"}, InvalidInput),
     "a path": ("../lab", {"provider": "vllm"}, InvalidInput),
     "another provider than a built-in one's": ("openai", {"provider": "vllm"}, InvalidInput),
     "another provider than before": ("gpu-two", {"provider": "openai"}, InvalidInput),
