@@ -102,8 +102,11 @@ def test_a_change_of_key_says_who_may_still_use_the_old_one(site: Site) -> None:
     unasked = admin.put(path, json={"api_key": "sk-not-a-real-key-0002"}).json()
     replaced = admin.put(path, params=wait, json={"api_key": "sk-not-a-real-key-0003"}).json()
     removed = admin.delete(path, params=wait).json()
-    answers = [answer.get("old_key") for answer in (first, unasked, replaced, removed)]
-    assert answers == [None, None, "ending", "unused"]
+    answers = (first, unasked, replaced, removed)
+    assert [answer.get("old_key") for answer in answers] == [None, None, "ending", "unused"]
+    used = [answer.get("old_key_last_used_at", "left out") for answer in answers]
+    assert used == ["left out", "left out", None, None]
+    assert "old_key_tags" not in removed
 
 
 @pytest.mark.parametrize("seconds", ["-1", "60.5", "nan", "inf", "soon"])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Annotated, Final, cast
 
@@ -13,8 +14,15 @@ from fastapi.security.base import SecurityBase
 from aurorasoc.core.access.permissions import Permission
 from aurorasoc.core.access.principal import Principal
 from aurorasoc.core.access.tokens import decode_token
-from aurorasoc.errors import InvalidInput, PermissionDenied, Unauthenticated
+from aurorasoc.errors import (
+    DatabaseUnavailable,
+    InvalidInput,
+    PermissionDenied,
+    Unauthenticated,
+)
 from aurorasoc.llm.admin import MutationAnswer
+from aurorasoc.llm.fleet.key_reports import key_last_sent
+from aurorasoc.llm.fleet.registry import FleetAdoption
 from aurorasoc.runtime import Runtime, current_runtime
 
 CALLER: Final = "aurorasoc.caller"
@@ -111,7 +119,9 @@ class ChangeTerms:
         if self.wait is None:
             return changed.adopted_by(None)
         adoption = await runtime.fleet.adoption_of(changed.revision, self.wait, runtime.instance)
-        return changed.adopted_by(adoption)
+        if changed.old_key is None:
+            return changed.adopted_by(adoption)
+        return changed.adopted_by(*await _with_last_use(runtime, adoption, changed.old_key_tags))
 
 
 async def change_terms(
@@ -126,6 +136,16 @@ async def change_terms(
 
 
 Terms = Annotated[ChangeTerms, Depends(change_terms)]
+
+
+async def _with_last_use(
+    runtime: Runtime, adoption: FleetAdoption, tags: Sequence[str]
+) -> tuple[FleetAdoption, int | None]:
+    """Return who has adopted, and when a key was last sent; neither is known without a registry."""
+    try:
+        return adoption, await key_last_sent(runtime.database, tags)
+    except DatabaseUnavailable:
+        return FleetAdoption(adopted=False, pending=[]), None
 
 
 def _target(request: Request) -> str:

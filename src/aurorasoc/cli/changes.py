@@ -18,8 +18,8 @@ def say_change(answer: MutationAnswer, *lines: str, as_json: bool) -> None:
     """Print what was changed, a line each, and what is in force then."""
     if as_json:
         document = asdict(answer)
-        # a shell command doesn't wait for other processes
-        del document["adoption"], document["old_key"]
+        for name in ("adoption", "old_key", "old_key_last_used_at", "old_key_tags"):
+            del document[name]  # a shell command doesn't wait for other processes
         say_json(document)
         return
     for line in lines:

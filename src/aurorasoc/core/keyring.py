@@ -100,10 +100,11 @@ class Keyring:
 
     def digest(self, data: bytes) -> str:
         """Return 16 hex characters that distinguish secrets without revealing them."""
-        if not self._seeds:
-            return ""
-        key = _derive(self._seeds[0], "fingerprint")
-        return hmac.new(key, data, "sha256").hexdigest()[:16]
+        return _digest(self._seeds[0], data) if self._seeds else ""
+
+    def digests(self, data: bytes) -> tuple[str, ...]:
+        """Return the digest by each seed: what processes with another first seed call a secret."""
+        return tuple(_digest(seed, data) for seed in self._seeds)
 
     def _sealing_seed(self) -> str:
         if self._seeds:
@@ -113,6 +114,10 @@ class Keyring:
             "characters, the same in every process."
         )
         raise ConfigurationError(detail)
+
+
+def _digest(seed: str, data: bytes) -> str:
+    return hmac.new(_derive(seed, "fingerprint"), data, "sha256").hexdigest()[:16]
 
 
 @lru_cache(maxsize=64)

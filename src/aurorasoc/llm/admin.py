@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from typing import Annotated, Literal, TypeVar
+from typing import Annotated, Final, Literal, TypeVar
 
 from pydantic import Field
 
 from aurorasoc.config.settings import Settings
 from aurorasoc.config.vocabulary import AUTO, Role, ServingBackend
 from aurorasoc.core.audit.log import AuditSink
-from aurorasoc.core.clock import Clock, now_us
+from aurorasoc.core.clock import Clock, iso, now_us
 from aurorasoc.core.database.engine import Database
 from aurorasoc.errors import DatabaseUnavailable
 from aurorasoc.granite.allowed_addresses import require_allowed_address
@@ -49,15 +49,21 @@ R = TypeVar("R", ConfigRequest, ConnectionRequest)
 
 OldKeyUse = Literal["in_use", "ending", "unused", "unknown"]
 
+_UNASKED: Final = ""
+"""In place of a time: nothing was asked, and nothing is answered."""
+
 
 @dataclass(frozen=True, slots=True)
 class MutationAnswer:
-    """What is in force after a change; `adoption` and `old_key` only if they were requested.
+    """What is in force after a change. `adoption` and the old key only if they were requested.
 
     Attributes:
         old_key: Who may still use the key that was replaced or removed. `in_use`: a live process
             that is pending; `ending`: only runs that began with it; `unused`: none; `unknown`:
             the fleet couldn't be read.
+        old_key_last_used_at: When a live process last sent that key, as far as the fleet has
+            reported; None: none has since it started.
+        old_key_tags: What processes call that key.
     """
 
     revision: int
@@ -67,15 +73,28 @@ class MutationAnswer:
         FleetAdoption | None, Field(exclude_if=lambda adoption: adoption is None)
     ] = None
     old_key: Annotated[OldKeyUse | None, Field(exclude_if=lambda use: use is None)] = None
+    old_key_last_used_at: Annotated[str | None, Field(exclude_if=lambda at: at == _UNASKED)] = (
+        _UNASKED
+    )
+    old_key_tags: Annotated[tuple[str, ...], Field(exclude=True)] = ()
 
-    def adopted_by(self, adoption: FleetAdoption | None) -> MutationAnswer:
-        """Return the answer with what the fleet makes of the change; None: nobody asked."""
-        old_key = self.old_key
+    def adopted_by(
+        self, adoption: FleetAdoption | None, last_sent_us: int | None = None
+    ) -> MutationAnswer:
+        """Return the answer with what the fleet makes of the change.
+
+        Args:
+            adoption: Who has adopted it; None: nobody asked.
+            last_sent_us: When the old key was last sent.
+        """
+        old_key, last_used = self.old_key, iso(last_sent_us)
         if adoption is None:
             old_key = None
         elif old_key is not None and not adoption.adopted:
             old_key = "in_use" if adoption.pending else "unknown"
-        return replace(self, adoption=adoption, old_key=old_key)
+        if old_key is None:
+            last_used = _UNASKED
+        return replace(self, adoption=adoption, old_key=old_key, old_key_last_used_at=last_used)
 
 
 @dataclass(frozen=True, slots=True)
@@ -222,7 +241,10 @@ class Admin:
         if change.target in snapshot.connections:
             row = connection_row(snapshot, change.target, observed[change.target])
         active = active_of(snapshot, observed)
-        return MutationAnswer(snapshot.revision, active, row, old_key=applied.old_key)
+        answer = MutationAnswer(snapshot.revision, active, row)
+        if (old := applied.old_key) is not None:
+            answer = replace(answer, old_key=old.use, old_key_tags=old.tags)
+        return answer
 
     async def models(self, name: str) -> ModelList:
         """List the models behind a connection, as the provider itself does.

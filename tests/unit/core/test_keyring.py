@@ -156,6 +156,13 @@ def test_digest_tells_two_keys_apart(one: bytes, two: bytes) -> None:
     assert (keyring().digest(one) == keyring().digest(two)) == (one == two)
 
 
+def test_digests_hold_that_of_a_process_with_another_first_seed() -> None:
+    """While seeds are being rotated, processes call one key by different digests."""
+    here, there = keyring(SEED, OTHER_SEED), keyring(OTHER_SEED, SEED)
+    assert here.digest(b"sk-1") != there.digest(b"sk-1")
+    assert {here.digest(b"sk-1"), there.digest(b"sk-1")} == set(here.digests(b"sk-1"))
+
+
 def test_digest_needs_the_seed() -> None:
     """Who reads a fingerprint can't try keys against it."""
     assert keyring(SEED).digest(b"sk-1") != keyring(OTHER_SEED).digest(b"sk-1")

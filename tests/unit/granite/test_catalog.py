@@ -132,6 +132,7 @@ def test_reference_leaves_nothing_to_defaults(provider: ServingBackend, tmp_path
         api_key=SecretStr(key),
         limits=boot.limits,
         key_source="env" if CATALOG[provider].needs_key else None,
+        key_tag=boot.connections[provider].credential.tag,
     )
 
 

@@ -248,6 +248,10 @@ class Adoption:
         """Return a tag that tells keys apart without revealing them."""
         return self._keyring.digest(api_key.get_secret_value().encode())
 
+    def tags_of(self, api_key: SecretStr) -> tuple[str, ...]:
+        """Return a key's tags in all processes, whichever of this one's seeds is their first."""
+        return self._keyring.digests(api_key.get_secret_value().encode())
+
     def will_write(self, revision: int, at_us: int) -> None:
         """Note a revision before this process commits it, so that adopting it isn't timed.
 

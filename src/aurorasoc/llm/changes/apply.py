@@ -15,7 +15,15 @@ from aurorasoc.core.database.tables import CredentialRow
 from aurorasoc.core.secret_store import SecretStore, Stamp, StoredKey, last4_of
 from aurorasoc.llm.adoption.adopt import Adoption
 from aurorasoc.llm.changes.journal import Journal
-from aurorasoc.llm.changes.plan import Change, KeyEdit, OldKey, Plan, SetKey, plan, require_revision
+from aurorasoc.llm.changes.plan import (
+    Change,
+    KeyEdit,
+    Plan,
+    ReplacedKey,
+    SetKey,
+    plan,
+    require_revision,
+)
 
 if TYPE_CHECKING:
     from aurorasoc.llm.changes.intents import KeyIntents
@@ -27,12 +35,11 @@ class Applied:
 
     Attributes:
         snapshot: What is in force in this process.
-        old_key: What becomes of the usable key that was replaced or removed; None if there was
-            none.
+        old_key: The usable key that was replaced or removed; None if there was none.
     """
 
     snapshot: Snapshot
-    old_key: OldKey | None
+    old_key: ReplacedKey | None
 
 
 @dataclass(frozen=True, slots=True)

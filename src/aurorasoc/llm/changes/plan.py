@@ -44,6 +44,19 @@ OldKey = Literal["ending", "unused"]
 
 
 @dataclass(frozen=True, slots=True)
+class ReplacedKey:
+    """A usable key that a change replaces or removes.
+
+    Attributes:
+        use: What becomes of it.
+        tags: What processes call it.
+    """
+
+    use: OldKey
+    tags: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Edited:
     """The result of an edit.
 
@@ -85,7 +98,7 @@ class Plan:
         candidate: The snapshot that will be in force.
         reconfigures: Whether more than a key changes.
         switches: Whether another backend becomes active.
-        old_key: What becomes of the usable key that it replaces or removes; None if there is none.
+        old_key: The usable key that it replaces or removes; None if there is none.
     """
 
     based_on: int
@@ -93,7 +106,7 @@ class Plan:
     candidate: Snapshot
     reconfigures: bool
     switches: bool
-    old_key: OldKey | None = None
+    old_key: ReplacedKey | None = None
 
     @property
     def changed(self) -> bool:
@@ -127,7 +140,7 @@ def plan(change: Change, before: Stored, adoption: Adoption, stamp: Stamp) -> Pl
         credentials.pop(edited.key.connection, None)
     candidate = adoption.compose(config, replace(reading, credentials=credentials))
     change.check(candidate)
-    old_key = None if edited.key is None else _old_key(before.snapshot, candidate, edited.key)
+    old_key = _old_key(before.snapshot, candidate, edited.key, adoption) if edited.key else None
     switches = config.backend != before.config.backend
     edited = replace(edited, config=config)
     return Plan(based_on, edited, candidate, reconfigures, switches, old_key)
@@ -144,11 +157,14 @@ def _require_room(after: StoredConfig) -> None:
         raise Conflict(detail)
 
 
-def _old_key(before: Snapshot, candidate: Snapshot, key: KeyEdit) -> OldKey | None:
+def _old_key(
+    before: Snapshot, candidate: Snapshot, key: KeyEdit, adoption: Adoption
+) -> ReplacedKey | None:
     old, new = _credential(before, key), _credential(candidate, key)
     if old.api_key is None or old.api_key == new.api_key:
         return None
-    return "ending" if new.lets_finish(old.api_key, old.source) else "unused"
+    use: OldKey = "ending" if new.lets_finish(old.api_key, old.source) else "unused"
+    return ReplacedKey(use, adoption.tags_of(old.api_key))
 
 
 def _credential(snapshot: Snapshot, key: KeyEdit) -> Credential:

@@ -28,6 +28,7 @@ from aurorasoc.core.logs import get_logger
 from aurorasoc.errors import BackendUnavailable, DatabaseUnavailable
 from aurorasoc.granite.backend_resolution import active_connection
 from aurorasoc.llm.adoption.adopt import Adoption
+from aurorasoc.llm.fleet.key_reports import report_of_keys
 from aurorasoc.llm.fleet.live import heartbeat_seconds
 
 Kind = Literal["api", "agent", "library"]
@@ -156,6 +157,7 @@ class Membership:
             adopted_us=self._adoption.adopted_us,
             feed=self._feed(),
             key_ids=",".join(self._keyring.key_ids),
+            keys_sent=report_of_keys(),
             seen_us=now_us,
         )
 

@@ -13,6 +13,7 @@ from aurorasoc.granite.address_policy import AddressPolicy
 from aurorasoc.granite.backend_resolution import Probe
 from aurorasoc.granite.catalog import CATALOG
 from aurorasoc.llm.wire.asking.request import with_own_headers
+from aurorasoc.llm.wire.key_uses import KEY_USES
 
 PROBE_SECONDS: Final = 2.0
 
@@ -47,7 +48,12 @@ def local_probe(address_policy_for: PolicyOf, headers_for: HeadersOf) -> Probe:
 
 
 def probe_headers(config: ConnectionConfig) -> dict[str, str]:
-    """Return a connection's own headers, and those that carry its key, if one is in force."""
-    key = config.credential.api_key
-    headers = {} if key is None else CATALOG[config.provider].headers(key.get_secret_value())
+    """Return a connection's own headers, and those that carry its key, if one is in force.
+
+    They are about to be sent, and the key is noted as such.
+    """
+    key, headers = config.credential.api_key, {}
+    if key is not None:
+        KEY_USES.note(config.credential.tag)
+        headers = CATALOG[config.provider].headers(key.get_secret_value())
     return with_own_headers(headers, config.options)

@@ -96,7 +96,8 @@ class TestRuns:
         vendor = origin_of(CATALOG[reference.provider].default_base_url)
         if reference.origin == vendor or not reference.has_key:
             return None
-        wrong = replace(reference, api_key=SecretStr(f"wrong-{secrets.token_hex(12)}"))
+        key = SecretStr(f"wrong-{secrets.token_hex(12)}")
+        wrong = replace(reference, api_key=key, key_tag="")
         return self.pool.of_reference(wrong, snapshot)
 
     async def _record(self, event: AuditEvent) -> None:

@@ -14,6 +14,7 @@ from aurorasoc.granite import ModelReference
 from aurorasoc.granite.catalog import CATALOG
 from aurorasoc.llm.wire.asking.learned import Refusable
 from aurorasoc.llm.wire.asking.tool_call_ids import holds_foreign_ids
+from aurorasoc.llm.wire.key_uses import KEY_USES
 
 OPTIONS: Final = frozenset(option.value for option in Refusable)
 """The names of refusable options, some of which are names in a request."""
@@ -107,7 +108,11 @@ def post(request: ModelRequest, path: str, body: Mapping[str, Any], **headers: s
 
 
 def question_headers(reference: ModelReference) -> dict[str, str]:
-    """Return the headers of a question about models: the vendor's, and the connection's own."""
+    """Return the headers of a question about models: the vendor's, and the connection's own.
+
+    It is about to be sent, and its key is noted as such.
+    """
+    KEY_USES.note(reference.key_tag)
     spec = CATALOG[reference.provider]
     headers = spec.headers(reference.reveal_key()) if reference.has_key else {}
     return with_own_headers(headers, reference.options)

@@ -25,6 +25,7 @@ from aurorasoc.llm.wire.failures.translate import (
     failure_in_document,
     failure_of_answer,
 )
+from aurorasoc.llm.wire.key_uses import KEY_USES
 from aurorasoc.llm.wire.sending.bounded import read_at_most
 from aurorasoc.llm.wire.sending.events import EventReader
 from aurorasoc.llm.wire.sending.open_answers import remember
@@ -103,6 +104,7 @@ class Sender:
             "POST", transmission.url, headers=headers, content=transmission.body
         )
         # No client in between: it would follow redirects, keep cookies and merge headers.
+        KEY_USES.note(self._reference.key_tag)
         response = await _transport(self._address_policy).handle_async_request(request)
         try:
             if not response.is_success:
