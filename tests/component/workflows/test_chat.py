@@ -49,6 +49,17 @@ async def test_role_goes_where_it_is_assigned(world: World, runtime: Runtime) ->
     assert asked(world.keyed) == ["deepseek-v4-pro"]
 
 
+async def test_failure_names_the_connection(runtime: Runtime) -> None:
+    """Two servers of one kind are told apart."""
+    with two_servers() as labs:
+        await labs.connect(runtime)
+        await assign(runtime, role="lab-b")
+        labs.b.faults.set(Fault(refusal=Refusal.BAD_KEY))
+        with pytest.raises(AuthFailed, match=r"^lab-b ") as failure:
+            await (await begin(ASKED)).answer()
+    assert failure.value.provider == "vllm"
+
+
 async def test_messages_arrive_as_they_were(world: World, runtime: Runtime) -> None:
     """Roles, order and text."""
     del runtime

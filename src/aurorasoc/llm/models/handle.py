@@ -192,10 +192,10 @@ def _unusable(error: FrameworkError, binding: Binding) -> AuroraError:
     """Return our error for an answer that BeeAI could not use."""
     reference = binding.reference
     if isinstance(error, ChatModelToolCallError):
-        detail = f"{reference.model} of {reference.provider} made a tool call that can't be used."
+        detail = f"{reference.model} of {reference.connection} made a tool call that can't be used."
         return BadToolCall(detail, error, binding)
     detail = (
-        f"{reference.provider} answered, but not as asked ({type(error).__name__}). "
+        f"{reference.connection} answered, but not as asked ({type(error).__name__}). "
         f"The model {reference.model} may not support what the call needs."
     )
     return BadResponse(detail, provider=reference.provider, model=reference.model)

@@ -115,7 +115,7 @@ class ModelLists:
         except AuroraError:
             raise
         except (TimeoutError, httpx.TimeoutException):
-            detail = f"{reference.provider} didn't list its models within {self._seconds:g} s."
+            detail = f"{reference.connection} didn't list its models within {self._seconds:g} s."
             failure: AuroraError = ProviderTimeout(detail, **_names_of(reference))
         except Exception as error:  # noqa: BLE001 - httpx's exceptions hold the request, key included
             failure = translate(error, reference)
@@ -128,7 +128,7 @@ def _page(status: int, body: bytes, reference: ModelReference, url: str) -> Page
     Raises:
         ModelCallError: It is a refusal, or not a list.
     """
-    detail = f"{reference.provider} doesn't list its models at {url.partition('?')[0]}."
+    detail = f"{reference.connection} doesn't list its models at {url.partition('?')[0]}."
     if status in _NO_LIST_HERE:
         raise EndpointNotFound(detail, **_names_of(reference))
     if status != HTTPStatus.OK:

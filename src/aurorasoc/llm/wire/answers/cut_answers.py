@@ -75,7 +75,7 @@ def require_visible(outcome: Outcome, reference: ModelReference, *, tools: bool)
     """
     if outcome.text.strip() or (tools and outcome.tool_calls):
         return
-    who = f"{reference.model} of {reference.provider}"
+    who = f"{reference.model} of {reference.connection}"
     detail = f"{who} answered nothing that can be seen. Ask again, or ask another model."
     if outcome.finish is Finish.LENGTH:
         detail = f"{who} was cut off before the first visible token. Allow more tokens."
@@ -85,7 +85,7 @@ def require_visible(outcome: Outcome, reference: ModelReference, *, tools: bool)
 def cut(reference: ModelReference) -> AnswerCut:
     """Return the error for half an answer."""
     detail = (
-        f"{reference.model} of {reference.provider} was cut off by a limit before the end of its "
+        f"{reference.model} of {reference.connection} was cut off by a limit before the end of its "
         "answer. Ask for less, or allow more tokens."
     )
     return AnswerCut(detail, provider=reference.provider, model=reference.model)

@@ -59,8 +59,8 @@ def _is_too_few(texts: Sequence[str], prompt_tokens: int) -> bool:
 
 def _truncated(reference: ModelReference, prompt_tokens: int) -> ContextTruncated:
     detail = (
-        f"{reference.provider} cut the prompt for {reference.model} to {prompt_tokens} tokens and "
-        "answered the rest: its context window is too small. Serve the model with a larger one "
+        f"{reference.connection} cut the prompt for {reference.model} to {prompt_tokens} tokens "
+        "and answered the rest: its context window is too small. Serve the model with a larger one "
         "(Ollama: OLLAMA_CONTEXT_LENGTH or num_ctx), or send less."
     )
     return ContextTruncated(detail, provider=reference.provider, model=reference.model)

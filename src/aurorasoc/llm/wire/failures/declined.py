@@ -43,9 +43,9 @@ def require_answer(reading: Reading, reference: ModelReference) -> None:
     if reading.finish is None or reading.finish not in _SAID:
         return
     leaf, said = _SAID[reading.finish]
-    provider, model = reference.provider, reference.model
     category = repeatable(reading.category, reference)
-    detail = said.format(provider=provider, model=model, why=f" ({category})" if category else "")
-    error = leaf(detail, provider=provider, model=model)
+    why = f" ({category})" if category else ""
+    detail = said.format(provider=reference.connection, model=reference.model, why=why)
+    error = leaf(detail, provider=reference.provider, model=reference.model)
     error.category = category
     raise error

@@ -139,7 +139,7 @@ class OptionRefused(RequestRefused):
 
     def __init__(self, option: Refusable, reference: ModelReference, *, lasting: bool) -> None:
         super().__init__(
-            f"{reference.provider} refused the request: {reference.model} doesn't take {option}.",
+            f"{reference.connection} refused the request: {reference.model} doesn't take {option}.",
             provider=reference.provider,
             model=reference.model,
         )

@@ -171,7 +171,7 @@ def _failure(  # noqa: PLR0913 - what a detail may name
 ) -> ModelCallError:
     category = None if body is None else repeatable(meaning.category_in(body), reference)
     detail = verdict.detail.format(
-        provider=reference.provider,
+        provider=reference.connection,
         model=reference.model,
         timeout=reference.limits.timeout,
         first_token_timeout=reference.limits.first_token_timeout,

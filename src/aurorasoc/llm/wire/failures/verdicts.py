@@ -24,9 +24,9 @@ from aurorasoc.errors import (
 class Verdict(NamedTuple):
     """An error's class and its detail.
 
-    The detail may name `{provider}`, `{model}`, `{timeout}`, `{first_token_timeout}`, `{status}`,
-    `{url}`, `{fix}` (what to change about the base URL), `{again}` (when to try again) and `{why}`
-    (a filter's reason).
+    The detail may name `{provider}` (the connection's name), `{model}`, `{timeout}`,
+    `{first_token_timeout}`, `{status}`, `{url}`, `{fix}` (what to change about the base URL),
+    `{again}` (when to try again) and `{why}` (a filter's reason).
     """
 
     leaf: type[ModelCallError]
