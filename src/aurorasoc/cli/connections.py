@@ -14,6 +14,7 @@ from aurorasoc.cli.in_runtime import in_runtime
 from aurorasoc.cli.inventory import list_connections
 from aurorasoc.cli.key_input import read_key
 from aurorasoc.cli.output import AsJson, operator
+from aurorasoc.cli.same_store import require_same_store
 from aurorasoc.config.vocabulary import ServingBackend, Tlp
 
 if TYPE_CHECKING:
@@ -99,6 +100,7 @@ def delete(name: Name, as_json: AsJson = False) -> None:
     from aurorasoc.llm.changes import connection_edits  # noqa: PLC0415 - SQLAlchemy costs time
 
     async def work(runtime: Runtime) -> MutationAnswer:
+        await require_same_store(runtime)
         change = connection_edits.delete_connection(runtime.settings, name)
         return await runtime.admin.change(change, actor=operator())
 
@@ -115,6 +117,8 @@ async def _set(
     present = before.connections.get(name)
     body = request_body(wishes, present)
     requested = checked(lambda: ConnectionRequest.model_validate(body))
+    if "api_key" in body:
+        await require_same_store(runtime)
     merged = "options" in body and present is not None
     answer = await runtime.admin.put_connection(
         name,

@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from pydantic import SecretStr
 
 from aurorasoc.cli.arguments import Connection, checked
-from aurorasoc.cli.changes import say_change
+from aurorasoc.cli.changes import key_place, say_change
 from aurorasoc.cli.in_runtime import in_runtime
 from aurorasoc.cli.key_input import read_key
 from aurorasoc.cli.output import AsJson, operator
+from aurorasoc.cli.same_store import require_same_store
+
+if TYPE_CHECKING:
+    from aurorasoc.config.snapshot import Snapshot
+    from aurorasoc.llm.admin import MutationAnswer
+    from aurorasoc.runtime import Runtime
 
 app = typer.Typer(help="Store and remove the keys of connections.", no_args_is_help=True)
 
@@ -33,11 +39,15 @@ def set_key(
     api_key = checked(lambda: KeyRequest(api_key=SecretStr(read_key()))).api_key
     from aurorasoc.llm.changes import key_edits  # noqa: PLC0415 - SQLAlchemy costs time
 
-    change = key_edits.set_key(connection, api_key)
-    answer = in_runtime(
-        lambda runtime: runtime.admin.change(change, actor=operator(), verify=verify)
-    )
-    say_change(answer, as_json=as_json)
+    async def work(runtime: Runtime) -> tuple[MutationAnswer, str]:
+        await require_same_store(runtime)
+        change = key_edits.set_key(connection, api_key)
+        answer = await runtime.admin.change(change, actor=operator(), verify=verify)
+        config = runtime.adoption.snapshot.connections[connection]
+        return answer, f"key of {connection} stored {key_place(config)}"
+
+    answer, line = in_runtime(work)
+    say_change(answer, line, as_json=as_json)
 
 
 @app.command("delete")
@@ -45,6 +55,21 @@ def delete_key(connection: Connection, as_json: AsJson = False) -> None:
     """Remove a stored key."""
     from aurorasoc.llm.changes import key_edits  # noqa: PLC0415 - SQLAlchemy costs time
 
-    change = key_edits.delete_key(connection)
-    answer = in_runtime(lambda runtime: runtime.admin.change(change, actor=operator()))
-    say_change(answer, as_json=as_json)
+    async def work(runtime: Runtime) -> tuple[MutationAnswer, str]:
+        await require_same_store(runtime)
+        before = runtime.adoption.snapshot
+        change = key_edits.delete_key(connection)
+        answer = await runtime.admin.change(change, actor=operator())
+        return answer, _removed(connection, before, runtime.adoption.snapshot)
+
+    answer, line = in_runtime(work)
+    say_change(answer, line, as_json=as_json)
+
+
+def _removed(name: str, before: Snapshot, after: Snapshot) -> str:
+    """Say what was removed, and what applies now."""
+    was, now = (snapshot.connections[name].credential for snapshot in (before, after))
+    line = f"{name} had no stored key"
+    if was.source in {"vault", "database"}:
+        line = f"key of {name} removed"
+    return f"{line}; the environment's applies" if now.source == "env" else line

@@ -1,5 +1,8 @@
 """`aurorasoc key …`: keys come from standard input, and go nowhere else."""
 
+import sqlite3
+from contextlib import closing
+from pathlib import Path
 from typing import Final
 
 import pytest
@@ -81,6 +84,45 @@ def test_deleting_a_key_removes_it(shell: Shell) -> None:
     assert shell("key", "delete", "deepseek").code == 0
     assert _row(shell, "deepseek")["key_state"] == "absent"
     assert shell("key", "delete", "deepseek").code == 0
+
+
+def test_answers_say_for_which_address_and_in_which_store(shell: Shell) -> None:
+    """And what applies once a key is removed."""
+    stored = shell("key", "set", "deepseek", stdin=API_KEY)
+    place = "for https://api.deepseek.com:443 in the database"
+    assert stored.out.splitlines()[0] == f"key of deepseek stored {place}"
+    shell.patch.setenv("LLM_DEEPSEEK_API_KEY", API_KEY)
+    removed = [shell("key", "delete", "deepseek").out.splitlines()[0] for _ in range(2)]
+    assert removed == [
+        "key of deepseek removed; the environment's applies",
+        "deepseek had no stored key; the environment's applies",
+    ]
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("key", "set", "openai"),
+        ("key", "delete", "deepseek"),
+        ("connections", "set", "openai", "--key"),
+        ("connections", "set", "deepseek", "--unset", "key"),
+        ("connections", "delete", "deepseek"),
+    ],
+    ids=" ".join,
+)
+def test_a_shell_without_vault_writes_no_key_where_keys_are_in_vault(
+    shell: Shell, database_file: Path, arguments: tuple[str, ...]
+) -> None:
+    """It would write to the database, and the service reads Vault."""
+    shell("key", "set", "deepseek", stdin=API_KEY)
+    with closing(sqlite3.connect(database_file)) as database, database:
+        database.execute("UPDATE llm_provider_credentials SET token = NULL, vault_version = 1")
+    result = shell(*arguments, stdin=API_KEY)
+    assert (result.code, result.out) == (2, "")
+    assert "VAULT_ADDR" in result.error
+    with closing(sqlite3.connect(database_file)) as database:
+        rows = list(database.execute("SELECT provider, token FROM llm_provider_credentials"))
+    assert rows == [("deepseek", None)]
 
 
 def test_changes_at_the_shell_name_the_operator(shell: Shell) -> None:
