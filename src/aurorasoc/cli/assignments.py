@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from aurorasoc.cli.arguments import checked, pairs
-from aurorasoc.cli.changes import say_change
+from aurorasoc.cli.changes import Wait, make_change
 from aurorasoc.cli.in_runtime import in_runtime
 from aurorasoc.cli.output import AsJson, operator, say, say_json
 from aurorasoc.cli.table import table
@@ -16,6 +16,8 @@ from aurorasoc.errors import InvalidInput
 
 if TYPE_CHECKING:
     from aurorasoc.config.assignments import Assignments
+    from aurorasoc.llm.admin import MutationAnswer
+    from aurorasoc.runtime import Runtime
 
 app = typer.Typer(help="Who uses another connection than the active one.", no_args_is_help=True)
 
@@ -46,6 +48,7 @@ def set_(
         list[str] | None,
         typer.Option(metavar="NAME=CONNECTION[:MODEL]", help="An agent; repeatable."),
     ] = None,
+    wait: Wait = None,
     as_json: AsJson = False,
 ) -> None:
     """Change what roles and agents use; others keep theirs. NAME= goes back to the active one."""
@@ -59,10 +62,13 @@ def set_(
     body = {"roles": _assigned(roles), "agents": _assigned(agents)}
     requested = checked(lambda: AssignmentsRequest.model_validate(body))
     change = connection_edits.assign(requested)
-    answer = in_runtime(lambda runtime: runtime.admin.change(change, actor=operator()))
     lines = [_line("role", *one) for one in roles.items()]
     lines += [_line("agent", *one) for one in agents.items()]
-    say_change(answer, *lines, as_json=as_json)
+
+    async def work(runtime: Runtime) -> tuple[MutationAnswer, list[str]]:
+        return await runtime.admin.change(change, actor=operator()), lines
+
+    make_change(work, wait=wait, as_json=as_json)
 
 
 def _assigned(texts: Mapping[str, str | None]) -> dict[str, dict[str, str] | None]:

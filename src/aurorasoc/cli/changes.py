@@ -1,33 +1,74 @@
-"""Print what a change led to."""
+"""Make a change at the shell, and print what it changed and led to."""
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Annotated, Final
 
+import typer
+
+from aurorasoc.cli.in_runtime import in_runtime
 from aurorasoc.cli.output import say, say_json
 
 if TYPE_CHECKING:
     from aurorasoc.config.snapshot import ConnectionConfig
     from aurorasoc.llm.admin import MutationAnswer
+    from aurorasoc.llm.fleet.registry import FleetAdoption
+    from aurorasoc.runtime import Runtime
+
+Wait = Annotated[
+    float | None,
+    typer.Option(
+        min=0,
+        max=60,
+        metavar="SECONDS",
+        help="Wait until all live processes have adopted it; exit with 1 if one hasn't.",
+    ),
+]
 
 _STORES: Final = {"vault": "Vault", "database": "the database", "env": "the environment"}
 
+_OLD_KEY: Final = {
+    "in_use": "A process that hasn't adopted yet may still use the old key.",
+    "ending": "Only runs that began with the old key may still use it.",
+    "unused": "No live process uses the old key: it can be revoked.",
+    "unknown": "Whether a process still uses the old key isn't known.",
+}
 
-def say_change(answer: MutationAnswer, *lines: str, as_json: bool) -> None:
-    """Print what was changed, a line each, and what is in force then."""
+
+def make_change(
+    work: Callable[[Runtime], Awaitable[tuple[MutationAnswer, Sequence[str]]]],
+    *,
+    as_json: bool,
+    wait: float | None = None,
+) -> None:
+    """Make a change, and print what it changed and what is in force then.
+
+    Args:
+        work: Makes it; returns its answer, and sentences on what it changed.
+        as_json: Print the answer as JSON instead.
+        wait: Seconds to wait until all live processes have adopted; None doesn't ask.
+
+    Raises:
+        typer.Exit: A process hasn't adopted it in time.
+    """
+
+    async def run(runtime: Runtime) -> tuple[MutationAnswer, Sequence[str]]:
+        answer, lines = await work(runtime)
+        if wait is None:
+            return answer.adopted_by(None), lines
+        from aurorasoc.api.deps import ChangeTerms  # noqa: PLC0415 - FastAPI costs time
+
+        return await ChangeTerms(if_match=None, wait=wait).answer(runtime, answer), lines
+
+    answer, lines = in_runtime(run)
     if as_json:
-        document = asdict(answer)
-        for name in ("adoption", "old_key", "old_key_last_used_at", "old_key_tags"):
-            del document[name]  # a shell command doesn't wait for other processes
-        say_json(document)
-        return
-    for line in lines:
-        say(line)
-    say(f"revision {answer.revision}, active: {answer.active.backend} {answer.active.model}")
-    shown = answer.provider or answer.active
-    for problem in shown.problems + shown.warnings:
-        say(f"  {problem.code}: {problem.detail}")
+        say_json(_without_what_nobody_asked(answer))
+    else:
+        _say_answer(answer, lines)
+    if answer.adoption is not None and not answer.adoption.adopted:
+        raise typer.Exit(1)
 
 
 def key_place(config: ConnectionConfig) -> str:
@@ -36,3 +77,34 @@ def key_place(config: ConnectionConfig) -> str:
     if credential.source is None:
         return "nowhere"
     return f"for {credential.origin} in {_STORES[credential.source]}"
+
+
+def _without_what_nobody_asked(answer: MutationAnswer) -> dict[str, object]:
+    """Return the answer as over REST, where these fields are absent rather than null."""
+    document = asdict(answer)
+    del document["old_key_tags"]
+    for name in ("adoption", "old_key", "old_key_last_used_at"):
+        if document[name] is None:
+            del document[name]
+    return document
+
+
+def _say_answer(answer: MutationAnswer, lines: Sequence[str]) -> None:
+    for line in lines:
+        say(line)
+    say(f"revision {answer.revision}, active: {answer.active.backend} {answer.active.model}")
+    shown = answer.provider or answer.active
+    for problem in shown.problems + shown.warnings:
+        say(f"  {problem.code}: {problem.detail}")
+    if answer.adoption is not None:
+        say(_adopted(answer.adoption))
+    if answer.old_key is not None:
+        say(_OLD_KEY[answer.old_key])
+
+
+def _adopted(adoption: FleetAdoption) -> str:
+    if adoption.adopted:
+        return "Adopted by all live processes."
+    if adoption.pending:
+        return f"Not adopted yet by {', '.join(adoption.pending)}."
+    return "Who has adopted it isn't known: the database doesn't say."

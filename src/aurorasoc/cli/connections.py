@@ -8,9 +8,8 @@ import typer
 from pydantic import SecretStr
 
 from aurorasoc.cli.arguments import checked, pairs, plain_value, sent, tlp_of
-from aurorasoc.cli.changes import key_place, say_change
+from aurorasoc.cli.changes import Wait, key_place, make_change
 from aurorasoc.cli.connection_values import PRESETS, Unset, Wishes, preset_values, request_body
-from aurorasoc.cli.in_runtime import in_runtime
 from aurorasoc.cli.inventory import list_connections
 from aurorasoc.cli.key_input import read_key
 from aurorasoc.cli.output import AsJson, operator
@@ -70,6 +69,7 @@ def set_(  # noqa: PLR0913 - one parameter for each option
     verify: Annotated[
         bool, typer.Option("--verify", help="Test it first; change nothing if that fails.")
     ] = False,
+    wait: Wait = None,
     as_json: AsJson = False,
 ) -> None:
     """Create a connection, or change it, without switching to it.
@@ -90,26 +90,28 @@ def set_(  # noqa: PLR0913 - one parameter for each option
         {name: plain_value(text) for name, text in pairs("--option", option).items()},
         pairs("--header", header),
     )
-    answer, line = in_runtime(lambda runtime: _set(runtime, name, wishes, verify=verify))
-    say_change(answer, line, as_json=as_json)
+    make_change(
+        lambda runtime: _set(runtime, name, wishes, verify=verify), wait=wait, as_json=as_json
+    )
 
 
 @app.command()
-def delete(name: Name, as_json: AsJson = False) -> None:
+def delete(name: Name, wait: Wait = None, as_json: AsJson = False) -> None:
     """Remove a connection that was made at runtime, and its stored key. Nobody may use it."""
     from aurorasoc.llm.changes import connection_edits  # noqa: PLC0415 - SQLAlchemy costs time
 
-    async def work(runtime: Runtime) -> MutationAnswer:
+    async def work(runtime: Runtime) -> tuple[MutationAnswer, list[str]]:
         await require_same_store(runtime)
         change = connection_edits.delete_connection(runtime.settings, name)
-        return await runtime.admin.change(change, actor=operator())
+        answer = await runtime.admin.change(change, actor=operator())
+        return answer, [f"connection {name} deleted, with its key"]
 
-    say_change(in_runtime(work), f"connection {name} deleted, with its key", as_json=as_json)
+    make_change(work, wait=wait, as_json=as_json)
 
 
 async def _set(
     runtime: Runtime, name: str, wishes: Wishes, *, verify: bool
-) -> tuple[MutationAnswer, str]:
+) -> tuple[MutationAnswer, list[str]]:
     """Make the change, and say what it was."""
     from aurorasoc.llm.changes.requests import ConnectionRequest  # noqa: PLC0415 - as over REST
 
@@ -128,7 +130,7 @@ async def _set(
         verify=verify,
     )
     after = runtime.adoption.snapshot.connections[name]
-    return answer, _line(after, requested, made=present is None)
+    return answer, [_line(after, requested, made=present is None)]
 
 
 def _line(after: ConnectionConfig, requested: ConnectionRequest, *, made: bool) -> str:

@@ -8,8 +8,7 @@ import typer
 from pydantic import SecretStr
 
 from aurorasoc.cli.arguments import Connection, checked
-from aurorasoc.cli.changes import key_place, say_change
-from aurorasoc.cli.in_runtime import in_runtime
+from aurorasoc.cli.changes import Wait, key_place, make_change
 from aurorasoc.cli.key_input import read_key
 from aurorasoc.cli.output import AsJson, operator
 from aurorasoc.cli.same_store import require_same_store
@@ -28,6 +27,7 @@ def set_key(
     verify: Annotated[
         bool, typer.Option("--verify", help="Test the key first; store nothing if that fails.")
     ] = False,
+    wait: Wait = None,
     as_json: AsJson = False,
 ) -> None:
     """Store a key, read from standard input: an argument would show in the process list.
@@ -39,31 +39,29 @@ def set_key(
     api_key = checked(lambda: KeyRequest(api_key=SecretStr(read_key()))).api_key
     from aurorasoc.llm.changes import key_edits  # noqa: PLC0415 - SQLAlchemy costs time
 
-    async def work(runtime: Runtime) -> tuple[MutationAnswer, str]:
+    async def work(runtime: Runtime) -> tuple[MutationAnswer, list[str]]:
         await require_same_store(runtime)
         change = key_edits.set_key(connection, api_key)
         answer = await runtime.admin.change(change, actor=operator(), verify=verify)
         config = runtime.adoption.snapshot.connections[connection]
-        return answer, f"key of {connection} stored {key_place(config)}"
+        return answer, [f"key of {connection} stored {key_place(config)}"]
 
-    answer, line = in_runtime(work)
-    say_change(answer, line, as_json=as_json)
+    make_change(work, wait=wait, as_json=as_json)
 
 
 @app.command("delete")
-def delete_key(connection: Connection, as_json: AsJson = False) -> None:
+def delete_key(connection: Connection, wait: Wait = None, as_json: AsJson = False) -> None:
     """Remove a stored key."""
     from aurorasoc.llm.changes import key_edits  # noqa: PLC0415 - SQLAlchemy costs time
 
-    async def work(runtime: Runtime) -> tuple[MutationAnswer, str]:
+    async def work(runtime: Runtime) -> tuple[MutationAnswer, list[str]]:
         await require_same_store(runtime)
         before = runtime.adoption.snapshot
         change = key_edits.delete_key(connection)
         answer = await runtime.admin.change(change, actor=operator())
-        return answer, _removed(connection, before, runtime.adoption.snapshot)
+        return answer, [_removed(connection, before, runtime.adoption.snapshot)]
 
-    answer, line = in_runtime(work)
-    say_change(answer, line, as_json=as_json)
+    make_change(work, wait=wait, as_json=as_json)
 
 
 def _removed(name: str, before: Snapshot, after: Snapshot) -> str:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from aurorasoc.cli.arguments import HostedMaxTlp, LocalBackend, RequireTlp, checked, sent
-from aurorasoc.cli.changes import say_change
+from aurorasoc.cli.changes import Wait, make_change
 from aurorasoc.cli.explain import explain
 from aurorasoc.cli.in_runtime import in_runtime
 from aurorasoc.cli.output import AsJson, operator, say, say_json
@@ -56,7 +56,7 @@ def show(as_json: AsJson = False) -> None:
 
 
 @app.command("set")
-def set_(
+def set_(  # noqa: PLR0913 - one parameter for each option
     *,
     hosted_max_tlp: HostedMaxTlp = None,
     local_backend: LocalBackend = None,
@@ -65,6 +65,7 @@ def set_(
         list[Unset] | None,
         typer.Option(metavar="|".join(Unset), help="Back to the boot default; repeatable."),
     ] = None,
+    wait: Wait = None,
     as_json: AsJson = False,
 ) -> None:
     """Change the policy; what isn't named stays as it is."""
@@ -78,8 +79,7 @@ def set_(
     if values.keys() & gone.keys():
         detail = "--unset and a new value of the same exclude each other."
         raise InvalidInput(detail)
-    answer, lines = in_runtime(lambda runtime: _set(runtime, {**values, **gone}))
-    say_change(answer, *lines, as_json=as_json)
+    make_change(lambda runtime: _set(runtime, {**values, **gone}), wait=wait, as_json=as_json)
 
 
 async def _set(runtime: Runtime, body: dict[str, Any]) -> tuple[MutationAnswer, list[str]]:

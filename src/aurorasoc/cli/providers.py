@@ -6,40 +6,55 @@ They change the configured database directly; running processes adopt the change
 from __future__ import annotations
 
 from dataclasses import asdict
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from aurorasoc.cli.arguments import Connection, checked, sent
-from aurorasoc.cli.changes import say_change
+from aurorasoc.cli.changes import Wait, make_change
 from aurorasoc.cli.in_runtime import in_runtime
 from aurorasoc.cli.inventory import list_connections
 from aurorasoc.cli.output import AsJson, operator, say, say_json
 from aurorasoc.config.vocabulary import Role
+
+if TYPE_CHECKING:
+    from aurorasoc.llm.admin import MutationAnswer
+    from aurorasoc.runtime import Runtime
 
 app = typer.Typer(help="Look at connections, switch, test.", no_args_is_help=True)
 app.command("list")(list_connections)
 
 
 @app.command()
-def use(
+def use(  # noqa: PLR0913 - one parameter for each option
     connection: Annotated[
         str, typer.Argument(metavar="CONNECTION", help="A connection's name, or auto.")
     ],
+    *,
     model: Annotated[str | None, typer.Option(help="Specialist model.")] = None,
     orchestrator_model: Annotated[str | None, typer.Option(help="Orchestrator model.")] = None,
     base_url: Annotated[str | None, typer.Option(help="Base URL.")] = None,
+    test_first: Annotated[
+        bool, typer.Option("--test", help="Test it first; change nothing if that fails.")
+    ] = False,
+    wait: Wait = None,
     as_json: AsJson = False,
 ) -> None:
-    """Make a connection active. The key must be stored already, or set in the environment."""
+    """Make a connection active. The key must be stored already, or set in the environment.
+
+    Exits with 1 when its test fails.
+    """
     from aurorasoc.llm.changes.requests import ConfigRequest  # noqa: PLC0415 - the same rules as over REST
 
     values = sent(
         provider=connection, model=model, orchestrator_model=orchestrator_model, base_url=base_url
     )
     requested = checked(lambda: ConfigRequest.model_validate(values))
-    answer = in_runtime(lambda runtime: runtime.admin.switch(requested, actor=operator()))
-    say_change(answer, as_json=as_json)
+
+    async def work(runtime: Runtime) -> tuple[MutationAnswer, list[str]]:
+        return await runtime.admin.switch(requested, actor=operator(), verify=test_first), []
+
+    make_change(work, wait=wait, as_json=as_json)
 
 
 @app.command("test")
