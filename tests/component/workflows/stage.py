@@ -1,17 +1,25 @@
 """A runtime in this process, and all that leaves it: what the label matrix is played on."""
 
 import asyncio
+import sys
 import threading
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from itertools import count
+from pathlib import Path
 from typing import Any
 
+import pytest
+
+from aurorasoc import open_runtime
+from aurorasoc.granite.backend_resolution import reset_resolution_cache
 from aurorasoc.llm.wire.libraries import adapter
 from aurorasoc.runtime import Runtime
 from tests.component.live import until
-from tests.examples import config_request
+from tests.examples import config_request, settings
 from tests.world.connect_proxy import ConnectProxy
-from tests.world.investigation import Script
+from tests.world.databases import DATABASES
+from tests.world.fixtures import VENDOR_KEYS
+from tests.world.investigation import Script, playing
 from tests.world.vendor import Fault, VendorServer
 
 _numbers = count(1)
@@ -92,3 +100,53 @@ class Stage:
         """What was captured of anything that went to where hosted vendors are."""
         ports: set[object] = {self.egress.port, self.hosted.port, self.hosted.tls_port}
         return list(self.hosted.requests), list(self.egress.connects), ports & set(_connections)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def hook() -> None:
+    """Hear every connection."""
+    sys.addaudithook(hear_connection)
+
+
+@pytest.fixture(scope="module")
+def state(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a folder with a migrated database."""
+    folder = tmp_path_factory.mktemp("matrix")
+    DATABASES.migrated(folder)
+    return folder
+
+
+@pytest.fixture
+def script(hosted: VendorServer, local_servers: VendorServer) -> Iterator[Script]:
+    """Let every vendor play an investigation, and chat."""
+    with playing(Script(), hosted, local_servers) as played:
+        yield played
+
+
+@pytest.fixture
+async def stage(
+    libraries: None,
+    state: Path,
+    script: Script,
+    hosted: VendorServer,
+    local_servers: VendorServer,
+    egress: ConnectProxy,
+    world_variables: dict[str, str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> AsyncIterator[Stage]:
+    """Open a runtime with every vendor's key, behind the proxy."""
+    del libraries
+    for name in ("HTTPS_PROXY", "NO_PROXY", "SSL_CERT_FILE"):
+        monkeypatch.setenv(name, world_variables[name])
+    keys = {
+        "LLM_OPENAI_COMPATIBLE_API_KEY": VENDOR_KEYS["openai"],
+        "LLM_DEEPSEEK_API_KEY": VENDOR_KEYS["deepseek"],
+        "LLM_ANTHROPIC_API_KEY": VENDOR_KEYS["anthropic"],
+        "LLM_GEMINI_API_KEY": VENDOR_KEYS["gemini"],
+    }
+    variables = {n: v for n, v in world_variables.items() if n.startswith("LLM_")}
+    reset_resolution_cache()
+    async with open_runtime(settings(state, **variables, **keys)) as runtime:
+        yield Stage(runtime, hosted, local_servers, egress, script)
+    hosted.clear()
+    local_servers.clear()

@@ -7,36 +7,38 @@ at a vendor, so the capture would see the others.
 """
 
 import asyncio
-import sys
 import threading
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from itertools import product
-from pathlib import Path
 from typing import Final
 
 import pytest
 
-from aurorasoc import open_runtime
 from aurorasoc.agents.factory import AgentFactory
 from aurorasoc.errors import TlpRefused
-from aurorasoc.granite.backend_resolution import reset_resolution_cache
 from aurorasoc.llm.changes import edits
 from aurorasoc.workflows import chat
 from aurorasoc.workflows.investigation import store
 from aurorasoc.workflows.investigation.alert import parse_alert
 from aurorasoc.workflows.investigation.runner import open_runner
 from tests.component.live import asked, until
-from tests.component.workflows.stage import Stage, hear_connection, new_mark
-from tests.examples import policy_request, settings
+from tests.component.workflows.stage import Stage, hook, new_mark, script, stage, state
+from tests.examples import policy_request
 from tests.world.canaries import SOAK
-from tests.world.connect_proxy import ConnectProxy
-from tests.world.databases import DATABASES
-from tests.world.fixtures import VENDOR_KEYS, egress, hosted, local_servers, world_variables
-from tests.world.investigation import Script, playing
-from tests.world.vendor import Fault, VendorServer
+from tests.world.fixtures import egress, hosted, local_servers, world_variables
+from tests.world.vendor import Fault
 
-__all__ = ["egress", "hosted", "local_servers", "world_variables"]  # pytest finds them here
+__all__ = [  # pytest finds them here
+    "egress",
+    "hook",
+    "hosted",
+    "local_servers",
+    "script",
+    "stage",
+    "state",
+    "world_variables",
+]
 
 HOSTED: Final = ("openai", "deepseek", "anthropic", "gemini")
 BACKENDS: Final = (*HOSTED, "vllm", "ollama")
@@ -60,55 +62,6 @@ LED: Final = (
     )
 )
 """Where a run begins, and what the local backends' models are called."""
-
-
-@pytest.fixture(scope="module", autouse=True)
-def _hook() -> None:
-    sys.addaudithook(hear_connection)
-
-
-@pytest.fixture(scope="module")
-def state(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return a folder with a migrated database."""
-    folder = tmp_path_factory.mktemp("matrix")
-    DATABASES.migrated(folder)
-    return folder
-
-
-@pytest.fixture
-def script(hosted: VendorServer, local_servers: VendorServer) -> Iterator[Script]:
-    """Let every vendor play an investigation, and chat."""
-    with playing(Script(), hosted, local_servers) as played:
-        yield played
-
-
-@pytest.fixture
-async def stage(
-    libraries: None,
-    state: Path,
-    script: Script,
-    hosted: VendorServer,
-    local_servers: VendorServer,
-    egress: ConnectProxy,
-    world_variables: dict[str, str],
-    monkeypatch: pytest.MonkeyPatch,
-) -> AsyncIterator[Stage]:
-    """Open a runtime with every vendor's key, behind the proxy."""
-    del libraries
-    for name in ("HTTPS_PROXY", "NO_PROXY", "SSL_CERT_FILE"):
-        monkeypatch.setenv(name, world_variables[name])
-    keys = {
-        "LLM_OPENAI_COMPATIBLE_API_KEY": VENDOR_KEYS["openai"],
-        "LLM_DEEPSEEK_API_KEY": VENDOR_KEYS["deepseek"],
-        "LLM_ANTHROPIC_API_KEY": VENDOR_KEYS["anthropic"],
-        "LLM_GEMINI_API_KEY": VENDOR_KEYS["gemini"],
-    }
-    variables = {n: v for n, v in world_variables.items() if n.startswith("LLM_")}
-    reset_resolution_cache()
-    async with open_runtime(settings(state, **variables, **keys)) as runtime:
-        yield Stage(runtime, hosted, local_servers, egress, script)
-    hosted.clear()
-    local_servers.clear()
 
 
 def investigate(stage: Stage, tlp: str | None) -> Callable[[str], Awaitable[None]]:
