@@ -2,23 +2,18 @@
 
 import asyncio
 import json
-import shutil
-import tempfile
-from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
-from contextlib import AsyncExitStack, asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Coroutine
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any, Final
 
 import pytest
-from hypothesis import Phase, given
-from hypothesis import settings as hypothesis_settings
-from hypothesis import strategies as st
 from pydantic import SecretStr
 from sqlalchemy import select, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from aurorasoc.config.settings import Settings
-from aurorasoc.config.snapshot import ConnectionConfig, Snapshot
+from aurorasoc.config.snapshot import ConnectionConfig
 from aurorasoc.config.vocabulary import ServingBackend
 from aurorasoc.core.audit.log import AuditEvent, AuditSink
 from aurorasoc.core.database.tables import AuditRow, Base, CredentialRow, RevisionRow
@@ -44,7 +39,6 @@ from tests.examples import (
     policy_request,
     settings,
 )
-from tests.world.canaries import SOAK
 
 DEEPSEEK: Final = ServingBackend.DEEPSEEK
 HOME: Final = "https://api.deepseek.com:443"
@@ -502,98 +496,3 @@ async def test_row_moved_to_another_provider_fails_closed(database_file: Path) -
     async with _running(database_file) as runtime:
         assert _key(runtime, ServingBackend.OPENAI) is None
         assert _config(runtime, ServingBackend.OPENAI).credential.state == "needs_reentry"
-
-
-# --- no key astray, whatever happens ---------------------------------------------------------
-
-PROVIDERS: Final = st.sampled_from(["deepseek", "vllm", "openai"])
-BASE_URLS: Final = st.sampled_from([None, ONE, f"{ONE}/path", TWO])
-KEYS: Final = st.sampled_from([API_KEY, OTHER_API_KEY])
-STEPS: Final = st.one_of(
-    st.tuples(st.just("set_key"), PROVIDERS, KEYS),
-    st.tuples(st.just("delete_key"), PROVIDERS),
-    st.tuples(st.just("base_url"), PROVIDERS, BASE_URLS),
-    st.tuples(st.just("base_url_and_key"), PROVIDERS, BASE_URLS, KEYS),
-    st.tuples(st.just("reset")),
-    st.tuples(st.just("rollback"), st.integers(1, 6)),
-    st.tuples(st.just("restart"), BASE_URLS, st.booleans(), st.sampled_from([SEED, OTHER_SEED])),
-)
-
-
-async def _step(runtime: Runtime, name: str, *arguments: Any) -> None:
-    match name, arguments:
-        case "set_key", (provider, key):
-            await _set_key(runtime, key, provider)
-        case "delete_key", (provider,):
-            await runtime.admin.change(key_edits.delete_key(provider), actor="alice")
-        case "base_url", (provider, base_url):
-            await _switch(runtime, provider, base_url=base_url)
-        case "base_url_and_key", (provider, base_url, key):
-            await _switch(runtime, provider, base_url=base_url, api_key=key)
-        case "rollback", (revision,):
-            await runtime.admin.rollback(revision, actor="alice")
-        case _:
-            await runtime.admin.change(edits.reset(), actor="alice")
-
-
-def _environment(base_url: str | None, with_key: bool, seed: str) -> dict[str, str]:  # noqa: FBT001 - drawn
-    """Return the environment that a restart changes to."""
-    variables = {"AURORA_SECRET_KEY": seed}
-    for prefix in ("LLM_DEEPSEEK_", "LLM_VLLM_", "LLM_OPENAI_COMPATIBLE_"):
-        if base_url is not None:
-            variables[f"{prefix}BASE_URL"] = base_url
-        if with_key:
-            variables[f"{prefix}API_KEY"] = f"sk-env-{seed[:8]}"
-    return variables
-
-
-def _check(snapshot: Snapshot, entered_for: Mapping[tuple[str, str], set[str]]) -> None:
-    """Hold every key in force against where it was entered for."""
-    for provider, config in snapshot.connections.items():
-        key = config.credential.api_key
-        if key is None:
-            continue
-        assert config.credential.origin == config.origin
-        if config.credential.source == "database":
-            assert config.origin in entered_for[provider, key.get_secret_value()]
-
-
-async def _live(file: Path, steps: list[tuple[Any, ...]]) -> None:
-    """Go through the steps, looking at the snapshot after each."""
-    entered_for: dict[tuple[str, str], set[str]] = {}
-    async with AsyncExitStack() as stack:
-        runtime = await stack.enter_async_context(_running(file))
-        for name, *arguments in steps:
-            if name == "restart":
-                await stack.aclose()
-                variables = _environment(*arguments)
-                runtime = await stack.enter_async_context(_running(file, **variables))
-            else:
-                try:
-                    await _step(runtime, name, *arguments)
-                except AuroraError:
-                    continue
-            if "key" in name and name != "delete_key":
-                provider = ServingBackend(arguments[0])
-                origin = runtime.adoption.snapshot.connections[provider].origin
-                entered_for.setdefault((provider, arguments[-1]), set()).add(str(origin))
-            _check(runtime.adoption.snapshot, entered_for)
-
-
-@pytest.mark.soak
-@given(st.lists(STEPS, min_size=4, max_size=14))
-@hypothesis_settings(
-    max_examples=200 if SOAK else 10,
-    phases=(Phase.reuse, Phase.generate),  # to shrink a failure would take minutes
-)
-def test_no_sequence_of_changes_sends_a_key_astray(
-    migrated_file: Path, steps: list[tuple[Any, ...]]
-) -> None:
-    """Keys set and deleted, addresses moved, reset, rolled back, restarted in other environments.
-
-    After every step a key in force belongs to the effective origin, and a stored one was entered
-    for it.
-    """
-    with tempfile.TemporaryDirectory() as folder:
-        file = Path(shutil.copy(migrated_file, folder))
-        asyncio.run(_live(file, steps))
