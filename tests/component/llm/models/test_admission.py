@@ -12,8 +12,10 @@ from pydantic import SecretStr
 
 from aurorasoc import get_chat_model
 from aurorasoc.config.settings import Settings
+from aurorasoc.config.vocabulary import ServingBackend, Tlp
 from aurorasoc.errors import AuroraError, ProviderNotReady, TlpRefused
-from aurorasoc.llm.changes import edits, key_edits
+from aurorasoc.llm.changes import connection_edits, edits, key_edits
+from aurorasoc.llm.changes.requests import ConnectionRequest
 from aurorasoc.llm.models.test_call import make_test_call
 from aurorasoc.llm.wire import calls
 from aurorasoc.runtime import Runtime
@@ -39,10 +41,24 @@ async def _require_labels(runtime: Runtime) -> None:
     await runtime.admin.change(edits.set_policy(requested), actor="test")
 
 
+async def _lower_its_own_ceiling(runtime: Runtime) -> None:
+    body = ConnectionRequest(provider=ServingBackend.ANTHROPIC, max_tlp=Tlp.NONE)
+    await runtime.admin.put_connection("anthropic", body, actor="test")
+
+
+async def _delete_the_connection(runtime: Runtime) -> None:
+    await use("vllm", runtime)
+    change = connection_edits.delete_connection(runtime.settings, NAMED)
+    await runtime.admin.change(change, actor="test")
+
+
+NAMED: Final = "claude-eu"
 TIGHTENED: Final[dict[str, tuple[str, str | None, Change, type[AuroraError]]]] = {
     "key deleted": ("anthropic", None, _delete_the_key, ProviderNotReady),
     "ceiling lowered": ("anthropic", "GREEN", _lower_the_ceiling, TlpRefused),
     "ceiling lowered, not shown to be local": ("vllm", "GREEN", _lower_the_ceiling, TlpRefused),
+    "its own ceiling lowered": ("anthropic", "GREEN", _lower_its_own_ceiling, TlpRefused),
+    "connection deleted": (NAMED, None, _delete_the_connection, ProviderNotReady),
     "labels required": ("anthropic", None, _require_labels, TlpRefused),
 }
 every_change = pytest.mark.parametrize("name", TIGHTENED)
@@ -58,6 +74,7 @@ def stream(request: pytest.FixtureRequest) -> bool:
 def boot(world: World, tmp_path: Path) -> Settings:
     """Return settings with one slot, and one further try."""
     variables = {"LLM_ANTHROPIC_API_KEY": "", "LLM_MAX_CONCURRENCY": "1", "LLM_MAX_RETRIES": "1"}
+    variables |= {"AURORA_ALLOWED_HOSTS": "127.0.0.1"}
     return settings(tmp_path, **world.variables(**variables))
 
 
@@ -65,6 +82,15 @@ async def _use(provider: str, runtime: Runtime) -> None:
     if provider == "anthropic":
         key = SecretStr(KEYS["anthropic"])
         await runtime.admin.change(key_edits.set_key(provider, key), actor="test")
+    elif provider == NAMED:
+        present = runtime.adoption.snapshot.connections["anthropic"]
+        body = ConnectionRequest(
+            provider=ServingBackend.ANTHROPIC,
+            base_url=present.base_url.value,
+            model="m",
+            api_key=SecretStr(KEYS["anthropic"]),
+        )
+        await runtime.admin.put_connection(NAMED, body, actor="test")
     await use(provider, runtime)
 
 
