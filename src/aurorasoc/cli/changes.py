@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
+from pydantic import TypeAdapter
 
 from aurorasoc.cli.in_runtime import in_runtime
 from aurorasoc.cli.output import say, say_json
@@ -64,7 +64,7 @@ def make_change(
 
     answer, lines = in_runtime(run)
     if as_json:
-        say_json(_without_what_nobody_asked(answer))
+        say_json(TypeAdapter(type(answer)).dump_python(answer, mode="json"))
     else:
         _say_answer(answer, lines)
     if answer.adoption is not None and not answer.adoption.adopted:
@@ -77,16 +77,6 @@ def key_place(config: ConnectionConfig) -> str:
     if credential.source is None:
         return "nowhere"
     return f"for {credential.origin} in {_STORES[credential.source]}"
-
-
-def _without_what_nobody_asked(answer: MutationAnswer) -> dict[str, object]:
-    """Return the answer as over REST, where these fields are absent rather than null."""
-    document = asdict(answer)
-    del document["old_key_tags"]
-    for name in ("adoption", "old_key", "old_key_last_used_at"):
-        if document[name] is None:
-            del document[name]
-    return document
 
 
 def _say_answer(answer: MutationAnswer, lines: Sequence[str]) -> None:

@@ -90,10 +90,10 @@ class Rules:
         """Whether a label may be sent to a connection."""
         if name in self.removed:
             return False
-        own = self.ceilings.get(name)
-        if label is None or ORDER.index(label) <= ORDER.index(own or self.policy):
+        ceiling = self.ceilings.get(name)
+        if label is None or ORDER.index(label) <= ORDER.index(ceiling or self.policy):
             return True
-        return own is None and name in NEAR
+        return ceiling is None and name in NEAR
 
     def recipient(self, label: str | None) -> str | None:
         """Return who is sent a label by whoever asks anew; None: it is refused."""

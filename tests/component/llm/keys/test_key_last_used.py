@@ -134,7 +134,7 @@ async def test_key_that_is_made_up_for_a_test_is_not_taken_for_the_real_one(
     keyed: Runtime,
 ) -> None:
     """The wrong key that shows whether an endpoint checks keys."""
-    tests = test_run.TestRuns(keyed.database, keyed.audit, keyed.pool)
+    tests = test_run.TestRuns(keyed.database, keyed.audit, keyed.pool, keyed.admin.ledger)
     snapshot = keyed.adoption.snapshot
     binding = keyed.pool.of_connection("deepseek", "specialist", snapshot)
     wrong = tests._wrong_key(binding.reference, snapshot)

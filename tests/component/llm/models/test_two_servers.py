@@ -39,7 +39,7 @@ async def runtime(
 ) -> AsyncIterator[Runtime]:
     """Open a runtime that knows both servers, each assigned to a role and an agent."""
     del database_file, libraries
-    variables = {}
+    variables: dict[str, str] = {}
     for name, server in servers.items():
         prefix = f"LLM_CONNECTION_{name.upper()}_"
         variables |= {
