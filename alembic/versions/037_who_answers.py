@@ -1,4 +1,4 @@
-"""Which connection answered a step, and when each process last sent which key."""
+"""Which connection answered a step, and what each process says of its keys and calls."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -11,21 +11,26 @@ depends_on = None
 # Bytes of what a process reports; what it writes is far below.
 _MOST = 64 * 1024
 
+# When it last sent which key, and how its calls ended.
+_REPORTS = ("keys_sent", "health")
+
 
 def upgrade() -> None:
     """Add columns, all null: a step of before was answered by its provider's own connection."""
     op.add_column("llm_investigation_steps", sa.Column("connection", sa.String(32)))
-    op.add_column("llm_instances", sa.Column("keys_sent", sa.Text()))
-    if op.get_bind().dialect.name == "postgresql":
-        op.execute(
-            "ALTER TABLE llm_instances ADD CONSTRAINT llm_instances_keys_sent_size "
-            f"CHECK (octet_length(keys_sent) <= {_MOST})"
-        )
+    for name in _REPORTS:
+        op.add_column("llm_instances", sa.Column(name, sa.Text()))
+        if op.get_bind().dialect.name == "postgresql":
+            op.execute(
+                f"ALTER TABLE llm_instances ADD CONSTRAINT llm_instances_{name}_size "
+                f"CHECK (octet_length({name}) <= {_MOST})"
+            )
 
 
 def downgrade() -> None:
-    """Forget both."""
-    if op.get_bind().dialect.name == "postgresql":
-        op.execute("ALTER TABLE llm_instances DROP CONSTRAINT llm_instances_keys_sent_size")
-    op.drop_column("llm_instances", "keys_sent")
+    """Forget them."""
+    for name in _REPORTS:
+        if op.get_bind().dialect.name == "postgresql":
+            op.execute(f"ALTER TABLE llm_instances DROP CONSTRAINT llm_instances_{name}_size")
+        op.drop_column("llm_instances", name)
     op.drop_column("llm_investigation_steps", "connection")

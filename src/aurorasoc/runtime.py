@@ -186,7 +186,10 @@ async def _open(
     fleet = Fleet(database, adoption)
     resources.push_async_callback(fleet.close)
     if member is not None:
-        membership = Membership(member, database, adoption, keyring, lambda: feed.hears_by)
+        membership = Membership(
+            member, database, adoption, keyring, lambda: feed.hears_by, health=ledger.health
+        )
+        ledger.on_health = membership.report
         resources.push_async_callback(membership.close)
         feed.on_turned(membership.report)
         membership.start()

@@ -15,6 +15,7 @@ from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4, generate_late
 
 from aurorasoc.llm.fleet.feed import Feed
 from aurorasoc.llm.fleet.registry import FleetView, State
+from aurorasoc.llm.observe import models_in_use
 from aurorasoc.runtime import Runtime, current_runtime
 
 if TYPE_CHECKING:
@@ -64,9 +65,18 @@ def _in_force(runtime: Runtime) -> Iterator[Metric]:
         ready = GaugeMetricFamily(
             "aurorasoc_provider_ready", "Whether calls may be made.", labels=_CONNECTION
         )
+        answering = GaugeMetricFamily(
+            "aurorasoc_connection_answering",
+            "Whether the last calls and tests were answered; absent before the first.",
+            labels=_CONNECTION,
+        )
         for name, config in snapshot.connections.items():
             ready.add_metric([name, config.provider], float(config.ready))
+            state = runtime.admin.ledger.health.of(config, models_in_use(snapshot, config)).state
+            if state != "unknown":
+                answering.add_metric([name, config.provider], float(state == "ok"))
         yield ready
+        yield answering
     yield GaugeMetricFamily(
         "aurorasoc_database_stale",
         "Whether the database stopped answering.",

@@ -126,7 +126,7 @@ class InstanceRow(Base):
     """A process of the fleet, what it runs, and when it last reported.
 
     `key_ids` lists the ids of its seeds, comma-separated. `keys_sent` is JSON: when it last sent
-    each key, in microseconds, by the key's tag.
+    each key, in microseconds, by the key's tag. `health` is JSON: how its calls ended.
     """
 
     __tablename__ = "llm_instances"
@@ -143,6 +143,7 @@ class InstanceRow(Base):
     feed: Mapped[str] = mapped_column(String(16))
     key_ids: Mapped[str] = mapped_column(Text)
     keys_sent: Mapped[str | None] = mapped_column(Text)
+    health: Mapped[str | None] = mapped_column(Text)
     seen_us: Mapped[int] = mapped_column(BigInteger)
 
 

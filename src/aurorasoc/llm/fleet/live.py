@@ -18,6 +18,9 @@ MISSED_HEARTBEATS: Final = 3
 MOST: Final = 2_000
 """Processes that are read; the database's running role can add any number of rows."""
 
+MOST_REPORTS: Final = 200
+"""Reports that are read at each heartbeat."""
+
 
 def heartbeat_seconds(database: Database) -> float:
     """Return the seconds between a process's heartbeats."""
@@ -40,3 +43,16 @@ async def live_rows(database: Database, session: AsyncSession) -> list[InstanceR
     )
     rows = await session.scalars(query)
     return sorted(rows, key=lambda row: (row.kind, row.name, row.instance))
+
+
+async def others_health(database: Database, session: AsyncSession, instance: str) -> list[str]:
+    """Read what other live processes say of their calls, those that reported last first."""
+    now, lifetime = await database.clock(session), lifetime_us(database)
+    query = (
+        select(InstanceRow.health)
+        .where(InstanceRow.seen_us.between(now - lifetime, now + lifetime))
+        .where(InstanceRow.instance != instance, InstanceRow.health.is_not(None))
+        .order_by(InstanceRow.seen_us.desc())
+        .limit(MOST_REPORTS)
+    )
+    return [report for report in await session.scalars(query) if report is not None]

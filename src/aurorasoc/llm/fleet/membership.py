@@ -11,11 +11,11 @@ import random
 import secrets
 import socket
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Final, Literal
+from typing import Final, Literal, Protocol
 
 from sqlalchemy import delete
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -29,7 +29,7 @@ from aurorasoc.errors import BackendUnavailable, DatabaseUnavailable
 from aurorasoc.granite.backend_resolution import active_connection
 from aurorasoc.llm.adoption.adopt import Adoption
 from aurorasoc.llm.fleet.key_reports import report_of_keys
-from aurorasoc.llm.fleet.live import heartbeat_seconds
+from aurorasoc.llm.fleet.live import heartbeat_seconds, others_health
 
 Kind = Literal["api", "agent", "library"]
 
@@ -70,6 +70,16 @@ def _program(file: Path) -> str:
     return (file.parent.name if file.name == "__main__.py" else file.name) or "python"
 
 
+class Reports(Protocol):
+    """What processes tell each other besides, as texts that only they read."""
+
+    def report(self) -> str | None:
+        """Return this process's report; None if it has nothing to say."""
+
+    def hear(self, reports: Iterable[str]) -> None:
+        """Take what the other live processes report."""
+
+
 class Membership:
     """Keeps the row, from `start()` to `close()`.
 
@@ -79,21 +89,25 @@ class Membership:
         adoption: What this process runs.
         keyring: The seeds it has.
         feed: Returns the feed in use now.
+        health: Says how this process's calls ended, and hears of the others'.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - each tells a part of the row
         self,
         instance: Instance,
         database: Database,
         adoption: Adoption,
         keyring: Keyring,
         feed: Callable[[], str],
+        *,
+        health: Reports,
     ) -> None:
         self.instance = instance
         self._database = database
         self._adoption = adoption
         self._keyring = keyring
         self._feed = feed
+        self._health = health
         self._wake = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
 
@@ -143,6 +157,8 @@ class Membership:
                     )
                 )
             await session.merge(self._row(now))
+            others = await others_health(self._database, session, self.instance.instance)
+        self._health.hear(others)
         return True
 
     def _row(self, now_us: int) -> InstanceRow:
@@ -158,6 +174,7 @@ class Membership:
             feed=self._feed(),
             key_ids=",".join(self._keyring.key_ids),
             keys_sent=report_of_keys(),
+            health=self._health.report(),
             seen_us=now_us,
         )
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
-from typing import Annotated, Any, Final, Literal, NamedTuple
+from typing import Annotated, Final, Literal, NamedTuple
 
 from pydantic import Field, TypeAdapter, ValidationError
 
@@ -87,15 +87,11 @@ UNKNOWN: Final = Health("unknown")
 
 
 class HealthBook:
-    """What this process, and the others of the fleet, know.
-
-    Attributes:
-        others: What the others reported, by the subjects' digests.
-    """
+    """What this process, and the others of the fleet, know."""
 
     def __init__(self) -> None:
         self._standings: dict[Subject, Standing] = {}
-        self.others: Mapping[str, tuple[Standing, ...]] = {}
+        self._others: Mapping[str, tuple[Standing, ...]] = {}
 
     def note(self, subject: Subject, code: str | None, at_us: int) -> bool:
         """Note how a call ended; return whether that changes how the subject stands."""
@@ -122,16 +118,21 @@ class HealthBook:
         )
         return health_of([standing for standing in known if standing is not None])
 
-    def report(self) -> list[list[Any]]:
-        """Return what this process knows, as JSON can hold it."""
-        return [
+    def report(self) -> str | None:
+        """Return what this process knows, as JSON; None before the first call."""
+        rows = [
             [subject.digest, one.code, one.since_us, one.seen_us]
             for subject, one in self._standings.items()
         ]
+        return canonical(rows) if rows else None
+
+    def hear(self, reports: Iterable[str]) -> None:
+        """Replace what is known of the other processes by what they report now."""
+        self._others = _others_of(reports)
 
     def _merged(self, subject: Subject) -> Standing | None:
         mine = self._standings.get(subject)
-        others = self.others.get(subject.digest, ()) if self.others else ()
+        others = self._others.get(subject.digest, ()) if self._others else ()
         return merged((*others, mine) if mine is not None else others)
 
 
@@ -173,12 +174,12 @@ _REPORT: Final = TypeAdapter(
 )
 
 
-def others_of(reports: Iterable[str | None]) -> dict[str, tuple[Standing, ...]]:
+def _others_of(reports: Iterable[str]) -> dict[str, tuple[Standing, ...]]:
     """Read what other processes report, by the subjects' digests; skip what can't be read."""
     known: dict[str, tuple[Standing, ...]] = {}
     for report in reports:
         try:
-            rows = [] if report is None else _REPORT.validate_json(report)
+            rows = _REPORT.validate_json(report)
         except ValidationError:
             continue
         for digest, code, since_us, seen_us in rows:

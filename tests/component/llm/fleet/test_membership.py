@@ -15,6 +15,7 @@ from aurorasoc.core.open_store import open_secret_store
 from aurorasoc.llm.adoption.adopt import Adoption
 from aurorasoc.llm.fleet import membership as membership_room
 from aurorasoc.llm.fleet.membership import REMEMBERED_US, Membership, this_process
+from aurorasoc.llm.models.health import HealthBook, Subject
 from tests.component.llm.fleet.fleet_world import report, write_revision
 from tests.examples import OTHER_SEED, SEED, keyring, settings
 from tests.world.databases import ON_BOTH
@@ -44,7 +45,9 @@ async def member(database: Database, adoption: Adoption) -> AsyncIterator[Member
     """Yield a process that joins when it is told to."""
     seeds = keyring(SEED, OTHER_SEED)
     process = this_process("agent", "triage")
-    membership = Membership(process, database, adoption, seeds, lambda: "data_version")
+    membership = Membership(
+        process, database, adoption, seeds, lambda: "data_version", health=HealthBook()
+    )
     yield membership
     await membership.close()
 
@@ -147,7 +150,7 @@ async def test_process_that_never_adopted_has_nothing_to_report(
     boot = settings(tmp_path)
     cold = Adoption(boot, database, open_secret_store(boot, keyring()), keyring())
     process = this_process("api", "api")
-    membership = Membership(process, database, cold, keyring(), lambda: "poll")
+    membership = Membership(process, database, cold, keyring(), lambda: "poll", health=HealthBook())
     membership.start()
     await asyncio.sleep(0.1)
     assert await _rows(database) == []
@@ -161,9 +164,37 @@ async def test_leaving_a_database_that_is_away_is_not_an_error(adoption: Adoptio
     errors: list[dict[str, Any]] = []
     asyncio.get_running_loop().set_exception_handler(lambda _loop, error: errors.append(error))
     away = Database("postgresql://nobody@127.0.0.1:1/aurora")
-    membership = Membership(this_process("api", "api"), away, adoption, keyring(), lambda: "poll")
+    membership = Membership(
+        this_process("api", "api"), away, adoption, keyring(), lambda: "poll", health=HealthBook()
+    )
     membership.start()
     await membership.close()
     await away.close()
     gc.collect()
     assert errors == []
+
+
+async def test_processes_tell_each_other_how_their_calls_ended(
+    database: Database, adoption: Adoption
+) -> None:
+    """What one saw fail, the other shows."""
+    config = adoption.snapshot.connections["ollama"]
+    model = str(config.model.value)
+    books = HealthBook(), HealthBook()
+    books[0].note(Subject("ollama", config.base_url.value, model, ""), "unreachable", 1)
+    members = [
+        Membership(
+            this_process("agent", "a"), database, adoption, keyring(), lambda: "poll", health=book
+        )
+        for book in books
+    ]
+    for one in members:
+        one.start()
+    async with asyncio.timeout(DEADLINE):
+        while books[1].of(config, [model]).state == "unknown":
+            members[1].report()
+            await asyncio.sleep(0.02)
+    health = books[1].of(config, [model])
+    assert (health.state, health.code) == ("failing", "unreachable")
+    for one in members:
+        await one.close()
