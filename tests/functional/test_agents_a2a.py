@@ -73,9 +73,17 @@ class Agent(ChildProcess):
 
     def use(self, provider: str) -> None:
         """Switch as an admin does at the shell, in another process; wait until it is in force."""
-        done = run_command("providers", "use", provider, env=self.env, cwd=self.folder)
+        self._command("providers", "use", provider)
+        processes.until(lambda: self.health()["connection"] == provider)
+
+    def assign(self, assignment: str, connection: str) -> None:
+        """Assign as an admin does at the shell; wait until the agent's connection is the one."""
+        self._command("assignments", "set", "--agent", assignment)
+        processes.until(lambda: self.health()["connection"] == connection)
+
+    def _command(self, *arguments: str) -> None:
+        done = run_command(*arguments, env=self.env, cwd=self.folder)
         assert done.returncode == 0, done.stderr
-        processes.until(lambda: str(self.health()["model"]).startswith(provider))
 
     async def ask(self, *parts: str | DataPart | FilePart, context: str | None = None) -> Task:
         """Send one message and give the task it became."""
@@ -237,6 +245,20 @@ async def test_a_switch_reaches_the_same_process_without_restart(
     assert (agent.pid, agent.returncode) == (pid, None)
     await asyncio.to_thread(agent.use, "openai")
     assert said(await agent.ask("ping")) == "gpt-4o says: pong"
+
+
+async def test_assignment_reaches_the_same_process_without_restart(
+    agent: Agent, openai: VendorServer, deepseek: VendorServer
+) -> None:
+    """Another provider answers this agent, while the active one stays as it is."""
+    pid = agent.pid
+    await asyncio.to_thread(agent.assign, "threat-hunter=deepseek", "deepseek")
+    assert said(await agent.ask("ping")) == "deepseek-v4-flash says: pong"
+    assert openai.requests == []
+    await asyncio.to_thread(agent.assign, "threat-hunter=", "openai")
+    assert said(await agent.ask("ping")) == "gpt-4o says: pong"
+    assert len(deepseek.requests) == 1
+    assert (agent.pid, agent.returncode) == (pid, None)
 
 
 async def test_a_message_finishes_where_it_began(
