@@ -90,6 +90,14 @@ def _say_answer(answer: MutationAnswer, lines: Sequence[str]) -> None:
         say(_adopted(answer.adoption))
     if answer.old_key is not None:
         say(_OLD_KEY[answer.old_key])
+        if answer.old_key != "unknown":
+            say(_last_used(answer.old_key_last_used_at))
+
+
+def _last_used(at: str | None) -> str:
+    if at is None:
+        return "No live process has sent the old key since it started."
+    return f"A live process last sent the old key at {at}."
 
 
 def _adopted(adoption: FleetAdoption) -> str:

@@ -55,9 +55,12 @@ def test_a_change_that_a_process_has_not_adopted_exits_with_1(shell: Shell, stra
 @pytest.mark.usefixtures("straggler")
 def test_whoever_replaces_a_key_is_told_whether_the_old_one_is_in_use(shell: Shell) -> None:
     """That is the moment at which it can be revoked."""
-    shell("key", "set", "deepseek", stdin=API_KEY)
+    shell("key", "set", "deepseek", stdin=f"{API_KEY}-never-sent")
     result = shell("key", "set", "deepseek", "--wait", "0", stdin=f"{API_KEY}-new")
     assert "A process that hasn't adopted yet may still use the old key." in result.out
+    assert "No live process has sent the old key since it started." in result.out
+    answer = shell("key", "delete", "deepseek", "--wait", "0", "--json").json
+    assert (answer["old_key_last_used_at"], "old_key_tags" in answer) == (None, False)
 
 
 @pytest.mark.parametrize(

@@ -56,8 +56,8 @@ def get_chat_model(
 
     Args:
         role: `specialist` or `orchestrator`.
-        agent: The agent's name: its assignment, if it has one, counts before its role's. A name that
-            nobody has assigned is no error.
+        agent: The agent's name: its assignment, if it has one, counts before its role's. A name
+            that nobody has assigned is no error.
         tlp: TLP 2.0 label of the data that will be sent, CLEAR to RED; None means unlabelled.
 
     Returns:

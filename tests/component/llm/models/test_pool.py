@@ -1,14 +1,14 @@
 """`get_chat_model()`: which model a role and a label lead to, and where data never goes."""
 
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, get_args
 
 import pytest
 from beeai_framework.backend.message import UserMessage
 
 from aurorasoc import get_chat_model, open_runtime, reset_chat_model_pool
 from aurorasoc.config.settings import Settings
-from aurorasoc.config.vocabulary import Tlp
+from aurorasoc.config.vocabulary import Role, Tlp
 from aurorasoc.errors import (
     BackendUnavailable,
     InvalidInput,
@@ -28,6 +28,7 @@ from tests.examples import config_request, policy_request, settings
 from tests.world.loopback import refused_port
 
 PING: Final[list[Any]] = [UserMessage("ping")]
+ROLES: Final[tuple[Role, ...]] = get_args(Role)
 HOSTED: Final = ("openai", "deepseek", "gemini", "anthropic")
 
 
@@ -52,6 +53,21 @@ async def test_a_closed_runtimes_handle_says_the_same(boot: Settings, database_f
     async with open_runtime(boot):
         with pytest.raises(RuntimeNotOpen):
             handle.run(PING)
+
+
+@pytest.mark.parametrize("agent", ["", "Hunter", "-hunter", "9lives", "a b", "a" * 65])
+async def test_name_that_no_agent_can_have_is_refused(runtime: Runtime, agent: str) -> None:
+    """Nobody could assign it."""
+    del runtime
+    with pytest.raises(InvalidInput, match="malware-analyst"):
+        get_chat_model(agent=agent)
+
+
+async def test_agent_that_nobody_has_assigned_goes_where_its_role_goes(runtime: Runtime) -> None:
+    """Its name needs no registration; its role is the one that is passed with it."""
+    del runtime
+    models = {role: get_chat_model(role, agent="nobodys").model_id for role in ROLES}
+    assert models == {"specialist": "deepseek-v4-flash", "orchestrator": "deepseek-v4-pro"}
 
 
 @pytest.mark.parametrize("role", ["", "Specialist", "admin", "orchestrator "])
