@@ -14,6 +14,8 @@ from aurorasoc.cli import (
     assignments,
     audit,
     connections,
+    fleet,
+    history,
     investigate,
     key,
     keys,
@@ -37,6 +39,10 @@ app = typer.Typer(
 )
 app.command("dev")(command.dev)
 app.command("investigate")(investigate.investigate)
+app.command("fleet")(fleet.fleet)
+app.command("models")(providers.models)
+app.command("rollback")(history.rollback)
+app.command("reset")(history.reset)
 app.command("serve")(serve.serve)
 app.command("migrate")(serve.migrate)
 app.add_typer(agent.app, name="agent")
@@ -44,6 +50,7 @@ app.add_typer(token.app, name="token")
 app.add_typer(connections.app, name="connections")
 app.add_typer(assignments.app, name="assignments")
 app.add_typer(policy.app, name="policy")
+app.add_typer(history.app, name="history")
 app.add_typer(providers.app, name="providers")
 app.add_typer(key.app, name="key")
 app.add_typer(keys.app, name="keys")

@@ -55,7 +55,10 @@ def make_change(
     """
 
     async def run(runtime: Runtime) -> tuple[MutationAnswer, Sequence[str]]:
+        before = runtime.adoption.snapshot.revision
         answer, lines = await work(runtime)
+        if answer.revision == before:
+            lines = ("Nothing changed: it was so already.",)
         if wait is None:
             return answer.adopted_by(None), lines
         from aurorasoc.api.deps import ChangeTerms  # noqa: PLC0415 - FastAPI costs time

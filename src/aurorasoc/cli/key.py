@@ -14,7 +14,6 @@ from aurorasoc.cli.output import AsJson, operator
 from aurorasoc.cli.same_store import require_same_store
 
 if TYPE_CHECKING:
-    from aurorasoc.config.snapshot import Snapshot
     from aurorasoc.llm.admin import MutationAnswer
     from aurorasoc.runtime import Runtime
 
@@ -56,18 +55,10 @@ def delete_key(connection: Connection, wait: Wait = None, as_json: AsJson = Fals
 
     async def work(runtime: Runtime) -> tuple[MutationAnswer, list[str]]:
         await require_same_store(runtime)
-        before = runtime.adoption.snapshot
         change = key_edits.delete_key(connection)
         answer = await runtime.admin.change(change, actor=operator())
-        return answer, [_removed(connection, before, runtime.adoption.snapshot)]
+        now = runtime.adoption.snapshot.connections[connection].credential
+        rest = "; the environment's applies" if now.source == "env" else ""
+        return answer, [f"key of {connection} removed{rest}"]
 
     make_change(work, wait=wait, as_json=as_json)
-
-
-def _removed(name: str, before: Snapshot, after: Snapshot) -> str:
-    """Say what was removed, and what applies now."""
-    was, now = (snapshot.connections[name].credential for snapshot in (before, after))
-    line = f"{name} had no stored key"
-    if was.source in {"vault", "database"}:
-        line = f"key of {name} removed"
-    return f"{line}; the environment's applies" if now.source == "env" else line

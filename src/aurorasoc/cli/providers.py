@@ -71,3 +71,13 @@ def test(
         say(f"{result.code}: {result.detail} ({result.latency_ms} ms)")
     if not result.ok:
         raise typer.Exit(1)
+
+
+def models(connection: Connection, as_json: AsJson = False) -> None:
+    """List the models behind a connection. Exits with 1 if the provider doesn't answer."""
+    result = in_runtime(lambda runtime: runtime.admin.models(connection))
+    if as_json:
+        say_json(result)
+        return
+    for name in result.models:
+        say(name)

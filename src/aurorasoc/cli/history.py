@@ -1,0 +1,112 @@
+"""`aurorasoc history list|show`, `rollback` and `reset`: what changed, and the way back."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Final
+
+import typer
+
+from aurorasoc.cli.changes import Wait, make_change
+from aurorasoc.cli.in_runtime import in_runtime
+from aurorasoc.cli.output import AsJson, operator, say, say_json
+from aurorasoc.cli.table import table
+
+if TYPE_CHECKING:
+    from aurorasoc.llm.admin import MutationAnswer
+    from aurorasoc.llm.changes.history import HistoryPage, RevisionDetail
+    from aurorasoc.runtime import Runtime
+
+app = typer.Typer(help="What changed, when, and by whom.", no_args_is_help=True)
+
+_MOST: Final = 2**63 - 1
+"""The largest number that the database holds."""
+
+_HEADER: Final = ("REVISION", "AT", "ACTOR", "ACTION", "TARGET")
+
+Revision = Annotated[
+    int,
+    typer.Argument(min=1, max=_MOST, metavar="REVISION", help="As `history list` numbers them."),
+]
+
+
+@app.command("list")
+def list_(
+    limit: Annotated[int, typer.Option(min=1, max=1000, help="How many.")] = 20,
+    before: Annotated[
+        int | None, typer.Option(min=1, max=_MOST, help="Only those older than this revision.")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """List the latest revisions, newest first."""
+    from aurorasoc.llm.changes.history import list_revisions  # noqa: PLC0415 - SQLAlchemy costs time
+
+    async def work(runtime: Runtime) -> HistoryPage:
+        async with runtime.database.reading() as session:
+            return await list_revisions(session, before=before, limit=limit)
+
+    page = in_runtime(work)
+    if as_json:
+        say_json(page)
+        return
+    rows = [(str(r.revision), r.at, r.actor, r.action, r.target) for r in page.revisions]
+    for line in table(_HEADER, rows):
+        say(line)
+    if page.next_before is not None:
+        say(f"Older ones: --before {page.next_before}")
+
+
+@app.command()
+def show(revision: Revision, as_json: AsJson = False) -> None:
+    """Print what a revision changed. Changes of keys are in the audit log."""
+    detail = in_runtime(lambda runtime: _detail(runtime, revision))
+    if as_json:
+        say_json(detail)
+        return
+    say(f"revision {detail.revision}, {detail.at}, {detail.actor}: {detail.action} {detail.target}")
+    for line in _lines(detail):
+        say(line)
+
+
+def rollback(revision: Revision, wait: Wait = None, as_json: AsJson = False) -> None:
+    """Restore an earlier configuration, as a new revision. Keys stay as they are."""
+
+    async def work(runtime: Runtime) -> tuple[MutationAnswer, list[str]]:
+        answer = await runtime.admin.rollback(revision, actor=operator())
+        return answer, await _changes(runtime, answer.revision)
+
+    make_change(work, wait=wait, as_json=as_json)
+
+
+def reset(wait: Wait = None, as_json: AsJson = False) -> None:
+    """Go back to the boot defaults. Keys, policy, and connections that were added stay."""
+    from aurorasoc.llm.changes import edits  # noqa: PLC0415 - SQLAlchemy costs time
+
+    async def work(runtime: Runtime) -> tuple[MutationAnswer, list[str]]:
+        answer = await runtime.admin.change(edits.reset(), actor=operator())
+        return answer, await _changes(runtime, answer.revision)
+
+    make_change(work, wait=wait, as_json=as_json)
+
+
+async def _changes(runtime: Runtime, revision: int) -> list[str]:
+    """Say what the newest revision changed; nothing of 0, which is before the first."""
+    return _lines(await _detail(runtime, revision)) if revision else []
+
+
+async def _detail(runtime: Runtime, revision: int) -> RevisionDetail:
+    from aurorasoc.llm.changes.history import read_revision  # noqa: PLC0415 - SQLAlchemy costs time
+
+    async with runtime.database.reading() as session:
+        return await read_revision(session, revision)
+
+
+def _lines(detail: RevisionDetail) -> list[str]:
+    if not detail.changes:
+        return ["No value changed."]
+    return [f"{one.field}: {_value(one.before)} -> {_value(one.after)}" for one in detail.changes]
+
+
+def _value(value: object) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return "boot default" if value is None else str(value)

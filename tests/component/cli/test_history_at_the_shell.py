@@ -1,0 +1,102 @@
+"""`aurorasoc history …`, `rollback`, `reset`, `fleet` and `models`."""
+
+import sqlite3
+import time
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from tests.component.cli.conftest import Shell
+from tests.world.vendor import Fault, Refusal, VendorServer
+
+AGENT = (
+    "INSERT INTO llm_instances (instance, kind, name, host, revision, fingerprint, adopted_us, "
+    "feed, key_ids, seen_us) VALUES ('agent-1', 'agent', 'triage', 'h', 0, '', 0, 'poll', '', ?)"
+)
+
+
+@pytest.fixture
+def changed(shell: Shell) -> Shell:
+    """Return a shell in which three changes were made."""
+    shell("providers", "use", "ollama", "--model", "one")
+    shell("policy", "set", "--require-tlp")
+    shell("providers", "use", "ollama", "--model", "two")
+    return shell
+
+
+def test_the_history_lists_who_changed_what_newest_first(changed: Shell) -> None:
+    """A page at a time; the next one is named."""
+    header, *lines, older = changed("history", "list", "--limit", "2").out.splitlines()
+    assert header.split() == ["REVISION", "AT", "ACTOR", "ACTION", "TARGET"]
+    assert [line.split()[0] for line in lines] == ["3", "2"]
+    assert lines[0].split()[2].startswith("cli:")
+    assert older == "Older ones: --before 2"
+    page = changed("history", "list", "--before", "2", "--json").json
+    assert [one["revision"] for one in page["revisions"]] == [1]
+
+
+def test_a_revision_says_what_it_changed(changed: Shell) -> None:
+    """Each field, before and after."""
+    _, *lines = changed("history", "show", "3").out.splitlines()
+    assert lines == ["providers.ollama.model: one -> two"]
+    detail = changed("history", "show", "2", "--json").json
+    assert detail["changes"] == [{"field": "require_tlp", "before": None, "after": True}]
+
+
+def test_a_rollback_says_what_it_restored(changed: Shell) -> None:
+    """As a new revision; a second one changes nothing, and says so."""
+    result = changed("rollback", "1", "--wait", "5")
+    assert result.out.splitlines() == [
+        "providers.ollama.model: two -> one",
+        "require_tlp: yes -> boot default",
+        "revision 4, active: ollama one",
+        "Adopted by all live processes.",
+    ]
+    again = changed("rollback", "1").out.splitlines()
+    assert again == ["Nothing changed: it was so already.", "revision 4, active: ollama one"]
+
+
+def test_a_reset_goes_back_to_the_boot_defaults_and_keeps_the_policy(changed: Shell) -> None:
+    """It says what that changed."""
+    result = changed("reset")
+    assert result.out.splitlines() == [
+        "backend: ollama -> boot default",
+        "providers.ollama.model: two -> boot default",
+        "revision 4, active: vllm granite-soc-specialist",
+    ]
+    assert changed("policy", "show", "--json").json["require_tlp"] is True
+
+
+@pytest.mark.parametrize("command", [("history", "show"), ("rollback",)], ids=" ".join)
+@pytest.mark.parametrize("revision", ["0", "9", "99999999999999999999", "latest"])
+def test_a_revision_that_is_none_is_refused(
+    changed: Shell, command: tuple[str, ...], revision: str
+) -> None:
+    """In one line, with exit code 2."""
+    result = changed(*command, revision)
+    assert (result.code, result.out) == (2, "")
+    assert result.error.startswith("aurorasoc: ")
+
+
+def test_the_fleet_says_who_runs_what(shell: Shell, database_file: Path) -> None:
+    """A process that lags behind is marked; this command isn't one of them."""
+    assert shell("fleet").out == "revision 0, live processes: 0\n"
+    with closing(sqlite3.connect(database_file)) as database, database:
+        database.execute(AGENT, (time.time_ns() // 1000,))
+    shell("providers", "use", "ollama")
+    head, header, line = shell("fleet").out.splitlines()
+    assert head == "revision 1, live processes: 1"
+    assert header.split()[:3] == ["STATE", "KIND", "NAME"]
+    assert line.split()[:5] == ["behind", "agent", "triage", "h", "0"]
+    assert shell("fleet", "--json").json["instances"][0]["state"] == "behind"
+
+
+def test_models_are_listed_as_the_provider_does(shell: Shell, ollama: VendorServer) -> None:
+    """One line each; a provider that fails is a bad answer."""
+    listed = shell("models", "ollama")
+    assert listed.code == 0, listed.err
+    assert listed.out.splitlines() == shell("models", "ollama", "--json").json["models"]
+    ollama.faults.set(Fault(refusal=Refusal.BAD_KEY))
+    assert shell("models", "ollama").code == 1
+    assert shell("models", "nonesuch").code == 2
