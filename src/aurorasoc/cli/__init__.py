@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import sys
-from typing import Final
+from typing import Annotated, Final
 
 import typer
 from typer.exceptions import TyperException
@@ -26,17 +26,38 @@ from aurorasoc.cli import (
     token,
 )
 from aurorasoc.cli.dev import command
+from aurorasoc.cli.output import say
 from aurorasoc.config.validation import rule_of
 from aurorasoc.errors import AuroraError, ModelCallError
 
 app = typer.Typer(
     name="aurorasoc",
-    help="Run a SOC's AI agents on local or hosted models, and switch while they work.",
     no_args_is_help=True,
-    add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
+
+
+def _say_version(asked: bool) -> None:  # noqa: FBT001 - as Typer calls it
+    if asked:
+        from importlib.metadata import version  # noqa: PLC0415 - costs time
+
+        say(f"aurorasoc {version('aurorasoc')}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    version: Annotated[
+        bool,
+        typer.Option(
+            "--version", callback=_say_version, is_eager=True, help="Print the version, and exit."
+        ),
+    ] = False,
+) -> None:
+    """Run a SOC's AI agents on local or hosted models, and switch while they work."""
+
+
 app.command("dev")(command.dev)
 app.command("investigate")(investigate.investigate)
 app.command("fleet")(fleet.fleet)
@@ -77,10 +98,13 @@ def main() -> None:
 
 def _show(error: TyperException) -> None:
     """Print a usage error. An unexpected argument may be a key, so it isn't repeated."""
-    if "unexpected extra argument" in str(error):
+    sentence = error.format_message()
+    if sentence.startswith("Usage:"):  # a group alone, which shows what it has
+        sys.stderr.write(f"{sentence}\n")
+    elif "unexpected extra argument" in str(error):
         sys.stderr.write("aurorasoc: too many arguments; a key is read from standard input.\n")
     else:
-        sentence = rule_of(error.format_message()).replace("Input should be", "must be")
+        sentence = rule_of(sentence).replace("Input should be", "must be")
         sentence = _CHOICE.sub("must be one of", sentence)
         sys.stderr.write(f"aurorasoc: {sentence.rstrip('.')}.\n")
 

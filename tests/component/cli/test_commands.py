@@ -1,6 +1,10 @@
 """What is true of every command: help, exit codes, one line for an error, JSON that parses."""
 
+import subprocess
+import sys
 from collections.abc import Iterator
+from importlib.metadata import version
+from pathlib import Path
 
 import pytest
 import typer
@@ -9,6 +13,7 @@ from aurorasoc.cli import app
 from aurorasoc.config.vocabulary import BUILT_IN
 from tests.component.cli.conftest import Shell
 from tests.examples import API_KEY
+from tests.world.processes import bare_env
 
 GROUP = typer.main.get_command(app)
 
@@ -97,7 +102,8 @@ def test_a_group_alone_shows_what_it_has(shell: Shell, path: tuple[str, ...]) ->
     """Instead of doing anything."""
     result = shell(*path)
     assert result.code == 2
-    assert "Commands:" in result.out + result.err
+    assert result.err.startswith("Usage: ")
+    assert "Commands:" in result.err
 
 
 @pytest.mark.parametrize(
@@ -172,3 +178,33 @@ def test_an_error_is_one_line_and_exit_code_2(
     assert (result.code, result.out) == (2, "")
     assert result.error.startswith("aurorasoc: ")
     assert result.error.endswith(".")
+
+
+def test_the_version_is_that_of_the_package(shell: Shell) -> None:
+    """One line, without a database."""
+    shell.patch.setenv("AURORA_DATABASE_URL", "mysql://nowhere")
+    result = shell("--version")
+    assert (result.code, result.out) == (0, f"aurorasoc {version('aurorasoc')}\n")
+
+
+@pytest.mark.parametrize("name", ["bash", "zsh", "fish"])
+def test_the_installed_command_completes_words(name: str) -> None:
+    """As each shell asks it to, by the script that it prints."""
+    command = Path(sys.executable).with_name("aurorasoc")
+    asks = {
+        "_TYPER_COMPLETE_ARGS": "aurorasoc connections de",
+        "_TYPER_COMPLETE_FISH_ACTION": "get-args",
+        "COMP_WORDS": "aurorasoc connections de",
+        "COMP_CWORD": "2",
+    }
+
+    def ask(instruction: str) -> str:
+        env = {**bare_env(), **asks, "_AURORASOC_COMPLETE": f"{instruction}_{name}"}
+        return subprocess.run(
+            [command], env=env, capture_output=True, text=True, check=True, timeout=60
+        ).stdout
+
+    assert f"_AURORASOC_COMPLETE=complete_{name}" in ask("source")
+    words = ask("complete")
+    assert "delete" in words
+    assert "list" not in words
