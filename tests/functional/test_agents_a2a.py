@@ -1,7 +1,6 @@
 """A served agent, spoken to by the A2A SDK's own client, as other people's agents speak to it."""
 
 import asyncio
-import json
 import signal
 import socket
 import subprocess
@@ -413,20 +412,3 @@ def test_an_agent_without_a_backend_is_not_served(tmp_path: Path) -> None:
     line = refused(tmp_path, "threat-hunter", "--port", str(free_port()), **overrides)
     assert f"{vllm}/health" in line
     assert f"{ollama}/api/tags" in line
-
-
-def test_list_shows_every_agent(tmp_path: Path) -> None:
-    """One line each, with its port."""
-    done = run_command("agent", "list", env=service_env(tmp_path), cwd=tmp_path)
-    words = [line.split()[:2] for line in done.stdout.splitlines()]
-    assert words == [[agent.name, str(agent.port)] for agent in AGENTS.values()]
-
-
-def test_list_prints_json(tmp_path: Path) -> None:
-    """What a script reads: name, port, role and skills of each."""
-    done = run_command("agent", "list", "--json", env=service_env(tmp_path), cwd=tmp_path)
-    rows = json.loads(done.stdout)
-    assert [(row["name"], row["port"], row["role"]) for row in rows] == [
-        (agent.name, agent.port, agent.role) for agent in AGENTS.values()
-    ]
-    assert all(row["skills"] for row in rows)

@@ -10,7 +10,10 @@ from typing import Annotated
 import typer
 
 from aurorasoc.agents.registry import AGENTS, AgentDefinition, definition_of
+from aurorasoc.cli.arguments import label_option
 from aurorasoc.cli.output import AsJson, say, say_json
+from aurorasoc.cli.table import table
+from aurorasoc.config.vocabulary import Tlp
 from aurorasoc.core.logs import configure_logging
 
 app = typer.Typer(help="List the SOC's agents, or serve one over A2A.", no_args_is_help=True)
@@ -22,8 +25,9 @@ def list_(as_json: AsJson = False) -> None:
     if as_json:
         say_json([_row(agent) for agent in AGENTS.values()])
         return
-    for agent in AGENTS.values():
-        say(f"{agent.name:<20} {agent.port}  {agent.description}")
+    rows = [(agent.name, str(agent.port), agent.description) for agent in AGENTS.values()]
+    for line in table(("NAME", "PORT", "DESCRIPTION"), rows):
+        say(line)
 
 
 @app.command()
@@ -34,9 +38,7 @@ def serve(
         int | None, typer.Option(help="Port to listen on; the agent's own unless given.")
     ] = None,
     url: Annotated[str | None, typer.Option(help="Public URL for its agent card.")] = None,
-    tlp: Annotated[
-        str | None, typer.Option(help="TLP 2.0 label of the data that it will receive.")
-    ] = None,
+    tlp: Annotated[Tlp | None, label_option("The label of the data that it will receive.")] = None,
 ) -> None:
     """Serve an agent over A2A until SIGTERM or Ctrl-C. Beyond loopback, callers need a token."""
     definition = definition_of(name)
@@ -49,7 +51,13 @@ def serve(
 
     with asyncio.Runner(loop_factory=auto_loop_factory()) as runner:  # uvloop, where it is there
         runner.run(
-            server.serve(name, host, definition.port if port is None else port, url=url, tlp=tlp)
+            server.serve(
+                name,
+                host,
+                definition.port if port is None else port,
+                url=url,
+                tlp=tlp and tlp.value,
+            )
         )
 
 

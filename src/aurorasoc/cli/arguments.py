@@ -63,6 +63,11 @@ def _one_of(labels: tuple[Tlp, ...], text: str) -> Tlp:
     return label
 
 
+def label_option(help_text: str) -> Any:  # noqa: ANN401 - as Typer types it
+    """Return an option that takes a label."""
+    return typer.Option(parser=label_of, metavar="|".join(LABELS), help=help_text)
+
+
 HostedMaxTlp = Annotated[
     Tlp | None,
     typer.Option(parser=tlp_of, metavar="|".join(Tlp), help="What hosted providers may have."),

@@ -14,7 +14,7 @@ from aurorasoc.cli.arguments import (
     LocalBackend,
     RequireTlp,
     checked,
-    label_of,
+    label_option,
     pairs,
     sent,
     tlp_of,
@@ -34,11 +34,7 @@ def explain(  # noqa: PLR0913 - one parameter for each option
     *,
     tlp: Annotated[
         Tlp | None,
-        typer.Option(
-            parser=label_of,
-            metavar="|".join(LABELS),
-            help="A label; without it, a table of all labels and connections.",
-        ),
+        label_option("A label; without it, a table of all labels and connections."),
     ] = None,
     role: Annotated[Role, typer.Option(help="The role that asks.")] = "specialist",
     agent: Annotated[str | None, typer.Option(help="The agent that asks.")] = None,

@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING, Annotated, BinaryIO, Final
 import typer
 
 from aurorasoc.cli.alert_file import read_alert
+from aurorasoc.cli.arguments import label_option
 from aurorasoc.cli.output import AsJson, operator, say, say_json
+from aurorasoc.config.vocabulary import Tlp
 from aurorasoc.core.printable import one_line
 
 if TYPE_CHECKING:
@@ -25,7 +27,7 @@ def investigate(
     line: Annotated[
         int | None, typer.Option(min=1, help="The line to take of a file of many records.")
     ] = None,
-    tlp: Annotated[str | None, typer.Option(help="TLP 2.0 label; it binds every step.")] = None,
+    tlp: Annotated[Tlp | None, label_option("Its label, which binds every step.")] = None,
     title: Annotated[str | None, typer.Option(help="Instead of the alert's own.")] = None,
     as_json: AsJson = False,
 ) -> None:
@@ -41,12 +43,12 @@ def investigate(
         raise typer.Exit(1)
 
 
-def _read(file: BinaryIO, line: int | None, tlp: str | None, title: str | None) -> NewInvestigation:
+def _read(file: BinaryIO, line: int | None, tlp: Tlp | None, title: str | None) -> NewInvestigation:
     from aurorasoc.workflows.investigation import alert, store  # noqa: PLC0415 - SQLAlchemy
 
     parsed = alert.parse_alert(read_alert(file, line))
     named = one_line(title or "")[: alert.MAX_TITLE] or parsed.title
-    return store.NewInvestigation(parsed, named, tlp, operator())
+    return store.NewInvestigation(parsed, named, tlp and tlp.value, operator())
 
 
 async def _investigate(new: NewInvestigation, *, quiet: bool) -> InvestigationView:

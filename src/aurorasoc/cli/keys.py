@@ -55,7 +55,7 @@ def rotate(
 
 @app.command()
 def migrate(
-    to: Annotated[str, typer.Option(help="Where to: vault.")],
+    to: Annotated[str, typer.Option(metavar="vault", help="Where to.")],
     check: Annotated[bool, typer.Option("--check", help="Only say what would be done.")] = False,
     as_json: AsJson = False,
 ) -> None:

@@ -24,7 +24,10 @@ def _group() -> None:
 @app.command()
 def create(
     subject: Annotated[str, typer.Argument(help="Goes into the audit log.")] = "admin",
-    role: Annotated[list[str] | None, typer.Option(help="A role; may be repeated.")] = None,
+    role: Annotated[
+        list[str] | None,
+        typer.Option(metavar="|".join(ROLE_PERMISSIONS), help="A role; repeatable."),
+    ] = None,
     hours: Annotated[float, typer.Option(min=0.01, max=8760, help="How long it is valid.")] = 12,
 ) -> None:
     """Print a token signed with JWT_SECRET_KEY."""

@@ -1,16 +1,21 @@
 """What is true of every command: help, exit codes, one line for an error, JSON that parses."""
 
+import re
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from importlib.metadata import version
 from pathlib import Path
+from typing import get_args
 
 import pytest
 import typer
 
 from aurorasoc.cli import app
-from aurorasoc.config.vocabulary import BUILT_IN
+from aurorasoc.cli.arguments import LABELS
+from aurorasoc.cli.connection_values import PRESETS, Unset
+from aurorasoc.config.vocabulary import BUILT_IN, Role, ServingBackend, Tlp
+from aurorasoc.core.access.permissions import ROLE_PERMISSIONS
 from tests.component.cli.conftest import Shell
 from tests.examples import API_KEY
 from tests.world.processes import bare_env
@@ -78,6 +83,27 @@ def test_an_unknown_provider_is_refused_with_those_there_are(shell: Shell) -> No
 def test_help_names_the_connections_that_are_built_in(shell: Shell, path: tuple[str, ...]) -> None:
     """Whoever doesn't know what to write looks there."""
     assert all(name in shell(*path, "--help").out for name in BUILT_IN)
+
+
+@pytest.mark.parametrize(
+    ("path", "values"),
+    [
+        (("investigate",), LABELS),
+        (("agent", "serve"), LABELS),
+        (("policy", "explain"), LABELS),
+        (("policy", "set"), Tlp),
+        (("connections", "set"), [*Tlp, *Unset, *PRESETS, *ServingBackend]),
+        (("providers", "test"), get_args(Role)),
+        (("token", "create"), ROLE_PERMISSIONS),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, tuple) else "",
+)
+def test_help_shows_the_values_that_an_option_takes(
+    shell: Shell, path: tuple[str, ...], values: Iterable[str]
+) -> None:
+    """So that nobody has to try."""
+    words = set(re.split(r"[\s|,.<>]+", shell(*path, "--help").out))
+    assert set(map(str, values)) <= words
 
 
 def test_an_unknown_command_is_wrong_usage(shell: Shell) -> None:
