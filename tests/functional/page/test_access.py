@@ -73,13 +73,13 @@ def test_the_focus_stays_inside_a_dialog(admin: Visit) -> None:
 def test_what_happened_is_read_out(admin: Visit) -> None:
     """A saved change is in an alert, which screen readers announce."""
     admin.page.get_by_role("radio", name="CLEAR may be published").check()
-    admin.button("Save the policy").click()
+    admin.save_the_policy()
     expect(admin.page.get_by_role("alert")).to_contain_text("The policy is saved")
 
 
 def test_a_state_is_told_in_words(admin: Visit) -> None:
     """Without its colour and shape the row says the same."""
-    row = admin.page.get_by_role("row", name="vLLM")
+    row = admin.row("vLLM")
     expect(row).to_contain_text("ready")
     expect(row).to_contain_text("stays local")
     expect(row).to_contain_text("in force")

@@ -46,6 +46,7 @@ def test_the_whole_life_of_a_connection(admin: Visit) -> None:
     """Each step is looked at, light and dark; at the end nothing is left of it."""
     add_from_a_preset(admin)
     enter_key_and_model(admin)
+    see_the_table_change(admin)
     delete(admin)
 
 
@@ -80,9 +81,27 @@ def enter_key_and_model(admin: Visit) -> None:
     admin.says(f"{MODELS[0]} answered.")
     admin.look("connection")
     admin.page.keyboard.press("Escape")
-    row = admin.page.get_by_role("row", name="azure")
+    row = admin.row("azure")
     for text in ("set here", "ready", "up to AMBER, its own ceiling", "set just now by"):
         expect(row).to_contain_text(text)
+
+
+def see_the_table_change(admin: Visit) -> None:
+    """A ceiling that is lowered says first what is no longer allowed, and then it isn't."""
+    table = admin.page.get_by_role("region", name="Where each label goes")
+    row = table.get_by_role("row", name="azure")
+    expect(row.get_by_role("cell").nth(3)).to_have_text("allowed")  # AMBER
+    form = admin.configure("azure")
+    form.get_by_role("combobox", name="Highest label").select_option("GREEN")
+    form.get_by_role("button", name="Save").click()
+    asking = admin.dialog("Save the ceiling of azure?")
+    expect(asking).to_contain_text("May no longer go to azure: AMBER.")
+    admin.look("ceiling")
+    asking.get_by_role("button", name="Save").click()
+    admin.says("Saved.")
+    admin.page.keyboard.press("Escape")
+    expect(row.get_by_role("cell").nth(3)).to_have_text("refused")
+    assert admin.service.row("azure")["max_tlp"] == "GREEN"
 
 
 def delete(admin: Visit) -> None:
@@ -92,14 +111,45 @@ def delete(admin: Visit) -> None:
     admin.says("Nobody uses it. Its stored key is deleted with it.")
     admin.look("delete")
     form.get_by_role("button", name="Delete it").click()
-    expect(admin.page.get_by_role("row", name="azure")).to_have_count(0)
+    expect(admin.row("azure")).to_have_count(0)
     names = [row["connection"] for row in admin.service.inventory()["providers"]]
     assert "azure" not in names
+
+
+def test_who_answers_a_label_and_why_is_told_in_words(admin: Visit) -> None:
+    """For screen readers and keyboards, too: the reasons are text, chosen by a list."""
+    put(admin, "vllm-lab", **LAB, max_tlp="CLEAR")
+    admin.row("vllm-lab").wait_for()
+    table = admin.page.get_by_role("region", name="Where each label goes")
+    table.get_by_role("combobox", name="Reasons for").select_option("AMBER")
+    expect(table).to_contain_text("vLLM answers the specialist with")
+    expect(table).to_contain_text("refused: AMBER is above its own ceiling, CLEAR.")
+    expect(table.get_by_role("row", name="vLLM").first).to_contain_text("answers")
+    admin.look("labels", full=True)
+
+
+def test_a_policy_says_what_becomes_allowed_before_it_is_saved(admin: Visit) -> None:
+    """Going back changes nothing, and keeps the choice."""
+    admin.page.get_by_role("radio", name="AMBER the organisation and").check()
+    admin.button("Save the policy…").click()
+    asking = admin.dialog("Save the policy?")
+    expect(asking).to_contain_text("May go to OpenAI or compatible, DeepSeek")
+    admin.look("policy")
+    admin.button("Back").click()
+    assert admin.service.inventory()["policy"]["hosted_max_tlp"] == "GREEN"
+    expect(admin.page.get_by_role("radio", name="AMBER the organisation and")).to_be_checked()
+    admin.page.get_by_role("combobox", name="Local backend").select_option("ollama")
+    admin.button("Save the policy…").click()
+    admin.dialog("Save the policy?").get_by_role("button", name="Save").click()
+    admin.says("The policy is saved")
+    policy = admin.service.inventory()["policy"]
+    assert (policy["hosted_max_tlp"], policy["local_backend"]) == ("AMBER", "ollama")
 
 
 def test_a_name_that_is_taken_is_told_before_anything_is_sent(admin: Visit) -> None:
     """Adding never changes a connection that exists."""
     put(admin, "groq", provider="openai")
+    admin.row("groq").wait_for()
     form = open_add(admin, "Groq")
     name = form.get_by_role("textbox", name="Name")
     expect(name).to_have_value("groq-2")
@@ -126,10 +176,6 @@ def test_a_connection_to_a_server_of_ones_own_with_options(admin: Visit) -> None
     assert row["options"]["temperature"] == 0.2
     assert row["options"]["headers"] == {"x-team": "soc"}
     expect(admin.dialog("vllm-lab")).to_contain_text("Options: 2 set")
-    history = admin.page.get_by_role("region", name="History")
-    admin.page.keyboard.press("Escape")
-    history.locator("summary").first.click()
-    expect(history).to_contain_text("vllm-lab, temperature")
 
 
 def test_a_built_in_connection_is_offered_no_deletion(admin: Visit) -> None:
@@ -144,7 +190,7 @@ def test_long_names_break_no_layout(admin: Visit, width: int) -> None:
     size: ViewportSize = {"width": width, "height": 860}
     put(admin, LONG_NAME, **LAB | {"model": LONG_MODEL})
     admin.page.set_viewport_size(size)
-    admin.page.get_by_role("row", name=LONG_NAME).wait_for()
+    admin.row(LONG_NAME).wait_for()
     assert admin.page.evaluate("document.documentElement.scrollWidth") == width
     form = admin.configure(LONG_NAME)
     assert admin.violations() == []

@@ -73,7 +73,8 @@ def test_a_users_session_is_enough(host: Host, page: Page) -> None:
     page.get_by_text("alice").first.wait_for()
     page.route(POLICY, run_out, times=1)
     page.get_by_role("radio", name="CLEAR may be published").check()
-    page.get_by_role("button", name="Save the policy").click()
+    page.get_by_role("button", name="Save the policy…").click()
+    page.get_by_role("dialog").get_by_role("button", name="Save").click()
     page.get_by_text("The policy is saved").wait_for()
 
 

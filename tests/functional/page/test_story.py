@@ -140,7 +140,7 @@ def frozen(service: Service) -> Iterator[None]:
 def change_the_policy(admin: Visit) -> None:
     """A higher label may leave from now on."""
     admin.page.get_by_role("radio", name="AMBER the organisation and").check()
-    admin.button("Save the policy").click()
+    admin.save_the_policy()
     admin.says("The policy is saved")
     assert admin.service.inventory()["policy"]["hosted_max_tlp"] == "AMBER"
 
@@ -184,7 +184,7 @@ def test_a_models_facts_and_its_retirement_are_shown(visit: Visit) -> None:
 
     visit.page.route("**/api/v1/system/llm/providers", retire)
     visit.sign_in()
-    row = visit.page.get_by_role("row", name="Gemini")
+    row = visit.row("Gemini")
     expect(row).to_contain_text("ready")
     expect(row).to_contain_text(notice["detail"])
     expect(row).to_contain_text("out per million; retirement 2026-10-23")

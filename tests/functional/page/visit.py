@@ -78,9 +78,19 @@ class Visit:
         self.button(f"Configure {name}").click()
         return self.dialog(name)
 
+    def save_the_policy(self) -> None:
+        """Ask for it to be saved, and say yes."""
+        self.button("Save the policy…").click()
+        self.dialog("Save the policy?").get_by_role("button", name="Save").click()
+
     def button(self, name: str) -> Locator:
         """Find a button by its whole name."""
         return self.page.get_by_role("button", name=name, exact=True)
+
+    def row(self, name: str) -> Locator:
+        """Find a connection's row."""
+        table = self.page.get_by_role("region", name="Connections")
+        return table.get_by_role("row", name=name)
 
     def dialog(self, name: str) -> Locator:
         """Find a dialog by its title, once it is open."""

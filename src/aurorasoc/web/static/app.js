@@ -7,6 +7,7 @@ import { Audit } from "./audit.js";
 import { Fleet } from "./fleet.js";
 import { History } from "./history.js";
 import { Inventory } from "./inventory.js";
+import { Labels } from "./labels.js";
 import { Policy } from "./policy.js";
 import { SignIn, SignInAgain } from "./sign_in.js";
 import { may, signOut, useStore } from "./store.js";
@@ -43,6 +44,7 @@ const Parts = ({ inventory }) => html`
   </div>
   <${Inventory} inventory=${inventory} />
   <${Policy} inventory=${inventory} />
+  <${Labels} inventory=${inventory} />
   <div class="split">
     <${History} inventory=${inventory} />
     ${may("audit:read") && html`<${Audit} inventory=${inventory} />`}

@@ -1,6 +1,7 @@
 // One connection's form: models, base URL, key, ceiling and options; test, save, switch, delete.
 
 import { html, useRef, useState } from "./htm-preact-standalone.js";
+import { Asking } from "./asking.js";
 import { CeilingField } from "./ceiling.js";
 import { Conflict } from "./conflict.js";
 import { fitsASwitch, isDirty, isTestable } from "./draft.js";
@@ -16,19 +17,29 @@ import { useForm } from "./use_form.js";
 import { Modal, Notice, ProblemNotice, Problems, TestFirst, When } from "./ui.js";
 import { connectionName, isBuiltIn, kindName, rowOf } from "./words.js";
 
+/** The form, once the connection is there; it stays when somebody else deletes it. */
 export function ConnectionForm({ name, isNew, onClose }) {
   const { inventory } = useStore();
   const last = useRef(null);
   const present = rowOf(inventory, name);
-  const row = (last.current = present ?? last.current); // it may be deleted while this is open
+  last.current = present ?? last.current;
+  const row = last.current;
+  return row && html`<${Form} ...${{ inventory, row, isNew, onClose }} gone=${!present} />`;
+}
+
+function Form({ inventory, row, isNew, gone, onClose }) {
+  const name = row.connection;
   const form = useForm(row);
   const models = useModels(row);
-  const [step, setStep] = useState("typing"); // typing | leaving | switching
+  const [step, setStep] = useState("typing"); // typing | leaving | asking | switching
   const title = connectionName(name);
   const chosen = inventory.active.requested === name; // `auto` may have found it, too
   const close = () => (isDirty(form.changes) ? setStep("leaving") : onClose());
   const testable = isDirty(form.changes) && isTestable(form.changes, row);
-  const save = () => form.save(testable && form.verify);
+  const save = async () => {
+    await form.save(testable && form.verify);
+    setStep("typing");
+  };
   const remove = async () => {
     if (!(await form.remove())) return;
     say(`${title} is deleted.`);
@@ -36,7 +47,8 @@ export function ConnectionForm({ name, isNew, onClose }) {
   };
   const submit = (event) => {
     event.preventDefault();
-    save();
+    if (form.changes.max_tlp === undefined) save();
+    else setStep("asking"); // a ceiling says where data may go
   };
 
   if (step === "switching") {
@@ -49,6 +61,16 @@ export function ConnectionForm({ name, isNew, onClose }) {
       />
     `;
   }
+  if (step === "asking") {
+    const planned = { connections: { [name]: { max_tlp: form.changes.max_tlp } } };
+    return html`
+      <${Asking}
+        title="Save the ceiling of ${title}?"
+        ...${{ planned, change: form.change, onConfirm: save }}
+        onClose=${() => setStep("typing")}
+      />
+    `;
+  }
   return html`
     <${Modal} title=${title} onClose=${close}>
       <form onSubmit=${submit}>
@@ -56,12 +78,13 @@ export function ConnectionForm({ name, isNew, onClose }) {
         ${step === "leaving" &&
         html`<${Leaving} onStay=${() => setStep("typing")} onLeave=${onClose} />`}
         ${isNew && !form.done && html`<${Added} row=${row} />`}
-        ${!present && html`<${Gone} />`}
+        ${gone && html`<${Gone} />`}
         <${Problems} problems=${[...row.problems, ...row.warnings]} />
         ${row.last_error && html`<${LastError} error=${row.last_error} />`}
         <${Outcome} form=${form} revision=${inventory.revision} />
         <${Fields} ...${{ form, row, models, policy: inventory.policy }} />
         ${row.source === "runtime" &&
+        !gone &&
         html`<${Removal} inventory=${inventory} row=${row} onRemove=${remove} />`}
         ${testable &&
         html`<${TestFirst} checked=${form.verify} onChange=${form.setVerify} name=${title} />`}

@@ -1,25 +1,19 @@
-// Which labelled data may go to hosted providers, and who serves the rest.
+// Which labelled data may go to hosted providers, and which backend takes the rest.
 
 import { html, useEffect, useState } from "./htm-preact-standalone.js";
+import { Asking } from "./asking.js";
+import { MEANING } from "./ceiling.js";
 import { useChange } from "./change.js";
 import { Conflict } from "./conflict.js";
 import { may } from "./store.js";
 import { Check, Field, Mark, Notice, ProblemNotice, useId } from "./ui.js";
-import { HIGHEST } from "./words.js";
-
-const MEANING = {
-  NONE: "nothing that has a label",
-  CLEAR: "may be published",
-  GREEN: "the community",
-  AMBER: "the organisation and its clients",
-  "AMBER+STRICT": "the organisation only",
-  RED: "the recipients only",
-};
+import { connectionName, HIGHEST, mayBeLocal } from "./words.js";
 
 export function Policy({ inventory }) {
   const { policy, revision } = inventory;
   const [draft, setDraft] = useState({});
   const [done, setDone] = useState(false);
+  const [asking, setAsking] = useState(false);
   const change = useChange();
   const sent = Object.fromEntries(
     Object.entries(draft).filter(([name, value]) => value !== policy[name]),
@@ -29,10 +23,14 @@ export function Policy({ inventory }) {
     if (idle && change.overtaken) change.accept(); // nothing was typed, so nothing can be lost
   });
 
-  async function save(event) {
+  const ask = (event) => {
     event.preventDefault();
+    setAsking(true);
+  };
+  async function save() {
     const answer = await change.run((call) => call("PUT", "/system/llm/policy", sent));
     if (!answer) return;
+    setAsking(false);
     setDraft({});
     setDone(true);
   }
@@ -43,21 +41,32 @@ export function Policy({ inventory }) {
   return html`
     <section class="panel" aria-labelledby="policy-title">
       <h2 id="policy-title">Sensitivity policy</h2>
-      <form onSubmit=${save}>
-        ${!idle && html`<${Conflict} change=${change} revision=${revision} />`}
-        <${ProblemNotice} problem=${change.problem} />
+      <form onSubmit=${ask}>
+        ${!idle && !asking && html`<${Conflict} change=${change} revision=${revision} />`}
+        ${!asking && html`<${ProblemNotice} problem=${change.problem} />`}
         ${done && html`<${Notice} tone="ok" alert>The policy is saved, and in force.<//>`}
-        <${Choices} shown=${{ ...policy, ...draft }} set=${set} />
+        <${Choices} shown=${{ ...policy, ...draft }} set=${set} rows=${inventory.providers} />
         ${may("users:manage") &&
         html`<${Ways} idle=${idle} change=${change} onDiscard=${() => setDraft({})} />`}
       </form>
+      ${asking &&
+      html`
+        <${Asking}
+          title="Save the policy?"
+          planned=${{ policy: sent }}
+          change=${change}
+          onConfirm=${save}
+          onClose=${() => setAsking(false)}
+        />
+      `}
     </section>
   `;
 }
 
-function Choices({ shown, set }) {
+function Choices({ shown, set, rows }) {
+  const local = rows.filter((row) => mayBeLocal(row.provider)).map((row) => row.connection);
   const fixed = !may("users:manage");
-  const local = (ties) => html`
+  const choice = (ties) => html`
     <select
       ...${ties}
       disabled=${fixed}
@@ -65,14 +74,13 @@ function Choices({ shown, set }) {
       onChange=${(event) => set("local_backend")(event.target.value)}
     >
       <option value="auto">vLLM if it answers, else Ollama</option>
-      <option value="vllm">vLLM</option>
-      <option value="ollama">Ollama</option>
+      ${local.map((name) => html`<option key=${name} value=${name}>${connectionName(name)}</option>`)}
     </select>
   `;
   return html`
     <${Ladder} value=${shown.hosted_max_tlp} onValue=${set("hosted_max_tlp")} fixed=${fixed} />
     <div class="policy-rest">
-      <${Field} label="Who serves what may not leave">${local}<//>
+      <${Field} label="Local backend for the other labels">${choice}<//>
       <${Check} checked=${shown.require_tlp} onChange=${set("require_tlp")} disabled=${fixed}>
         Refuse requests without a label
       <//>
@@ -83,7 +91,7 @@ function Choices({ shown, set }) {
 const Ways = ({ idle, change, onDiscard }) => html`
   <div class="form-ways">
     <button class="primary" disabled=${idle || change.busy || change.overtaken}>
-      ${change.busy ? "Saving…" : "Save the policy"}
+      Save the policy…
     </button>
     ${!idle && html`<button type="button" class="quiet" onClick=${onDiscard}>Discard</button>`}
   </div>
@@ -95,7 +103,7 @@ function Ladder({ value, onValue, fixed }) {
   const highest = HIGHEST.indexOf(value);
   return html`
     <fieldset class="ladder">
-      <legend>Highest label that may go to a hosted provider (TLP 2.0)</legend>
+      <legend>Highest label that may go to a hosted connection without its own ceiling (TLP 2.0)</legend>
       ${HIGHEST.map(
         (label, rank) => html`
           <label key=${label} class="rung">

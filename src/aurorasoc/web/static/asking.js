@@ -1,0 +1,71 @@
+// Before a policy or a ceiling is saved: what becomes allowed, what no longer is; and a question.
+
+import { html, useEffect, useState } from "./htm-preact-standalone.js";
+import { Conflict } from "./conflict.js";
+import { compare, compareAnswers, differentAskers, explainAll } from "./explanations.js";
+import { Icon } from "./icons.js";
+import { report, useStore } from "./store.js";
+import { Modal, ProblemNotice } from "./ui.js";
+
+/**
+ * `planned` is what would be saved, as `explain` takes it; `change` a `useChange`, by which
+ * `onConfirm` saves it.
+ */
+export function Asking({ title, planned, change, onConfirm, onClose }) {
+  const { inventory } = useStore();
+  const { differences, problem } = useDifferences(inventory, planned);
+  const blocked = !differences || change.busy || change.overtaken;
+  const footer = html`
+    <button type="button" class="primary" disabled=${blocked} onClick=${onConfirm}>
+      ${change.busy ? "Saving…" : "Save"}
+    </button>
+    <button type="button" onClick=${onClose}>Back</button>
+  `;
+  return html`
+    <${Modal} title=${title} onClose=${onClose} footer=${footer}>
+      <${ProblemNotice} problem=${change.problem ?? problem} />
+      <${Conflict} change=${change} revision=${inventory.revision} />
+      ${differences
+        ? html`<${Differences} of=${differences} />`
+        : !problem && html`<p class="empty">Comparing where each label may go…</p>`}
+    <//>
+  `;
+}
+
+function Differences({ of: differences }) {
+  if (differences.length === 0) return html`<p>Every label goes where it goes now.</p>`;
+  return html`
+    <ul class="consequences">
+      ${differences.map(
+        ({ key, icon, text }) => html`
+          <li key=${key}><${Icon} name=${icon} /> <span>${text}</span></li>
+        `,
+      )}
+    </ul>
+  `;
+}
+
+function useDifferences(inventory, planned) {
+  const [state, setState] = useState({ differences: null, problem: null });
+  useEffect(() => {
+    let current = true;
+    readDifferences(inventory, planned).then(
+      (differences) => current && setState({ differences, problem: null }),
+      (problem) => current && (setState({ differences: null, problem }), report(problem)),
+    );
+    return () => (current = false);
+  }, [inventory.revision]);
+  return state;
+}
+
+async function readDifferences(inventory, planned) {
+  const read = async ({ name, who }) => {
+    const [before, after] = await Promise.all([explainAll(who), explainAll(who, planned)]);
+    return { name, before, after };
+  };
+  const all = await Promise.all(differentAskers(inventory).map(read));
+  return [
+    ...compare(all[0].before, all[0].after),
+    ...all.flatMap(({ name, before, after }) => compareAnswers(name, before, after)),
+  ];
+}
