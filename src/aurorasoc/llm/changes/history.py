@@ -41,13 +41,17 @@ class HistoryPage:
     next_before: int | None
 
 
+Value = str | bool | int | float | None
+"""A field's value; an option may be a number."""
+
+
 @dataclass(frozen=True, slots=True)
 class Difference:
     """One changed field. Null means the boot default."""
 
     field: Annotated[str, Field(examples=["providers.deepseek.model"])]
-    before: str | bool | None
-    after: str | bool | None
+    before: Value
+    after: Value
 
 
 @dataclass(frozen=True, slots=True)
