@@ -40,6 +40,9 @@ _UNREADABLE: Final = "There was an error parsing the body"
 _UNREAD: Final = (Unauthenticated, RequestTimeout, BodyTooLarge)
 """Refusals that come before the whole body is read."""
 
+_NAMED_BY_CALLER: Final = {"agents", "connections", "roles"}
+"""Fields whose own fields have the names that a caller gives them."""
+
 log = get_logger("aurorasoc.api")
 
 
@@ -172,8 +175,15 @@ def http_response(error: HTTPException) -> ProblemResponse:
 
 
 def _place(issue: dict[str, Any]) -> str:
-    """Return the path of a wrong field. An unknown field is not named: its name is input, too."""
+    """Return the path of a wrong field.
+
+    Neither an unknown field is named nor what the caller names: that is input, too, and may be a
+    key that was entered in the wrong place.
+    """
     parts = [str(part) for part in issue["loc"]]
+    for at, part in enumerate(parts[:-1]):
+        if part in _NAMED_BY_CALLER:
+            parts[at + 1] = "(name)"
     if issue["type"] == "extra_forbidden":
         parts[-1] = "(unknown field)"
     parts = [part for part in parts if "[" not in part]  # pydantic's names of a union's members

@@ -42,6 +42,14 @@ def looks_secret(text: str) -> bool:
     return any(map(_mixed, _RUN.findall(text))) or any(map(_random, _TOKEN.findall(text)))
 
 
+def names_a_key(name: str) -> bool:
+    """Return whether what was entered as a name is a key: it looks like one, and holds a digit.
+
+    Words have prefixes such as `key-`, too.
+    """
+    return looks_secret(name) and any(map(str.isdigit, name))
+
+
 def _mixed(run: str) -> bool:
     """Whether letters and digits stand together at a length that no word has."""
     return not run.isalpha() and not run.isdigit()

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aurorasoc.core.secret_patterns import looks_secret
+from aurorasoc.core.secret_patterns import looks_secret, names_a_key
 
 SEEDS: Final = st.integers(0, 2**32)
 
@@ -75,3 +75,15 @@ def test_random_bytes_are_recognised_in_base64() -> None:
     for encode in (base64.b64encode, base64.urlsafe_b64encode):
         texts = [encode(source.randbytes(32)).decode() for _ in range(1000)]
         assert sum(map(looks_secret, texts)) >= len(texts) - 1
+
+
+@pytest.mark.parametrize("name", ["key-rotation", "api-key-auditor", "vllm-2", "eu-azure-2026-11"])
+def test_a_name_of_words_is_no_key(name: str) -> None:
+    """Whatever its words are."""
+    assert not names_a_key(name)
+
+
+@pytest.mark.parametrize("name", ["sk-proj-0a1b2c3d4e5f6071829", "key-0a1b2c3d4e5f"])
+def test_a_key_in_the_place_of_a_name_is_one(name: str) -> None:
+    """It has digits besides."""
+    assert names_a_key(name)

@@ -18,6 +18,7 @@ from aurorasoc.config.vocabulary import (
     is_connection_name,
 )
 from aurorasoc.core.audit.actions import Action
+from aurorasoc.core.secret_patterns import names_a_key
 from aurorasoc.errors import Conflict, ConnectionInUse, InvalidInput
 from aurorasoc.granite.backend_resolution import (
     connection_named,
@@ -66,6 +67,8 @@ def put_connection(settings: Settings, name: str, requested: ConnectionRequest) 
         raise InvalidInput(detail)
 
     def edit(before: Stored) -> Edited:
+        if name not in before.snapshot.connections:
+            _require_no_secret(name)
         _require_same_provider(before.snapshot, name, requested)
         choice = _chosen(before.config.choice(name), requested)
         if name not in BUILT_IN:
@@ -188,6 +191,13 @@ def _merged(before: Mapping[Any, Assignment], sent: Mapping[Any, Any]) -> dict[A
         if its is not None:
             merged[who] = its.as_assignment()
     return merged
+
+
+def _require_no_secret(name: str) -> None:
+    """Refuse a key that was entered where a name belongs: everybody sees names, and logs them."""
+    if names_a_key(name):
+        detail = "The name looks like a key, and names aren't secret. Choose short words, with -."
+        raise InvalidInput(detail)
 
 
 def _require_same_provider(

@@ -23,6 +23,7 @@ from aurorasoc.config.headers import fits_a_header
 from aurorasoc.config.settings.variables import unwrap
 from aurorasoc.config.vocabulary import Role, ServingBackend, Tlp
 from aurorasoc.core.redaction import REDACTOR
+from aurorasoc.core.secret_patterns import names_a_key
 from aurorasoc.llm.adoption.option_rules import Headers, OptionRules
 from aurorasoc.llm.adoption.stored import MAX_NAMED
 
@@ -44,6 +45,14 @@ def _clean_key(key: SecretStr) -> SecretStr:
     return SecretStr(text)
 
 
+def _no_secret(name: str) -> str:
+    """Refuse a key that was entered where a name belongs: everybody sees names, and logs them."""
+    if names_a_key(name):
+        msg = "looks like a key, and names aren't secret"
+        raise ValueError(msg)
+    return name
+
+
 Name = Annotated[
     str,
     StringConstraints(
@@ -51,7 +60,9 @@ Name = Annotated[
     ),
 ]
 Connection = Annotated[str, StringConstraints(min_length=1, max_length=32)]
-AgentName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9-]{0,63}$")]
+AgentName = Annotated[
+    str, StringConstraints(pattern=r"^[a-z][a-z0-9-]{0,63}$"), AfterValidator(_no_secret)
+]
 Address = Annotated[str, StringConstraints(min_length=1, max_length=2048)]
 Key = Annotated[SecretStr, AfterValidator(_clean_key)]
 
