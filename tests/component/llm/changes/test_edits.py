@@ -27,8 +27,13 @@ from aurorasoc.errors import (
     RevisionMismatch,
 )
 from aurorasoc.llm.admin import MutationAnswer
-from aurorasoc.llm.changes import edits, key_edits
-from aurorasoc.llm.changes.requests import ConfigRequest
+from aurorasoc.llm.changes import connection_edits, edits, key_edits
+from aurorasoc.llm.changes.requests import (
+    AssignmentRequest,
+    AssignmentsRequest,
+    ConfigRequest,
+    ConnectionRequest,
+)
 from aurorasoc.runtime import Runtime, open_runtime
 from tests.examples import (
     API_KEY,
@@ -439,6 +444,11 @@ async def test_history_holds_no_key(runtime: Runtime) -> None:
     assert API_KEY[-4:] not in row.config
 
 
+async def _put_lab(runtime: Runtime, model: str = "m") -> None:
+    body = ConnectionRequest(provider=ServingBackend.VLLM, base_url=ONE, model=model)
+    await runtime.admin.put_connection("lab", body, actor="alice")
+
+
 CHANGES: Final[dict[str, Call]] = {
     "switch": lambda r: _switch(r, "vllm", model="n"),
     "switch with a key": lambda r: _switch(r, api_key=OTHER_API_KEY),
@@ -448,6 +458,16 @@ CHANGES: Final[dict[str, Call]] = {
         edits.set_policy(policy_request(hosted_max_tlp="RED")), actor="alice"
     ),
     "reset": lambda r: r.admin.change(edits.reset(), actor="alice"),
+    "change a connection": lambda r: _put_lab(r, model="n"),
+    "delete a connection": lambda r: r.admin.change(
+        connection_edits.delete_connection(r.settings, "lab"), actor="alice"
+    ),
+    "assign": lambda r: r.admin.change(
+        connection_edits.assign(
+            AssignmentsRequest(agents={"threat-intel": AssignmentRequest(connection="lab")})
+        ),
+        actor="alice",
+    ),
 }
 
 
@@ -459,6 +479,7 @@ async def test_change_that_cannot_be_audited_is_not_made(
     """503, neither row, revision nor snapshot has moved, and the log's own error stays inside."""
     async with _running(database_file) as runtime:
         await _switch(runtime, model="m", api_key=API_KEY)
+        await _put_lab(runtime)
     async with _running(database_file, sink) as runtime:
         error = await _refused(runtime, AuditUnavailable, change)
     assert (error.__cause__, error.__context__) == (None, None)
@@ -471,6 +492,7 @@ async def test_change_leads_to_the_very_snapshot_that_a_restart_reads(
     """The candidate that was swapped in is what the rows compose to."""
     async with _running(database_file) as runtime:
         await _switch(runtime, model="m", api_key=API_KEY)
+        await _put_lab(runtime)
         await change(runtime)
         swapped = runtime.adoption.snapshot
     async with _running(database_file) as runtime:
