@@ -253,3 +253,26 @@ def test_no_sequence_of_changes_sends_a_key_or_a_label_astray(
     with tempfile.TemporaryDirectory() as folder:
         file = Path(shutil.copy(migrated_file, folder))
         asyncio.run(live(file, taken))
+
+
+KEPT: Final = {
+    "the same address": ("vllm", ONE, "usable"),
+    "another address": ("vllm", TWO, "needs_reentry"),
+    "the same address of another provider": ("openai", ONE, "usable"),
+}
+
+
+@pytest.mark.parametrize("made", KEPT)
+async def test_a_key_that_its_environment_left_behind_stays_with_its_origin(
+    database_file: Path, made: str
+) -> None:
+    """A connection is made under the name of one that was declared: all processes see the same."""
+    kind, base_url, state = KEPT[made]
+    declared = environment(ONE, with_key=False, seed=SEED, declares="vllm")
+    async with running(database_file, **declared) as runtime:
+        await take(runtime, "set_key", DECLARED, API_KEY)
+    async with running(database_file) as runtime:
+        await take(runtime, "make", DECLARED, kind, base_url)
+        in_force = runtime.adoption.snapshot
+        assert in_force.connections[DECLARED].credential.state == state
+        assert await runtime.adoption.adopt() == in_force
