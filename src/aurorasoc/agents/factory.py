@@ -6,7 +6,7 @@ from aurorasoc.agents.registry import definition_of
 from aurorasoc.agents.soc_agent import SocAgent
 from aurorasoc.core.logs import get_logger
 from aurorasoc.errors import Conflict, DatabaseUnavailable
-from aurorasoc.llm.models.pool import parse_tlp
+from aurorasoc.llm.models.handles import parse_tlp
 from aurorasoc.runtime import Runtime
 
 log = get_logger("aurorasoc.agents")

@@ -38,8 +38,9 @@ from aurorasoc.llm.inventory import (
     connection_row,
     inventory_of,
 )
+from aurorasoc.llm.models.handles import parse_tlp
 from aurorasoc.llm.models.model_lists import ModelList, ModelLists
-from aurorasoc.llm.models.pool import ModelPool, parse_tlp
+from aurorasoc.llm.models.pool import ModelPool
 from aurorasoc.llm.models.test_call import CallTest, error_of
 from aurorasoc.llm.models.test_run import TestRuns
 from aurorasoc.llm.models.traffic import TrafficLedger

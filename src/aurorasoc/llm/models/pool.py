@@ -8,13 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
-from typing import TYPE_CHECKING, Protocol, cast, get_args
+from typing import TYPE_CHECKING, Protocol
 
 from aurorasoc.config.settings.ambient import proxies
 from aurorasoc.config.snapshot import Snapshot
-from aurorasoc.config.vocabulary import AUTO, ConnectionName, Role, Tlp, is_agent_name
+from aurorasoc.config.vocabulary import AUTO, ConnectionName, Role, Tlp
 from aurorasoc.core.process import SLOT
-from aurorasoc.errors import InvalidInput, RuntimeNotOpen
+from aurorasoc.errors import RuntimeNotOpen
 from aurorasoc.granite import ModelReference
 from aurorasoc.granite.address_policy import AddressPolicy
 from aurorasoc.granite.allowed_addresses import address_policy_of
@@ -27,6 +27,7 @@ from aurorasoc.granite.sensitivity import (
     route,
 )
 from aurorasoc.llm.models.binding import Binding
+from aurorasoc.llm.models.handles import Handles, parse_tlp
 from aurorasoc.llm.models.local_probe import local_probe, probe_headers
 from aurorasoc.llm.models.pins import became_restricted, require_key, require_unrestricted
 from aurorasoc.llm.models.traffic import TrafficLedger
@@ -102,7 +103,7 @@ class ModelPool:
         ledger: Ledger,
         max_concurrency: int | None = None,
     ) -> None:
-        self.handles: _Handles = _Handles(self._new_handle)
+        self.handles: Handles = Handles(self._new_handle)
         self._source = source
         self._networks = tuple(networks)
         self._allowed_hosts = allowed_hosts
@@ -297,38 +298,3 @@ class _Generation:
     def __init__(self, snapshot: Snapshot | None) -> None:
         self.snapshot = snapshot
         self.bindings: dict[_ModelKey, Binding] = {}
-
-
-class _Handles(dict[tuple[str, str | None, str | None], "LiveChatModel"]):
-    """Handles by role, label and agent, made on first use."""
-
-    def __init__(self, make: Callable[[Role, Tlp | None, str | None], LiveChatModel]) -> None:
-        super().__init__()
-        self._make = make
-
-    def __missing__(self, key: tuple[str, str | None, str | None]) -> LiveChatModel:
-        role, label, agent = key
-        if role not in get_args(Role):
-            detail = f"role must be one of: {', '.join(get_args(Role))}."
-            raise InvalidInput(detail)
-        if agent is not None and not is_agent_name(agent):
-            detail = "agent must be a name such as malware-analyst: a-z, 0-9 and -, up to 64."
-            raise InvalidInput(detail)
-        handle = self._make(cast("Role", role), parse_tlp(label), agent)
-        self[key] = handle
-        return handle
-
-
-def parse_tlp(label: str | None) -> Tlp | None:
-    """Read a TLP 2.0 label.
-
-    Raises:
-        InvalidInput: There is no such label.
-    """
-    labels = [t.value for t in Tlp if t is not Tlp.NONE]
-    if label is None:
-        return None
-    if label not in labels:
-        detail = f"tlp must be one of: {', '.join(labels)}."
-        raise InvalidInput(detail)
-    return Tlp(label)

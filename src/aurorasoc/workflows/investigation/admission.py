@@ -9,7 +9,7 @@ from aurorasoc.config.assignments import Assignment
 from aurorasoc.config.settings.ambient import proxies
 from aurorasoc.errors import AuroraError
 from aurorasoc.granite.sensitivity import require_local
-from aurorasoc.llm.models.pool import parse_tlp
+from aurorasoc.llm.models.handles import parse_tlp
 from aurorasoc.runtime import Runtime
 
 
