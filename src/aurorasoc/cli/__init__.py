@@ -25,6 +25,7 @@ from aurorasoc.cli import (
     serve,
     token,
 )
+from aurorasoc.cli.arguments import by_options
 from aurorasoc.cli.dev import command
 from aurorasoc.cli.output import say
 from aurorasoc.config.validation import rule_of
@@ -87,7 +88,7 @@ def main() -> None:
     try:
         sys.exit(app(standalone_mode=False) or 0)
     except AuroraError as error:
-        sys.stderr.write(f"aurorasoc: {error.detail}\n")
+        sys.stderr.write(f"aurorasoc: {by_options(error.detail)}\n")
         sys.exit(_exit_code(error))
     except TyperException as error:
         _show(error)

@@ -27,12 +27,15 @@ LABELS: Final = tuple(label for label in Tlp if label is not Tlp.NONE)
 """What data can be labelled."""
 
 _OPTIONS: Final = {
-    "api_key": "api_key",
+    "api_key": "--key",
     "roles": "--role",
     "agents": "--agent",
     "connections": "--max-tlp",
 }
 """Fields that aren't an option's name with `_` for `-`."""
+
+_FIELD: Final = re.compile(r"\b(?:api_key|base_url|local_backend)\b")
+"""Fields of REST that refusals name."""
 
 _NUMBER: Final = re.compile(r"-?\d{1,15}(\.\d{1,15})?")
 
@@ -116,8 +119,17 @@ def plain_value(text: str | None) -> str | float | None:
     return float(text) if "." in text else int(text)
 
 
-def checked(build: Callable[[], T]) -> T:
+def by_options(detail: str) -> str:
+    """Return a refusal with the options' names for those of fields."""
+    return _FIELD.sub(lambda match: _option((match[0],)), detail)
+
+
+def checked(build: Callable[[], T], *, name: str | None = None) -> T:
     """Validate arguments by the rules of the REST bodies; name the option, repeat no value.
+
+    Args:
+        build: Validates them.
+        name: What is checked, where no option says it.
 
     Raises:
         InvalidInput: A rule is broken.
@@ -129,7 +141,7 @@ def checked(build: Callable[[], T]) -> T:
     option = _option(issues[0]["loc"])
     expected = ", or ".join(rule_of(i["msg"]) for i in issues if _option(i["loc"]) == option)
     rules = re.sub("^(Input|String) should", "must", expected).replace("Input should be ", "")
-    detail = f"{option}: {rules}."
+    detail = f"{name or option}: {rules}."
     raise InvalidInput(detail)
 
 

@@ -9,12 +9,15 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+from pydantic import SecretStr
 
 from aurorasoc.cli.arguments import Connection, checked, sent
-from aurorasoc.cli.changes import Wait, make_change
+from aurorasoc.cli.changes import Wait, key_place, make_change
 from aurorasoc.cli.in_runtime import in_runtime
 from aurorasoc.cli.inventory import list_connections
+from aurorasoc.cli.key_input import read_key
 from aurorasoc.cli.output import AsJson, operator, say, say_json
+from aurorasoc.cli.same_store import require_same_store
 from aurorasoc.config.vocabulary import Role
 
 if TYPE_CHECKING:
@@ -34,25 +37,38 @@ def use(  # noqa: PLR0913 - one parameter for each option
     model: Annotated[str | None, typer.Option(help="Specialist model.")] = None,
     orchestrator_model: Annotated[str | None, typer.Option(help="Orchestrator model.")] = None,
     base_url: Annotated[str | None, typer.Option(help="Base URL.")] = None,
+    key: Annotated[
+        bool, typer.Option("--key", help="Read a key from standard input, and store it.")
+    ] = False,
     test_first: Annotated[
         bool, typer.Option("--test", help="Test it first; change nothing if that fails.")
     ] = False,
     wait: Wait = None,
     as_json: AsJson = False,
 ) -> None:
-    """Make a connection active. The key must be stored already, or set in the environment.
+    """Make a connection active. Its key is stored already, is set by the environment, or is read.
 
     Exits with 1 when its test fails.
     """
     from aurorasoc.llm.changes.requests import ConfigRequest  # noqa: PLC0415 - the same rules as over REST
 
     values = sent(
-        provider=connection, model=model, orchestrator_model=orchestrator_model, base_url=base_url
+        provider=connection,
+        model=model,
+        orchestrator_model=orchestrator_model,
+        base_url=base_url,
+        api_key=SecretStr(read_key()) if key else None,
     )
     requested = checked(lambda: ConfigRequest.model_validate(values))
 
     async def work(runtime: Runtime) -> tuple[MutationAnswer, list[str]]:
-        return await runtime.admin.switch(requested, actor=operator(), verify=test_first), []
+        if key:
+            await require_same_store(runtime)
+        answer = await runtime.admin.switch(requested, actor=operator(), verify=test_first)
+        if not key:
+            return answer, []
+        config = runtime.adoption.snapshot.connections[connection]
+        return answer, [f"key of {connection} stored {key_place(config)}"]
 
     make_change(work, wait=wait, as_json=as_json)
 

@@ -136,6 +136,8 @@ def test_a_connection_can_be_tested_before_it_is_made(
         (("openai", "--unset", "nonesuch"), "--unset"),
         (("openai", "--unset", "model", "--model", "m"), "--unset model"),
         (("openai", "--model", ""), "--model"),
+        (("openai", "--key"), "--key"),
+        (("openai", "--base-url", "ftp://host/v1"), "--base-url"),
         (("openai", "--option", "temperature=9"), "--option temperature"),
         (("openai", "--option", "temperature=warm"), "--option temperature"),
         (("openai", "--option", "nonesuch=1"), "--option"),

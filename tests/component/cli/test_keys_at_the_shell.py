@@ -66,7 +66,7 @@ def test_what_is_no_key_is_refused_and_not_repeated(shell: Shell, text: str, enc
     """The same rules as over REST."""
     result = shell("key", "set", "deepseek", stdin=text.encode(encoding))
     assert (result.code, result.out) == (2, "")
-    assert result.error.startswith("aurorasoc: api_key: ")
+    assert result.error.startswith("aurorasoc: key: ")
     assert not text.strip() or text.strip() not in result.err
 
 
@@ -105,6 +105,7 @@ def test_answers_say_for_which_address_and_in_which_store(shell: Shell) -> None:
         ("key", "set", "openai"),
         ("key", "delete", "deepseek"),
         ("connections", "set", "openai", "--key"),
+        ("providers", "use", "openai", "--key"),
         ("connections", "set", "deepseek", "--unset", "key"),
         ("connections", "delete", "deepseek"),
     ],

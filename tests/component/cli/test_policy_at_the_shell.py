@@ -77,7 +77,7 @@ def test_the_agent_that_asks_counts(shell: Shell) -> None:
         (("set",), "--hosted-max-tlp"),
         (("set", "--hosted-max-tlp", "PURPLE"), "--hosted-max-tlp"),
         (("set", "--require-tlp", "--unset", "require-tlp"), "--unset"),
-        (("set", "--local-backend", "openai"), "local_backend"),
+        (("set", "--local-backend", "openai"), "--local-backend"),
         (("explain", "--tlp", "NONE"), "--tlp"),
         (("explain", "--role", "nobody"), "--role"),
         (("explain", "--agent", "Not A Name"), "--agent"),

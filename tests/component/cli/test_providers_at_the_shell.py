@@ -44,6 +44,18 @@ def test_a_switch_holds_for_the_next_command(shell: Shell) -> None:
     assert shell("providers", "list", "--json").json["active"]["model"] == "granite4:tiny"
 
 
+def test_a_switch_to_another_address_takes_its_key_with_it(shell: Shell) -> None:
+    """A key belongs to its address; the refusal names the options that mend it."""
+    shell("key", "set", "openai", stdin=API_KEY)
+    there = ("providers", "use", "openai", "--base-url", "https://gateway.example/v1")
+    refused = shell(*there)
+    assert refused.code == 2
+    assert "--key together with the new --base-url" in refused.error
+    result = shell(*there, "--key", stdin=API_KEY)
+    place = "for https://gateway.example:443 in the database"
+    assert result.out.splitlines()[0] == f"key of openai stored {place}"
+
+
 def test_a_switch_to_auto_takes_no_model(shell: Shell) -> None:
     """It chooses between what there is; where nothing answers, it says so."""
     result = shell("providers", "use", "auto", "--json")
