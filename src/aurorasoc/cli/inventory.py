@@ -12,7 +12,8 @@ from aurorasoc.cli.table import table
 
 if TYPE_CHECKING:
     from aurorasoc.config.call_options import CallOptions
-    from aurorasoc.llm.inventory import ConnectionView
+    from aurorasoc.llm.inventory import ConnectionView, Inventory
+    from aurorasoc.runtime import Runtime
 
 _HEADER: Final = (
     " ",
@@ -29,7 +30,7 @@ _HEADER: Final = (
 
 def list_connections(as_json: AsJson = False) -> None:
     """List all connections, and what is known of their models; the active one is marked."""
-    inventory = in_runtime(lambda runtime: runtime.admin.inventory())
+    inventory = in_runtime(_inventory)
     if as_json:
         say_json(inventory)
         return
@@ -42,12 +43,27 @@ def list_connections(as_json: AsJson = False) -> None:
             say(f"    {detail}")
 
 
+async def _inventory(runtime: Runtime) -> Inventory:
+    """Return the inventory with what the live processes say of their calls."""
+    runtime.admin.ledger.health.hear(await runtime.fleet.reports_of_health())
+    return await runtime.admin.inventory()
+
+
+def _state(row: ConnectionView) -> str:
+    """Say whether a connection answers; a problem keeps it from being called at all."""
+    if row.problems:
+        return row.problems[0].code
+    if row.health.state == "failing":
+        return f"failing: {row.health.code}"
+    return "answering" if row.health.state == "ok" else "not called yet"
+
+
 def _cells(row: ConnectionView) -> tuple[str | None, ...]:
     return (
         "*" if row.active else " ",
         row.connection,
         row.provider,
-        row.problems[0].code if row.problems else "ready",
+        _state(row),
         row.key_state if row.needs_key or row.key_present else None,
         row.max_tlp or "policy",
         row.source,

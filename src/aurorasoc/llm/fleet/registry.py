@@ -22,7 +22,7 @@ from aurorasoc.core.keyring import Keyring
 from aurorasoc.errors import Conflict, DatabaseUnavailable
 from aurorasoc.llm.adoption.adopt import Adoption
 from aurorasoc.llm.adoption.stored import SINGLETON
-from aurorasoc.llm.fleet.live import live_rows
+from aurorasoc.llm.fleet.live import live_rows, others_health
 
 State = Literal["current", "behind", "diverged"]
 
@@ -143,6 +143,13 @@ class Fleet:
             async with asyncio.timeout(FIRST_LOOK_SECONDS):
                 return await self.after(None)
         return None
+
+    async def reports_of_health(self) -> list[str]:
+        """Return what live processes say of their calls; nothing if the registry can't be read."""
+        with suppress(DatabaseUnavailable):
+            async with self._database.reading() as session:
+                return await others_health(self._database, session, instance="")
+        return []
 
     async def adoption_of(self, revision: int, seconds: float, me: str | None) -> FleetAdoption:
         """Wait until all live processes have adopted a revision.
