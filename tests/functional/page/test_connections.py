@@ -14,6 +14,7 @@ from tests.world.vendor import VendorServer
 KEY: Final = VENDOR_KEYS["openai"]
 MODELS: Final = ["gpt-4o-soc", "gpt-5-soc"]
 LONG_NAME: Final = "a-connection-with-a-long-name-32"
+LONG_AGENT: Final = "a" * 64
 LONG_MODEL: Final = "m" * 255
 WIDTHS: Final = (1280, 390)
 LAB: Final = {"provider": "vllm", "base_url": "http://127.0.0.1:9/v1", "model": "granite-lab"}
@@ -47,6 +48,10 @@ def test_the_whole_life_of_a_connection(admin: Visit) -> None:
     add_from_a_preset(admin)
     enter_key_and_model(admin)
     see_the_table_change(admin)
+    assign_an_agent(admin)
+    switch(admin)
+    refuse_to_delete(admin)
+    take_back(admin)
     delete(admin)
 
 
@@ -104,6 +109,67 @@ def see_the_table_change(admin: Visit) -> None:
     assert admin.service.row("azure")["max_tlp"] == "GREEN"
 
 
+def assign_an_agent(admin: Visit) -> None:
+    """Everybody's connection and model stand in one table."""
+    admin.button("Assign the agent malware-analyst").click()
+    form = admin.dialog("Assign the agent malware-analyst")
+    form.get_by_role("combobox", name="Connection").select_option("azure")
+    form.get_by_role("combobox", name="Model").fill(MODELS[1])
+    admin.says("It lists 2 to choose from.")
+    admin.look("assign")
+    form.get_by_role("button", name="Save").click()
+    row = used(admin, "malware-analyst")
+    expect(row).to_contain_text("azure assigned")
+    expect(row).to_contain_text(MODELS[1])
+    expect(used(admin, "threat-hunter")).to_contain_text("vLLM in force")
+    admin.look("who-uses-what", full=True)
+
+
+def used(admin: Visit, name: str) -> Locator:
+    """Find the row that says what somebody uses."""
+    table = admin.page.get_by_role("region", name="Who uses what")
+    return table.get_by_role("row", name=name)
+
+
+def switch(admin: Visit) -> None:
+    """Its own ceiling is what counts, and is said before."""
+    admin.button("Switch to azure").click()
+    admin.says("azure (gpt-4o-soc) answers instead of vLLM")
+    admin.says("Data labelled CLEAR and GREEN may go there")
+    admin.button("Test and switch").click()
+    admin.dialog("Every process has adopted it")
+    admin.button("Done").click()
+    expect(admin.row("azure")).to_contain_text("in force")
+    expect(used(admin, "threat-hunter")).to_contain_text("azure in force")
+
+
+def refuse_to_delete(admin: Visit) -> None:
+    """Who uses it is said before, and by the service."""
+    form = admin.configure("azure")
+    form.get_by_role("button", name="Delete this connection…").click()
+    admin.says(
+        "It is used by whoever isn't assigned (it is in force) and the agent malware-analyst."
+    )
+    form.get_by_role("button", name="Delete it").click()
+    admin.says("It is in use")
+    admin.says("azure is in use: it is active, the agent malware-analyst.")
+    admin.look("in-use")
+    admin.page.keyboard.press("Escape")
+
+
+def take_back(admin: Visit) -> None:
+    """The agent's assignment, and the switch."""
+    admin.button("Change the agent malware-analyst").click()
+    form = admin.dialog("Assign the agent malware-analyst")
+    form.get_by_role("combobox", name="Connection").select_option("")
+    form.get_by_role("button", name="Save").click()
+    expect(used(admin, "malware-analyst")).to_contain_text("azure in force")
+    admin.button("Switch to vLLM").click()
+    admin.button("Test and switch").click()
+    admin.button("Done").click()
+    expect(used(admin, "malware-analyst")).to_contain_text("vLLM in force")
+
+
 def delete(admin: Visit) -> None:
     """Nobody uses it any more: it is asked for once more, and gone."""
     form = admin.configure("azure")
@@ -114,6 +180,24 @@ def delete(admin: Visit) -> None:
     expect(admin.row("azure")).to_have_count(0)
     names = [row["connection"] for row in admin.service.inventory()["providers"]]
     assert "azure" not in names
+
+
+def test_a_role_and_an_agent_that_the_service_does_not_know_are_assigned(admin: Visit) -> None:
+    """Agents elsewhere are assigned by the name that they ask with."""
+    admin.button("Assign the role orchestrator").click()
+    form = admin.dialog("Assign the role orchestrator")
+    form.get_by_role("combobox", name="Connection").select_option("ollama")
+    form.get_by_role("button", name="Save").click()
+    expect(used(admin, "orchestrator agent")).to_contain_text("Ollama as the role orchestrator")
+    admin.button("Assign another agent…").click()
+    form = admin.dialog("Assign an agent")
+    form.get_by_role("textbox", name="Agent").fill("our-own")
+    form.get_by_role("combobox", name="Connection").select_option("ollama")
+    form.get_by_role("button", name="Save").click()
+    expect(used(admin, "our-own")).to_contain_text("Ollama assigned")
+    assignments = admin.service.inventory()["assignments"]
+    assert assignments["roles"]["orchestrator"]["connection"] == "ollama"
+    assert assignments["agents"]["our-own"]["connection"] == "ollama"
 
 
 def test_who_answers_a_label_and_why_is_told_in_words(admin: Visit) -> None:
@@ -189,9 +273,15 @@ def test_long_names_break_no_layout(admin: Visit, width: int) -> None:
     """The longest names that there can be, on a wide screen and on a phone."""
     size: ViewportSize = {"width": width, "height": 860}
     put(admin, LONG_NAME, **LAB | {"model": LONG_MODEL})
+    assigned = {"agents": {LONG_AGENT: {"connection": LONG_NAME, "model": LONG_MODEL}}}
+    admin.service.client().put("/system/llm/assignments", json=assigned)
     admin.page.set_viewport_size(size)
-    admin.row(LONG_NAME).wait_for()
+    used(admin, LONG_AGENT).wait_for()
     assert admin.page.evaluate("document.documentElement.scrollWidth") == width
-    form = admin.configure(LONG_NAME)
     assert admin.violations() == []
-    assert form.evaluate("(dialog) => dialog.scrollWidth <= dialog.clientWidth")
+    for opener in (f"Configure {LONG_NAME}", f"Change the agent {LONG_AGENT}"):
+        admin.button(opener).click()
+        dialog = admin.page.get_by_role("dialog")
+        assert dialog.evaluate("(it) => it.scrollWidth <= it.clientWidth")
+        assert dialog.locator(".dialog-body").evaluate("(it) => it.scrollWidth <= it.clientWidth")
+        admin.page.keyboard.press("Escape")

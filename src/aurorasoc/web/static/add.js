@@ -113,7 +113,7 @@ function Address({ service, draft, set }) {
     const required = ["ollama", "vllm"].includes(service.provider);
     const hint = required
       ? "Where the server is."
-      : "Left empty, it is the vendor's own address.";
+      : "Leave it empty for the vendor's own address.";
     return html`
       <${AddressInput} ...${{ hint, required, value: draft.address }} onType=${set("address")} />
     `;

@@ -3,6 +3,7 @@
 import { html, render, useEffect, useRef } from "./htm-preact-standalone.js";
 import { HOST_SIGNS_IN } from "./api.js";
 import { Active } from "./active.js";
+import { Assignments } from "./assignments.js";
 import { Audit } from "./audit.js";
 import { Fleet } from "./fleet.js";
 import { History } from "./history.js";
@@ -43,6 +44,7 @@ const Parts = ({ inventory }) => html`
     <${Fleet} />
   </div>
   <${Inventory} inventory=${inventory} />
+  <${Assignments} inventory=${inventory} />
   <${Policy} inventory=${inventory} />
   <${Labels} inventory=${inventory} />
   <div class="split">

@@ -31,6 +31,7 @@ const BY_CODE = {
   secret_store_unavailable: ["The secret store doesn't answer", said],
   database_unavailable: ["The database doesn't answer", (problem) => `${problem.detail} ${KEPT}`],
   audit_unavailable: ["The audit log can't be written", said],
+  connection_in_use: ["It is in use", (problem) => `${problem.detail} ${UNCHANGED}`],
   too_many_requests: ["Too many tests", (problem) => problem.detail],
   invalid_input: [
     "Something isn't valid",

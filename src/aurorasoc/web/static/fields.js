@@ -41,7 +41,7 @@ export function BaseUrlField({ name, row, draft, onType, moved }) {
   const hint = moved
     ? `The key in force belongs to ${row.base_url} and stays there: enter the key for the new ` +
       `address below, with this change.`
-    : `${current(row, name)} Leave it empty for the boot default.`;
+    : `${current(row, name)} ${emptyAddress(row)}`;
   const value = shown(draft, row, name);
   return html`<${AddressInput} ...${{ hint, value, onType, tone: moved ? "warn" : "" }} />`;
 }
@@ -61,6 +61,11 @@ export function AddressInput({ hint, tone, value, onType, required }) {
     />
   `;
   return html`<${Field} label="Base URL" hint=${hint} tone=${tone}>${control}<//>`;
+}
+
+function emptyAddress(row) {
+  if (row.source !== "runtime") return "Leave it empty for the boot default.";
+  return row.base_url_support === "required" ? "" : "Leave it empty for the vendor's own address.";
 }
 
 // Problems of the chosen model: the provider lists others.

@@ -1,0 +1,92 @@
+// One role's or agent's assignment: to a connection, and to one of its models.
+
+import { html, useState } from "./htm-preact-standalone.js";
+import { useChange } from "./change.js";
+import { Conflict } from "./conflict.js";
+import { ModelInput, useModels } from "./fields.js";
+import { say } from "./store.js";
+import { Field, Modal, ProblemNotice } from "./ui.js";
+import { connectionName, rowOf } from "./words.js";
+
+/** `who` is `{kind: "roles" | "agents", name}`; an empty name is typed. */
+export function AssignmentForm({ who, inventory, onClose }) {
+  const own = inventory.assignments[who.kind][who.name];
+  const [name, setName] = useState(who.name);
+  const [connection, setConnection] = useState(own?.connection ?? "");
+  const [model, setModel] = useState(own?.model ?? "");
+  const change = useChange();
+  const row = rowOf(inventory, connection);
+  const what = who.kind === "roles" ? "role" : "agent";
+
+  async function save(event) {
+    event.preventDefault();
+    const its = connection ? { connection, model: model.trim() || null } : null;
+    const body = { [who.kind]: { [name]: its } };
+    if (!(await change.run((call) => call("PUT", "/system/llm/assignments", body)))) return;
+    say(`The ${what} ${name} ${its ? `uses ${connection}` : "uses the connection in force"}.`);
+    onClose();
+  }
+  const choose = (event) => {
+    setConnection(event.target.value);
+    setModel(""); // it was another connection's
+  };
+  return html`
+    <${Modal} title=${who.name ? `Assign the ${what} ${who.name}` : "Assign an agent"} onClose=${onClose}>
+      <form onSubmit=${save}>
+        <${Conflict} change=${change} revision=${inventory.revision} />
+        <${ProblemNotice} problem=${change.problem} />
+        ${!who.name && html`<${AgentField} value=${name} onValue=${setName} />`}
+        <${ConnectionField} ...${{ inventory, connection, what }} onChoose=${choose} />
+        ${row && html`<${Model} ...${{ row, model }} onType=${setModel} />`}
+        <div class="form-ways">
+          <button class="primary" disabled=${change.busy || change.overtaken}>
+            ${change.busy ? "Saving…" : "Save"}
+          </button>
+          <button type="button" class="quiet" onClick=${onClose}>Close</button>
+        </div>
+      </form>
+    <//>
+  `;
+}
+
+const AgentField = ({ value, onValue }) => html`
+  <${Field} label="Agent" hint="Its name, as in get_chat_model(agent=…).">
+    ${(ties) => html`
+      <input
+        ...${ties}
+        type="text"
+        pattern="[a-z][a-z0-9\\-]*"
+        maxlength="64"
+        required
+        autocomplete="off"
+        spellcheck=${false}
+        value=${value}
+        onInput=${(event) => onValue(event.target.value)}
+      />
+    `}
+  <//>
+`;
+
+function ConnectionField({ inventory, connection, what, onChoose }) {
+  const none = what === "agent" ? "not assigned: as its role, or in force" : "not assigned: in force";
+  const hint = "A label that may not go there goes to the policy's local backend, or nowhere.";
+  const control = (ties) => html`
+    <select ...${ties} value=${connection} onChange=${onChoose}>
+      <option value="">${none}</option>
+      ${inventory.providers.map(
+        (row) => html`
+          <option key=${row.connection} value=${row.connection}>
+            ${connectionName(row.connection)}${row.ready ? "" : " (not ready)"}
+          </option>
+        `,
+      )}
+    </select>
+  `;
+  return html`<${Field} label="Connection" hint=${hint}>${control}<//>`;
+}
+
+function Model({ row, model, onType }) {
+  const { names, text } = useModels(row);
+  const hint = `Leave it empty for the connection's own. ${text}`;
+  return html`<${ModelInput} label="Model" value=${model} ...${{ hint, names, onType }} />`;
+}
