@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Iterator
-from typing import Annotated, Any, Final, TypeVar
+from typing import Annotated, Any, Final, TypeVar, get_args
 
 import typer
 from pydantic import ValidationError
 
 from aurorasoc.config.validation import rule_of
-from aurorasoc.config.vocabulary import BUILT_IN, Tlp
+from aurorasoc.config.vocabulary import BUILT_IN, Role, Tlp
 from aurorasoc.errors import InvalidInput
 
 T = TypeVar("T")
@@ -163,5 +163,5 @@ def _words(place: list[str]) -> Iterator[str]:
             yield from inner[:1]
         return
     yield _OPTIONS.get(field, f"--{field.replace('_', '-')}")
-    if field in {"roles", "agents"} and "[key]" not in inner:
-        yield from inner[:1]
+    if field == "roles" and inner and inner[0] in get_args(Role):
+        yield inner[0]  # another name may be a key that was entered in the wrong place

@@ -59,7 +59,7 @@ def test_a_refusal_names_the_option(shell: Shell, arguments: tuple[str, ...], na
 @pytest.mark.parametrize("option", ["--role", "--agent"])
 def test_a_key_in_the_wrong_place_is_not_repeated(shell: Shell, option: str) -> None:
     """A CI job's log would keep it."""
-    for text in (API_KEY, f"a={API_KEY}"):
+    for text in (API_KEY, f"a={API_KEY}", f"{API_KEY}=vllm", f"{API_KEY}={'a' * 99}"):
         result = shell(*SET, option, text)
         assert result.code == 2
         assert API_KEY not in result.out + result.err
