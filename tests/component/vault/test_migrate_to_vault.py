@@ -7,6 +7,7 @@ import pytest
 from aurorasoc.core.database.engine import Database
 from aurorasoc.errors import OutcomeUnknown
 from aurorasoc.llm.keys.migration import move_to_vault, stranded_keys
+from tests.examples import API_KEY
 from tests.world.canaries import found
 from tests.world.sealed import install, opened
 from tests.world.service import SEED
@@ -128,3 +129,10 @@ async def test_a_stranded_key_is_shown_as_such(house: House) -> None:
         problem = process.credential.problem
     assert problem is not None
     assert (problem.code, "keys migrate" in problem.detail) == ("stored_elsewhere", True)
+
+
+def test_a_key_stored_at_the_shell_is_said_to_be_in_vault(house: House, shell: Shell) -> None:
+    """And is there, and nowhere else."""
+    answer = shell("key", "set", "deepseek", stdin=API_KEY).out.splitlines()[0]
+    assert answer == "key of deepseek stored for https://api.deepseek.com:443 in Vault"
+    assert (key_in_vault(house, "deepseek"), tokens(house)) == (API_KEY, [])
