@@ -40,9 +40,10 @@ def test_a_success_has_its_time(vllm: ModelReference) -> None:
 
 def test_a_failure_keeps_the_last_success(vllm: ModelReference) -> None:
     """Since when it fails can be seen."""
-    times = iter((NOON, LATER))
-    ledger = TrafficLedger(clock=lambda: next(times))
+    times = [NOON]
+    ledger = TrafficLedger(clock=lambda: times[-1])
     ledger.succeeded(vllm)
+    times.append(LATER)
     ledger.failed(vllm, _error(AuthFailed))
     last = LastError("auth_failed", "It failed.", "2027-01-15T08:01:00.000000Z")
     assert ledger.of(vllm.provider) == LastCalls("2027-01-15T08:00:00.000000Z", last)
