@@ -22,8 +22,9 @@ from aurorasoc.llm.changes.requests import ConfigRequest, PolicyRequest
 JWT_SECRET: Final = "jwt-secret-6b1f0c9d2e8a4735-of-the-unit-tests-long-enough-for-hs512-too"
 SEED: Final = "seed-one-93ac51e7b2d84f06-of-the-unit-tests"
 OTHER_SEED: Final = "seed-two-0f7d62c8a91be435-of-the-unit-tests"
-API_KEY: Final = "sk-unit-5e0c7a9b1d3f2468"
-OTHER_API_KEY: Final = "sk-unit-ffeeddccbbaa9988"
+# Their ends stand in no number, hash or digest: tests look for them in what is shown.
+API_KEY: Final = "sk-unit-5e0c7a9b1d3f-wxyz"
+OTHER_API_KEY: Final = "sk-unit-ffeeddccbbaa-pqrs"
 
 AMBIENT_PREFIXES: Final = (
     "ANTHROPIC_",

@@ -16,6 +16,7 @@ from fastapi.exceptions import RequestValidationError
 from aurorasoc.api.deps import CALLER, Require, authenticated
 from aurorasoc.core.access.principal import Principal
 from aurorasoc.core.inbound.bodies import read_body, require_shallow
+from aurorasoc.errors import ConfigurationError
 
 if TYPE_CHECKING:
     from fastapi.dependencies.models import Dependant
@@ -45,6 +46,7 @@ async def authenticate(request: Request) -> list[tuple[bytes, bytes]]:
     Raises:
         Unauthenticated: There is no token, or it doesn't hold.
         RequestValidationError: What a host's dependency needs is missing.
+        ConfigurationError: The host's dependency returned no principal.
     """
     if authenticated not in request.app.dependency_overrides:
         request.scope[CALLER] = await authenticated(request)
@@ -58,7 +60,14 @@ async def authenticate(request: Request) -> list[tuple[bytes, bytes]]:
     )
     if solved.errors:
         raise RequestValidationError(solved.errors)
-    request.scope[CALLER] = solved.values["_principal"]
+    caller = solved.values["_principal"]
+    if not isinstance(caller, Principal):
+        detail = (
+            "include_routers(principal=…) must get a function that returns aurorasoc.Principal; "
+            f"this one returned {type(caller).__name__}."
+        )
+        raise ConfigurationError(detail)
+    request.scope[CALLER] = caller
     return solved.response.headers.raw
 
 

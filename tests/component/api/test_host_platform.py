@@ -364,3 +364,16 @@ async def test_investigations_run_in_a_host(host: Host) -> None:
     while (state := (await host.call("GET", path, "bob:analyst")).json())["status"] != "failed":  # noqa: ASYNC110 - a row sets no event
         await asyncio.sleep(0.05)
     assert state["failure"]["code"] == "unreachable"  # nobody plays a backend here
+
+
+async def test_a_hosts_principal_of_another_type_is_a_clear_error(settings: Settings) -> None:
+    """The sentence names the type, and what is expected."""
+    migrate(settings.database_url)
+    app = FastAPI()
+    include_routers(app, principal=lambda: {"sub": "alice"}, settings=settings)
+    async with app.router.lifespan_context(app):
+        transport = httpx.ASGITransport(app)
+        async with httpx.AsyncClient(transport=transport, base_url="http://localhost") as client:
+            answer = await client.get("/api/v1/system/llm/caller")
+    assert (answer.status_code, answer.json()["code"]) == (500, "configuration_error")
+    assert "returns aurorasoc.Principal; this one returned dict" in answer.json()["detail"]

@@ -7,13 +7,14 @@ began (docs/decisions/026).
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from typing import Any, Final, NoReturn
 
 from beeai_framework.backend.chat import ChatModel
 from beeai_framework.backend.constants import ProviderName
 from beeai_framework.backend.errors import ChatModelToolCallError
 from beeai_framework.backend.events import chat_model_event_types
+from beeai_framework.backend.message import Message
 from beeai_framework.backend.types import ChatModelOutput
 from beeai_framework.context import Run, RunContext, storage
 from beeai_framework.emitter import Emitter, EmitterOptions, EventMeta
@@ -104,17 +105,31 @@ class LiveChatModel(ChatModel):
         """Run the model in force, with the arguments of `ChatModel.run`.
 
         Raises:
+            TypeError: The argument isn't a list of messages.
             ModelCallError: When awaited: the provider failed.
             InvalidInput: An option isn't one of `ChatModel.run`.
             ProviderNotReady: No call can be made now.
             TlpRefused: The label forbids it.
         """
+        _require_messages(args)
         require_known(kwargs)
         binding = self.binding
         run = binding.model.run(*args, **kwargs)
         run.handler = _checked(run.handler, binding)
         run._run_context.emitter.on(self._is_heard, self._forward, _IN_ORDER)  # noqa: SLF001 - `Run.on` goes through a thread
         return run
+
+    def __repr__(self) -> str:
+        """Return which model is in force, or why none is."""
+        try:
+            binding = self.binding
+        except AuroraError as error:
+            return f"<LiveChatModel: {error.code}>"
+        reference = binding.reference
+        return (
+            f"<LiveChatModel {reference.model} of {reference.connection}, "
+            f"revision {binding.revision}>"
+        )
 
     async def clone(self) -> LiveChatModel:
         """Return a handle pinned to the model in force now; a deleted key or a policy ends it."""
@@ -169,6 +184,22 @@ class LiveChatModel(ChatModel):
             "or to the agent that uses it."
         )
         raise AttributeError(msg)
+
+
+def _require_messages(arguments: Sequence[Any]) -> None:
+    """Refuse what is no list of messages, before a provider is blamed for it.
+
+    Args:
+        arguments: The positional arguments of `run()`.
+
+    Raises:
+        TypeError: It isn't exactly one list of at least one message.
+    """
+    messages = arguments[0] if len(arguments) == 1 else None
+    if isinstance(messages, list) and messages and all(isinstance(m, Message) for m in messages):
+        return
+    msg = 'run() takes a list of BeeAI messages, such as run([UserMessage("Is this benign?")])'
+    raise TypeError(msg)
 
 
 def _checked(

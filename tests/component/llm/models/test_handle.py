@@ -512,3 +512,23 @@ def _says(text: str, times: int | None = None) -> Fault:
     choice = {"index": 0, "message": message, "finish_reason": "stop"}
     body = {"id": "1", "object": "chat.completion", "created": 0, "model": "m", "choices": [choice]}
     return Fault(status=200, body=json.dumps(body).encode(), times=times)
+
+
+@pytest.mark.parametrize("arguments", [("hi",), (), ([],), (["hi"],), ([UserMessage("hi")], 1)])
+async def test_what_is_no_list_of_messages_is_the_callers_mistake(
+    runtime: Runtime, arguments: tuple[Any, ...]
+) -> None:
+    """The sentence says what `run()` takes, and no provider is blamed."""
+    with pytest.raises(TypeError, match=r"run\(\) takes a list of BeeAI messages"):
+        get_chat_model().run(*arguments)
+    assert runtime.admin.ledger.counts == {}
+
+
+async def test_a_handle_says_which_model_is_in_force(runtime: Runtime) -> None:
+    """Or why none is."""
+    reference = get_chat_model().binding.reference
+    expected = f"<LiveChatModel {reference.model} of {reference.connection}, revision 0>"
+    assert repr(get_chat_model()) == expected
+    change = edits.set_policy(policy_request(require_tlp=True))
+    await runtime.admin.change(change, actor="test")
+    assert repr(get_chat_model()) == "<LiveChatModel: tlp_refused>"
