@@ -10,15 +10,6 @@ from aurorasoc.config.vocabulary import Role, TlpLabel
 from aurorasoc.llm.changes.requests import AgentName, PlannedRequest
 
 
-class TestBody(BaseModel):
-    """Which of the provider's two models to test."""
-
-    __test__ = False  # not a test class, despite its name
-    model_config = ConfigDict(extra="forbid")
-
-    role: Role = "specialist"
-
-
 class ExplainBody(BaseModel):
     """A label, and who asks. `planned` holds what a change would set; nothing is changed."""
 

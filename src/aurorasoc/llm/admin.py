@@ -27,7 +27,12 @@ from aurorasoc.llm.changes import connection_edits, edits
 from aurorasoc.llm.changes.apply import Changer
 from aurorasoc.llm.changes.history import config_at
 from aurorasoc.llm.changes.plan import Change
-from aurorasoc.llm.changes.requests import ConfigRequest, ConnectionRequest, PlannedRequest
+from aurorasoc.llm.changes.requests import (
+    ConfigRequest,
+    ConnectionRequest,
+    PlannedRequest,
+    TestRequest,
+)
 from aurorasoc.llm.fleet.registry import FleetAdoption
 from aurorasoc.llm.inventory import (
     Active,
@@ -46,7 +51,7 @@ from aurorasoc.llm.models.test_run import TestRuns
 from aurorasoc.llm.models.traffic import TrafficLedger
 from aurorasoc.llm.observe import Observer
 
-R = TypeVar("R", ConfigRequest, ConnectionRequest)
+R = TypeVar("R", ConfigRequest, ConnectionRequest, TestRequest)
 
 OldKeyUse = Literal["in_use", "ending", "unused", "unknown"]
 
@@ -272,12 +277,37 @@ class Admin:
         """
         return await self._tests.of_connection(name, role, self.adoption.snapshot, actor)
 
+    async def test_unsaved(self, name: str, requested: TestRequest, *, actor: str) -> CallTest:
+        """Test a connection with values that aren't saved, and save nothing of them.
+
+        A key that is sent belongs to the address that is tested; the one in force stays with its
+        own. Audited as other tests are.
+
+        Raises:
+            UnknownProvider: There is no such connection.
+            InvalidInput, KeyBoundToOrigin: The values can't be saved either.
+            NoModelConfigured, ProviderNotReady: It couldn't be called with them.
+            AuditUnavailable, DatabaseUnavailable: It can't be audited; nothing was sent.
+        """
+        present = connection_named(self.adoption.snapshot, name)
+        requested = await self._checked(requested, present.provider)
+        change = edits.trial(self.settings, name, requested)
+        planned = await self.changer.preview(change, actor=actor, if_match=None)
+        return await self._tests.of_candidate(name, requested.role, planned.candidate, actor)
+
     async def _verify(self, change: Change, actor: str, if_match: int | None) -> int:
-        """Test what a change would lead to, and return the revision that the test holds for."""
+        """Test what a change would lead to, and return the revision that the test holds for.
+
+        The orchestrator's model is tested, too, where it is another.
+        """
         planned = await self.changer.preview(change, actor=actor, if_match=if_match)
-        result = await self._tests.of_candidate(change.target, planned.candidate, actor)
-        if not result.ok:
-            raise error_of(result)
+        config = planned.candidate.connections[change.target]
+        same = config.orchestrator_model.value == config.model.value
+        roles: list[Role] = ["specialist"] if same else ["specialist", "orchestrator"]
+        for role in roles:
+            result = await self._tests.of_candidate(change.target, role, planned.candidate, actor)
+            if not result.ok:
+                raise error_of(result)
         return planned.based_on
 
     @property

@@ -8,10 +8,9 @@ from aurorasoc.api.changes import Verify, make_change
 from aurorasoc.api.deps import AgentsReader, OpenRuntime, Terms, UserManager
 from aurorasoc.api.problems import ProblemRoute, documented
 from aurorasoc.api.rate_limit import limit_tests
-from aurorasoc.api.schemas import TestBody
 from aurorasoc.llm.admin import MutationAnswer
 from aurorasoc.llm.changes import edits, key_edits
-from aurorasoc.llm.changes.requests import ConfigRequest, KeyRequest, PolicyRequest
+from aurorasoc.llm.changes.requests import ConfigRequest, KeyRequest, PolicyRequest, TestRequest
 from aurorasoc.llm.inventory import Inventory
 from aurorasoc.llm.models.model_lists import ModelList
 from aurorasoc.llm.models.test_call import CallTest
@@ -105,8 +104,13 @@ async def set_policy(
     dependencies=[Depends(limit_tests)],
 )
 async def test_provider(
-    provider: str, caller: UserManager, runtime: OpenRuntime, body: TestBody | None = None
+    provider: str, caller: UserManager, runtime: OpenRuntime, body: TestRequest | None = None
 ) -> CallTest:
-    """Send a one-word prompt to the provider's model, over the production path."""
-    role = (body or TestBody()).role
-    return await runtime.admin.test(provider, role=role, actor=caller.subject)
+    """Send a one-word prompt to a connection's model, over the production path.
+
+    With a model, an address or a key, it is tested with these; nothing of them is saved.
+    """
+    body = body or TestRequest()
+    if body.is_of_unsaved:
+        return await runtime.admin.test_unsaved(provider, body, actor=caller.subject)
+    return await runtime.admin.test(provider, role=body.role, actor=caller.subject)

@@ -13,6 +13,7 @@ from aurorasoc.config.vocabulary import AUTO, BUILT_IN, EVERYTHING, ConnectionNa
 from aurorasoc.core.audit.actions import Action
 from aurorasoc.errors import InvalidInput
 from aurorasoc.granite.backend_resolution import (
+    connection_named,
     require_assignable,
     require_exists,
     require_may_be_local,
@@ -23,7 +24,7 @@ from aurorasoc.llm.adoption.declared import Declared, declared
 from aurorasoc.llm.adoption.stored import ConnectionChoice, StoredConfig
 from aurorasoc.llm.changes.key_edits import configured
 from aurorasoc.llm.changes.plan import Change, Edited
-from aurorasoc.llm.changes.requests import ConfigRequest, PolicyRequest
+from aurorasoc.llm.changes.requests import ConfigRequest, PolicyRequest, TestRequest
 
 _CHOICES = {"model", "orchestrator_model", "base_url"}
 """Fields of a `ConnectionChoice` that a switch may set, by the same names."""
@@ -56,6 +57,21 @@ def switch(settings: Settings, requested: ConfigRequest) -> Change:
         edit,
         check=lambda candidate: require_ready(candidate.connections[name]),
     )
+
+
+def trial(settings: Settings, name: ConnectionName, requested: TestRequest) -> Change:
+    """Return a connection with values that aren't saved. It is planned for a test, never made.
+
+    Raises:
+        UnknownProvider, InvalidInput, KeyBoundToOrigin: When it is planned, as for a switch.
+    """
+    sent: dict[str, Any] = requested.model_dump(include=_CHOICES, exclude_unset=True)
+
+    def edit(before: Stored) -> Edited:
+        connection_named(before.snapshot, name)
+        return configured(before, changed(settings, before, name, sent), requested)
+
+    return Change(Action.CONFIG_CHANGED, name, edit)
 
 
 def changed(

@@ -151,6 +151,27 @@ class ConnectionRequest(BaseModel):
         return self.model_dump(mode="json", exclude_unset=True, exclude={"api_key"})
 
 
+class TestRequest(BaseModel):
+    """What to test: a connection as it is, or with values that aren't saved.
+
+    A missing field is as it is saved; null is the boot default. Nothing of it is stored.
+    """
+
+    __test__ = False  # not a test class, despite its name
+    model_config = ConfigDict(extra="forbid", hide_input_in_errors=True)
+
+    role: Role = "specialist"
+    model: Name | None = None
+    orchestrator_model: Name | None = None
+    base_url: Address | None = None
+    api_key: Key | None = Field(None, json_schema_extra={"writeOnly": True})
+
+    @property
+    def is_of_unsaved(self) -> bool:
+        """Whether anything but the role was sent."""
+        return bool(self.model_fields_set - {"role"})
+
+
 class AssignmentRequest(BaseModel):
     """A connection, and one of its models; without a model, the one it has for the role."""
 

@@ -192,13 +192,15 @@ class ModelPool:
         model = adapter.build(site)
         return Binding(model, reference, snapshot.revision, role, None, restricted=False)
 
-    def of_reference(self, reference: ModelReference, snapshot: Snapshot) -> Binding:
+    def of_reference(
+        self, reference: ModelReference, snapshot: Snapshot, role: Role = "specialist"
+    ) -> Binding:
         """Bind to a reference that is not configured; its calls are not in the ledger."""
         from aurorasoc.llm.wire.libraries import adapter  # noqa: PLC0415 - its libraries cost seconds
 
         site = replace(self._site(snapshot, reference), ledger=TrafficLedger(), asks_again=False)
         model = adapter.build(site)
-        return Binding(model, reference, snapshot.revision, "specialist", None, restricted=False)
+        return Binding(model, reference, snapshot.revision, role, None, restricted=False)
 
     def pin(self, binding: Binding) -> Callable[[], Binding]:
         """Keep to a binding until its key is deleted or the policy forbids it."""

@@ -51,7 +51,9 @@ class TestRuns:
         await self.pool.load()
         return await self._run(self.pool.of_connection(name, role, snapshot), snapshot, actor)
 
-    async def of_candidate(self, name: ConnectionName, candidate: Snapshot, actor: str) -> CallTest:
+    async def of_candidate(
+        self, name: ConnectionName, role: Role, candidate: Snapshot, actor: str
+    ) -> CallTest:
         """Test a connection as a change would leave it.
 
         The ledger counts nothing, as the candidate isn't active; it notes that it answers.
@@ -60,10 +62,12 @@ class TestRuns:
             NoModelConfigured, ProviderNotReady: It couldn't be called.
             AuditUnavailable, DatabaseUnavailable: It can't be audited; nothing was sent.
         """
-        reference = model_reference(candidate, name, "specialist")
+        reference = model_reference(candidate, name, role)
         REDACTOR.learn([reference.reveal_key()])  # it may never be adopted, and still be logged
         await self.pool.load()
-        result = await self._run(self.pool.of_reference(reference, candidate), candidate, actor)
+        result = await self._run(
+            self.pool.of_reference(reference, candidate, role), candidate, actor
+        )
         if result.ok:
             self.ledger.note(reference, None)
         return result
