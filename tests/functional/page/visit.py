@@ -9,7 +9,7 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import BrowserContext, ConsoleMessage, Locator, Page, Request, expect
 
 from aurorasoc.web import SETTINGS_PAGE
-from tests.world.service import Service, bearer, token
+from tests.world.service import CONNECTIONS, Service, bearer, token
 
 _PICTURES: Final = "AURORASOC_SCREENSHOTS"  # a folder; unset, no picture is kept
 _CALLS: Final = "**/api/v1/**"
@@ -77,6 +77,12 @@ class Visit:
         """Open a provider's form."""
         self.button(f"Configure {name}").click()
         return self.dialog(name)
+
+    def put_connection(self, name: str, **values: object) -> None:
+        """Make or change a connection, as another admin does meanwhile."""
+        client = self.service.client(subject="bob")
+        answer = client.put(f"{CONNECTIONS}/{name}", json=values)
+        assert answer.status_code == 200, answer.text
 
     def save_the_policy(self) -> None:
         """Ask for it to be saved, and say yes."""

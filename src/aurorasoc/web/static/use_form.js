@@ -3,6 +3,7 @@
 import { useState } from "./htm-preact-standalone.js";
 import { useChange } from "./change.js";
 import { changesOf, emptyDraft, isKeyAlone, leavesKeyBehind, shownOptions } from "./draft.js";
+import { oldKeyText, PATIENCE } from "./old_key.js";
 import { useTest } from "./probe.js";
 
 export function useForm(row) {
@@ -22,13 +23,16 @@ export function useForm(row) {
     const answer = await change.run(send);
     if (!answer) return null;
     forget();
-    setDone(text);
+    setDone([text, oldKeyText(answer)].filter(Boolean).join(" "));
     return answer;
   }
-  const put = (testFirst) => (call) =>
-    isKeyAlone(changes)
-      ? call("PUT", `${key}?verify=${testFirst}`, changes)
-      : call("PUT", `${place}?verify=${testFirst}`, { provider: row.provider, ...changes });
+  const wait = row.key_present ? `wait=${PATIENCE}` : "";
+  const put = (testFirst) => (call) => {
+    const query = `verify=${testFirst}&${changes.api_key ? wait : ""}`;
+    return isKeyAlone(changes)
+      ? call("PUT", `${key}?${query}`, changes)
+      : call("PUT", `${place}?${query}`, { provider: row.provider, ...changes });
+  };
   return {
     ...{ change, changes, done, forget, setVerify, test, verify },
     moved: leavesKeyBehind(draft, row),
@@ -41,7 +45,7 @@ export function useForm(row) {
       onType: (options) => setDraft({ ...draft, options }),
     },
     save: (testFirst) => make(savedText(changes, row), put(testFirst)),
-    removeKey: () => make("The stored key is removed.", (call) => call("DELETE", key)),
+    removeKey: () => make("The stored key is removed.", (call) => call("DELETE", `${key}?${wait}`)),
     remove: () => make("", (call) => call("DELETE", place)),
     testStored: () => (setDone(""), test.test()),
   };
