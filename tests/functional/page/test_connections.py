@@ -146,7 +146,7 @@ def refuse_to_delete(admin: Visit) -> None:
     )
     form.get_by_role("button", name="Delete it").click()
     admin.says("It is in use")
-    admin.says("azure is in use: it is active, the agent malware-analyst.")
+    admin.says("azure is in use: it is active, assigned to the agent malware-analyst.")
     admin.look("in-use")
     admin.page.keyboard.press("Escape")
 

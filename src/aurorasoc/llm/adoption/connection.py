@@ -179,18 +179,21 @@ def _problems(
         return [_elsewhere(declared)]
     problems = []
     if model is None:
+        or_variable = _or(declared, " or the {} env var before testing", "model")
         detail = (
-            f"No model configured for {declared.name}. Set the specialist model in Settings or "
-            f"the {declared.variable('model')} env var before testing."
+            f"No model configured for {declared.name}. Set the specialist model in "
+            f"Settings{or_variable}."
         )
         problems.append(Problem("no_model_configured", detail))
     if origin is None:
-        detail = f"{declared.label} needs a base URL: set it, or {declared.variable('base_url')}."
+        or_variable = _or(declared, ", or {}", "base_url")
+        detail = f"{declared.label} needs a base URL: set it{or_variable}."
         problems.append(Problem("base_url_missing", detail))
     if credential.problem is not None:
         problems.append(credential.problem)
     elif declared.spec.needs_key and credential.state == "absent":
-        detail = f"{declared.label} needs a key: store one, or set {declared.variable('api_key')}."
+        or_variable = _or(declared, ", or set {}", "api_key")
+        detail = f"{declared.label} needs a key: store one{or_variable}."
         problems.append(Problem("key_missing", detail))
     if ambient:
         detail = (
@@ -199,6 +202,14 @@ def _problems(
         )
         problems.append(Problem("ambient_override", detail))
     return problems
+
+
+def _or(declared: Declared, words: str, field: str) -> str:
+    """Name the variable that also mends it; nothing for a connection made at runtime.
+
+    A variable that configures what the environment doesn't declare stops the next boot.
+    """
+    return "" if declared.source == "runtime" else words.format(declared.variable(field))
 
 
 def _elsewhere(declared: Declared) -> Problem:

@@ -61,8 +61,8 @@ def put_connection(settings: Settings, name: str, requested: ConnectionRequest) 
     """
     if name not in BUILT_IN and not is_connection_name(name):
         detail = (
-            "A connection's name has a-z, 0-9 and -, begins with a letter, and is neither auto "
-            "nor llm."
+            "A connection's name has a-z, 0-9 and -, begins with a letter, has at most 32 "
+            "characters, and is neither auto nor llm."
         )
         raise InvalidInput(detail)
 
@@ -99,10 +99,11 @@ def delete_connection(settings: Settings, name: str) -> Change:
             raise Conflict(detail)
         uses = uses_of(before.snapshot, name)
         if uses:
-            detail = f"{name} is in use: {', '.join(uses)}. Change that first."
+            detail = f"{name} is in use: it is {', '.join(uses)}. Change that first."
             raise ConnectionInUse(detail)
         config = before.config.with_choice(name, ConnectionChoice())
-        return Edited(config, remove_key(before, name))
+        key = remove_key(before, name)
+        return Edited(config, key, {"key_changed": key is not None})
 
     return Change(Action.CONNECTION_DELETED, name, edit)
 
@@ -163,13 +164,13 @@ def plan_only(requested: PlannedRequest) -> Change:
 
 
 def uses_of(snapshot: Snapshot, name: ConnectionName) -> list[str]:
-    """Say who uses a connection, a few words each."""
-    assignments = snapshot.assignments
+    """Say what a connection is used for, in words that follow "it is"."""
+    roles, agents = snapshot.assignments.roles, snapshot.assignments.agents
     return [
-        *(["it is active"] if snapshot.requested.value == name else []),
-        *(["it is the local backend"] if snapshot.policy.local_backend.value == name else []),
-        *(f"the role {role}" for role, its in assignments.roles.items() if its.connection == name),
-        *(f"the agent {who}" for who, its in assignments.agents.items() if its.connection == name),
+        *(["active"] if snapshot.requested.value == name else []),
+        *(["the local backend"] if snapshot.policy.local_backend.value == name else []),
+        *(f"assigned to the role {who}" for who, its in roles.items() if its.connection == name),
+        *(f"assigned to the agent {who}" for who, its in agents.items() if its.connection == name),
     ]
 
 
@@ -205,9 +206,10 @@ def _require_same_provider(
 ) -> None:
     present = before.connections.get(name)
     if present is not None and present.provider != requested.provider:
+        or_delete = ", or delete it first" if present.source == "runtime" else ""
         detail = (
-            f"{name} is a connection to {present.provider}, and stays one: choose another name, "
-            "or delete it first."
+            f"The provider of {name} is {present.provider}, and can't be changed: choose another "
+            f"name{or_delete}."
         )
         raise InvalidInput(detail)
 

@@ -11,7 +11,7 @@ from aurorasoc.config.settings import Settings
 from aurorasoc.config.snapshot import Snapshot
 from aurorasoc.config.vocabulary import AUTO, BUILT_IN, EVERYTHING, ConnectionName
 from aurorasoc.core.audit.actions import Action
-from aurorasoc.errors import InvalidInput
+from aurorasoc.errors import InvalidInput, NoModelConfigured, ProviderNotReady
 from aurorasoc.granite.backend_resolution import (
     connection_named,
     require_assignable,
@@ -135,7 +135,17 @@ def roll_back(earlier: StoredConfig) -> Change:
         config = replace(earlier, revision=before.config.revision, providers=connections)
         return Edited(config, details={"to_revision": earlier.revision})
 
-    return Change(Action.CONFIG_ROLLED_BACK, EVERYTHING, edit, check=_require_used_ready)
+    def check(candidate: Snapshot) -> None:
+        try:
+            _require_used_ready(candidate)
+        except (NoModelConfigured, ProviderNotReady) as error:
+            detail = (
+                f"{error.detail} Revision {earlier.revision} uses that connection. If it was "
+                "deleted since, add it again with its key first."
+            )
+            raise type(error)(detail) from error
+
+    return Change(Action.CONFIG_ROLLED_BACK, EVERYTHING, edit, check=check)
 
 
 def _made(config: StoredConfig) -> dict[ConnectionName, ConnectionChoice]:

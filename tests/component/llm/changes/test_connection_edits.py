@@ -197,8 +197,13 @@ async def test_a_rollback_leaves_nobody_without_a_connection(opened: Runtime) ->
     assigned = opened.adoption.snapshot.revision
     await assign(opened, agents={"threat-intel": None})
     await delete(opened, "azure")
-    with pytest.raises(ProviderNotReady, match="azure needs a key"):
+    with pytest.raises(ProviderNotReady) as refusal:
         await opened.admin.rollback(assigned, actor="test")
+    assert refusal.value.detail == (
+        "The connection azure needs a key: store one. "
+        f"Revision {assigned} uses that connection. If it was deleted since, add it again with "
+        "its key first."
+    )
 
 
 async def test_a_change_in_use_keeps_it_ready(opened: Runtime) -> None:
@@ -237,6 +242,34 @@ async def test_a_removed_connection_takes_its_row_and_key_along(opened: Runtime)
     assert "azure" not in opened.adoption.snapshot.connections
 
 
+async def test_what_was_made_at_runtime_is_never_told_to_set_a_variable(opened: Runtime) -> None:
+    """A variable that configures what the environment doesn't declare stops the next boot."""
+    await put(opened, "azure", provider="openai", base_url=AZURE)
+    await put(opened, "vllm-lab", provider="vllm", model="m")
+    connections = opened.adoption.snapshot.connections
+    assert {
+        problem.detail for name in ("azure", "vllm-lab") for problem in connections[name].problems
+    } == {
+        "No model configured for azure. Set the specialist model in Settings.",
+        "The connection azure needs a key: store one.",
+        "The connection vllm-lab needs a base URL: set it.",
+    }
+
+
+@pytest.mark.parametrize(
+    ("name", "way_out"),
+    [("azure", "choose another name, or delete it first."), ("gpu-two", "choose another name.")],
+)
+async def test_only_what_can_be_deleted_is_told_to_be(
+    opened: Runtime, name: str, way_out: str
+) -> None:
+    """A provider can't be changed; the environment's connection can't be deleted either."""
+    await put(opened, "azure", provider="openai", base_url=AZURE)
+    with pytest.raises(InvalidInput) as refusal:
+        await put(opened, name, provider="anthropic")
+    assert refusal.value.detail.endswith(f"can't be changed: {way_out}")
+
+
 @pytest.mark.parametrize(
     ("name", "error"), [("vllm", Conflict), ("gpu-two", Conflict), ("nobody", UnknownProvider)]
 )
@@ -259,8 +292,8 @@ async def test_what_is_in_use_is_not_removed(opened: Runtime) -> None:
     with pytest.raises(ConnectionInUse) as refusal:
         await delete(opened, "vllm-lab")
     assert refusal.value.detail == (
-        "vllm-lab is in use: it is active, it is the local backend, the role orchestrator, "
-        "the agent threat-intel. Change that first."
+        "vllm-lab is in use: it is active, the local backend, assigned to the role orchestrator, "
+        "assigned to the agent threat-intel. Change that first."
     )
 
 
@@ -401,6 +434,7 @@ async def test_each_change_is_audited_with_what_was_sent_and_no_key(opened: Runt
     ]
     assert '"max_tlp"' not in rows[0].entry
     assert '"key_changed":true' in rows[0].entry
+    assert '"key_changed":true' in rows[3].entry  # its key went with it
     assert all(API_KEY not in row.entry for row in rows)
 
 
