@@ -49,6 +49,7 @@ LIBPQ: Final = {
 """https://www.postgresql.org/docs/16/libpq-connect.html#LIBPQ-PARAMKEYWORDS"""
 FEED_CHANNEL: Final = "aurorasoc_llm"
 _LOCK_TIMEOUT: Final = "20s"  # as SQLite's busy_timeout
+_UNDEFINED_TABLE: Final = "42P01"  # https://www.postgresql.org/docs/16/errcodes-appendix.html
 _AFTER_COMMIT: Final = "aurorasoc.after_commit"
 
 
@@ -141,9 +142,23 @@ class Database:
                 )
                 return result.scalar()
         except DBAPIError as error:
-            if _is_connection_failure(error):
+            if not _is_no_such_table(error):
                 raise DatabaseUnavailable from None
             return None
+
+    async def failure_to_connect(self) -> BaseException | None:
+        """Return the driver's own failure to connect; None if it connects.
+
+        Its text may hold an address: it is for `reach.why_unreachable` only.
+        """
+        try:
+            async with self._engine.connect() as connection:
+                await connection.execute(text("SELECT 1"))
+        except DBAPIError as error:
+            return error.orig
+        except (SQLAlchemyError, OSError) as error:
+            return error
+        return None
 
     async def close(self) -> None:
         """Close all connections."""
@@ -232,9 +247,10 @@ async def _as_unavailable() -> AsyncIterator[None]:
         raise DatabaseUnavailable
 
 
-def _is_connection_failure(error: DBAPIError) -> bool:
-    text_ = str(error.orig).lower()
-    return "no such table" not in text_ and "does not exist" not in text_
+def _is_no_such_table(error: DBAPIError) -> bool:
+    """Return whether a query failed on a table that isn't there; a database may be missing, too."""
+    state = getattr(error.orig, "sqlstate", None)
+    return state == _UNDEFINED_TABLE or "no such table" in str(error.orig)
 
 
 def _async_url(url: str) -> str:
