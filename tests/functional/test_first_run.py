@@ -56,6 +56,10 @@ class FirstRun(ChildProcess):
         """Return the shell lines between "Try" and the blank line."""
         return self._printed(r"Try, in another shell:\n((?:  .*\n)+)")
 
+    def printed_link(self) -> str:
+        """Return the link that signs in."""
+        return self._printed(r"this link signs you in:\n  (\S+)")
+
     def secrets(self) -> str:
         """Return what `secrets.env` holds."""
         return (self.state_dir / "secrets.env").read_text()
@@ -158,10 +162,11 @@ def test_first_run_prints_address_and_token_that_work(first_run: FirstRun) -> No
 
 
 def test_first_run_prints_the_settings_pages_address(first_run: FirstRun) -> None:
-    """The page is there."""
-    printed = f"{first_run.url}{SETTINGS_PAGE}"
-    assert printed in first_run.output
-    assert answers(printed)
+    """The page is there, and the link carries the token that was printed."""
+    page, _, secret = first_run.printed_link().partition("#token=")
+    assert page == f"{first_run.url}{SETTINGS_PAGE}"
+    assert answers(page)
+    assert f"Admin token (12 hours): {secret}\n" in first_run.output
 
 
 @needs_curl

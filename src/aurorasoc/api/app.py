@@ -28,7 +28,7 @@ from aurorasoc.core.audit.log import AuditSink
 from aurorasoc.core.inbound.origins import HostGuard
 from aurorasoc.core.logs import quieten_libraries
 from aurorasoc.runtime import open_runtime
-from aurorasoc.web.settings_page import include_settings_page
+from aurorasoc.web.settings_page import include_settings_page, lead_to_settings_page
 from aurorasoc.workflows.investigation.runner import open_runner
 
 API_PREFIX: Final = "/api/v1"
@@ -58,6 +58,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app.add_middleware(HostGuard, hosts=(used.server.host,), public=used.server.public_hosts)
     include_routers(app, settings=used)
     include_settings_page(app)
+    lead_to_settings_page(app)
     return app
 
 

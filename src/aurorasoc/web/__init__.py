@@ -4,3 +4,6 @@ from typing import Final
 
 SETTINGS_PAGE: Final = "/settings/llm"
 """The page's path, relative to the app's."""
+
+TOKEN_FRAGMENT: Final = "token="
+"""What stands behind `#` before the token in a link that signs in: see `static/sign_in_link.js`."""

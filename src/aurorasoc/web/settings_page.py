@@ -7,7 +7,7 @@ from string import Template
 from typing import Annotated, Final
 
 from fastapi import APIRouter, Depends, FastAPI, HTTPException, Response
-from fastapi.responses import HTMLResponse
+from fastapi.responses import HTMLResponse, RedirectResponse
 
 from aurorasoc.web import SETTINGS_PAGE
 from aurorasoc.web.assets import Assets, load_assets
@@ -53,6 +53,15 @@ def include_settings_page(app: FastAPI, *, token_url: str | None = None) -> None
         message = "token_url takes a path on the page's own origin, such as /session/token"
         raise ValueError(message)
     app.include_router(_router(token_url))
+
+
+def lead_to_settings_page(app: FastAPI) -> None:
+    """Lead from `/` to the page. For our own app alone: a host platform has a `/` of its own."""
+
+    @app.get("/", include_in_schema=False)
+    def root() -> RedirectResponse:
+        """Redirect. The address is relative, so a proxy may serve the app below a path."""
+        return RedirectResponse(SETTINGS_PAGE.removeprefix("/"), headers=_NEVER_KEPT)
 
 
 def _router(token_url: str | None) -> APIRouter:

@@ -58,7 +58,7 @@ def sign_in(admin: Visit) -> None:
     admin.open()
     admin.look("sign-in")
     admin.enter("not-a-token")
-    admin.says("The token doesn't hold")
+    admin.says("The token was refused")
     admin.look("sign-in-refused")
     admin.sign_in()
     admin.says("All 2 processes run revision 0.")

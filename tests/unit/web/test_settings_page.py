@@ -20,6 +20,7 @@ from aurorasoc.web.settings_page import include_settings_page
 WEB: Final = Path(aurorasoc.web.__file__).parent
 STATIC: Final = WEB / "static"
 SCRIPTS: Final = sorted(STATIC.glob("*.js"))
+LINK: Final = "sign_in_link.js"
 LIBRARY: Final = "htm-preact-standalone.js"
 OURS: Final = [file for file in sorted(STATIC.iterdir()) if file.name != LIBRARY]
 OF_LIBRARY: Final = "72284e8e9079c87817145df1110f74e8a2aa040b2fc384922e18dfcb46fc1fd7"
@@ -65,7 +66,7 @@ async def test_every_file_that_the_document_names_is_served_for_good(
     """Under a path that changes with any of them."""
     document = (await client.get(SETTINGS_PAGE)).text
     named = re.findall(r'(?:href|src)="(llm/assets/[^"]+)"', document)
-    assert len(named) == 8
+    assert len(named) == 9
     for address in named:
         answer = await client.get(f"/settings/{address}")
         assert answer.status_code == 200
@@ -84,6 +85,16 @@ async def test_known_services_and_agents_are_served_beside_the_page(
     assert {agent["name"]: agent["role"] for agent in known["agents"]} == {
         name: agent.role for name, agent in AGENTS.items()
     }
+
+
+async def test_a_links_token_leaves_the_address_before_any_other_script_runs(
+    client: httpx.AsyncClient,
+) -> None:
+    """Its script is the document's first, and waits for no other."""
+    document = (await client.get(SETTINGS_PAGE)).text
+    first, *_ = re.findall(r'<script type="module" src="[^"]+/(\w+\.js)"', document)
+    assert first == LINK
+    assert "import" not in (STATIC / LINK).read_text("utf-8").replace("imports nothing", "")
 
 
 @pytest.mark.parametrize("name", ["nothing.js", "index.html", "..%2fassets.py"])

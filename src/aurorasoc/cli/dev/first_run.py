@@ -9,7 +9,7 @@ from typing import Final
 
 from aurorasoc.config.settings.private_files import replace_private_file
 from aurorasoc.local_model import MODEL_NAME
-from aurorasoc.web import SETTINGS_PAGE
+from aurorasoc.web import SETTINGS_PAGE, TOKEN_FRAGMENT
 
 SHELL_FILE: Final = "dev.env"
 
@@ -36,6 +36,11 @@ class FirstRun:
     model_url: str | None
     state_dir: Path
 
+    @property
+    def sign_in_link(self) -> str:
+        """The settings page, with the token where no browser sends it: in the fragment."""
+        return f"{self.url}{SETTINGS_PAGE}#{TOKEN_FRAGMENT}{self.token}"
+
 
 def instructions(run: FirstRun) -> str:
     """Write `dev.env` (0600), and return the lines that say what to try."""
@@ -50,8 +55,10 @@ def instructions(run: FirstRun) -> str:
             f"aurorasoc is ready at {run.url}",
             _who_answers(run.model_url),
             "",
+            "Open the settings page in a browser on this machine; this link signs you in:",
+            f"  {run.sign_in_link}",
+            "",
             f"Admin token (12 hours): {run.token}",
-            f"Settings page, for a browser on this machine: {run.url}{SETTINGS_PAGE}",
             "",
             "Try, in another shell:",
             f"  . {shlex.quote(str(file))}",

@@ -10,7 +10,7 @@ import { History } from "./history.js";
 import { Inventory } from "./inventory.js";
 import { Labels } from "./labels.js";
 import { Policy } from "./policy.js";
-import { SignIn, SignInAgain } from "./sign_in.js";
+import { SignIn, SignInAgain, UnusedLink } from "./sign_in.js";
 import { may, signOut, useStore } from "./store.js";
 import { Notice, ProblemNotice, When } from "./ui.js";
 
@@ -30,6 +30,7 @@ function Settings() {
   return html`
     <${Top} />
     <main ref=${main} tabindex="-1" aria-label="Language models">
+      <${UnusedLink} />
       <${Warnings} />
       ${inventory
         ? html`<${Parts} inventory=${inventory} />`

@@ -2,6 +2,7 @@
 
 import { html, useEffect, useState } from "./htm-preact-standalone.js";
 import { HOST_SIGNS_IN } from "./api.js";
+import { onLink } from "./sign_in_link.js";
 import { signIn, useStore } from "./store.js";
 import { Modal, Notice, ProblemNotice, SecretField } from "./ui.js";
 
@@ -12,7 +13,7 @@ export function SignIn() {
       <section class="panel" aria-labelledby="gate-title">
         <h1 id="gate-title">Language models</h1>
         <p class="lead">Which models the SOC's agents run on, and with which keys.</p>
-        ${HOST_SIGNS_IN ? html`<${HostSession} />` : html`<${TokenForm} />`}
+        ${HOST_SIGNS_IN ? html`<${HostSession} />` : html`<${TokenForm} takesLinks />`}
       </section>
     </main>
   `;
@@ -28,9 +29,27 @@ export const SignInAgain = () => html`
   <//>
 `;
 
-function TokenForm() {
+/**
+ * A link that is opened while somebody is signed in changes nothing: what they do next would
+ * otherwise be done, and recorded, under another name.
+ */
+export function UnusedLink() {
+  const { caller } = useStore();
+  const [opened, setOpened] = useState(false);
+  useEffect(() => onLink(() => setOpened(true)), []);
+  if (!opened) return null;
+  return html`
+    <${Notice} tone="warn" title="The link was not used" alert>
+      You are still signed in as ${caller.subject}.
+      ${!HOST_SIGNS_IN && " To use the link, sign out first."}
+    <//>
+  `;
+}
+
+function TokenForm({ takesLinks = false }) {
   const [text, setText] = useState("");
   const { busy, problem, submit } = useSignIn();
+  useEffect(() => (takesLinks ? onLink(submit) : undefined), []);
   const send = (event) => {
     event.preventDefault();
     submit(text.trim().replace(/^Bearer\s+/i, ""));
@@ -47,7 +66,8 @@ function TokenForm() {
       />
       <button class="primary" disabled=${busy}>${busy ? "Signing in…" : "Sign in"}</button>
       <p class="hint">
-        <code>aurorasoc dev</code> prints a token; <code>aurorasoc token create</code> makes one.
+        <code>aurorasoc dev</code> prints a link that signs in, and a token;
+        <code>aurorasoc token create</code> makes a token.
       </p>
     </form>
   `;
@@ -79,8 +99,9 @@ function useSignIn() {
   return { busy, problem, submit, said };
 }
 
-/** Here a 401 is no lost sign-in, but a token that never held. */
+/** Here a 401 is no lost sign-in, but a token that was never accepted. */
 function refusal(problem) {
   if (problem?.status !== 401) return problem;
-  return { code: "", title: "The token doesn't hold", detail: "It is mistyped, or has run out." };
+  const detail = "It is mistyped, has expired, or was made for another service.";
+  return { code: "", title: "The token was refused", detail };
 }
