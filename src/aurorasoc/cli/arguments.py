@@ -87,8 +87,15 @@ RequireTlp = Annotated[
 ]
 
 
-def pairs(option: str, texts: Iterable[str] | None) -> dict[str, str | None]:
-    """Return `NAME=VALUE` texts as names and values; an empty value, which takes away, is None.
+def pairs(
+    option: str, texts: Iterable[str] | None, form: str = "NAME=VALUE; an empty VALUE takes it away"
+) -> dict[str, str | None]:
+    """Return `NAME=VALUE` texts as names and values; an empty value is None.
+
+    Args:
+        option: What takes them.
+        texts: What was typed.
+        form: Says what the option takes.
 
     Raises:
         InvalidInput: One isn't of this form, or a name comes twice. It isn't repeated: it may be
@@ -98,7 +105,7 @@ def pairs(option: str, texts: Iterable[str] | None) -> dict[str, str | None]:
     for text in texts or ():
         name, equals, value = text.partition("=")
         if not (name and equals):
-            detail = f"{option} takes NAME=VALUE; an empty VALUE takes it away."
+            detail = f"{option} takes {form}."
             raise InvalidInput(detail)
         if name in result:
             detail = f"{option} names the same twice."

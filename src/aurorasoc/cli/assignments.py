@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
+from aurorasoc.agents.registry import AGENTS
 from aurorasoc.cli.arguments import checked, pairs
 from aurorasoc.cli.changes import Wait, make_change
 from aurorasoc.cli.in_runtime import in_runtime
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
     from aurorasoc.config.assignments import Assignments
     from aurorasoc.llm.admin import MutationAnswer
     from aurorasoc.runtime import Runtime
+
+_FORM: Final = "CONNECTION[:MODEL]; an empty value goes back to the active connection"
 
 app = typer.Typer(help="Who uses another connection than the active one.", no_args_is_help=True)
 
@@ -52,7 +55,7 @@ def set_(
     as_json: AsJson = False,
 ) -> None:
     """Change what roles and agents use; others keep theirs. NAME= goes back to the active one."""
-    roles, agents = pairs("--role", role), pairs("--agent", agent)
+    roles, agents = pairs("--role", role, f"ROLE={_FORM}"), pairs("--agent", agent, f"NAME={_FORM}")
     if not (roles or agents):
         detail = "Nothing to change: name a --role or an --agent."
         raise InvalidInput(detail)
@@ -84,7 +87,9 @@ def _assignment(text: str) -> dict[str, str]:
 def _line(kind: str, name: str, text: str | None) -> str:
     if text is None:
         return f"{kind} {name}: the active connection again"
-    return f"{kind} {name}: assigned to {text}"
+    is_known = kind == "role" or name in AGENTS
+    unknown = "" if is_known else "; `agent list` has none of that name, a program may"
+    return f"{kind} {name}: assigned to {text}{unknown}"
 
 
 def _rows(assignments: Assignments) -> Iterator[tuple[str, str, str, str]]:

@@ -58,7 +58,7 @@ def make_change(
         before = runtime.adoption.snapshot.revision
         answer, lines = await work(runtime)
         if answer.revision == before:
-            lines = ("Nothing changed: it was so already.",)
+            lines = ("Nothing changed: that was set already.",)
         if wait is None:
             return answer.adopted_by(None), lines
         from aurorasoc.api.deps import ChangeTerms  # noqa: PLC0415 - FastAPI costs time

@@ -123,7 +123,9 @@ def _without_nones(values: Mapping[str, Any]) -> dict[str, Any]:
 def _require_provider(body: Mapping[str, Any]) -> None:
     if "provider" not in body:
         known = ", ".join(ServingBackend)
-        detail = f"--provider: a new connection needs one of {known}, or a --preset."
+        detail = (
+            f"There is no such connection. To make it, name its --provider ({known}) or a --preset."
+        )
         raise InvalidInput(detail)
 
 

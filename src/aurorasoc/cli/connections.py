@@ -85,9 +85,12 @@ def set_(  # noqa: PLR0913 - one parameter for each option
         api_key=SecretStr(read_key()) if key else None,
     )
     wishes = Wishes(
-        {**preset_values(preset, pairs("--place", place)), **values},
+        {**preset_values(preset, pairs("--place", place, "NAME=VALUE")), **values},
         tuple(unset or ()),
-        {name: plain_value(text) for name, text in pairs("--option", option).items()},
+        {
+            name.replace("-", "_"): plain_value(text)
+            for name, text in pairs("--option", option).items()
+        },
         pairs("--header", header),
     )
     make_change(
@@ -102,9 +105,11 @@ def delete(name: Name, wait: Wait = None, as_json: AsJson = False) -> None:
 
     async def work(runtime: Runtime) -> tuple[MutationAnswer, list[str]]:
         await require_same_store(runtime)
+        before = runtime.adoption.snapshot.connections.get(name)
+        had_key = before is not None and before.credential.state != "absent"
         change = connection_edits.delete_connection(runtime.settings, name)
         answer = await runtime.admin.change(change, actor=operator())
-        return answer, [f"connection {name} deleted, with its key"]
+        return answer, [f"connection {name} deleted{', with its key' if had_key else ''}"]
 
     make_change(work, wait=wait, as_json=as_json)
 

@@ -58,7 +58,7 @@ def explain(  # noqa: PLR0913 - one parameter for each option
     policy = sent(
         hosted_max_tlp=hosted_max_tlp, local_backend=local_backend, require_tlp=require_tlp
     )
-    ceilings = pairs("--max-tlp", max_tlp)
+    ceilings = pairs("--max-tlp", max_tlp, "CONNECTION=TLP; an empty TLP is the policy's ceiling")
     planned = sent(provider=provider, policy=policy or None, connections=_ceilings(ceilings))
     labels = (None, *LABELS) if tlp is None else (tlp,)
     asked = in_runtime(lambda runtime: _explained(runtime, labels, role, agent, planned))

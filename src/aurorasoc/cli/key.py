@@ -35,7 +35,7 @@ def set_key(
     """
     from aurorasoc.llm.changes.requests import KeyRequest  # noqa: PLC0415 - the same rules as over REST
 
-    api_key = checked(lambda: KeyRequest(api_key=SecretStr(read_key())), name="key").api_key
+    api_key = checked(lambda: KeyRequest(api_key=SecretStr(read_key("key"))), name="key").api_key
     from aurorasoc.llm.changes import key_edits  # noqa: PLC0415 - SQLAlchemy costs time
 
     async def work(runtime: Runtime) -> tuple[MutationAnswer, list[str]]:

@@ -8,16 +8,27 @@ from typing import Final
 import typer
 
 from aurorasoc.core.encodings import text_of
+from aurorasoc.errors import InvalidInput
 
 _MAX_INPUT: Final = 65_536
 """Bytes that are read of a key: more than the longest has, in any encoding."""
 
 
-def read_key() -> str:
-    """Read a key from the terminal or from a pipe; the rules for keys refuse what is no text."""
+def read_key(name: str = "--key") -> str:
+    """Read a key from the terminal or from a pipe; the rules for keys refuse what is no text.
+
+    Args:
+        name: What a refusal calls it.
+
+    Raises:
+        InvalidInput: Standard input is empty.
+    """
     if sys.stdin.isatty():
         return str(typer.prompt("Key", hide_input=True))
     data = sys.stdin.buffer.read(_MAX_INPUT)
+    if not data:
+        detail = f"{name}: standard input is empty. Pipe the key into this command."
+        raise InvalidInput(detail)
     try:
         return text_of(data)
     except UnicodeDecodeError:

@@ -19,7 +19,7 @@ def test_roles_and_agents_are_assigned_and_taken_back(shell: Shell) -> None:
     assert result.code == 0, result.err
     assert result.out.splitlines()[:2] == [
         "role orchestrator: assigned to ollama:granite4:8b",
-        "agent triage: assigned to ollama",
+        "agent triage: assigned to ollama; `agent list` has none of that name, a program may",
     ]
     expected = {
         "roles": {"orchestrator": {"connection": "ollama", "model": "granite4:8b"}},
@@ -39,9 +39,9 @@ def test_roles_and_agents_are_assigned_and_taken_back(shell: Shell) -> None:
     [
         ((), "--role"),
         (("--role", "nobody=ollama"), "--role"),
-        (("--role", "orchestrator"), "--role"),
+        (("--role", "orchestrator"), "--role takes ROLE=CONNECTION[:MODEL]"),
         (("--role", "orchestrator=ollama:"), "--role orchestrator"),
-        (("--agent", "Not A Name=ollama"), "--agent"),
+        (("--agent", "Not A Name=ollama"), "--agent: must be a-z, 0-9 and -, a letter first"),
         (("--agent", "triage=nonesuch"), "connection"),
         (("--agent", "triage=openai"), "needs a key"),
     ],
@@ -54,6 +54,12 @@ def test_a_refusal_names_the_option(shell: Shell, arguments: tuple[str, ...], na
     assert named in result.error
     assert "[key]" not in result.error
     assert shell("assignments", "show").out == "Everyone uses the active connection: vllm.\n"
+
+
+def test_one_of_the_socs_agents_is_assigned_without_a_word(shell: Shell) -> None:
+    """Only a name that may be misspelt is remarked on."""
+    result = shell(*SET, "--agent", "threat-hunter=ollama")
+    assert result.out.startswith("agent threat-hunter: assigned to ollama\n")
 
 
 @pytest.mark.parametrize("option", ["--role", "--agent"])

@@ -84,6 +84,26 @@ def test_a_connection_is_deleted_with_its_key(shell: Shell) -> None:
     assert "vllm-lab" not in shell("connections", "list").out
 
 
+def test_a_connection_without_a_key_is_deleted_and_none_is_spoken_of(shell: Shell) -> None:
+    """A key that never was isn't said to be gone."""
+    shell(*LAB)
+    result = shell("connections", "delete", "vllm-lab")
+    assert result.out.startswith("connection vllm-lab deleted\n")
+
+
+def test_an_options_name_may_be_written_as_the_shells_options_are(shell: Shell) -> None:
+    """With `-` for `_`."""
+    shell(*LAB, "--option", "max-output-tokens=50")
+    assert _row(shell, "vllm-lab")["options"]["max_output_tokens"] == 50
+
+
+def test_a_missing_key_is_asked_for_in_words_of_the_shell(shell: Shell) -> None:
+    """An empty pipe is a likely mistake."""
+    for command in (("key", "set", "openai"), ("connections", "set", "openai", "--key")):
+        result = shell(*command, stdin="")
+        assert (result.code, "key: standard input is empty. Pipe" in result.error) == (2, True)
+
+
 @pytest.mark.usefixtures("libraries")
 def test_a_named_connection_is_used_tested_and_given_a_key(shell: Shell) -> None:
     """By the commands that take a built-in one."""

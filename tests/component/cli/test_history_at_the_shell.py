@@ -54,7 +54,7 @@ def test_a_rollback_says_what_it_restored(changed: Shell) -> None:
         "Adopted by all live processes.",
     ]
     again = changed("rollback", "1").out.splitlines()
-    assert again == ["Nothing changed: it was so already.", "revision 4, active: ollama one"]
+    assert again == ["Nothing changed: that was set already.", "revision 4, active: ollama one"]
 
 
 def test_a_reset_goes_back_to_the_boot_defaults_and_keeps_the_policy(changed: Shell) -> None:

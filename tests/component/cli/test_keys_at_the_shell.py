@@ -95,7 +95,7 @@ def test_answers_say_for_which_address_and_in_which_store(shell: Shell) -> None:
     removed = [shell("key", "delete", "deepseek").out.splitlines()[0] for _ in range(2)]
     assert removed == [
         "key of deepseek removed; the environment's applies",
-        "Nothing changed: it was so already.",
+        "Nothing changed: that was set already.",
     ]
 
 

@@ -15,13 +15,14 @@ from pydantic import (
     Field,
     SecretStr,
     StringConstraints,
+    WithJsonSchema,
     model_validator,
 )
 
 from aurorasoc.config.assignments import Assignment
 from aurorasoc.config.headers import fits_a_header
 from aurorasoc.config.settings.variables import unwrap
-from aurorasoc.config.vocabulary import Role, ServingBackend, Tlp
+from aurorasoc.config.vocabulary import Role, ServingBackend, Tlp, is_agent_name
 from aurorasoc.core.redaction import REDACTOR
 from aurorasoc.core.secret_patterns import names_a_key
 from aurorasoc.llm.adoption.option_rules import Headers, OptionRules
@@ -53,6 +54,14 @@ def _no_secret(name: str) -> str:
     return name
 
 
+def _agent_name(name: str) -> str:
+    """Refuse what no agent is called, in words: pydantic's would be a pattern."""
+    if not is_agent_name(name):
+        msg = "must be a-z, 0-9 and -, a letter first, 64 characters at most"
+        raise ValueError(msg)
+    return name
+
+
 Name = Annotated[
     str,
     StringConstraints(
@@ -61,7 +70,10 @@ Name = Annotated[
 ]
 Connection = Annotated[str, StringConstraints(min_length=1, max_length=32)]
 AgentName = Annotated[
-    str, StringConstraints(pattern=r"^[a-z][a-z0-9-]{0,63}$"), AfterValidator(_no_secret)
+    str,
+    AfterValidator(_agent_name),
+    AfterValidator(_no_secret),
+    WithJsonSchema({"type": "string", "pattern": "^[a-z][a-z0-9-]{0,63}$"}),
 ]
 Address = Annotated[str, StringConstraints(min_length=1, max_length=2048)]
 Key = Annotated[SecretStr, AfterValidator(_clean_key)]
