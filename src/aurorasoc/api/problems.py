@@ -149,13 +149,17 @@ def problem_response(error: AuroraError) -> ProblemResponse:
 
 def invalid_response(error: RequestValidationError) -> ProblemResponse:
     """Answer with a 422 that names the fields and repeats nothing of what was sent."""
-    fields = [
-        {"field": _place(issue), "message": issue["msg"].removeprefix("Value error, ")}
-        for issue in error.errors()
-    ]
+    fields = [{"field": _place(issue), "message": _message(issue)} for issue in error.errors()]
     places = ", ".join(dict.fromkeys(f["field"] for f in fields))
     document = problem_of(InvalidInput(f"The request isn't valid: {places}."))
     return ProblemResponse(document | {"errors": fields}, status_code=InvalidInput.status_code)
+
+
+def _message(issue: dict[str, Any]) -> str:
+    """Return what is wrong with a field; where a text stops being JSON, counted from 1."""
+    if issue["type"] == "json_invalid":
+        return f"not JSON: see character {issue['loc'][-1] + 1}"
+    return str(issue["msg"]).removeprefix("Value error, ")
 
 
 def http_response(error: HTTPException) -> ProblemResponse:
@@ -180,6 +184,8 @@ def _place(issue: dict[str, Any]) -> str:
     Neither an unknown field is named nor what the caller names: that is input, too, and may be a
     key that was entered in the wrong place.
     """
+    if issue["type"] == "json_invalid":
+        return "body"
     parts = [str(part) for part in issue["loc"]]
     for at, part in enumerate(parts[:-1]):
         if part in _NAMED_BY_CALLER:

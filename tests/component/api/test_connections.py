@@ -178,3 +178,28 @@ async def test_who_may_only_read_explains_and_changes_nothing(
     assert runtime.adoption.snapshot is before
     for hidden in ("127.0.0.1", key[-4:], "http"):
         assert hidden not in answer.text
+
+
+async def test_a_body_that_is_not_json_says_where_it_stops_to_be(http: httpx.AsyncClient) -> None:
+    """A comma too many is found by its place; nothing of the body is repeated."""
+    body = '{"provider": "vllm",}'
+    answer = await http.put(
+        f"{CONNECTIONS}/lab", content=body, headers={"Content-Type": "application/json"}
+    )
+    errors = [{"field": "body", "message": f"not JSON: see character {body.index('}') + 1}"}]
+    assert (answer.status_code, answer.json()["errors"]) == (422, errors)
+
+
+async def test_a_list_of_models_says_whose_it_is(http: httpx.AsyncClient, world: World) -> None:
+    """The connection's name beside its provider, also where two lead to the same address."""
+    address = {"base_url": f"{world.server('openai').url}/v1", "api_key": KEYS["openai"]}
+    lists = []
+    for name in ("eu", "us"):
+        await http.put(
+            f"{CONNECTIONS}/{name}", json={"provider": "openai", "model": "m", **address}
+        )
+        lists.append((await http.get(f"/system/llm/providers/{name}/models")).json())
+    assert [(one["connection"], one["provider"]) for one in lists] == [
+        ("eu", "openai"),
+        ("us", "openai"),
+    ]

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Final
 
-from aurorasoc.config.vocabulary import ServingBackend
+from aurorasoc.config.vocabulary import ConnectionName, ServingBackend
 from aurorasoc.errors import AuroraError, BadResponse, EndpointNotFound, ProviderTimeout
 from aurorasoc.granite import ModelReference
 from aurorasoc.granite.address_policy import AddressPolicy
@@ -30,8 +30,9 @@ _NO_LIST_HERE: Final = frozenset({404, 405, 501})
 
 @dataclass(frozen=True, slots=True)
 class ModelList:
-    """Names of a provider's models, in the provider's order."""
+    """Names of the models behind a connection, in the provider's order."""
 
+    connection: ConnectionName
     provider: ServingBackend
     models: tuple[str, ...]
 
@@ -41,7 +42,7 @@ _Place = tuple[str, str | None, str, tuple[tuple[str, str], ...]]
 
 @dataclass(frozen=True, slots=True)
 class _Kept:
-    models: ModelList
+    names: tuple[str, ...]
     expires: float
 
 
@@ -75,14 +76,13 @@ class ModelLists:
         now = time.monotonic()
         self._kept = {at: kept for at, kept in self._kept.items() if kept.expires > now}
         if place in self._kept:
-            return self._kept[place].models
+            return _listed(reference, self._kept[place].names)
         from aurorasoc.llm.wire.sending.transports import plain_client  # noqa: PLC0415 - httpx costs 46 ms
 
         async with plain_client(address_policy, self._seconds) as client:
             names = await self._names(reference, client)
-        models = ModelList(reference.provider, names)
-        self._kept[place] = _Kept(models, time.monotonic() + self._kept_for)
-        return models
+        self._kept[place] = _Kept(names, time.monotonic() + self._kept_for)
+        return _listed(reference, names)
 
     async def _names(self, reference: ModelReference, client: httpx.AsyncClient) -> tuple[str, ...]:
         """Return the names on all pages, each once."""
@@ -120,6 +120,10 @@ class ModelLists:
         except Exception as error:  # noqa: BLE001 - httpx's exceptions hold the request, key included
             failure = translate(error, reference)
         raise failure
+
+
+def _listed(reference: ModelReference, names: tuple[str, ...]) -> ModelList:
+    return ModelList(reference.connection, reference.provider, names)
 
 
 def _page(status: int, body: bytes, reference: ModelReference, url: str) -> Page:
