@@ -45,7 +45,7 @@ def verify(
 
 @app.command()
 def export() -> None:
-    """Write every entry to standard output, one JSON line each, oldest first."""
+    """Write every entry as a line of JSON. To standard output, oldest first."""
     from aurorasoc.core.audit import archive  # noqa: PLC0415 - SQLAlchemy costs time
 
     asyncio.run(archive.export(load_settings().database_url, sys.stdout))

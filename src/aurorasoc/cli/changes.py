@@ -10,6 +10,7 @@ from pydantic import TypeAdapter
 
 from aurorasoc.cli.in_runtime import in_runtime
 from aurorasoc.cli.output import say, say_json
+from aurorasoc.errors import ModelCallError
 
 if TYPE_CHECKING:
     from aurorasoc.config.snapshot import ConnectionConfig
@@ -65,7 +66,11 @@ def make_change(
 
         return await ChangeTerms(if_match=None, wait=wait).answer(runtime, answer), lines
 
-    answer, lines = in_runtime(run)
+    try:
+        answer, lines = in_runtime(run)
+    except ModelCallError as error:  # a test before the change
+        error.detail += " Nothing was changed."
+        raise
     if as_json:
         say_json(TypeAdapter(type(answer)).dump_python(answer, mode="json"))
     else:

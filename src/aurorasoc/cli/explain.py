@@ -50,7 +50,9 @@ def explain(  # noqa: PLR0913 - one parameter for each option
     ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Say who answers a label, who else may have it, who may not, and why. Nobody is called.
+    """Say who answers a label, and why. Nobody is called.
+
+    Who else may have it is listed, and who may not.
 
     With another policy, ceiling or active connection, it is said of the configuration as that
     would leave it; nothing is changed.

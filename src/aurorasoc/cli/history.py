@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
@@ -20,6 +21,9 @@ app = typer.Typer(help="What changed, when, and by whom.", no_args_is_help=True)
 
 _MOST: Final = 2**63 - 1
 """The largest number that the database holds."""
+
+_WITHOUT_DEFAULT: Final = re.compile(r"^assignments\.|\.options\.|\.provider$")
+"""Fields that the environment never sets for what an admin added."""
 
 _HEADER: Final = ("REVISION", "AT", "ACTOR", "ACTION", "TARGET")
 
@@ -103,10 +107,15 @@ async def _detail(runtime: Runtime, revision: int) -> RevisionDetail:
 def _lines(detail: RevisionDetail) -> list[str]:
     if not detail.changes:
         return ["No value changed."]
-    return [f"{one.field}: {_value(one.before)} -> {_value(one.after)}" for one in detail.changes]
+    return [
+        f"{one.field}: {_value(one.field, one.before)} -> {_value(one.field, one.after)}"
+        for one in detail.changes
+    ]
 
 
-def _value(value: object) -> str:
+def _value(field: str, value: object) -> str:
     if isinstance(value, bool):
         return "yes" if value else "no"
-    return "boot default" if value is None else str(value)
+    if value is not None:
+        return str(value)
+    return "none" if _WITHOUT_DEFAULT.search(field) else "boot default"

@@ -29,7 +29,7 @@ _HEADER: Final = (
 
 
 def list_connections(as_json: AsJson = False) -> None:
-    """List all connections, and what is known of their models; the active one is marked."""
+    """List all connections. The active one is marked; below each stands what its models are."""
     inventory = in_runtime(_inventory)
     if as_json:
         say_json(inventory)

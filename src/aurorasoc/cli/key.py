@@ -29,7 +29,9 @@ def set_key(
     wait: Wait = None,
     as_json: AsJson = False,
 ) -> None:
-    """Store a key, read from standard input: an argument would show in the process list.
+    """Store a key, read from standard input.
+
+    An argument would show in the process list.
 
     Exits with 1 when its test fails.
     """

@@ -23,10 +23,11 @@ def rotate(
     check: Annotated[bool, typer.Option("--check", help="Only say what would be done.")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Seal everything under AURORA_SECRET_KEY that an older seed sealed.
+    """Re-encrypt everything under AURORA_SECRET_KEY.
 
-    A killed run loses nothing; run it again. Exits with 1 when no seed here opens something that
-    is stored, and with 2 while a live process lacks the new seed.
+    That is what an older seed sealed. A killed run loses nothing; run it again. Exits with 1
+    when no seed here opens something that is stored, and with 2 while a live process lacks the
+    new seed.
     """
     from aurorasoc.llm.fleet.registry import require_seed_everywhere  # noqa: PLC0415 - the same
     from aurorasoc.llm.keys.rotation import Rotation, survey  # noqa: PLC0415 - SQLAlchemy costs time
@@ -59,9 +60,10 @@ def migrate(
     check: Annotated[bool, typer.Option("--check", help="Only say what would be done.")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Move keys that are sealed in the database into Vault; it must be the configured store.
+    """Move keys from the database into Vault.
 
-    A killed run loses nothing; run it again. Exits with 1 when a key can't be moved.
+    Vault must be the configured store. A killed run loses nothing; run it again. Exits with 1 when
+    a key can't be moved.
     """
     from aurorasoc.llm.keys.migration import move_to_vault, stranded_keys  # noqa: PLC0415 - SQLAlchemy
 

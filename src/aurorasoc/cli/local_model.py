@@ -16,7 +16,7 @@ def _group() -> None:
 
 @app.command()
 def serve(port: Annotated[int, typer.Option(help="Port on 127.0.0.1.")] = 8081) -> None:
-    """Serve it until interrupted: OpenAI's protocol at http://127.0.0.1:PORT/v1."""
+    """Serve it until interrupted. It speaks OpenAI's protocol at http://127.0.0.1:PORT/v1."""
     from aurorasoc import local_model  # noqa: PLC0415 - needs the extra `local-model`
 
     local_model.serve(port)

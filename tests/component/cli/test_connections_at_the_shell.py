@@ -142,6 +142,7 @@ def test_a_connection_can_be_tested_before_it_is_made(
         asked = (*address_of(server), "--key", "--verify")
         result = shell("connections", "set", "lab", *asked, stdin=API_KEY)
         assert (result.code, bool(server.requests)) == (code, True)
+        assert result.err.endswith(" Nothing was changed.\n") is (code == 1)
     assert ("lab" in shell("connections", "list").out.split()) is (code == 0)
 
 

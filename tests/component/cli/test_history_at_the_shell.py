@@ -44,6 +44,17 @@ def test_a_revision_says_what_it_changed(changed: Shell) -> None:
     assert detail["changes"] == [{"field": "require_tlp", "before": None, "after": True}]
 
 
+def test_what_has_no_boot_default_is_said_to_have_had_none(changed: Shell) -> None:
+    """An assignment and an option come from nowhere else than from an admin."""
+    changed("assignments", "set", "--role", "orchestrator=ollama")
+    changed("connections", "set", "ollama", "--option", "temperature=0.2")
+    lines = [changed("history", "show", number).out.splitlines()[1] for number in ("4", "5")]
+    assert lines == [
+        "assignments.roles.orchestrator.connection: none -> ollama",
+        "providers.ollama.options.temperature: none -> 0.2",
+    ]
+
+
 def test_a_rollback_says_what_it_restored(changed: Shell) -> None:
     """As a new revision; a second one changes nothing, and says so."""
     result = changed("rollback", "1", "--wait", "5")

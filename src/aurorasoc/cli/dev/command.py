@@ -45,7 +45,7 @@ def dev(
         bool, typer.Option("--local-model/--no-local-model", help="Start the small model.")
     ] = True,
 ) -> None:
-    """Start everything that a first run needs, and print what to try."""
+    """Start all that a first run needs. Print what to try."""
     _make_secrets(load_settings().server.state_dir)
     settings = load_settings()
     from aurorasoc.core.database.migrations import migrate  # noqa: PLC0415 - beside its use
