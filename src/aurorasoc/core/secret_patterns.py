@@ -39,7 +39,7 @@ def looks_secret(text: str) -> bool:
         return False
     if _PREFIXES.search(text) or _PATTERNS.text(text) != text:
         return True
-    return any(map(_mixed, _RUN.findall(text))) or any(map(_random, _TOKEN.findall(text)))
+    return _is_random(text)
 
 
 def names_a_key(name: str) -> bool:
@@ -48,6 +48,18 @@ def names_a_key(name: str) -> bool:
     Words have prefixes such as `key-`, too.
     """
     return looks_secret(name) and any(map(str.isdigit, name))
+
+
+def is_a_vendors_key(text: str) -> bool:
+    """Return whether what was entered as a model is a key: a vendor's prefix, then random text.
+
+    Models' names hold random text themselves, so that alone says nothing.
+    """
+    return _PREFIXES.match(text) is not None and _is_random(text)
+
+
+def _is_random(text: str) -> bool:
+    return any(map(_mixed, _RUN.findall(text))) or any(map(_random, _TOKEN.findall(text)))
 
 
 def _mixed(run: str) -> bool:

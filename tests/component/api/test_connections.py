@@ -53,6 +53,13 @@ MISPLACED: Final[dict[str, tuple[str, str, Any]]] = {
     "an address": ("PUT", f"{CONNECTIONS}/lab", LAB | {"base_url": f"http://h/v1?key={SECRET}"}),
     "an option": ("PUT", f"{CONNECTIONS}/lab", LAB | {"options": {SECRET: 1}}),
     "a header": ("PUT", f"{CONNECTIONS}/lab", LAB | {"options": {"headers": {"x-a": SECRET}}}),
+    "a model": ("PUT", f"{CONNECTIONS}/lab", LAB | {"model": SECRET}),
+    "a switch's model": ("PUT", "/system/llm/config", {"provider": "vllm", "model": SECRET}),
+    "an assigned model": (
+        "PUT",
+        ASSIGNMENTS,
+        {"agents": {"a": {"connection": "vllm", "model": SECRET}}},
+    ),
     "a ceiling": ("PUT", f"{CONNECTIONS}/lab", LAB | {"max_tlp": SECRET}),
     "an unknown field": ("PUT", f"{CONNECTIONS}/lab", LAB | {SECRET: 1}),
 }

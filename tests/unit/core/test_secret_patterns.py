@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aurorasoc.core.secret_patterns import looks_secret, names_a_key
+from aurorasoc.core.secret_patterns import is_a_vendors_key, looks_secret, names_a_key
 
 SEEDS: Final = st.integers(0, 2**32)
 
@@ -87,3 +87,25 @@ def test_a_name_of_words_is_no_key(name: str) -> None:
 def test_a_key_in_the_place_of_a_name_is_one(name: str) -> None:
     """It has digits besides."""
     assert names_a_key(name)
+
+
+@pytest.mark.parametrize(
+    "model",
+    [
+        "ft:gpt-4o-2024-08-06:soc:triage:9fKx2LqZ",
+        "accounts/soc/models/qwen2p5-coder-32b-instruct-128k",
+        "hf_finetunes/granite-soc-7b",
+        "key-value-memory-7b-instruct",
+        "Qwen/Qwen3-235B-A22B-Instruct-2507",
+        "3f9a0c1b2d4e5f60718293a4b5c6d7e8",
+    ],
+)
+def test_a_models_name_is_no_key(model: str) -> None:
+    """Also one that ends in random text, or begins as keys do."""
+    assert not is_a_vendors_key(model)
+
+
+@pytest.mark.parametrize("key", ["sk-proj-0a1b2c3d4e5f6071829", "gsk_4fQ9xK2mZ7pL1vT8wR3yB6nC"])
+def test_a_key_in_the_place_of_a_model_is_one(key: str) -> None:
+    """It begins as its vendor's keys do, and goes on at random."""
+    assert is_a_vendors_key(key)

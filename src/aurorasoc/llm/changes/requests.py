@@ -24,7 +24,7 @@ from aurorasoc.config.headers import fits_a_header
 from aurorasoc.config.settings.variables import unwrap
 from aurorasoc.config.vocabulary import Role, ServingBackend, Tlp, is_agent_name
 from aurorasoc.core.redaction import REDACTOR
-from aurorasoc.core.secret_patterns import names_a_key
+from aurorasoc.core.secret_patterns import is_a_vendors_key, names_a_key
 from aurorasoc.llm.adoption.option_rules import Headers, OptionRules
 from aurorasoc.llm.adoption.stored import MAX_NAMED
 
@@ -54,6 +54,14 @@ def _no_secret(name: str) -> str:
     return name
 
 
+def _no_key(model: str) -> str:
+    """Refuse a key that was entered as a model: it would be shown, logged and kept for ever."""
+    if is_a_vendors_key(model):
+        msg = "looks like a key, and models' names aren't secret"
+        raise ValueError(msg)
+    return model
+
+
 def _agent_name(name: str) -> str:
     """Refuse what no agent is called, in words: pydantic's would be a pattern."""
     if not is_agent_name(name):
@@ -67,6 +75,7 @@ Name = Annotated[
     StringConstraints(
         min_length=1, max_length=255, strip_whitespace=True, pattern=r"^[^\x00-\x1f\x7f]+$"
     ),
+    AfterValidator(_no_key),
 ]
 Connection = Annotated[str, StringConstraints(min_length=1, max_length=32)]
 AgentName = Annotated[
