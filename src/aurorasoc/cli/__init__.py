@@ -27,6 +27,7 @@ from aurorasoc.cli import (
 )
 from aurorasoc.cli.arguments import by_options
 from aurorasoc.cli.dev import command
+from aurorasoc.cli.doctor.command import doctor
 from aurorasoc.cli.output import say
 from aurorasoc.config.validation import rule_of
 from aurorasoc.errors import AuroraError, ModelCallError
@@ -61,6 +62,7 @@ def _options(
 
 app.command("dev")(command.dev)
 app.command("investigate")(investigate.investigate)
+app.command("doctor")(doctor)
 app.command("fleet")(fleet.fleet)
 app.command("models")(providers.models)
 app.command("rollback")(history.rollback)

@@ -1,0 +1,150 @@
+"""What an open runtime knows: stored configuration, keys, store, connections, fleet."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterator
+from urllib.parse import urlsplit
+
+from aurorasoc.cli.doctor.finding import Finding, good, wrong
+from aurorasoc.config.settings import Settings
+from aurorasoc.config.snapshot import Snapshot
+from aurorasoc.config.vocabulary import BUILT_IN, ConnectionName
+from aurorasoc.core.secret_store import SecretStore
+from aurorasoc.errors import AuroraError, SecretStoreUnavailable
+from aurorasoc.granite.address_policy import resolve
+from aurorasoc.granite.allowed_addresses import address_policy_of
+from aurorasoc.llm.fleet.registry import FleetView, Member
+from aurorasoc.llm.inventory import Active, ConnectionView, Inventory, active_name
+from aurorasoc.llm.keys.doctor import Finding as KeyFinding
+from aurorasoc.llm.keys.doctor import examine
+from aurorasoc.runtime import Runtime, open_runtime
+
+
+async def running_findings(settings: Settings) -> AsyncIterator[Finding]:
+    """Check what is stored, and what live processes report.
+
+    Raises:
+        AuroraError: The database went away meanwhile.
+    """
+    async with open_runtime(settings, kind=None) as runtime:
+        stored = await stored_configuration(runtime)
+        yield stored
+        if not stored.healthy:
+            return
+        yield await secret_store(runtime.admin.changer.store)
+        max_age = settings.llm.key_max_age
+        for key in await examine(runtime.database, runtime.keyring, runtime.adoption, max_age):
+            yield key_finding(key)
+        snapshot = runtime.adoption.snapshot
+        yield await allowed_hosts(snapshot, settings.server.allowed_hosts)
+        runtime.admin.ledger.health.hear(await runtime.fleet.reports_of_health())
+        for finding in connection_findings(await runtime.admin.inventory()):
+            yield finding
+        for finding in fleet_findings(await runtime.fleet.look()):
+            yield finding
+
+
+async def stored_configuration(runtime: Runtime) -> Finding:
+    """Check that what is stored can be put in force here."""
+    try:
+        snapshot = await runtime.adoption.adopt()
+    except AuroraError as error:
+        return wrong("stored configuration", "can't be put in force here", error.detail)
+    return good("stored configuration", f"revision {snapshot.revision}")
+
+
+async def secret_store(store: SecretStore) -> Finding:
+    """Ask Vault for a key, where keys are in Vault; any answer will do."""
+    if store.kind == "database":
+        return good("secret store", "the database; Vault isn't configured")
+    from aurorasoc.core.vault.store import VaultSecretStore  # noqa: PLC0415 - hvac costs 66 ms
+
+    assert isinstance(store, VaultSecretStore)  # noqa: S101 - the one other kind
+    try:
+        await store.newest(BUILT_IN[0])
+    except SecretStoreUnavailable as problem:
+        return wrong("secret store", f"Vault: {store.problem}", problem.detail)
+    return good("secret store", "Vault answers")
+
+
+def key_finding(key: KeyFinding) -> Finding:
+    """Report a stored key as `aurorasoc keys doctor` does."""
+    name = f"{key.kind} {key.name}"
+    return good(name, key.state) if key.healthy else wrong(name, key.state, key.advice)
+
+
+def in_use(snapshot: Snapshot) -> frozenset[ConnectionName]:
+    """Return the connections that calls go to: the active one, and those that are assigned."""
+    return frozenset(filter(None, (active_name(snapshot), *snapshot.assignments.connections)))
+
+
+async def allowed_hosts(snapshot: Snapshot, allowed: tuple[str, ...]) -> Finding:
+    """Check that this process may reach the hosts of the connections in use."""
+    for name in sorted(in_use(snapshot) & snapshot.connections.keys()):
+        config = snapshot.connections[name]
+        parts = urlsplit(config.origin or "")
+        policy = address_policy_of(config.provider, config.origin or "", allowed)
+        if policy is None or parts.hostname is None:
+            continue
+        why = policy.refusal(parts.hostname, await resolve(parts.hostname, parts.port or 0))
+        if why is not None:
+            cure = f"{why}. Every process needs the same value."
+            return wrong("allowed hosts", f"{name} can't be reached from here", cure)
+    return good("allowed hosts", ", ".join(allowed) or "none beyond public addresses")
+
+
+def connection_findings(inventory: Inventory) -> Iterator[Finding]:
+    """Report each connection; one that nobody uses may lack what it likes."""
+    if inventory.active.backend is None:
+        yield _no_connection(inventory.active)
+    assigned = inventory.assignments.connections
+    for row in inventory.providers:
+        used = row.active or row.connection in assigned
+        yield of_used(row) if used else of_unused(row)
+
+
+def _no_connection(active: Active) -> Finding:
+    cure = " ".join(problem.detail for problem in active.problems)
+    return wrong("active connection", f"{active.requested} leads to none", cure)
+
+
+def of_used(row: ConnectionView) -> Finding:
+    """Report a connection that calls go to."""
+    name = f"connection {row.connection}"
+    test = f"Run `aurorasoc providers test {row.connection}`"
+    if row.problems:
+        codes = ", ".join(problem.code for problem in row.problems)
+        return wrong(name, codes, " ".join(problem.detail for problem in row.problems))
+    if row.health.state == "failing":
+        cure = f"{test}, which says what to do."
+        return wrong(name, f"failing since {row.health.since}: {row.health.code}", cure)
+    advice = " ".join(warning.detail for warning in row.warnings)
+    if row.health.state == "unknown":
+        return good(name, "not called yet", f"{test}. {advice}".rstrip())
+    return good(name, f"answering since {row.health.since}", advice or None)
+
+
+def of_unused(row: ConnectionView) -> Finding:
+    """Report a connection that no call goes to."""
+    state = row.problems[0].code if row.problems else "configured"
+    return good(f"connection {row.connection}", f"not in use, {state}")
+
+
+def fleet_findings(view: FleetView) -> Iterator[Finding]:
+    """Report each live process that doesn't run what is stored, or that all do."""
+    strayed = [member for member in view.instances if member.state != "current"]
+    yield from map(_strayed, strayed)
+    if not view.instances:
+        yield good("fleet", "no live process", "Start one with `aurorasoc serve`.")
+    elif not strayed:
+        yield good("fleet", f"{len(view.instances)} at revision {view.revision}")
+
+
+def _strayed(member: Member) -> Finding:
+    if member.state == "behind":
+        cure = "Wait a minute; if it stays behind, see its log, and restart it."
+    else:
+        cure = "Give it the environment and the seeds that this shell has, and restart it."
+    name = f"fleet {member.instance}"
+    place = f"{member.name} on {member.host}"
+    return wrong(name, f"{place} is {member.state} at revision {member.revision}", cure)
