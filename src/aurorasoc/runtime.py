@@ -17,6 +17,8 @@ from aurorasoc.config.settings import Settings, load_settings
 from aurorasoc.core.audit.denials import Denials
 from aurorasoc.core.audit.log import AuditLog, AuditSink, GuardedSink
 from aurorasoc.core.database.engine import SCHEMA_HEAD, Database
+from aurorasoc.core.database.reach import why_unreachable
+from aurorasoc.core.database.rights import require_rights
 from aurorasoc.core.keyring import Keyring
 from aurorasoc.core.logs import get_logger
 from aurorasoc.core.open_store import open_secret_store
@@ -97,7 +99,9 @@ async def open_runtime(
         name: Its name there; None means the program's name.
 
     Raises:
-        ConfigurationError: The environment is wrong, or the database isn't migrated.
+        ConfigurationError: The environment is wrong, the database isn't migrated, or its role
+            lacks rights.
+        DatabaseUnavailable: `kind` is None, and the database can't be reached.
         RuntimeAlreadyOpen: Another runtime with other settings is open.
     """
     settings = settings or load_settings()
@@ -159,7 +163,7 @@ async def _open(
     resources.callback(store.close)
     database = Database(settings.database_url)
     resources.push_async_callback(database.close)
-    await require_migrated(database)
+    await require_usable(database, reachable=member is None)
     audit = AuditLog(keyring) if audit is None else GuardedSink(audit)
     adoption = Adoption(settings, database, store, keyring)
     try:
@@ -229,17 +233,40 @@ async def _cancel(task: asyncio.Task[None]) -> None:
         await task
 
 
+async def require_usable(database: Database, *, reachable: bool = False) -> None:
+    """Refuse a database at another migration, or in which this process's role lacks rights.
+
+    Args:
+        database: Whose connections are tried.
+        reachable: Refuse one that can't be reached, too; otherwise the log says why, and this
+            process waits for it.
+
+    Raises:
+        ConfigurationError: It can't be used; the message says what to do.
+        DatabaseUnavailable: It can't be reached, and has to be.
+    """
+    failure = await database.failure_to_connect()
+    if failure is not None:
+        why = why_unreachable(failure)
+        if reachable:
+            raise DatabaseUnavailable(why)
+        log.warning("the database doesn't answer yet", why=why)
+        return
+    try:
+        await require_rights(database)
+        await require_migrated(database)
+    except DatabaseUnavailable:
+        log.warning("the database doesn't answer any more")
+
+
 async def require_migrated(database: Database) -> None:
-    """Refuse a database at another migration; accept one that doesn't answer yet.
+    """Refuse a database at another migration.
 
     Raises:
         ConfigurationError: It isn't at the newest migration.
+        DatabaseUnavailable: The database doesn't answer.
     """
-    try:
-        revision = await database.schema_revision()
-    except DatabaseUnavailable:
-        log.warning("the database doesn't answer yet")
-        return
+    revision = await database.schema_revision()
     if revision != SCHEMA_HEAD:
         detail = (
             f"The database is at migration {revision or 'none'} and this version needs "

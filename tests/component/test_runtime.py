@@ -62,7 +62,7 @@ async def test_database_passwords_are_redacted_as_they_are_written_and_as_they_a
     """A driver is handed the decoded one."""
     address = "postgresql://u:p%40ss-w0rd@127.0.0.1:1/x?sslpassword=of-the-key"
     boot = settings(tmp_path, AURORA_DATABASE_URL=address)
-    async with open_runtime(boot, wait_for_keys=False, kind=None):
+    async with open_runtime(boot, wait_for_keys=False):
         said = REDACTOR.text("p%40ss-w0rd p@ss-w0rd of-the-key u")
     assert said == f"{REDACTED} {REDACTED} {REDACTED} u"
 

@@ -20,6 +20,7 @@ from typing import Any, Final
 
 import psycopg
 import pytest
+from psycopg import sql
 
 from aurorasoc.core.database.engine import WRITER_LOCK
 from aurorasoc.core.database.migrations import migrate
@@ -169,6 +170,23 @@ DATABASES: Final = Databases()
 def shared_postgresql() -> PostgreSQL:
     """Start the run's one PostgreSQL; it ends with the run."""
     return _RUNNING.enter_context(PostgreSQL())
+
+
+@contextmanager
+def role_without_rights(stored: Stored, role: str) -> Iterator[None]:
+    """Let a role log in that nothing was granted to, for a while."""
+    name = sql.Identifier(role)
+    shared_postgresql().execute(sql.SQL("CREATE ROLE {} LOGIN").format(name))
+    try:
+        yield
+    finally:
+        stored.execute(f'DROP OWNED BY "{role}"')
+        shared_postgresql().execute(sql.SQL("DROP ROLE {}").format(name))
+
+
+def as_role(stored: Stored, role: str) -> str:
+    """Return a PostgreSQL database's address for a role."""
+    return shared_postgresql().url(stored.url.rpartition("/")[2], user=role)
 
 
 @cache

@@ -30,7 +30,7 @@ def serve(
     port: Annotated[int | None, typer.Option(help="Port to listen on (AURORA_PORT).")] = None,
     parent: Annotated[int | None, typer.Option(hidden=True)] = None,
 ) -> None:
-    """Run the API. Reads only the environment, and refuses a database that isn't migrated."""
+    """Run the API. Reads only the environment, and refuses a database that can't be used."""
     settings = load_settings(secrets_file=False)
     configure_logging()
     if parent is not None:
@@ -103,7 +103,7 @@ async def _check(settings: Settings) -> None:
     from aurorasoc.core.keyring import Keyring  # noqa: PLC0415 - with it
     from aurorasoc.core.open_store import open_secret_store  # noqa: PLC0415 - with it
     from aurorasoc.llm.adoption.compose import check_boot_defaults  # noqa: PLC0415 - with it
-    from aurorasoc.runtime import require_migrated  # noqa: PLC0415 - with it
+    from aurorasoc.runtime import require_usable  # noqa: PLC0415 - with it
 
     if settings.security.jwt_secret_key is None:
         detail = "JWT_SECRET_KEY is not set; expected: at least 32 random characters."
@@ -112,6 +112,6 @@ async def _check(settings: Settings) -> None:
     open_secret_store(settings, Keyring(()))
     database = Database(settings.database_url)
     try:
-        await require_migrated(database)
+        await require_usable(database)
     finally:
         await database.close()

@@ -43,6 +43,10 @@ FILE_ENCODING = "utf-8-sig"
 """UTF-8; a byte order mark, which some editors write, isn't part of the first name."""
 
 _NOT_UTF_8 = f"{SECRETS_FILE} or {LOCAL_MODEL_FILE} in AURORA_STATE_DIR isn't in UTF-8."
+_UNREADABLE = (
+    f"{SECRETS_FILE} or {LOCAL_MODEL_FILE} in AURORA_STATE_DIR can't be read. Check its owner and "
+    "mode."
+)
 
 S = TypeVar("S", bound=BaseSettings)
 
@@ -130,8 +134,10 @@ def _declared(files: tuple[Path, ...]) -> list[ConnectionName]:
     try:
         return declared_names(files, FILE_ENCODING)
     except UnicodeDecodeError:
-        pass
-    raise ConfigurationError(_NOT_UTF_8)
+        sentence = _NOT_UTF_8
+    except OSError:
+        sentence = _UNREADABLE
+    raise ConfigurationError(sentence)
 
 
 def _read(cls: type[S], files: tuple[Path, ...], prefix: str | None = None) -> S:
@@ -142,6 +148,8 @@ def _read(cls: type[S], files: tuple[Path, ...], prefix: str | None = None) -> S
         sentence = _NOT_UTF_8
     except ValidationError as error:
         sentence = _sentence(prefix, error)
+    except OSError:
+        sentence = _UNREADABLE
     raise ConfigurationError(sentence)
 
 

@@ -88,6 +88,10 @@ def _status(path: Path) -> os.stat_result | None:
         return path.lstat()
     except (FileNotFoundError, NotADirectoryError):
         return None
+    except OSError:
+        pass
+    detail = "AURORA_STATE_DIR can't be read. Check its path, its owner and its mode."
+    raise ConfigurationError(detail)
 
 
 def _is_ours(status: os.stat_result) -> bool:

@@ -30,7 +30,11 @@ class ServerSettings(Variables):
     @field_validator("state_dir")
     @classmethod
     def _expanded(cls, value: Path) -> Path:
-        return value.expanduser().absolute()
+        try:
+            return value.expanduser().absolute()
+        except RuntimeError:
+            msg = "a folder; there is no user of the name after its ~"
+            raise ValueError(msg) from None
 
     @field_validator("allowed_hosts", mode="before")
     @classmethod

@@ -6,12 +6,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from aurorasoc.core.database.engine import create_sqlite_file
+from aurorasoc.core.database.reach import NO_FILE, known_cure
 from aurorasoc.errors import ConfigurationError
 
 if TYPE_CHECKING:
     from sqlalchemy import Column, Connection
+    from sqlalchemy.exc import SQLAlchemyError
     from sqlalchemy.types import TypeEngine
 
+_NO_PRIVILEGE: Final = "42501"  # https://www.postgresql.org/docs/16/errcodes-appendix.html
 VERSION_TABLE: Final = "aurorasoc_alembic_version"
 """Our own table: a host platform's Alembic chain in the same database stays untouched."""
 
@@ -37,13 +40,29 @@ def migrate(database_url: str) -> None:
         create_sqlite_file(database_url)
         command.upgrade(config, "head")
     except (OSError, SQLAlchemyError) as error:
-        refused = type(error).__name__
+        detail = _why_not(error)
     else:
         return
-    detail = (
-        f"The database can't be migrated ({refused}). Check AURORA_DATABASE_URL and its rights."
-    )
     raise ConfigurationError(detail)
+
+
+def _why_not(error: OSError | SQLAlchemyError) -> str:
+    """Return what to do about a failed migration, without the driver's text."""
+    from sqlalchemy.exc import DatabaseError, OperationalError  # noqa: PLC0415 - beside its use
+
+    if isinstance(error, OSError):
+        return NO_FILE
+    failure = getattr(error, "orig", error)
+    if getattr(failure, "sqlstate", None) == _NO_PRIVILEGE:
+        return (
+            "The role in AURORA_DATABASE_URL may not migrate this database. Run `aurorasoc "
+            "migrate` as the role that owns the database and its tables."
+        )
+    cure = known_cure(failure) if type(error) in {DatabaseError, OperationalError} else None
+    return cure or (
+        f"The database can't be migrated ({type(error).__name__}). Check AURORA_DATABASE_URL and "
+        "its rights."
+    )
 
 
 def scripts() -> Path:

@@ -14,6 +14,10 @@ _NOTHING_LISTENS: Final = (
     "Nothing listens at the host and port of AURORA_DATABASE_URL. Start the database server, or "
     "correct the address."
 )
+NO_FILE: Final = (
+    "The database's file can't be opened or created. Check that its folder (AURORA_STATE_DIR, or "
+    "the one in AURORA_DATABASE_URL) exists and belongs to this user."
+)
 _UNKNOWN: Final = (
     "The database refuses the connection. Check AURORA_DATABASE_URL, and see the log of the server."
 )
@@ -56,10 +60,7 @@ _CURES: Final[Mapping[str, str]] = {
     r"starting up|shutting down|recovery": (
         "The database server is starting or stopping. Try again soon."
     ),
-    r"unable to open database file": (
-        "The database's file can't be opened or created. Check that its folder "
-        "(AURORA_STATE_DIR, or the one in AURORA_DATABASE_URL) exists and belongs to this user."
-    ),
+    r"unable to open database file": NO_FILE,
     r"not a database|malformed": (
         "The database's file holds something else than a SQLite database, or is damaged. "
         "Restore it, or set AURORA_DATABASE_URL or AURORA_STATE_DIR to another place."
@@ -75,8 +76,13 @@ _CURES: Final[Mapping[str, str]] = {
 
 def why_unreachable(failure: BaseException) -> str:
     """Return what to do about a driver's failure to connect."""
+    return known_cure(failure) or _UNKNOWN
+
+
+def known_cure(failure: BaseException) -> str | None:
+    """Return what to do about a failure; None if its text isn't known."""
     text = str(failure)
     for pattern, sentence in _CURES.items():
         if re.search(pattern, text, re.IGNORECASE):
             return sentence
-    return _NOTHING_LISTENS if isinstance(failure, ConnectionError) else _UNKNOWN
+    return _NOTHING_LISTENS if isinstance(failure, ConnectionError) else None

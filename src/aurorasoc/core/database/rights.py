@@ -12,6 +12,7 @@ from typing import Final, NamedTuple
 from sqlalchemy import text
 
 from aurorasoc.core.database.engine import Database
+from aurorasoc.errors import ConfigurationError
 
 _READ: Final = ("SELECT",)
 _APPEND: Final = ("SELECT", "INSERT")
@@ -67,6 +68,18 @@ async def missing_rights(database: Database) -> list[MissingRight]:
     async with database.reading(once=True) as session:
         rows = await session.execute(_LACKING, {"tables": tables, "privileges": privileges})
         return [MissingRight(*row) for row in rows]
+
+
+async def require_rights(database: Database) -> None:
+    """Refuse a database in which this process's role lacks rights.
+
+    Raises:
+        ConfigurationError: It does; the message names the tables, and the statements to run.
+        DatabaseUnavailable: The database doesn't answer.
+    """
+    missing = await missing_rights(database)
+    if missing:
+        raise ConfigurationError(lack_in_words(missing))
 
 
 def grants_of(missing: Iterable[MissingRight]) -> str:

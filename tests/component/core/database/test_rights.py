@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Final
 
 import pytest
-from psycopg import sql
 
 from aurorasoc.core.database.engine import Database
 from aurorasoc.core.database.rights import (
@@ -17,7 +16,15 @@ from aurorasoc.core.database.rights import (
     missing_rights,
 )
 from aurorasoc.core.database.tables import Base
-from tests.world.databases import DATABASES, POSTGRESQL, SQLITE, Stored, shared_postgresql
+from tests.world.databases import (
+    DATABASES,
+    POSTGRESQL,
+    SQLITE,
+    Stored,
+    as_role,
+    role_without_rights,
+    shared_postgresql,
+)
 
 PAGE: Final = Path(__file__).resolve().parents[4] / "docs" / "deployment.md"
 GRANT: Final = re.compile(r"^GRANT ([A-Z, ]+) ON ([^;]+) TO aurorasoc;$", re.MULTILINE)
@@ -39,16 +46,13 @@ def stored(tmp_path: Path) -> Iterator[Stored]:
     """Yield a migrated PostgreSQL database, and a role without any right in it."""
     with DATABASES.of_kind(POSTGRESQL):
         stored = DATABASES.migrated(tmp_path)
-    role = sql.Identifier(ROLE)
-    shared_postgresql().execute(sql.SQL("CREATE ROLE {} LOGIN").format(role))
-    yield stored
-    stored.execute(f'DROP OWNED BY "{ROLE}"')
-    shared_postgresql().execute(sql.SQL("DROP ROLE {}").format(role))
+    with role_without_rights(stored, ROLE):
+        yield stored
 
 
 async def lacking(stored: Stored, user: str = ROLE) -> list[MissingRight]:
     """Ask as a role what it lacks."""
-    database = Database(stored.url.replace("postgres@", f"{user}@"))
+    database = Database(as_role(stored, user))
     try:
         return await missing_rights(database)
     finally:
