@@ -180,6 +180,17 @@ def _wrong_bodies(key: str) -> Iterator[tuple[str, str, dict[str, Any]]]:
         yield "PUT", path, {"json": {"api_key": key}}
     yield "POST", f"{PROVIDERS}/deepseek/test", {"json": {"role": key, key: key}}
     yield "PUT", "/system/llm/policy", {"json": {"hosted_max_tlp": key, key: [key]}}
+    for values in (
+        {"provider": key},
+        {"provider": "openai", "api_key": [key]},
+        {"provider": "openai", key: key},
+        {"provider": "openai", "options": {"headers": {"x-team": key}}},
+        {"provider": "openai", "options": {"headers": {key: "soc"}}},
+        {"provider": "openai", "options": {key: key}},
+    ):
+        yield "PUT", "/system/llm/connections/lab", {"json": values}
+    yield "PUT", "/system/llm/assignments", {"json": {"agents": {key: {"connection": key}}}}
+    yield "POST", "/system/llm/policy/explain", {"json": {"tlp": key, "agent": key}}
     yield "POST", "/system/llm/rollback", {"json": {"revision": key}}
     for chat in (
         {"messages": [{"role": key, "content": "x"}]},

@@ -107,7 +107,8 @@ def test_each_failure_has_its_code_for_each_role(
     keyed(service, "deepseek")
     hosted.faults.set(CODES[code])
     result = outcome(tester, "deepseek", role=role)
-    fields = {"provider", "model", "ok", "code", "detail", "latency_ms", "key_checked"}
+    fields = {"connection", "provider", "model", "ok", "code", "detail", "latency_ms"}
+    fields |= {"key_checked"}
     assert result.keys() == fields | {"capabilities"}
     assert result["capabilities"] is None
     assert verdict(result) == (False, code)
