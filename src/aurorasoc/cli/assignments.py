@@ -88,7 +88,7 @@ def _line(kind: str, name: str, text: str | None) -> str:
     if text is None:
         return f"{kind} {name}: the active connection again"
     is_known = kind == "role" or name in AGENTS
-    unknown = "" if is_known else "; `agent list` has none of that name, a program may"
+    unknown = "" if is_known else "; `agent list` has none of that name, but a program may"
     return f"{kind} {name}: assigned to {text}{unknown}"
 
 

@@ -19,7 +19,7 @@ def test_roles_and_agents_are_assigned_and_taken_back(shell: Shell) -> None:
     assert result.code == 0, result.err
     assert result.out.splitlines()[:2] == [
         "role orchestrator: assigned to ollama:granite4:8b",
-        "agent triage: assigned to ollama; `agent list` has none of that name, a program may",
+        "agent triage: assigned to ollama; `agent list` has none of that name, but a program may",
     ]
     expected = {
         "roles": {"orchestrator": {"connection": "ollama", "model": "granite4:8b"}},
