@@ -1,9 +1,16 @@
 """Each of the doctor's checks by itself, for what a shell can't easily bring about."""
 
+from dataclasses import replace
+from pathlib import Path
+
 import pytest
 
-from aurorasoc.cli.doctor.running import fleet_findings
+from aurorasoc import open_runtime
+from aurorasoc.cli.doctor.running import connection_findings, fleet_findings, of_used
 from aurorasoc.llm.fleet.registry import FleetView, Member, State
+from aurorasoc.llm.models.health import Health
+from tests.examples import settings
+from tests.world.processes import free_port
 
 
 def member(state: State) -> Member:
@@ -38,3 +45,31 @@ def test_a_fleet_at_the_stored_revision_is_one_line() -> None:
     """However many processes it has."""
     (finding,) = fleet_findings(FleetView(6, (member("current"),) * 3))
     assert (finding.healthy, finding.state) == (True, "3 at revision 6")
+
+
+async def test_a_connection_in_use_whose_calls_fail_is_wrong(database_file: Path) -> None:
+    """With since when, the code, and the test that says more."""
+    async with open_runtime(settings(database_file.parent)) as runtime:
+        inventory = await runtime.admin.inventory()
+    (active,) = [row for row in inventory.providers if row.active]
+    health = Health("failing", "2026-01-01T00:00:00Z", "unreachable")
+    finding = of_used(replace(active, health=health))
+    assert not finding.healthy
+    assert finding.state == "failing since 2026-01-01T00:00:00Z: unreachable"
+    assert f"aurorasoc providers test {active.connection}" in (finding.cure or "")
+
+
+async def test_auto_that_leads_nowhere_is_wrong(database_file: Path) -> None:
+    """No connection is in use then, and that is what is said."""
+    nowhere = f"http://127.0.0.1:{free_port()}"
+    variables = {
+        "LLM_BACKEND": "auto",
+        "LLM_OLLAMA_BASE_URL": nowhere,
+        "LLM_VLLM_BASE_URL": f"{nowhere}/v1",
+    }
+    boot = settings(database_file.parent, **variables)
+    async with open_runtime(boot) as runtime:
+        findings = list(connection_findings(await runtime.admin.inventory()))
+    wrong = [one for one in findings if not one.healthy]
+    assert [one.name for one in wrong] == ["active connection"]
+    assert wrong[0].state == "auto leads to none"

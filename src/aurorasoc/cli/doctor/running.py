@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 from aurorasoc.cli.doctor.finding import Finding, good, wrong
 from aurorasoc.config.settings import Settings
 from aurorasoc.config.snapshot import Snapshot
-from aurorasoc.config.vocabulary import BUILT_IN, ConnectionName
+from aurorasoc.config.vocabulary import ConnectionName, ServingBackend
 from aurorasoc.core.secret_store import SecretStore
 from aurorasoc.errors import AuroraError, SecretStoreUnavailable
 from aurorasoc.granite.address_policy import resolve
@@ -61,7 +61,7 @@ async def secret_store(store: SecretStore) -> Finding:
 
     assert isinstance(store, VaultSecretStore)  # noqa: S101 - the one other kind
     try:
-        await store.newest(BUILT_IN[0])
+        await store.newest(ServingBackend.OPENAI.value)
     except SecretStoreUnavailable as problem:
         return wrong("secret store", f"Vault: {store.problem}", problem.detail)
     return good("secret store", "Vault answers")
