@@ -32,8 +32,8 @@ LOCK   := $(UV) pip compile --universal --python-version 3.11 --generate-hashes 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z -]+:.*## / {printf "  make %-15s %s\n", $$1, $$2}' Makefile
 
-dev: $(READY) ## Start everything for a first run, a small local model included
-	@$(BIN)/aurorasoc dev $(ARGS)
+dev: $(READY) ## Start everything for a first run, a small local model included (PORT=9000)
+	@$(BIN)/aurorasoc dev $(if $(PORT),--port '$(PORT)') $(ARGS)
 
 demo: $(READY) ## Run the whole switch unattended, and prove each step
 	@$(BIN)/python -m demo $(ARGS)

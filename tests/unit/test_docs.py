@@ -42,7 +42,9 @@ LINK: Final = re.compile(r"\]\(([^)\s]+)\)")
 HEADING: Final = re.compile(r"^#+ (.+)$", re.MULTILINE)
 FENCED: Final = re.compile(r"^```.*?^```$", re.MULTILINE | re.DOTALL)
 PYTHON: Final = re.compile(r"^```python\n(.*?)^```$", re.MULTILINE | re.DOTALL)
-OURS: Final = re.compile(r"\b(?:AURORA|JWT|LLM|OLLAMA|VAULT|VLLM)_[A-Z0-9_]*[A-Z0-9]\b")
+OURS: Final = re.compile(
+    r"\b(?:(?:AURORA|JWT|LLM|OLLAMA|VAULT|VLLM)_[A-Z0-9_]*[A-Z0-9]|NO_COLOR)\b"
+)
 CODE: Final = re.compile(r'^    code(?:: ClassVar\[str\])? = "([a-z_]+)"', re.MULTILINE)
 PROBLEM: Final = re.compile(r'Problem\(\s*"([a-z_]+)"')
 CALL: Final = re.compile(r"^### `([A-Z]+) ([^`]+)`$", re.MULTILINE)

@@ -13,6 +13,7 @@ from aurorasoc.agents.registry import AGENTS, AgentDefinition, definition_of
 from aurorasoc.cli.arguments import label_option
 from aurorasoc.cli.output import AsJson, say, say_json
 from aurorasoc.cli.table import table
+from aurorasoc.config.settings import load_settings
 from aurorasoc.config.vocabulary import Tlp
 from aurorasoc.core.logs import configure_logging
 
@@ -42,7 +43,7 @@ def serve(
 ) -> None:
     """Serve an agent over A2A until SIGTERM or Ctrl-C. Beyond loopback, callers need a token."""
     definition = definition_of(name)
-    configure_logging()
+    configure_logging(load_settings().server.log_form)
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: sys.exit(0))  # uvicorn raises it again once it is done
     from uvicorn.loops.auto import auto_loop_factory  # noqa: PLC0415 - what refuses needs no server

@@ -32,7 +32,7 @@ def serve(
 ) -> None:
     """Run the API. Reads only the environment, and refuses a database that can't be used."""
     settings = load_settings(secrets_file=False)
-    configure_logging()
+    configure_logging(settings.server.log_form)
     if parent is not None:
         end_with_parent(parent)
     with collector_off():

@@ -1,4 +1,4 @@
-"""Logging: one JSON line per event, without keys.
+"""Logging: one JSON line per event, without keys; shown shortly where a person reads it.
 
 Our loggers redact and render before the standard library sees the event, so a host platform's
 handlers get safe lines too. `configure_logging` applies the same steps to the libraries' loggers,
@@ -14,7 +14,9 @@ from typing import Any, Final
 import structlog
 from structlog.typing import Processor
 
+from aurorasoc.config.log_form import JSON_LINES, LogForm
 from aurorasoc.core.redaction import REDACTOR
+from aurorasoc.core.short_lines import ShortLines
 
 ROOT: Final = "aurorasoc"
 
@@ -65,10 +67,15 @@ def get_logger(name: str) -> Any:  # noqa: ANN401 - structlog's bound loggers ar
     )
 
 
-def configure_logging(level: int = logging.INFO) -> None:
-    """Write our logs and the libraries' to standard error as JSON lines."""
+def configure_logging(form: LogForm = JSON_LINES, level: int = logging.INFO) -> None:
+    """Write our logs and the libraries' to standard error.
+
+    Args:
+        form: JSON lines, or short ones for a person at a terminal.
+        level: The lowest level of ours that is written.
+    """
     ours = logging.getLogger(ROOT)
-    ours.handlers[:] = [_handler(logging.Formatter("%(message)s"))]
+    ours.handlers[:] = [_handler(logging.Formatter("%(message)s"), form)]
     ours.setLevel(level)
     ours.propagate = False
     root = logging.getLogger()
@@ -77,7 +84,8 @@ def configure_logging(level: int = logging.INFO) -> None:
             structlog.stdlib.ProcessorFormatter(
                 foreign_pre_chain=[*_BEFORE, structlog.stdlib.ExtraAdder()],
                 processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *_AFTER],
-            )
+            ),
+            form,
         )
     ]
     root.setLevel(logging.WARNING)
@@ -105,7 +113,9 @@ def _redacted(record: logging.LogRecord) -> bool:
     return True
 
 
-def _handler(formatter: logging.Formatter) -> logging.Handler:
+def _handler(formatter: logging.Formatter, form: LogForm) -> logging.Handler:
     handler = logging.StreamHandler(sys.stderr)
+    if form.short:
+        formatter = ShortLines(formatter, colour=form.colour and sys.stderr.isatty())
     handler.setFormatter(formatter)
     return handler

@@ -5,5 +5,5 @@ from typing import Final
 SETTINGS_PAGE: Final = "/settings/llm"
 """The page's path, relative to the app's."""
 
-TOKEN_FRAGMENT: Final = "token="  # noqa: S105 - a name, no password
-"""What stands behind `#` before the token in a link that signs in: see `static/sign_in_link.js`."""
+SIGN_IN_MARK: Final = "#token="
+"""What stands before the token in a link that signs in; read by `static/sign_in_link.js`."""

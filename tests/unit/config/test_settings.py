@@ -51,6 +51,7 @@ VARIABLES: Final[dict[str, tuple[str, Getter, object]]] = {
     ),
     "AURORA_HOST": ("0.0.0.0", lambda s: s.server.host, "0.0.0.0"),  # noqa: S104 - only read
     "AURORA_A2A_AUTH": ("token", lambda s: s.server.a2a_auth, "token"),
+    "AURORA_LOG": ("short", lambda s: s.server.log_form.short, True),
     "AURORA_PORT": ("9090", lambda s: s.server.port, 9090),
     "AURORA_PUBLIC_HOSTS": (
         "SOC.example, aurora:08443,https://[FD00::1]:8443,fd00::1,http://a.",
@@ -83,6 +84,7 @@ VARIABLES: Final[dict[str, tuple[str, Getter, object]]] = {
     "LLM_MAX_RETRIES": ("0", lambda s: s.llm.max_retries, 0),
     "LLM_REQUIRE_TLP": ("true", lambda s: s.llm.require_tlp, True),
     "LLM_TIMEOUT": ("7.5", lambda s: s.llm.timeout, 7.5),
+    "NO_COLOR": ("1", lambda s: s.server.log_form.colour, False),
     "VAULT_ADDR": ("https://vault:8200", lambda s: s.vault.addr, "https://vault:8200"),
     "VAULT_CACERT": (__file__, lambda s: s.vault.cacert, Path(__file__)),
     "VAULT_K8S_ROLE": ("aurora", lambda s: s.vault.k8s_role, "aurora"),
@@ -127,6 +129,7 @@ REFUSED: Final = {
     "AURORA_PUBLIC_HOSTS": f"good,{CANARY}/settings",
     "AURORA_DATABASE_URL": f"mysql://user:{CANARY}@db/x",
     "AURORA_FEED_DATABASE_URL": f"redis://{CANARY}",
+    "AURORA_LOG": CANARY,
     "AURORA_PORT": CANARY,
     "AURORA_SECRET_KEY": CANARY,
     "AURORA_SECRET_KEY_PREVIOUS": f"{SEED},{CANARY}",

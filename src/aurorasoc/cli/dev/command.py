@@ -65,7 +65,7 @@ def _start(
     _write_address(children, settings.server.state_dir, model_url)
     used_host = host or settings.server.host
     requested = settings.server.port if port is None else port
-    used_port = free_port(requested, fixed=port is not None or is_set("AURORA_PORT"))
+    used_port = _port(requested, fixed=port is not None or is_set("AURORA_PORT"))
     say("==> starting the API")
     url = f"http://{used_host}:{used_port}"
     children.start(
@@ -81,7 +81,9 @@ def _start(
             "--port",
             str(used_port),
         ],
-        child_environment(stored_secrets(settings.server.state_dir) | _local_defaults(model_url)),
+        child_environment(
+            stored_secrets(settings.server.state_dir) | _local_defaults(model_url) | _log_default()
+        ),
         ready=f"{url}/readyz",
         name="the API",
     )
@@ -97,7 +99,7 @@ def _start_model(children: Children) -> str | None:
         say(f"==> no local model: {reason}")
         return None
     say(f"==> starting the local model {local_model.MODEL_NAME} (135 million parameters)")
-    port = free_port(8081, fixed=False)
+    port = _port(8081, fixed=False)
     url = f"http://127.0.0.1:{port}"
     children.start(
         [*_MODEL, "--port", str(port), "--parent", str(os.getpid())],
@@ -106,6 +108,19 @@ def _start_model(children: Children) -> str | None:
         name="the local model",
     )
     return url
+
+
+def _port(requested: int, *, fixed: bool) -> int:
+    """Return the port to use, and say so if it isn't the one that was requested."""
+    port = free_port(requested, fixed=fixed)
+    if requested not in {0, port}:
+        say(f"==> port {requested} is taken; taking {port}")
+    return port
+
+
+def _log_default() -> dict[str, str]:
+    """Show short log lines where a person reads them; elsewhere programs do, which read JSON."""
+    return {"AURORA_LOG": "short"} if sys.stdout.isatty() and sys.stderr.isatty() else {}
 
 
 def _local_defaults(model_url: str | None) -> dict[str, str]:

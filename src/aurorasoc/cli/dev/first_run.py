@@ -9,7 +9,7 @@ from typing import Final
 
 from aurorasoc.config.settings.private_files import replace_private_file
 from aurorasoc.local_model import MODEL_NAME
-from aurorasoc.web import SETTINGS_PAGE, TOKEN_FRAGMENT
+from aurorasoc.web import SETTINGS_PAGE, SIGN_IN_MARK
 
 SHELL_FILE: Final = "dev.env"
 
@@ -39,7 +39,7 @@ class FirstRun:
     @property
     def sign_in_link(self) -> str:
         """The settings page, with the token where no browser sends it: in the fragment."""
-        return f"{self.url}{SETTINGS_PAGE}#{TOKEN_FRAGMENT}{self.token}"
+        return f"{self.url}{SETTINGS_PAGE}{SIGN_IN_MARK}{self.token}"
 
 
 def instructions(run: FirstRun) -> str:

@@ -1,4 +1,4 @@
-"""`AURORA_…`: where the service listens and keeps its state."""
+"""`AURORA_…`: where the service listens, keeps its state, and how it logs."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from pydantic import Field, field_validator
 from pydantic_settings import NoDecode, SettingsConfigDict
 
 from aurorasoc.config.hosts import hosts_of, public_hosts_of
+from aurorasoc.config.log_form import LogForm
 from aurorasoc.config.settings.variables import Variables
 
 
@@ -22,10 +23,17 @@ class ServerSettings(Variables):
     allowed_hosts: Annotated[tuple[str, ...], NoDecode] = ()
     public_hosts: Annotated[tuple[str, ...], NoDecode] = ()
     a2a_auth: Literal["token", "none"] | None = None
+    log: Literal["json", "short"] = "json"
+    no_color: str = Field("", validation_alias="NO_COLOR")
 
     model_config = SettingsConfigDict(
         env_prefix="AURORA_", env_ignore_empty=True, extra="ignore", frozen=True
     )
+
+    @property
+    def log_form(self) -> LogForm:
+        """How log lines are written. Any value of NO_COLOR turns colours off (no-color.org)."""
+        return LogForm(short=self.log == "short", colour=not self.no_color)
 
     @field_validator("state_dir")
     @classmethod
