@@ -40,9 +40,10 @@ def serve(
         import uvicorn  # noqa: PLC0415 - needed only if nothing is refused
 
         import aurorasoc.api.app  # noqa: F401, PLC0415 - uvicorn would, with the collector on
+        from aurorasoc.cli.listening import run  # noqa: PLC0415 - with it
         from aurorasoc.core.inbound.connections import BoundedConnection  # noqa: PLC0415 - with it
 
-    uvicorn.run(
+    config = uvicorn.Config(
         "aurorasoc.cli.serve:app",
         factory=True,
         host=host or settings.server.host,
@@ -56,15 +57,17 @@ def serve(
         loop="auto",  # uvloop and httptools, where they are installed
         timeout_graceful_shutdown=DRAIN_SECONDS,
     )
+    run(config)
 
 
 def app() -> FastAPI:
     """Create the app in a worker process, which sets up its own logging."""
     from aurorasoc.api.app import create_app  # noqa: PLC0415 - beside its use
 
-    configure_logging()
+    settings = load_settings(secrets_file=False)
+    configure_logging(settings.server.log_form)
     _dismiss_on_stop()
-    return create_app()
+    return create_app(settings)
 
 
 def _dismiss_on_stop() -> None:
