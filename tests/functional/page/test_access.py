@@ -1,12 +1,16 @@
 """By keyboard, by screen reader, on a phone."""
 
+import re
 from typing import Final
 
 import pytest
 from playwright.sync_api import Locator, ViewportSize, expect
 
-from tests.functional.page.visit import Visit
+from tests.functional.page.visit import HEALTHY, Visit
+from tests.world.service import CONFIG
 
+FAILING: Final = re.compile(r"Failing since \d\d:\d\d: The provider can't be reached")
+DEAD: Final = {"provider": "vllm", "base_url": "http://127.0.0.1:9/v1", "model": "granite-lab"}
 PHONE: Final[ViewportSize] = {"width": 390, "height": 844}
 
 SEEN: Final = """() => {{
@@ -80,7 +84,7 @@ def test_what_happened_is_read_out(admin: Visit) -> None:
 def test_a_state_is_told_in_words(admin: Visit) -> None:
     """Without its colour and shape the row says the same."""
     row = admin.row("vLLM")
-    expect(row).to_contain_text("ready")
+    expect(row).to_contain_text(HEALTHY)
     expect(row).to_contain_text("stays local")
     expect(row).to_contain_text("in force")
 
@@ -109,3 +113,21 @@ def test_large_text_needs_no_sideways_scrolling(admin: Visit) -> None:
     """At 400 % a wide window is as narrow as this (WCAG 2.2, 1.4.10)."""
     admin.page.set_viewport_size({"width": 320, "height": 256})
     assert admin.page.evaluate("document.documentElement.scrollWidth") == 320
+
+
+def test_what_is_ready_and_fails_says_so_in_words_and_is_not_green(admin: Visit) -> None:
+    """In the table and where it is in force; a change of the model starts anew."""
+    admin.put_connection("own-server", **DEAD)
+    admin.service.client().put(CONFIG, json={"provider": "own-server"})
+    places = admin.page.get_by_role("region", name="own-server"), admin.row("own-server")
+    for place in places:
+        expect(place).to_contain_text("Not called yet")
+    admin.configure("own-server").get_by_role("button", name="Test", exact=True).click()
+    for place in places:
+        expect(place).to_contain_text(FAILING)
+        expect(place.locator(".ok")).to_have_count(0)
+    admin.page.keyboard.press("Escape")
+    admin.look("failing", full=True)
+    admin.put_connection("own-server", **DEAD | {"model": "granite-other"})
+    for place in places:
+        expect(place).to_contain_text("Not called yet")

@@ -81,7 +81,7 @@ def enter_key_and_model(admin: Visit) -> None:
     admin.look("connection")
     admin.page.keyboard.press("Escape")
     row = admin.row("azure")
-    for text in ("set here", "ready", "up to AMBER, its own ceiling", "set just now by"):
+    for text in ("set here", "Answering since", "up to AMBER, its own ceiling", "set just now by"):
         expect(row).to_contain_text(text)
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import BrowserContext, Route, expect
 
-from tests.functional.page.visit import Visit
+from tests.functional.page.visit import HEALTHY, Visit
 from tests.world.fixtures import VENDOR_KEYS
 from tests.world.processes import together
 from tests.world.service import CONFIG, Service
@@ -185,7 +185,7 @@ def test_a_models_facts_and_its_retirement_are_shown(visit: Visit) -> None:
     visit.page.route("**/api/v1/system/llm/providers", retire)
     visit.sign_in()
     row = visit.row("Gemini")
-    expect(row).to_contain_text("ready")
+    expect(row).to_contain_text(HEALTHY)
     expect(row).to_contain_text(notice["detail"])
     expect(row).to_contain_text("out per million; retirement 2026-10-23")
     assert visit.violations() == []

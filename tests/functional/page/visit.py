@@ -1,6 +1,7 @@
 """Somebody in front of the settings page: what they do, and what can be seen of it."""
 
 import os
+import re
 from datetime import timedelta
 from pathlib import Path
 from typing import Any, Final, Literal
@@ -15,6 +16,7 @@ _PICTURES: Final = "AURORASOC_SCREENSHOTS"  # a folder; unset, no picture is kep
 _CALLS: Final = "**/api/v1/**"
 _PATIENCE: Final = 45_000  # ms: the machine may be busy
 expect.set_options(timeout=_PATIENCE)
+HEALTHY: Final = re.compile("Not called yet|Answering since")  # the service may be used already
 _SCHEMES: Final[tuple[Literal["dark", "light"], ...]] = ("dark", "light")
 _COLOURS: Final = {"runOnly": ["color-contrast"]}  # the one rule that the scheme can change
 

@@ -2,6 +2,7 @@
 
 import { html, useState } from "./htm-preact-standalone.js";
 import { reachOf } from "./ceiling.js";
+import { Health } from "./health.js";
 import { may } from "./store.js";
 import { Switch } from "./switch.js";
 import { Leaves, Mark, Problems, Source } from "./ui.js";
@@ -21,7 +22,9 @@ export function Active({ inventory }) {
       <p class="eyebrow">In force · revision ${revision}</p>
       <h2 id="active-title">
         ${active.backend ? connectionName(active.backend) : "No backend"}
-        <${Mark} tone=${active.ready ? "ok" : "bad"}>${active.ready ? "ready" : "not ready"}<//>
+        ${active.ready && row
+          ? html`<${Health} of=${row.health} />`
+          : html`<${Mark} tone="bad">not ready<//>`}
       </h2>
       <p class="chosen">
         ${CHOSEN[active.source]}

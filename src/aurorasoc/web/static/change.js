@@ -34,6 +34,7 @@ export function useChange(start) {
       setRefused(problem);
       report(problem);
       if (problem.status === 412) await showTheirs();
+      else if ([502, 504].includes(problem.status)) reload(); // the test first was a call
       return null;
     } finally {
       setBusy(false);

@@ -44,6 +44,7 @@ const BY_VERDICT = {
   model_not_found: "The provider doesn't know the model",
   endpoint_not_found: "The base URL doesn't lead to the provider's API",
   context_too_long: "The prompt is too long for the model",
+  context_truncated: "The provider cut the prompt to the model's context window",
   rate_limited: "The provider asks to slow down",
   quota_exceeded: "The provider's account has no quota left",
   overloaded: "The provider is overloaded or failed",
@@ -68,8 +69,10 @@ function byStatus(problem) {
 }
 
 /** Give the title of a test's verdict. */
-export const verdictTitle = (test) =>
-  test.ok ? "It answered" : (BY_VERDICT[test.code] ?? test.code);
+export const verdictTitle = (test) => (test.ok ? "It answered" : failure(test.code));
+
+/** Say what a test code means. */
+export const failure = (code) => BY_VERDICT[code] ?? `The call failed (${code})`;
 
 /** Say what a test found of the key: an endpoint may answer whatever key it is sent. */
 export function keyVerdict(test) {

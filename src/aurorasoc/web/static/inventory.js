@@ -4,6 +4,7 @@ import { html, useState } from "./htm-preact-standalone.js";
 import { Add } from "./add.js";
 import { ceilingWords } from "./ceiling.js";
 import { ConnectionForm } from "./connection_form.js";
+import { Health } from "./health.js";
 import { may } from "./store.js";
 import { Switch } from "./switch.js";
 import { KeyLife, Leaves, Mark, Problems, Source, When } from "./ui.js";
@@ -88,7 +89,7 @@ function Actions({ row: { connection, ready, active }, onOpen }) {
 }
 
 const State = ({ row }) => html`
-  ${row.ready && html`<${Mark} tone="ok">ready<//>`}
+  ${row.ready && html`<${Health} of=${row.health} />`}
   <${Problems} problems=${[...row.problems, ...row.warnings]} />
 `;
 
@@ -139,10 +140,12 @@ function Key({ row }) {
 const NoKey = ({ needed }) =>
   needed ? html`<${Mark} tone="off">none<//>` : html`<span class="dim">none, optional</span>`;
 
-function LastCalls({ row: { last_ok_at: ok, last_error: error } }) {
+function LastCalls({ row: { last_ok_at: ok, last_error: error, health } }) {
   if (!ok && !error) return html`<span class="dim">none yet</span>`;
+  const tone = health.state === "ok" ? "ok" : "wait"; // an answer of the past is no state
   return html`
-    ${ok && html`<span class="value"><${Mark} tone="ok">answered <${When} at=${ok} /><//></span>`}
+    ${ok &&
+    html`<span class="value"><${Mark} tone=${tone}>answered <${When} at=${ok} /><//></span>`}
     ${error &&
     html`
       <span class="value" title=${error.detail}>
