@@ -1,5 +1,6 @@
 """What the page keeps to itself: keys, the token, and where it is willing to talk to."""
 
+import json
 from contextlib import suppress
 from typing import Final
 
@@ -9,8 +10,12 @@ from playwright.sync_api import Error, expect
 from tests.functional.page.visit import Visit
 from tests.world.fixtures import VENDOR_KEYS
 from tests.world.service import CONFIG, token
+from tests.world.vendor import VendorServer
 
 KEY: Final = VENDOR_KEYS["deepseek"]
+OPENAI: Final = VENDOR_KEYS["openai"]
+TYPED: Final = "gpt-4o-soc"
+OTHER: Final = "gpt-5-soc"
 STORED: Final = (
     "() => [localStorage.length, sessionStorage.length, document.cookie, location.search]"
 )
@@ -61,6 +66,34 @@ def test_a_key_that_came_with_a_switch_is_nowhere_in_the_browser(admin: Visit) -
     admin.button("Done").click()
     assert admin.service.inventory()["active"]["backend"] == "deepseek"
     assert KEY not in admin.kept()
+
+
+def test_what_is_typed_is_tested_and_sent_nowhere_else(
+    admin: Visit, hosted: VendorServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Only what differs from what is saved is sent; a correction drops the verdict."""
+    monkeypatch.setitem(hosted.models, "openai", [TYPED, OTHER])
+    sent: list[tuple[str, str]] = []
+    admin.page.on("request", lambda it: sent.append((it.url, it.post_data or "")))
+    before = admin.service.inventory()["revision"]
+    form = admin.configure("OpenAI or compatible")
+    key = form.get_by_role("textbox", name="Key")
+    model = form.get_by_role("combobox", name="Specialist model")
+    key.fill(OPENAI)
+    model.fill(TYPED)
+    form.get_by_role("button", name="Test", exact=True).click()
+    admin.says(f"{TYPED} answered.")
+    admin.says("Nothing is saved yet.")
+    admin.look("tested-as-typed")
+    ((url, body),) = [(url, body) for url, body in sent if OPENAI in body]
+    assert url.endswith("/system/llm/providers/openai/test")
+    typed = {"role": "specialist", "model": TYPED, "api_key": OPENAI}
+    assert json.loads(body) == typed
+    expect(key).to_have_value(OPENAI)
+    model.fill(OTHER)
+    expect(form.get_by_text(f"{TYPED} answered.")).to_have_count(0)
+    row = admin.service.row("openai")
+    assert (row["key_present"], admin.service.inventory()["revision"]) == (False, before)
 
 
 def test_a_key_is_hidden_while_it_is_typed_unless_it_is_asked_for(admin: Visit) -> None:

@@ -82,14 +82,18 @@ def refuse_a_wrong_key(admin: Visit) -> None:
 
 
 def store_and_test(admin: Visit) -> None:
-    """The key is stored without a switch, and then tested where it is."""
+    """The key is tested before it is stored, stored without a switch, and tested where it is."""
     admin.page.get_by_role("textbox", name="Key").fill(KEY)
+    admin.button("Test").click()
+    admin.says("Tested as typed. Nothing is saved yet.")
+    assert admin.service.row("deepseek")["key_present"] is False
     admin.button("Save").click()
     admin.says("The key is stored. It is never shown again.")
     expect(admin.page.get_by_role("dialog")).to_contain_text("set just now by ")
     assert KEY not in admin.kept()
     admin.button("Test").click()
     admin.says("deepseek-v4-flash answered.")
+    admin.says("deepseek-v4-pro answered.")
     admin.says("It lists 2 to choose from.")
     admin.look("tested")
 

@@ -120,7 +120,10 @@ const Ceiling = ({ draft, row, policy, onType }) => html`
 const Outcome = ({ form, revision }) => html`
   <${Conflict} change=${form.change} revision=${revision} />
   <${ProblemNotice} problem=${form.change.problem ?? form.test.problem} />
-  <${Verdict} verdict=${form.test.verdict} />
+  ${form.test.verdicts.map((verdict, role) => html`<${Verdict} key=${role} verdict=${verdict} />`)}
+  ${form.test.verdicts.length > 0 &&
+  isDirty(form.changes) &&
+  html`<${Unsaved} changes=${form.changes} />`}
   ${form.done && html`<${Notice} tone="ok" alert>${form.done}<//>`}
 `;
 
@@ -138,9 +141,8 @@ function Ways({ form, row, title, chosen, onSwitch, onClose }) {
       html`<button type="button" disabled=${blocked} onClick=${onSwitch}>
         Switch to ${title}…
       </button>`}
-      ${row.ready &&
-      !dirty &&
-      html`<button type="button" disabled=${test.busy} onClick=${form.testStored}>
+      ${(dirty ? isTestable(changes, row) : row.ready) &&
+      html`<button type="button" disabled=${test.busy || change.busy} onClick=${form.testTyped}>
         ${test.busy ? "Testing…" : "Test"}
       </button>`}
       <button type="button" class="quiet" onClick=${onClose}>Close</button>
@@ -160,6 +162,14 @@ const Gone = () => html`
   <${Notice} tone="warn" title="Somebody deleted this connection meanwhile" alert>
     Saving adds it again.
   <//>
+`;
+
+/** What a test of what is typed leaves undone, and what it can't show. */
+const Unsaved = ({ changes }) => html`
+  <p class="hint">
+    Tested as typed. Nothing is saved yet.
+    ${"options" in changes && " The options were tested as they are saved, not as typed."}
+  </p>
 `;
 
 const LastError = ({ error }) => html`

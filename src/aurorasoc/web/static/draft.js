@@ -4,7 +4,7 @@ import { asSent, asTyped } from "./options.js";
 import { originOf } from "./words.js";
 
 const FIELDS = ["model", "orchestrator_model", "base_url", "max_tlp"];
-const OF_A_SWITCH = ["model", "orchestrator_model", "base_url", "api_key"];
+const OF_A_CALL = ["model", "orchestrator_model", "base_url", "api_key"]; // or a test
 
 export const emptyDraft = () => ({ api_key: "" }); // the other fields appear when they are typed in
 
@@ -43,7 +43,17 @@ export const isKeyAlone = (changes) => Object.keys(changes).join() === "api_key"
 
 /** Whether a switch takes all of it along; a ceiling and options are saved before. */
 export const fitsASwitch = (changes) =>
-  Object.keys(changes).every((name) => OF_A_SWITCH.includes(name));
+  Object.keys(changes).every((name) => OF_A_CALL.includes(name));
+
+/** The bodies of the tests of what is typed: the orchestrator's model, too, where it is another. */
+export function testsOf(changes, row) {
+  const sent = OF_A_CALL.filter((name) => name in changes);
+  const typed = Object.fromEntries(sent.map((name) => [name, changes[name]]));
+  const { model = row.model, orchestrator_model: other } = changes;
+  const apart = other === undefined ? row.orchestrator_model !== row.model : other !== model;
+  const roles = apart ? ["specialist", "orchestrator"] : ["specialist"];
+  return roles.map((role) => ({ role, ...typed }));
+}
 
 /** Whether a call could be made with it: there is a model, and a key where one is needed. */
 export function isTestable(changes, row) {

@@ -2,7 +2,8 @@
 
 import { useState } from "./htm-preact-standalone.js";
 import { useChange } from "./change.js";
-import { changesOf, emptyDraft, isKeyAlone, leavesKeyBehind, shownOptions } from "./draft.js";
+import { changesOf, emptyDraft, isKeyAlone } from "./draft.js";
+import { leavesKeyBehind, shownOptions, testsOf } from "./draft.js";
 import { oldKeyText, PATIENCE } from "./old_key.js";
 import { useTest } from "./probe.js";
 
@@ -14,6 +15,10 @@ export function useForm(row) {
   const test = useTest(row.connection);
   const changes = changesOf(draft, row);
   const forget = () => setDraft(emptyDraft());
+  const type = (typed) => {
+    setDraft({ ...draft, ...typed });
+    test.forget(); // it was of something else
+  };
   const place = `/system/llm/connections/${row.connection}`;
   const key = `/system/llm/providers/${row.connection}/key`;
 
@@ -38,16 +43,16 @@ export function useForm(row) {
     moved: leavesKeyBehind(draft, row),
     field: (name) => ({
       ...{ draft, row, name },
-      onType: (text) => setDraft({ ...draft, [name]: text }),
+      onType: (text) => type({ [name]: text }),
     }),
     options: {
       typed: shownOptions(draft, row),
-      onType: (options) => setDraft({ ...draft, options }),
+      onType: (options) => type({ options }),
     },
     save: (testFirst) => make(savedText(changes, row), put(testFirst)),
     removeKey: () => make("The stored key is removed.", (call) => call("DELETE", `${key}?${wait}`)),
     remove: () => make("", (call) => call("DELETE", place)),
-    testStored: () => (setDone(""), test.test()),
+    testTyped: () => (setDone(""), test.run(testsOf(changes, row))),
   };
 }
 
