@@ -42,7 +42,7 @@ def short_of_a_right(shell: Shell, tmp_path: Path) -> Iterator[Shell]:
 @pytest.mark.parametrize(
     "command",
     [
-        ("serve", "--port", str(free_port())),
+        ("serve",),
         ("agent", "serve", "threat-hunter"),
         ("providers", "list"),
     ],
@@ -52,7 +52,8 @@ def test_a_missing_right_is_refused_with_its_statement(
     short_of_a_right: Shell, command: tuple[str, ...]
 ) -> None:
     """Whoever starts: the service, an agent, a command."""
-    outcome = short_of_a_right(*command)
+    port = ("--port", str(free_port())) if command == ("serve",) else ()
+    outcome = short_of_a_right(*command, *port)
     assert (outcome.code, outcome.out) == (2, "")
     assert GRANT in outcome.error
 
