@@ -72,7 +72,7 @@ def enter_key_and_model(admin: Visit) -> None:
     form.get_by_role("button", name="Save").click()
     admin.says("The key is stored. It is never shown again.")
     assert KEY not in admin.kept()
-    admin.says("It lists 2 to choose from.")
+    admin.says("The provider lists 2 models.")
     form.get_by_role("combobox", name="Specialist model").fill(MODELS[0])
     form.get_by_role("button", name="Save").click()
     admin.says("Saved.")
@@ -109,7 +109,7 @@ def assign_an_agent(admin: Visit) -> None:
     form = admin.dialog("Assign the agent malware-analyst")
     form.get_by_role("combobox", name="Connection").select_option("azure")
     form.get_by_role("combobox", name="Model").fill(MODELS[1])
-    admin.says("It lists 2 to choose from.")
+    admin.says("The provider lists 2 models.")
     admin.look("assign")
     form.get_by_role("button", name="Save").click()
     row = used(admin, "malware-analyst")
@@ -142,7 +142,7 @@ def refuse_to_delete(admin: Visit) -> None:
     form = admin.configure("azure")
     form.get_by_role("button", name="Delete this connection…").click()
     admin.says(
-        "It is used by whoever isn't assigned (it is in force) and the agent malware-analyst."
+        "It is used by all without an assignment (it is in force) and the agent malware-analyst."
     )
     form.get_by_role("button", name="Delete it").click()
     admin.says("It is in use")
@@ -190,7 +190,7 @@ def test_a_replaced_key_says_whether_the_old_one_can_be_revoked(admin: Visit) ->
     form.get_by_role("button", name="Save").click()
     admin.says("The key is stored.")
     admin.says("Only runs that began with the old key still use it")
-    admin.says("It lists 2 to choose from.")  # read by now: no later test is answered with less
+    admin.says("The provider lists 2 models.")  # read by now: no later test is answered with less
 
 
 def test_a_role_and_an_agent_that_the_service_does_not_know_are_assigned(admin: Visit) -> None:

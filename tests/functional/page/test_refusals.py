@@ -50,7 +50,7 @@ def test_a_lost_sign_in_asks_for_a_new_one_over_what_was_typed(visit: Visit) -> 
     visit.dialog("Sign in again")
     visit.look("sign-in-again")
     visit.sign_in_again()
-    visit.says("Your sign-in had ended")
+    visit.says("Your sign-in had expired")
     expect_typed(visit)
     save(visit)
     visit.says("Saved, and in force here.")
@@ -85,10 +85,10 @@ def test_a_change_in_between_is_never_overwritten(visit: Visit) -> None:
     theirs = {"provider": "vllm", "model": "a-model-of-bobs"}
     visit.service.client(subject="bob").put(CONFIG, json=theirs)
     save(visit)
-    visit.says("Someone else was faster")
+    visit.says("Somebody else changed it first")
     visit.says("a-model-of-bobs")
     assert visit.service.row("vllm")["model"] == "a-model-of-bobs"
-    visit.page.get_by_role("button", name="Go on from revision").click()
+    visit.page.get_by_role("button", name="Continue from revision").click()
     expect_typed(visit)
     visit.button("Save").click()
     visit.says("Saved, and in force here.")
@@ -100,7 +100,7 @@ def test_input_that_is_not_valid_names_its_field(visit: Visit) -> None:
     visit.sign_in()
     visit.configure("DeepSeek").get_by_role("textbox", name="Key").fill("two words")
     visit.button("Save").click()
-    visit.says("Something isn't valid")
+    visit.says("The input isn't valid")
     visit.says("api key: must be printable ASCII without spaces")
 
 

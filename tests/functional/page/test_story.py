@@ -94,7 +94,7 @@ def store_and_test(admin: Visit) -> None:
     admin.button("Test").click()
     admin.says("deepseek-v4-flash answered.")
     admin.says("deepseek-v4-pro answered.")
-    admin.says("It lists 2 to choose from.")
+    admin.says("The provider lists 2 models.")
     admin.look("tested")
 
 
@@ -109,7 +109,7 @@ def collide(admin: Visit, there: Service) -> None:
     admin.button("Show what they changed").click()
     admin.says("highest label for hosted providers")
     admin.look("conflict")
-    admin.button("Go on from revision 2").click()
+    admin.button("Continue from revision 2").click()
     expect(model).to_have_value("deepseek-v4-pro")
 
 
@@ -202,7 +202,7 @@ def test_a_change_to_what_auto_found_says_that_it_ends_the_automatic_choice(visi
     form = visit.configure("vLLM")
     form.get_by_role("combobox", name="Specialist model").fill("another-model")
     form.get_by_role("button", name="Switch to vLLM…").click()
-    visit.says("vLLM goes on answering (another-model).")
+    visit.says("vLLM keeps answering (another-model).")
     visit.says("The choice is no longer automatic.")
     visit.button("Test and switch").click()
     visit.dialog("Every process has adopted it")

@@ -90,13 +90,14 @@ const Cut = ({ at }) => html`
 
 const Stale = ({ since }) => html`
   <${Notice} tone="warn" title="The database doesn't answer">
-    Models go on with what was read last, <${When} at=${since} />. Changes are refused meanwhile.
+    Models keep running on the configuration read <${When} at=${since} />. Changes are refused until
+    it answers.
   <//>
 `;
 
 const StoreDown = ({ store }) => html`
   <${Notice} tone="warn" title="The secret store doesn't answer">
-    ${store.state === "stale" ? "Keys in memory go on serving." : "Keys can't be read."}
+    ${store.state === "stale" ? "Keys in memory are still used." : "Keys can't be read."}
     ${store.problem && ` Vault: ${store.problem}.`}
   <//>
 `;

@@ -21,7 +21,7 @@ export function Assignments({ inventory }) {
           Assign another agent…
         </button>`}
       </div>
-      <p class="lead">Whoever isn't assigned uses the connection in force.</p>
+      <p class="lead">Roles and agents without an assignment use the connection in force.</p>
       <table role="table" class="assignments">
         <thead role="rowgroup">
           <tr role="row">

@@ -12,10 +12,10 @@ export function Audit({ inventory }) {
     <section class="panel" aria-labelledby="audit-title">
       <div class="panel-head">
         <h2 id="audit-title">Audit log</h2>
-        <button type="button" class="quiet" onClick=${again}>Read anew</button>
+        <button type="button" class="quiet" onClick=${again}>Refresh</button>
       </div>
       <${ProblemNotice} problem=${problem} />
-      ${entries.length === 0 && !problem && html`<p class="empty">Nothing was recorded yet.</p>`}
+      ${entries.length === 0 && !problem && html`<p class="empty">No entries yet.</p>`}
       <ol class="record">
         ${entries.map((entry) => html`<${Entry} key=${entry.seq} entry=${entry} />`)}
       </ol>

@@ -10,14 +10,14 @@ export function Conflict({ change, revision }) {
   return html`
     <${Notice} tone="warn" title="The configuration was changed meanwhile" alert>
       <p>
-        You began on revision ${change.base}; revision ${revision} is in force now. What you typed
+        You opened this at revision ${change.base}; revision ${revision} is in force now. What you typed
         is kept, and isn't saved over theirs unless you say so.
       </p>
       ${change.theirs?.map((entry) => html`<${Entry} key=${entry.revision} entry=${entry} />`)}
       <p class="ways">
         ${!change.theirs &&
         html`<button type="button" onClick=${change.showTheirs}>Show what they changed</button>`}
-        <button type="button" onClick=${change.accept}>Go on from revision ${revision}</button>
+        <button type="button" onClick=${change.accept}>Continue from revision ${revision}</button>
       </p>
     <//>
   `;
@@ -34,7 +34,7 @@ const Entry = ({ entry }) => html`
 /** Field by field: what it was, and what it is. */
 export function Differences({ changes }) {
   if (changes.length === 0) {
-    return html`<p class="dim">No field. A key was changed, or nothing.</p>`;
+    return html`<p class="dim">No field changed; a key may have.</p>`;
   }
   return html`
     <dl class="differences">

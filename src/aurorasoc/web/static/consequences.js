@@ -18,7 +18,7 @@ export function consequences(inventory, wanted) {
     ...changedFields(to, wanted),
     to ? whereDataGoes(from, to, moves) : BOTH_LOCAL,
     whichLabels(inventory.policy, to, moves),
-    { icon: "wait", text: "Runs that have begun finish where they began. Nothing is restarted." },
+    { icon: "wait", text: "Runs that have started finish where they started. Nothing is restarted." },
   ];
 }
 
@@ -42,7 +42,7 @@ function whoAnswers(from, to, wanted) {
   if (!to) return `Instead of ${before}, vLLM answers if it is there, else Ollama.`;
   const model = wanted.model ?? to.model ?? "boot default";
   const name = connectionName(to.connection);
-  if (to === from) return `${name} goes on answering (${model}).`;
+  if (to === from) return `${name} keeps answering (${model}).`;
   return `${name} (${model}) answers instead of ${before}.`;
 }
 
@@ -51,7 +51,7 @@ function changedFields(to, wanted) {
     icon: "info",
     text: `${fieldName(field)}: ${valueName(to[field])} → ${valueName(wanted[field])}`,
   }));
-  if (wanted.api_key) told.push({ icon: "key", text: "The key you typed is stored with it." });
+  if (wanted.api_key) told.push({ icon: "key", text: "The key you typed is stored too." });
   return told;
 }
 
@@ -72,7 +72,7 @@ function whereDataGoes(from, to, moves) {
 function whichLabels(policy, to, moves) {
   const limit = to && (to.max_tlp || !moves) ? limitOf(to, policy) : null;
   if (limit === null) {
-    const text = "Data with any label may be asked about, as long as the backend is local.";
+    const text = "Data with any label may go there, as long as the backend is local.";
     return { icon: "ok", text };
   }
   const may = allowed(limit);

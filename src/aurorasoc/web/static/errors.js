@@ -11,7 +11,7 @@ const BY_CODE = {
       `shows it once the connection is back. ${KEPT}`,
   ],
   unauthenticated: [
-    "Your sign-in had ended",
+    "Your sign-in had expired",
     () => `${UNCHANGED} ${KEPT} Once you are signed in, do it again.`,
   ],
   permission_denied: [
@@ -19,14 +19,14 @@ const BY_CODE = {
     (problem) => `${problem.detail} Ask an administrator for it, or sign in as someone who has it.`,
   ],
   revision_mismatch: [
-    "Someone else was faster",
-    () => `${UNCHANGED} See below what they changed, then decide. ${KEPT}`,
+    "Somebody else changed it first",
+    () => `${UNCHANGED} Their change is shown below. ${KEPT}`,
   ],
   outcome_unknown: [
     "It isn't known whether the key was written",
     (problem) =>
-      `${problem.detail} Operation ${problem.operation_id}: it stands in the audit log, ` +
-      `and settles by itself when the secret store answers.`,
+      `${problem.detail} Operation ${problem.operation_id}: it is in the audit log, ` +
+      `and is resolved once the secret store answers again.`,
   ],
   secret_store_unavailable: ["The secret store doesn't answer", said],
   database_unavailable: ["The database doesn't answer", (problem) => `${problem.detail} ${KEPT}`],
@@ -34,7 +34,7 @@ const BY_CODE = {
   connection_in_use: ["It is in use", (problem) => `${problem.detail} ${UNCHANGED}`],
   too_many_requests: ["Too many tests", (problem) => problem.detail],
   invalid_input: [
-    "Something isn't valid",
+    "The input isn't valid",
     (problem) => [problem.detail, ...(problem.errors ?? []).map(spellOut), UNCHANGED].join(" "),
   ],
 };

@@ -73,6 +73,8 @@ const OF_THE_MODEL = ["no_model_configured", "model_retired"];
 
 const current = (row, name) => `Now: ${row[name] ?? "none"} (${SOURCES[row.sources[name]]}).`;
 
+const counted = (models) => `${models || "no"} model${models === 1 ? "" : "s"}`;
+
 /** What a connection's provider lists: `names`, and in `text` how many, or why there are none. */
 export function useModels(row) {
   const [found, setFound] = useState({ names: [], text: "" });
@@ -81,11 +83,11 @@ export function useModels(row) {
   useEffect(() => {
     let wanted = askable;
     const show = (names, text) => wanted && setFound({ names, text });
-    setFound({ names: [], text: askable ? "Asking the provider what it has…" : "" });
+    setFound({ names: [], text: askable ? "Reading the provider's list of models…" : "" });
     if (askable) {
       call("GET", `/system/llm/providers/${connection}/models`).then(
-        ({ models }) => show(models, `It lists ${models.length || "none"} to choose from.`),
-        (problem) => show([], `Its list can't be read: ${explain(problem).title}.`),
+        ({ models }) => show(models, `The provider lists ${counted(models.length)}.`),
+        (problem) => show([], `The provider's list of models can't be read: ${explain(problem).title}.`),
       );
     }
     return () => (wanted = false);

@@ -25,7 +25,7 @@ export function Fleet() {
             <p class="lead">${summary(fleet, fleet.revision)}</p>
             <${Processes} fleet=${fleet} />
           `
-        : html`<p class="empty">Nothing is known of the processes yet.</p>`}
+        : html`<p class="empty">No process has reported yet.</p>`}
     </section>
   `;
 }
@@ -59,7 +59,7 @@ function Process({ of: process }) {
 
 /** `auto` finds a backend with the first call. */
 const Runs = ({ of: { backend, model } }) =>
-  backend ? html`${connectionName(backend)} <code>${model}</code>` : "automatic, none asked yet";
+  backend ? html`${connectionName(backend)} <code>${model}</code>` : "automatic, none called yet";
 
 /** "2 of 3 processes run revision 8." */
 export function summary(fleet, revision) {
@@ -67,6 +67,6 @@ export function summary(fleet, revision) {
   const there = fleet.instances.filter((one) => one.revision >= revision).length;
   if (there < all) return `${there} of ${all} processes run revision ${revision}.`;
   return all === 1
-    ? `The one process runs revision ${revision}.`
+    ? `The only process runs revision ${revision}.`
     : `All ${all} processes run revision ${revision}.`;
 }

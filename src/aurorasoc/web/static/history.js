@@ -19,7 +19,7 @@ export function History({ inventory }) {
       <${ProblemNotice} problem=${problem} />
       ${entries.length === 0 &&
       !problem &&
-      html`<p class="empty">Nothing was changed yet: the boot defaults are in force.</p>`}
+      html`<p class="empty">No changes yet: the boot defaults are in force.</p>`}
       <ol class="record">
         ${entries.map(
           (entry) => html`
@@ -82,7 +82,7 @@ function Rollback({ to, revision, onClose }) {
       <${ProblemNotice} problem=${change.problem} />
       <${Conflict} change=${change} revision=${revision} />
       <p>
-        Choice, models, base URLs and policy become what they were at revision ${to}, as a new
+        The active connection, models, base URLs and policy return to revision ${to}, as a new
         revision. Keys are not rolled back.
       </p>
     <//>

@@ -5,7 +5,7 @@ import { Field } from "./ui.js";
 
 const NUMBERS = [
   ["temperature", "Temperature", { min: 0, max: 2, step: "any" }, "0 to 2."],
-  ["max_output_tokens", "Longest answer, in tokens", { min: 1, step: 1 }, "Thoughts included."],
+  ["max_output_tokens", "Longest answer, in tokens", { min: 1, step: 1 }, "Including its reasoning."],
   ["timeout", "Seconds for a whole answer", { min: 0.1, max: 3600, step: "any" }, "Instead of LLM_TIMEOUT."],
   [
     "first_token_timeout",
@@ -17,12 +17,12 @@ const NUMBERS = [
 const CHOICES = [
   [
     "reasoning_effort",
-    "How much a reasoning model thinks",
+    "Reasoning effort",
     ["none", "minimal", "low", "medium", "high", "xhigh", "max"],
   ],
   [
     "structured_output",
-    "How answers are made to be JSON",
+    "Structured output",
     ["auto", "json_schema", "json_object", "prompt"],
   ],
 ];
@@ -62,7 +62,7 @@ export function Options({ typed, onType }) {
   return html`
     <details class="folded">
       <summary>Options${count > 0 && `: ${count} set`}</summary>
-      <p class="hint">One that is left empty isn't sent.</p>
+      <p class="hint">What is left empty isn't sent.</p>
       ${NUMBERS.map(
         ([name, label, limits, hint]) => html`
           <${Field} key=${name} label=${label} hint=${hint}>

@@ -36,7 +36,7 @@ export function usesOf({ active, policy, assignments }, name) {
       .filter(([, its]) => its.connection === name)
       .map(([who]) => `the ${what} ${who}`);
   return [
-    ...(active.requested === name ? ["whoever isn't assigned (it is in force)"] : []),
+    ...(active.requested === name ? ["all without an assignment (it is in force)"] : []),
     ...(policy.local_backend === name ? ["the policy, as the local backend"] : []),
     ...assigned("role", assignments.roles),
     ...assigned("agent", assignments.agents),

@@ -23,7 +23,7 @@ export function SignIn() {
 export const SignInAgain = () => html`
   <${Modal} title="Sign in again">
     <${Notice} tone="info">
-      Your sign-in has ended. What you typed is still there, and waits until you are back.
+      Your sign-in has expired. What you typed is kept.
     <//>
     ${HOST_SIGNS_IN ? html`<${HostSession} />` : html`<${TokenForm} />`}
   <//>

@@ -76,7 +76,7 @@ function Adopting({ made, onClose }) {
       footer=${footer}
     >
       <${Notice} tone=${all ? "ok" : "wait"} title=${text}>
-        ${all ? answersNow(made.active) : late.length > 0 && "Who hasn't yet answers as before."}
+        ${all ? answersNow(made.active) : late.length > 0 && "The others still answer as before."}
       <//>
       ${known && html`<${Processes} fleet=${fleet} />`}
     <//>
@@ -85,4 +85,4 @@ function Adopting({ made, onClose }) {
 
 const answersNow = ({ backend, requested }) =>
   `${connectionName(backend ?? requested)} answers from now on; ` +
-  `runs that had begun finish where they began.`;
+  `runs that had started finish where they started.`;

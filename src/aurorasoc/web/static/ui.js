@@ -137,7 +137,7 @@ export const Check = ({ checked, onChange, disabled, children }) => html`
 /** A test before anything is changed. */
 export const TestFirst = ({ checked, onChange, name }) => html`
   <${Check} checked=${checked} onChange=${onChange}>
-    Test first: ask ${name} for a word, and change nothing if that fails
+    Test first: send ${name} a one-word prompt, and change nothing if it fails
   <//>
 `;
 

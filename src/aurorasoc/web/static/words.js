@@ -99,16 +99,16 @@ const ACTIONS = {
   "llm.policy.changed": "Policy changed",
   "llm.key.set": "Key stored",
   "llm.key.deleted": "Key removed",
-  "llm.key.intended": "Key change intended",
+  "llm.key.intended": "Key change started",
   "llm.key.abandoned": "Key change abandoned",
   "llm.key.changed_in_vault": "Key changed in Vault",
   "llm.key.moved_to_vault": "Key moved to Vault",
-  "llm.key.resealed": "Key sealed anew",
+  "llm.key.resealed": "Key re-encrypted",
   "llm.test.started": "Test started",
   "llm.test.finished": "Test finished",
   "access.denied": "Access denied",
   "tlp.refused": "Refused by label",
-  "audit.key.rewrapped": "Audit key wrapped anew",
+  "audit.key.rewrapped": "Audit key re-encrypted",
 };
 export const actionName = (action) => ACTIONS[action] ?? action;
 export const targetName = (target) => (target === "llm" ? "" : (PROVIDERS[target] ?? target));
