@@ -63,10 +63,10 @@ async def test_what_could_not_be_saved_is_not_tested(
 
 
 async def test_a_verified_switch_tests_the_orchestrators_model_too(
-    world: World, runtime: Runtime
+    world: World, runtime: Runtime, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """One that doesn't exist is found before it is in force."""
-    world.keyed.models["deepseek"] = ["deepseek-v4-flash"]
+    monkeypatch.setitem(world.keyed.models, "deepseek", ["deepseek-v4-flash"])
     requested = config_request("deepseek", orchestrator_model="missing")
     with pytest.raises(ModelNotFound):
         await runtime.admin.switch(requested, actor="test", verify=True)

@@ -16,8 +16,9 @@ if TYPE_CHECKING:
 
 
 def doctor(as_json: AsJson = False) -> None:
-    """Check configuration, database, keys, Vault, connections and fleet, and say what to do.
+    """Check the installation, and say what to do.
 
+    That is: configuration, state folder, database, rights, keys, Vault, connections and fleet.
     Exits with 1 when something is wrong, and with 2 when wrong configuration keeps it from looking.
     """
     settings = load_settings()
