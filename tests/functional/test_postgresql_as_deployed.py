@@ -204,9 +204,9 @@ def test_role_that_can_only_connect_holds_no_change_up(roles: Roles, service: Se
         assert monotonic() - began < 10
 
 
-@pytest.mark.usefixtures("service")
-async def test_rotation_needs_the_owner_and_says_so(roles: Roles) -> None:
+async def test_rotation_needs_the_owner_and_says_so(roles: Roles, service: Service) -> None:
     """The running role can't wrap audit keys anew; the owner ends what it began."""
+    assert service.client().put(CONFIG, json={"provider": "ollama"}).is_success  # makes a key
     new = "seed-after-the-rotation-0123456789abcdef"
 
     async def rotate(role: str, *seeds: str) -> None:

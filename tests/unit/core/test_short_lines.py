@@ -109,8 +109,8 @@ def test_a_file_gets_no_colours(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "stderr", written)
     try:
         configure_logging(LogForm(short=True, colour=True))
-        get_logger("aurorasoc.short.file").warning("adopted")
+        get_logger("aurorasoc.to_file").warning("adopted")
     finally:
         ours.handlers[:], ours.level, ours.propagate, root.handlers[:], root.level = before
-    assert written.getvalue().endswith("warning short.file: adopted\n")
+    assert written.getvalue().endswith("warning to_file: adopted\n")
     assert "\x1b" not in written.getvalue()
