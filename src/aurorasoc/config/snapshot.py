@@ -18,6 +18,7 @@ from aurorasoc.config.vocabulary import (
     BackendChoice,
     ConnectionName,
     LocalChoice,
+    Role,
     ServingBackend,
     Tlp,
 )
@@ -74,6 +75,11 @@ class Credential:
     set_us: int | None = None
     set_by: str | None = None
 
+    @property
+    def key_tag(self) -> str:
+        """The tag of the key that calls send; empty where they send none."""
+        return self.tag if self.api_key is not None else ""
+
     def lets_finish(self, api_key: SecretStr, source: KeySource | None) -> bool:
         """Return whether runs that began with a key may go on with it (ADR 026).
 
@@ -113,6 +119,10 @@ class ConnectionConfig:
     def ready(self) -> bool:
         """Whether calls may be made."""
         return not self.problems
+
+    def model_of(self, role: Role) -> str | None:
+        """Return the model that a role uses; None if none is configured."""
+        return (self.orchestrator_model if role == "orchestrator" else self.model).value
 
 
 @dataclass(frozen=True, slots=True)

@@ -156,8 +156,7 @@ def model_reference(
     """
     config = snapshot.connections[name]
     _require_callable(config, named=model is not None)
-    configured = config.orchestrator_model if role == "orchestrator" else config.model
-    return _reference(snapshot, config, model or configured.value or "")
+    return _reference(snapshot, config, model or config.model_of(role) or "")
 
 
 def listing_reference(snapshot: Snapshot, name: ConnectionName) -> ModelReference:
@@ -179,8 +178,8 @@ def described_reference(
     It is for looking up what is known of the model, not for calls.
     """
     config = snapshot.connections[name]
-    model = config.orchestrator_model if role == "orchestrator" else config.model
-    return _reference(snapshot, config, model.value) if model.value else None
+    model = config.model_of(role)
+    return _reference(snapshot, config, model) if model else None
 
 
 def _reference(snapshot: Snapshot, config: ConnectionConfig, model: str) -> ModelReference:
@@ -194,7 +193,7 @@ def _reference(snapshot: Snapshot, config: ConnectionConfig, model: str) -> Mode
         api_key=config.credential.api_key or NOT_NEEDED,
         limits=_limits(snapshot.limits, config.options),
         key_source=config.credential.source,
-        key_tag=config.credential.tag if config.credential.api_key else "",
+        key_tag=config.credential.key_tag,
         options=config.options,
     )
 

@@ -80,14 +80,10 @@ def explain(
         else:
             allowed.append(Allowed(name, way == "local_only", reason))
     answers = None if chosen is None else chosen.connection
-    model = None if chosen is None else _model(snapshot, chosen, role)
+    model = None
+    if chosen is not None:
+        model = chosen.model or snapshot.connections[chosen.connection].model_of(role)
     return Explanation(answers, model, problem, tuple(allowed), tuple(refused))
-
-
-def _model(snapshot: Snapshot, chosen: Route, role: Role) -> str | None:
-    config = snapshot.connections[chosen.connection]
-    configured = config.orchestrator_model if role == "orchestrator" else config.model
-    return chosen.model or configured.value
 
 
 def _why(snapshot: Snapshot, chosen: Route, tlp: Tlp | None, role: Role, agent: str | None) -> str:

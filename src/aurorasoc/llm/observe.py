@@ -43,9 +43,8 @@ class Observation:
 
 def models_in_use(snapshot: Snapshot, config: ConnectionConfig) -> list[str | None]:
     """Return a connection's models: its own two, and those that somebody is assigned to."""
-    assignments = snapshot.assignments
-    everyone = (*assignments.roles.values(), *assignments.agents.values())
-    assigned = [one.model for one in everyone if one.connection == config.name]
+    everyones = snapshot.assignments.everyones
+    assigned = [one.model for one in everyones if one.connection == config.name]
     return [config.model.value, config.orchestrator_model.value, *assigned]
 
 

@@ -106,6 +106,21 @@ def declared_connections(
     return {one.name: one for one in existing if one is not None}
 
 
+def as_chosen(
+    settings: Settings, name: ConnectionName, provider: ServingBackend, choice: ConnectionChoice
+) -> Declared:
+    """Return a connection to a provider as a choice would leave it.
+
+    A named one's provider is part of the choice, so that it exists, too, in a process whose
+    environment doesn't declare it.
+    """
+    if name not in BUILT_IN:
+        choice = choice.leading_to(provider, from_env=name in settings.connections)
+    after = declared(settings, name, choice)
+    assert after is not None  # noqa: S101 - it is built in, or its choice declares it
+    return after
+
+
 def declared(settings: Settings, name: ConnectionName, choice: ConnectionChoice) -> Declared | None:
     """Return a connection as a choice would leave it; None if nothing declares it.
 

@@ -27,7 +27,7 @@ from aurorasoc.granite.backend_resolution import (
     require_ready,
 )
 from aurorasoc.llm.adoption.adopt import Stored
-from aurorasoc.llm.adoption.declared import declared
+from aurorasoc.llm.adoption.declared import as_chosen
 from aurorasoc.llm.adoption.stored import ConnectionChoice
 from aurorasoc.llm.changes.edits import set_policy
 from aurorasoc.llm.changes.key_edits import configured, remove_key
@@ -71,11 +71,7 @@ def put_connection(settings: Settings, name: str, requested: ConnectionRequest) 
             _require_no_secret(name)
         _require_same_provider(before.snapshot, name, requested)
         choice = _chosen(before.config.choice(name), requested)
-        if name not in BUILT_IN:
-            from_env = name in settings.connections
-            choice = choice.leading_to(requested.provider, from_env=from_env)
-        after = declared(settings, name, choice)
-        assert after is not None  # noqa: S101 - it is built in, or its choice declares it
+        after = as_chosen(settings, name, requested.provider, choice)
         edited = configured(before, after, requested)
         return replace(edited, details={**requested.as_details(), **edited.details})
 

@@ -9,7 +9,7 @@ from typing import Any
 from aurorasoc.config.assignments import UNASSIGNED
 from aurorasoc.config.settings import Settings
 from aurorasoc.config.snapshot import Snapshot
-from aurorasoc.config.vocabulary import AUTO, BUILT_IN, EVERYTHING, ConnectionName
+from aurorasoc.config.vocabulary import AUTO, EVERYTHING, ConnectionName
 from aurorasoc.core.audit.actions import Action
 from aurorasoc.errors import InvalidInput, NoModelConfigured, ProviderNotReady
 from aurorasoc.granite.backend_resolution import (
@@ -20,7 +20,7 @@ from aurorasoc.granite.backend_resolution import (
     require_ready,
 )
 from aurorasoc.llm.adoption.adopt import Stored
-from aurorasoc.llm.adoption.declared import Declared, declared
+from aurorasoc.llm.adoption.declared import Declared, as_chosen
 from aurorasoc.llm.adoption.stored import ConnectionChoice, StoredConfig
 from aurorasoc.llm.changes.key_edits import configured
 from aurorasoc.llm.changes.plan import Change, Edited
@@ -47,7 +47,7 @@ def switch(settings: Settings, requested: ConfigRequest) -> Change:
 
     def edit(before: Stored) -> Edited:
         require_exists(before.snapshot, name)
-        edited = configured(before, changed(settings, before, name, sent), requested)
+        edited = configured(before, _changed(settings, before, name, sent), requested)
         config = replace(edited.config, backend=name)
         return replace(edited, config=config, details={**sent, **edited.details})
 
@@ -69,26 +69,17 @@ def trial(settings: Settings, name: ConnectionName, requested: TestRequest) -> C
 
     def edit(before: Stored) -> Edited:
         connection_named(before.snapshot, name)
-        return configured(before, changed(settings, before, name, sent), requested)
+        return configured(before, _changed(settings, before, name, sent), requested)
 
     return Change(Action.CONFIG_CHANGED, name, edit)
 
 
-def changed(
+def _changed(
     settings: Settings, before: Stored, name: ConnectionName, sent: Mapping[str, Any]
 ) -> Declared:
-    """Return a connection that exists with some of its values replaced.
-
-    A named one's provider is stored with them, so that it exists, too, in a process whose
-    environment doesn't declare it.
-    """
-    choice = replace(before.config.choice(name), **sent)
-    if name not in BUILT_IN:
-        provider = before.snapshot.connections[name].provider
-        choice = choice.leading_to(provider, from_env=name in settings.connections)
-    after = declared(settings, name, choice)
-    assert after is not None  # noqa: S101 - it is built in, or its choice declares it
-    return after
+    """Return a connection that exists with some of its values replaced."""
+    provider = before.snapshot.connections[name].provider
+    return as_chosen(settings, name, provider, replace(before.config.choice(name), **sent))
 
 
 def _switch_to_auto(requested: ConfigRequest) -> Change:

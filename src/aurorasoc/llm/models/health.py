@@ -109,8 +109,7 @@ class HealthBook:
             config: The connection.
             models: Its models that are in use.
         """
-        base_url, credential = config.base_url.value, config.credential
-        tag = credential.tag if credential.api_key is not None else ""
+        base_url, tag = config.base_url.value, config.credential.key_tag
         known = (
             self._merged(Subject(config.name, base_url, model, tag))
             for model in dict.fromkeys(models)
