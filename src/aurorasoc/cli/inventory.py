@@ -30,7 +30,7 @@ _HEADER: Final = (
 
 def list_connections(as_json: AsJson = False) -> None:
     """List all connections. The active one is marked; below each stands what its models are."""
-    inventory = in_runtime(_inventory)
+    inventory = in_runtime(inventory_of_fleet)
     if as_json:
         say_json(inventory)
         return
@@ -43,7 +43,7 @@ def list_connections(as_json: AsJson = False) -> None:
             say(f"    {detail}")
 
 
-async def _inventory(runtime: Runtime) -> Inventory:
+async def inventory_of_fleet(runtime: Runtime) -> Inventory:
     """Return the inventory with what the live processes say of their calls."""
     runtime.admin.ledger.health.hear(await runtime.fleet.reports_of_health())
     return await runtime.admin.inventory()

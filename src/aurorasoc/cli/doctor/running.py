@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Iterator
 from urllib.parse import urlsplit
 
 from aurorasoc.cli.doctor.finding import Finding, good, wrong
+from aurorasoc.cli.inventory import inventory_of_fleet
 from aurorasoc.config.settings import Settings
 from aurorasoc.config.snapshot import Snapshot
 from aurorasoc.config.vocabulary import ConnectionName, ServingBackend
@@ -37,8 +38,7 @@ async def running_findings(settings: Settings) -> AsyncIterator[Finding]:
             yield key_finding(key)
         snapshot = runtime.adoption.snapshot
         yield await allowed_hosts(snapshot, settings.server.allowed_hosts)
-        runtime.admin.ledger.health.hear(await runtime.fleet.reports_of_health())
-        for finding in connection_findings(await runtime.admin.inventory()):
+        for finding in connection_findings(await inventory_of_fleet(runtime)):
             yield finding
         for finding in fleet_findings(await runtime.fleet.look()):
             yield finding

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from sqlalchemy import select
+from sqlalchemy import ColumnElement, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from aurorasoc.core.database.engine import Database
@@ -32,12 +32,17 @@ def lifetime_us(database: Database) -> int:
     return round(MISSED_HEARTBEATS * heartbeat_seconds(database) * 1e6)
 
 
+def is_live(database: Database, now_us: int) -> ColumnElement[bool]:
+    """Return the condition that a row's process is live; a time to come is none of a live one."""
+    lifetime = lifetime_us(database)
+    return InstanceRow.seen_us.between(now_us - lifetime, now_us + lifetime)
+
+
 async def live_rows(database: Database, session: AsyncSession) -> list[InstanceRow]:
     """Read the rows of live processes, at most `MOST` of them, those furthest behind first."""
-    now, lifetime = await database.clock(session), lifetime_us(database)
     query = (
         select(InstanceRow)
-        .where(InstanceRow.seen_us.between(now - lifetime, now + lifetime))
+        .where(is_live(database, await database.clock(session)))
         .order_by(InstanceRow.revision)
         .limit(MOST)
     )
@@ -45,13 +50,21 @@ async def live_rows(database: Database, session: AsyncSession) -> list[InstanceR
     return sorted(rows, key=lambda row: (row.kind, row.name, row.instance))
 
 
-async def others_health(database: Database, session: AsyncSession, instance: str) -> list[str]:
-    """Read what other live processes say of their calls, those that reported last first."""
-    now, lifetime = await database.clock(session), lifetime_us(database)
+async def reports_of_health(
+    database: Database, session: AsyncSession, now_us: int, *, but: str = ""
+) -> list[str]:
+    """Read what live processes say of their calls, those that reported last first.
+
+    Args:
+        database: Holds the registry.
+        session: Reads it.
+        now_us: The time by the database's clock.
+        but: An instance that is left out: the one that asks.
+    """
     query = (
         select(InstanceRow.health)
-        .where(InstanceRow.seen_us.between(now - lifetime, now + lifetime))
-        .where(InstanceRow.instance != instance, InstanceRow.health.is_not(None))
+        .where(is_live(database, now_us))
+        .where(InstanceRow.instance != but, InstanceRow.health.is_not(None))
         .order_by(InstanceRow.seen_us.desc())
         .limit(MOST_REPORTS)
     )

@@ -29,7 +29,7 @@ from aurorasoc.errors import BackendUnavailable, DatabaseUnavailable
 from aurorasoc.granite.backend_resolution import active_connection
 from aurorasoc.llm.adoption.adopt import Adoption
 from aurorasoc.llm.fleet.key_reports import report_of_keys
-from aurorasoc.llm.fleet.live import heartbeat_seconds, others_health
+from aurorasoc.llm.fleet.live import heartbeat_seconds, reports_of_health
 
 Kind = Literal["api", "agent", "library"]
 
@@ -157,7 +157,8 @@ class Membership:
                     )
                 )
             await session.merge(self._row(now))
-            others = await others_health(self._database, session, self.instance.instance)
+            me = self.instance.instance
+            others = await reports_of_health(self._database, session, now, but=me)
         self._health.hear(others)
         return True
 

@@ -22,7 +22,7 @@ from aurorasoc.core.keyring import Keyring
 from aurorasoc.errors import Conflict, DatabaseUnavailable
 from aurorasoc.llm.adoption.adopt import Adoption
 from aurorasoc.llm.adoption.stored import SINGLETON
-from aurorasoc.llm.fleet.live import live_rows, others_health
+from aurorasoc.llm.fleet.live import live_rows, reports_of_health
 
 State = Literal["current", "behind", "diverged"]
 
@@ -148,7 +148,8 @@ class Fleet:
         """Return what live processes say of their calls; nothing if the registry can't be read."""
         with suppress(DatabaseUnavailable):
             async with self._database.reading() as session:
-                return await others_health(self._database, session, instance="")
+                now = await self._database.clock(session)
+                return await reports_of_health(self._database, session, now)
         return []
 
     async def adoption_of(self, revision: int, seconds: float, me: str | None) -> FleetAdoption:

@@ -69,7 +69,7 @@ class TestRuns:
             self.pool.of_reference(reference, candidate, role), candidate, actor
         )
         if result.ok:
-            self.ledger.note(reference, None)
+            self.ledger.answered(reference)
         return result
 
     async def _run(self, binding: Binding, snapshot: Snapshot, actor: str) -> CallTest:

@@ -70,27 +70,27 @@ class TrafficLedger:
         if self._is_gone(reference):
             return
         self.counts[reference.connection, "ok"] += 1
-        self.note(reference, None)
-        self._last[reference.connection] = LastCalls(ok_at=iso(self._clock()))
+        at_us = self._clock()
+        self._note(reference, None, at_us)
+        self._last[reference.connection] = LastCalls(ok_at=iso(at_us))
 
     def failed(self, reference: ModelReference, error: ModelCallError) -> None:
         """Record a call that failed at the provider."""
         if self._is_gone(reference):
             return
         self.counts[reference.connection, error.code] += 1
+        at_us = self._clock()
         if not error.of_request:
-            self.note(reference, error.code)
-        last = LastError(error.code, error.detail, iso(self._clock()))
+            self._note(reference, error.code, at_us)
+        last = LastError(error.code, error.detail, iso(at_us))
         self._last[reference.connection] = replace(self.of(reference.connection), error=last)
 
-    def note(self, reference: ModelReference, code: str | None) -> None:
-        """Note whether a provider answers, without counting a call.
+    def answered(self, reference: ModelReference) -> None:
+        """Note that a provider answers, without counting a call."""
+        self._note(reference, None, self._clock())
 
-        Args:
-            reference: Who was called.
-            code: What failed; None if it answered.
-        """
-        if self.health.note(Subject.of(reference), code, self._clock()):
+    def _note(self, reference: ModelReference, code: str | None, at_us: int) -> None:
+        if self.health.note(Subject.of(reference), code, at_us):
             self.on_health()
 
     def _is_gone(self, reference: ModelReference) -> bool:
