@@ -103,10 +103,10 @@ def migrate() -> None:
 async def _check(settings: Settings) -> None:
     """Check the configuration before any worker starts."""
     from aurorasoc.core.database.engine import Database  # noqa: PLC0415 - 137 ms
+    from aurorasoc.core.database.usable import require_usable  # noqa: PLC0415 - with it
     from aurorasoc.core.keyring import Keyring  # noqa: PLC0415 - with it
     from aurorasoc.core.open_store import open_secret_store  # noqa: PLC0415 - with it
     from aurorasoc.llm.adoption.compose import check_boot_defaults  # noqa: PLC0415 - with it
-    from aurorasoc.runtime import require_usable  # noqa: PLC0415 - with it
 
     if settings.security.jwt_secret_key is None:
         detail = "JWT_SECRET_KEY is not set; expected: at least 32 random characters."

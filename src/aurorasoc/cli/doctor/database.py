@@ -8,8 +8,8 @@ from aurorasoc.cli.doctor.finding import Finding, good, wrong
 from aurorasoc.core.database.engine import SCHEMA_HEAD, Database, sqlite_file
 from aurorasoc.core.database.reach import why_unreachable
 from aurorasoc.core.database.rights import lack_in_words, missing_rights
+from aurorasoc.core.database.usable import require_migrated
 from aurorasoc.errors import ConfigurationError
-from aurorasoc.runtime import require_migrated
 
 
 async def database_findings(url: str) -> AsyncIterator[Finding]:
