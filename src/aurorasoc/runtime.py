@@ -29,14 +29,15 @@ from aurorasoc.errors import (
     RuntimeAlreadyOpen,
     RuntimeNotOpen,
 )
-from aurorasoc.llm.admin import Admin
+from aurorasoc.llm.admin import Admin, MutationAnswer
 from aurorasoc.llm.adoption.adopt import Adoption
 from aurorasoc.llm.adoption.compose import check_boot_defaults
 from aurorasoc.llm.changes.apply import Changer
 from aurorasoc.llm.changes.journal import Journal
 from aurorasoc.llm.fleet.feed import Feed
+from aurorasoc.llm.fleet.key_reports import key_last_sent
 from aurorasoc.llm.fleet.membership import Instance, Kind, Membership, this_process
-from aurorasoc.llm.fleet.registry import Fleet
+from aurorasoc.llm.fleet.registry import Fleet, FleetAdoption
 from aurorasoc.llm.fleet.sources import source_of
 from aurorasoc.llm.models.keep_resolved import keep_resolved, resolve_once
 from aurorasoc.llm.models.learned_rows import LearnedRows
@@ -61,6 +62,24 @@ class Runtime:
     feed: Feed
     fleet: Fleet
     instance: str | None
+
+    async def with_adoption(self, changed: MutationAnswer, wait: float | None) -> MutationAnswer:
+        """Return a change's answer with who has adopted it, and what becomes of the old key.
+
+        Args:
+            changed: The answer.
+            wait: Seconds to wait until all live processes have adopted; None: nobody asks.
+        """
+        if wait is None:
+            return changed.adopted_by(None)
+        adoption = await self.fleet.adoption_of(changed.revision, wait, self.instance)
+        if changed.old_key is None:
+            return changed.adopted_by(adoption)
+        try:
+            last_sent_us = await key_last_sent(self.database, changed.old_key_tags)
+        except DatabaseUnavailable:  # neither is known without the registry
+            return changed.adopted_by(FleetAdoption(adopted=False, pending=[]))
+        return changed.adopted_by(adoption, last_sent_us)
 
 
 def current_runtime() -> Runtime:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Annotated, Final, cast
 
@@ -15,14 +14,11 @@ from aurorasoc.core.access.permissions import Permission
 from aurorasoc.core.access.principal import Principal
 from aurorasoc.core.access.tokens import decode_token
 from aurorasoc.errors import (
-    DatabaseUnavailable,
     InvalidInput,
     PermissionDenied,
     Unauthenticated,
 )
 from aurorasoc.llm.admin import MutationAnswer
-from aurorasoc.llm.fleet.key_reports import key_last_sent
-from aurorasoc.llm.fleet.registry import FleetAdoption
 from aurorasoc.runtime import Runtime, current_runtime
 
 CALLER: Final = "aurorasoc.caller"
@@ -116,12 +112,7 @@ class ChangeTerms:
 
     async def answer(self, runtime: Runtime, changed: MutationAnswer) -> MutationAnswer:
         """Add to a change's answer who has adopted it, if that was requested."""
-        if self.wait is None:
-            return changed.adopted_by(None)
-        adoption = await runtime.fleet.adoption_of(changed.revision, self.wait, runtime.instance)
-        if changed.old_key is None:
-            return changed.adopted_by(adoption)
-        return changed.adopted_by(*await _with_last_use(runtime, adoption, changed.old_key_tags))
+        return await runtime.with_adoption(changed, self.wait)
 
 
 async def change_terms(
@@ -136,16 +127,6 @@ async def change_terms(
 
 
 Terms = Annotated[ChangeTerms, Depends(change_terms)]
-
-
-async def _with_last_use(
-    runtime: Runtime, adoption: FleetAdoption, tags: Sequence[str]
-) -> tuple[FleetAdoption, int | None]:
-    """Return who has adopted, and when a key was last sent; neither is known without a registry."""
-    try:
-        return adoption, await key_last_sent(runtime.database, tags)
-    except DatabaseUnavailable:
-        return FleetAdoption(adopted=False, pending=[]), None
 
 
 def _target(request: Request) -> str:

@@ -60,11 +60,7 @@ def make_change(
         answer, lines = await work(runtime)
         if answer.revision == before:
             lines = ("Nothing changed: that was set already.",)
-        if wait is None:
-            return answer.adopted_by(None), lines
-        from aurorasoc.api.deps import ChangeTerms  # noqa: PLC0415 - FastAPI costs time
-
-        return await ChangeTerms(if_match=None, wait=wait).answer(runtime, answer), lines
+        return await runtime.with_adoption(answer, wait), lines
 
     try:
         answer, lines = in_runtime(run)
