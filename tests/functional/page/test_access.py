@@ -18,6 +18,18 @@ SEEN: Final = """() => {{
     document.dispatchEvent(new Event("visibilitychange"));
 }}"""
 
+EACH_READING_SLOWER: Final = """() => {
+    const send = window.fetch;
+    let readings = 0;
+    window.fetch = async (...request) => {
+        if (String(request[0]).endsWith("/system/llm/providers")) {
+            readings += 1;
+            await new Promise((done) => setTimeout(done, 500 * readings));
+        }
+        return send(...request);
+    };
+}"""
+
 
 @pytest.fixture
 def admin(visit: Visit) -> Visit:
@@ -64,6 +76,16 @@ def test_the_focus_is_not_lost_with_the_button_that_opened_a_dialog(admin: Visit
     expect(admin.page.get_by_role("main")).to_be_focused()
 
 
+def test_a_change_is_over_once_the_page_shows_it(admin: Visit) -> None:
+    """A reading that a later one overtakes shows nothing: the button would go away afterwards."""
+    admin.page.evaluate(EACH_READING_SLOWER)
+    admin.button("Switch to Ollama").click()
+    admin.button("Test and switch").click()
+    admin.button("Done").click()
+    expect(admin.button("Switch to Ollama")).to_have_count(0)
+    expect(admin.page.get_by_role("main")).to_be_focused()
+
+
 def test_the_focus_stays_inside_a_dialog(admin: Visit) -> None:
     """What is behind it can't be reached."""
     admin.configure("vLLM")
@@ -81,9 +103,12 @@ def test_what_happened_is_read_out(admin: Visit) -> None:
     expect(admin.page.get_by_role("alert")).to_contain_text("The policy is saved")
 
 
-def test_a_state_is_told_in_words(admin: Visit) -> None:
+def test_a_state_is_told_in_words(visit: Visit) -> None:
     """Without its colour and shape the row says the same."""
-    row = admin.row("vLLM")
+    asked = {"messages": [{"role": "user", "content": "ping"}]}
+    assert visit.service.client().post("/chat", json=asked).is_success  # whatever tests did before
+    visit.sign_in()
+    row = visit.row("vLLM")
     expect(row).to_contain_text(HEALTHY)
     expect(row).to_contain_text("stays local")
     expect(row).to_contain_text("in force")

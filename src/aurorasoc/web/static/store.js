@@ -20,6 +20,7 @@ const SIGNED_OUT = {
 let state = SIGNED_OUT;
 let session = new AbortController();
 let readings = 0;
+let newest = null; // the reading that was begun last
 const watchers = new Set();
 
 export function useStore() {
@@ -31,6 +32,9 @@ export function useStore() {
   }, []);
   return state;
 }
+
+/** Whether the service answers: what is read for a view is read again once it does. */
+export const useConnected = () => useStore().problem?.status !== 0;
 
 export const current = () => state;
 export const may = (permission) => state.caller?.permissions.includes(permission) ?? false;
@@ -70,16 +74,23 @@ export function signOut() {
   update({});
 }
 
-/** Read the inventory anew. A failure is shown on the page, and what was read before stays. */
-export async function reload() {
-  const reading = (readings += 1);
+/**
+ * Read the inventory anew, and end once it is shown. A failure is shown on the page, and what was
+ * read before stays.
+ */
+export function reload() {
+  newest = read((readings += 1));
+  return newest;
+}
+
+async function read(reading) {
   try {
     const inventory = await call("GET", "/system/llm/providers", { signal: session.signal });
-    if (reading !== readings) return; // a later one was asked, and may have been answered
-    update({ inventory, inventoryAt: new Date(), problem: null });
+    if (reading === readings) update({ inventory, inventoryAt: new Date(), problem: null });
   } catch (error) {
-    if (error.name !== "AbortError") report(error);
+    if (reading === readings && error.name !== "AbortError") report(error);
   }
+  if (reading !== readings) await newest; // a later one shows what this one would have, or newer
 }
 
 /** Note a problem that concerns the whole page; a lost sign-in asks for a new one. */
