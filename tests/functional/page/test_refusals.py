@@ -141,6 +141,20 @@ def test_no_connection_is_told_and_over_once_it_is_back(visitor: Visit) -> None:
     assert visitor.service.row("vllm")["model"] == TYPED
 
 
+@pytest.mark.parametrize("path", ["history", "policy/explain"])
+def test_what_a_view_could_not_read_is_read_once_the_connection_is_back(
+    visit: Visit, path: str
+) -> None:
+    """No revision changed meanwhile, which would have made it read anew anyway."""
+    calls = f"**/system/llm/{path}*"
+    visit.page.route(calls, lambda route: route.abort())
+    visit.sign_in()
+    visit.says("No connection to the service")
+    visit.page.unroute(calls)
+    visit.page.evaluate("document.dispatchEvent(new Event('visibilitychange'))")
+    expect(visit.page.get_by_text("No connection to the service")).to_have_count(0)
+
+
 def test_too_many_tests_say_when_to_come_back(visit: Visit) -> None:
     """429: a test costs money at a vendor."""
     eager = visit.service.client(subject="eager")

@@ -4,7 +4,7 @@ import { html, useEffect, useState } from "./htm-preact-standalone.js";
 import { Conflict } from "./conflict.js";
 import { compare, compareAnswers, differentAskers, explainAll } from "./explanations.js";
 import { Icon } from "./icons.js";
-import { report, useStore } from "./store.js";
+import { report, useConnected, useStore } from "./store.js";
 import { Modal, ProblemNotice } from "./ui.js";
 
 /**
@@ -47,14 +47,16 @@ function Differences({ of: differences }) {
 
 function useDifferences(inventory, planned) {
   const [state, setState] = useState({ differences: null, problem: null });
+  const connected = useConnected();
   useEffect(() => {
+    if (!connected) return;
     let current = true;
     readDifferences(inventory, planned).then(
       (differences) => current && setState({ differences, problem: null }),
       (problem) => current && (setState({ differences: null, problem }), report(problem)),
     );
     return () => (current = false);
-  }, [inventory.revision]);
+  }, [inventory.revision, connected]);
   return state;
 }
 

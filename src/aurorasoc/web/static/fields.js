@@ -4,6 +4,7 @@ import { html, useEffect, useState } from "./htm-preact-standalone.js";
 import { call } from "./api.js";
 import { shown } from "./draft.js";
 import { explain } from "./errors.js";
+import { report, useConnected } from "./store.js";
 import { Field, useId } from "./ui.js";
 import { SOURCES } from "./words.js";
 
@@ -80,17 +81,22 @@ export function useModels(row) {
   const [found, setFound] = useState({ names: [], text: "" });
   const { connection, key_last4: last4, base_url: address, problems } = row ?? {};
   const askable = problems?.every(({ code }) => OF_THE_MODEL.includes(code)) ?? false;
+  const connected = useConnected();
   useEffect(() => {
+    if (!connected) return;
     let wanted = askable;
     const show = (names, text) => wanted && setFound({ names, text });
     setFound({ names: [], text: askable ? "Reading the provider's list of models…" : "" });
     if (askable) {
       call("GET", `/system/llm/providers/${connection}/models`).then(
         ({ models }) => show(models, `The provider lists ${counted(models.length)}.`),
-        (problem) => show([], `The provider's list of models can't be read: ${explain(problem).title}.`),
+        (problem) => {
+          show([], `The provider's list of models can't be read: ${explain(problem).title}.`);
+          report(problem);
+        },
       );
     }
     return () => (wanted = false);
-  }, [connection, askable, last4, address]);
+  }, [connection, askable, last4, address, connected]);
   return found;
 }

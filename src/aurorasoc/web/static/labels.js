@@ -3,7 +3,7 @@
 import { html, useEffect, useState } from "./htm-preact-standalone.js";
 import { ASKED, askersOf, explainAll, labelName, standing, STATES } from "./explanations.js";
 import { Icon } from "./icons.js";
-import { report } from "./store.js";
+import { report, useConnected } from "./store.js";
 import { Field, Mark, ProblemNotice } from "./ui.js";
 import { connectionName } from "./words.js";
 
@@ -32,14 +32,16 @@ export function Labels({ inventory }) {
 
 function useExplained(who, revision) {
   const [state, setState] = useState({ explained: null, problem: null });
+  const connected = useConnected();
   useEffect(() => {
+    if (!connected) return;
     let current = true;
     explainAll(who).then(
       (explained) => current && setState({ explained, problem: null }),
       (problem) => current && (setState((had) => ({ ...had, problem })), report(problem)),
     );
     return () => (current = false);
-  }, [revision, who.role, who.agent]);
+  }, [revision, who.role, who.agent, connected]);
   return state;
 }
 

@@ -2,13 +2,14 @@
 
 import { useEffect, useState } from "./htm-preact-standalone.js";
 import { call } from "./api.js";
-import { report } from "./store.js";
+import { report, useConnected } from "./store.js";
 
 const LENGTH = 8;
 
 /** Read `name` at `path`: the first page anew with each revision, and older ones when asked. */
 export function usePages(path, name, revision) {
   const [state, setState] = useState({ entries: [], more: null, problem: null });
+  const connected = useConnected();
 
   async function read(before) {
     try {
@@ -25,6 +26,8 @@ export function usePages(path, name, revision) {
     }
   }
 
-  useEffect(() => void read(), [revision]);
+  useEffect(() => {
+    if (connected) read();
+  }, [revision, connected]);
   return { ...state, older: () => read(state.more), again: () => read() };
 }
