@@ -6,7 +6,7 @@ import asyncio
 import time
 from collections.abc import AsyncIterator, Callable, Collection, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Final
 
 from pydantic import SecretStr
@@ -27,7 +27,7 @@ from aurorasoc.errors import DatabaseUnavailable
 from aurorasoc.llm.adoption.compose import compose, knows_backend
 from aurorasoc.llm.adoption.declared import declared_connections
 from aurorasoc.llm.adoption.latencies import Latencies
-from aurorasoc.llm.adoption.stored import SINGLETON, StoredConfig, load_stored
+from aurorasoc.llm.adoption.stored import SINGLETON, Stored, StoredConfig, load_stored
 
 PATIENCE_SECONDS: Final = 1.0
 """How long a change of configuration waits for keys to be fetched."""
@@ -39,33 +39,6 @@ LATE_SECONDS: Final = 5.0
 """How long a database may neither answer nor refuse before it counts as unavailable."""
 
 log = get_logger("aurorasoc.adoption")
-
-
-@dataclass(frozen=True, slots=True)
-class Stored:
-    """All that is stored, the keys read from the store, and the snapshot composed of both.
-
-    Attributes:
-        config: What an admin chose, except keys.
-        key_rows: The stored keys' rows, by connection; some may belong to one that doesn't exist
-            here (any more). Their keys aren't read.
-        written_us: When the revision was written; None for 0, the boot defaults.
-        newest_revision: The newest number in use, here or in the history.
-    """
-
-    config: StoredConfig
-    key_rows: dict[str, CredentialRow]
-    reading: StoreReading
-    snapshot: Snapshot
-    written_us: int | None
-    newest_revision: int
-
-    def next_revision(self, *, changed: bool) -> int:
-        """Return the revision after a change: the first free number, or the one in force.
-
-        The history may hold a number that no change made (docs/decisions/025).
-        """
-        return self.newest_revision + 1 if changed else self.config.revision
 
 
 class Adoption:

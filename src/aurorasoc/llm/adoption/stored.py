@@ -13,6 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from aurorasoc.config.assignments import UNASSIGNED, Assignments
 from aurorasoc.config.call_options import NO_OPTIONS, CallOptions
+from aurorasoc.config.snapshot import Snapshot
 from aurorasoc.config.vocabulary import BUILT_IN, ConnectionName, ServingBackend, is_connection_name
 from aurorasoc.core.canonical import canonical
 from aurorasoc.core.database.engine import announce_revision
@@ -22,6 +23,7 @@ from aurorasoc.core.database.tables import (
     RevisionRow,
     RuntimeConfigRow,
 )
+from aurorasoc.core.secret_store import StoreReading
 
 SINGLETON = 1
 
@@ -135,6 +137,33 @@ _EVERYTHING: Final = (
     .outerjoin(ConnectionRow, ConnectionRow.connection == _NAMES.c.name)
     .outerjoin(CredentialRow, CredentialRow.connection == _NAMES.c.name)
 )
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """All that is stored, the keys read from the store, and the snapshot composed of both.
+
+    Attributes:
+        config: What an admin chose, except keys.
+        key_rows: The stored keys' rows, by connection; some may belong to one that doesn't exist
+            here (any more). Their keys aren't read.
+        written_us: When the revision was written; None for 0, the boot defaults.
+        newest_revision: The newest number in use, here or in the history.
+    """
+
+    config: StoredConfig
+    key_rows: dict[str, CredentialRow]
+    reading: StoreReading
+    snapshot: Snapshot
+    written_us: int | None
+    newest_revision: int
+
+    def next_revision(self, *, changed: bool) -> int:
+        """Return the revision after a change: the first free number, or the one in force.
+
+        The history may hold a number that no change made (docs/decisions/025).
+        """
+        return self.newest_revision + 1 if changed else self.config.revision
 
 
 async def load_stored(session: AsyncSession) -> StoredRows:

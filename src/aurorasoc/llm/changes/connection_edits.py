@@ -26,9 +26,8 @@ from aurorasoc.granite.backend_resolution import (
     require_exists,
     require_ready,
 )
-from aurorasoc.llm.adoption.adopt import Stored
 from aurorasoc.llm.adoption.declared import as_chosen
-from aurorasoc.llm.adoption.stored import ConnectionChoice
+from aurorasoc.llm.adoption.stored import ConnectionChoice, Stored
 from aurorasoc.llm.changes.edits import set_policy
 from aurorasoc.llm.changes.key_edits import configured, remove_key
 from aurorasoc.llm.changes.plan import Change, Edited

@@ -19,9 +19,8 @@ from aurorasoc.granite.backend_resolution import (
     require_may_be_local,
     require_ready,
 )
-from aurorasoc.llm.adoption.adopt import Stored
 from aurorasoc.llm.adoption.declared import Declared, as_chosen
-from aurorasoc.llm.adoption.stored import ConnectionChoice, StoredConfig
+from aurorasoc.llm.adoption.stored import ConnectionChoice, Stored, StoredConfig
 from aurorasoc.llm.changes.key_edits import configured
 from aurorasoc.llm.changes.plan import Change, Edited
 from aurorasoc.llm.changes.requests import ConfigRequest, PolicyRequest, TestRequest

@@ -33,8 +33,9 @@ from aurorasoc.errors import (
 )
 from aurorasoc.granite.base_url import origin_of_key
 from aurorasoc.granite.catalog import CATALOG
-from aurorasoc.llm.adoption.adopt import Adoption, Stored
+from aurorasoc.llm.adoption.adopt import Adoption
 from aurorasoc.llm.adoption.compose import knows_backend
+from aurorasoc.llm.adoption.stored import Stored
 from aurorasoc.llm.changes.connection_edits import uses_of
 from aurorasoc.llm.changes.journal import Journal
 from aurorasoc.llm.changes.key_intent import DELETE, SET, Intent, waiting

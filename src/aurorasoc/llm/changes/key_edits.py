@@ -13,8 +13,8 @@ from aurorasoc.errors import InvalidInput, KeyBoundToOrigin
 from aurorasoc.granite.backend_resolution import connection_named
 from aurorasoc.granite.base_url import origin_of
 from aurorasoc.granite.catalog import CATALOG, ProviderSpec
-from aurorasoc.llm.adoption.adopt import Stored
 from aurorasoc.llm.adoption.declared import Declared
+from aurorasoc.llm.adoption.stored import Stored
 from aurorasoc.llm.changes.plan import Change, DeleteKey, Edited, KeyEdit, SetKey
 
 

@@ -17,8 +17,8 @@ from aurorasoc.config.vocabulary import ConnectionName
 from aurorasoc.core.audit.actions import Action
 from aurorasoc.core.secret_store import Stamp
 from aurorasoc.errors import Conflict, RevisionMismatch
-from aurorasoc.llm.adoption.adopt import Adoption, Stored
-from aurorasoc.llm.adoption.stored import MAX_NAMED, StoredConfig
+from aurorasoc.llm.adoption.adopt import Adoption
+from aurorasoc.llm.adoption.stored import MAX_NAMED, Stored, StoredConfig
 
 
 @dataclass(frozen=True, slots=True)

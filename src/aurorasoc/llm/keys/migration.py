@@ -11,7 +11,7 @@ from aurorasoc.core.audit.actions import Action
 from aurorasoc.core.database.tables import CredentialRow
 from aurorasoc.core.keyring import Keyring
 from aurorasoc.core.secret_store import DatabaseSecretStore
-from aurorasoc.llm.adoption.adopt import Stored
+from aurorasoc.llm.adoption.stored import Stored
 from aurorasoc.llm.changes.apply import Changer
 from aurorasoc.llm.changes.plan import Change, Edited, SetKey
 
