@@ -106,4 +106,6 @@ def _values(policy: Policy) -> Iterator[tuple[str, Sourced[Any]]]:
 def _in_words(value: Sourced[Any]) -> str:
     if isinstance(value.value, bool):
         return "yes" if value.value else "no"
+    if isinstance(value.value, tuple):
+        return ", ".join(value.value) or "none"
     return str(value.value)

@@ -11,10 +11,16 @@ from aurorasoc.config.vocabulary import ConnectionName, Role
 
 @dataclass(frozen=True, slots=True)
 class Assignment:
-    """A connection, and its model; None means the model that it has for the role."""
+    """A connection, and who is asked after it.
+
+    Attributes:
+        model: Its model; None means the one that it has for the role.
+        fallbacks: Who is asked when it fails, in order; None means the policy's fallbacks.
+    """
 
     connection: ConnectionName
     model: str | None = None
+    fallbacks: tuple[ConnectionName, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,6 +14,7 @@ from pydantic import SecretStr
 
 from aurorasoc.config.assignments import UNASSIGNED, Assignments
 from aurorasoc.config.call_options import NO_OPTIONS, CallOptions
+from aurorasoc.config.fallbacks import OnRefusal
 from aurorasoc.config.vocabulary import (
     BackendChoice,
     ConnectionName,
@@ -127,11 +128,19 @@ class ConnectionConfig:
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """Which data may go where (docs/architecture.md §3.5)."""
+    """Which data may go where (docs/architecture.md §3.5), and who is asked after a failure.
+
+    Attributes:
+        fallbacks: The connections to ask when one fails, in order. Some may not exist here: the
+            list may be set before they are, or where another process declares them.
+        on_refusal: Whether the local backend is asked what a hosted model refuses.
+    """
 
     hosted_max_tlp: Sourced[Tlp]
     local_backend: Sourced[LocalChoice]
     require_tlp: Sourced[bool]
+    fallbacks: Sourced[tuple[ConnectionName, ...]]
+    on_refusal: Sourced[OnRefusal]
 
 
 @dataclass(frozen=True, slots=True)

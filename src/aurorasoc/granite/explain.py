@@ -95,6 +95,8 @@ def _why(snapshot: Snapshot, chosen: Route, tlp: Tlp | None, role: Role, agent: 
             return f"It is assigned to the agent {agent}."
         case "role":
             return f"It is assigned to the role {role}."
+        case "fallback":
+            return "It is a fallback."
         case "replaced":
             assigned = snapshot.assignments.of(role, agent)
             requested = snapshot.requested.value if assigned is None else assigned.connection

@@ -29,8 +29,9 @@ Networks = Sequence[Network]
 Passage = Literal["free", "local_only", "forbidden"]
 """How a label may go to a connection: as it is, only while it is shown to be local, or never."""
 
-Because = Literal["active", "agent", "role", "replaced"]
-"""Why a connection answers: it is active, or assigned, or another may not have the label."""
+Because = Literal["active", "agent", "role", "replaced", "fallback"]
+"""Why a connection is asked: it is active, or assigned, or another may not have the label, or one
+failed."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,6 +16,8 @@ def test_the_policy_in_force_is_shown_with_its_sources(shell: Shell) -> None:
         ["hosted-max-tlp", "GREEN", "default"],
         ["local-backend", "auto", "default"],
         ["require-tlp", "yes", "env"],
+        ["fallbacks", "none", "default"],
+        ["on-refusal", "fail", "default"],
     ]
 
 

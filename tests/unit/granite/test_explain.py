@@ -2,72 +2,25 @@
 
 import asyncio
 from dataclasses import replace
-from functools import partial
 from typing import Final
 
 import pytest
 from hypothesis import given
 from hypothesis import settings as hypothesis_settings
-from hypothesis import strategies as st
 
-from aurorasoc.config.assignments import Assignment, Assignments
 from aurorasoc.config.settings import Settings
 from aurorasoc.config.snapshot import Problem, Snapshot
-from aurorasoc.config.vocabulary import AUTO, Role, ServingBackend, Tlp
+from aurorasoc.config.vocabulary import AUTO, ServingBackend, Tlp
 from aurorasoc.errors import AuroraError, BackendUnavailable, ProviderNotReady, TlpRefused
 from aurorasoc.granite.backend_resolution import refresh_resolution, reset_resolution_cache
 from aurorasoc.granite.explain import explain
 from aurorasoc.granite.sensitivity import Route, needs_resolution, route
-from aurorasoc.llm.adoption.stored import ConnectionChoice, StoredConfig
+from aurorasoc.llm.adoption.stored import StoredConfig
+from tests.configurations import CONNECTIONS, ELSEWHERE, Asker, askers, configurations, may_have
 from tests.examples import settings, snapshot
 from tests.world.canaries import SOAK
 
-LABELS: Final = (None, *(label for label in Tlp if label is not Tlp.NONE))
-NAMED: Final = {
-    "azure": ServingBackend.OPENAI,
-    "claude-eu": ServingBackend.ANTHROPIC,
-    "gpu-two": ServingBackend.VLLM,
-    "small": ServingBackend.OLLAMA,
-}
-CONNECTIONS: Final = ("openai", "deepseek", "vllm", "ollama", *NAMED)
-MAY_BE_LOCAL: Final = ("vllm", "ollama", "gpu-two", "small")
-AGENTS: Final = ("threat-intel", "malware-analyst")
-ELSEWHERE: Final = "not-here"
-"""A connection that only another process knows."""
-
 REFUSALS: Final = (BackendUnavailable, ProviderNotReady, TlpRefused)
-
-ceilings = st.sampled_from((None, *(str(label) for label in Tlp)))
-assigned = st.builds(
-    Assignment, st.sampled_from((*CONNECTIONS, ELSEWHERE)), st.sampled_from((None, "m-own"))
-)
-configurations = st.builds(
-    StoredConfig,
-    backend=st.sampled_from((*CONNECTIONS, AUTO)),
-    hosted_max_tlp=ceilings,
-    local_backend=st.sampled_from((None, AUTO, *MAY_BE_LOCAL)),
-    require_tlp=st.sampled_from((None, True)),
-    providers=st.fixed_dictionaries(
-        {
-            name: st.builds(
-                partial(ConnectionChoice, provider=NAMED.get(name), model=f"m-{name}"),
-                max_tlp=ceilings,
-            )
-            for name in CONNECTIONS
-        }
-    ),
-    assignments=st.builds(
-        Assignments,
-        roles=st.dictionaries(st.sampled_from(("specialist", "orchestrator")), assigned),
-        agents=st.dictionaries(st.sampled_from(AGENTS), assigned),
-    ),
-)
-askers = st.tuples(
-    st.sampled_from(LABELS),
-    st.sampled_from(("specialist", "orchestrator")),
-    st.sampled_from((None, *AGENTS)),
-)
-Asker = tuple[Tlp | None, Role, str | None]
 
 many = hypothesis_settings(max_examples=5_000 if SOAK else 150, deadline=None)
 
@@ -87,15 +40,6 @@ def _ollama_is_found(boot: Settings) -> None:
     asyncio.run(refresh_resolution(snapshot(boot), answers))
 
 
-def _may_have(stored: StoredConfig, name: str, tlp: Tlp | None) -> str:
-    """Say the design's rule on one connection again: `yes`, `if local`, or `no`."""
-    order = ["NONE", "CLEAR", "GREEN", "AMBER", "AMBER+STRICT", "RED"]
-    ceiling, policy = stored.providers[name].max_tlp, stored.hosted_max_tlp or "GREEN"
-    if tlp is None or order.index(tlp) <= order.index(ceiling or policy):
-        return "yes"
-    return "if local" if ceiling is None and name in MAY_BE_LOCAL else "no"
-
-
 def _expected(stored: StoredConfig, asker: Asker) -> Route | None:
     """Say the design's rule on who answers again, with Ollama found; None: refused."""
     tlp, role, agent = asker
@@ -112,9 +56,9 @@ def _expected(stored: StoredConfig, asker: Asker) -> Route | None:
         replaced = above and local == stored.local_backend
     else:
         replaced = False
-    if not replaced and _may_have(stored, name, tlp) != "no":
-        return Route(name, its.model if its else None, _may_have(stored, name, tlp) == "if local")
-    return None if _may_have(stored, local, tlp) == "no" else Route(local, None, restricted=True)
+    if not replaced and may_have(stored, name, tlp) != "no":
+        return Route(name, its.model if its else None, may_have(stored, name, tlp) == "if local")
+    return None if may_have(stored, local, tlp) == "no" else Route(local, None, restricted=True)
 
 
 def _routed(composed: Snapshot, asker: Asker) -> Route | AuroraError:
@@ -144,7 +88,7 @@ def test_no_label_is_routed_above_a_ceiling(
     """Its own, or the policy's where it isn't shown to be local."""
     chosen = _routed(snapshot(boot, stored), asker)
     if isinstance(chosen, Route):
-        may = _may_have(stored, chosen.connection, asker[0])
+        may = may_have(stored, chosen.connection, asker[0])
         assert may == "yes" or (may == "if local" and chosen.restricted)
 
 
@@ -168,7 +112,7 @@ def test_an_explanation_agrees_with_routing(
         assert explained.problem == Problem(outcome.code, outcome.detail)
     unlabelled = tlp is None and bool(stored.require_tlp)
     for name in CONNECTIONS:
-        may = "no" if unlabelled else _may_have(stored, name, tlp)
+        may = "no" if unlabelled else may_have(stored, name, tlp)
         assert (name in {one.connection for one in explained.refused}) == (may == "no")
         local = {one.connection: one.local for one in explained.allowed}
         assert may == "no" or local[name] == (may == "if local") or name == explained.answers

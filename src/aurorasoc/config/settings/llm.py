@@ -9,10 +9,17 @@ from typing import Annotated, TypeVar
 from pydantic import AliasChoices, Field, SecretStr, field_validator
 from pydantic_settings import NoDecode, SettingsConfigDict
 
+from aurorasoc.config.fallbacks import FALLBACKS_RULE, OnRefusal, can_be_fallbacks
 from aurorasoc.config.headers import fits_a_header
 from aurorasoc.config.networks import can_match
 from aurorasoc.config.settings.variables import Variables
-from aurorasoc.config.vocabulary import BackendChoice, LocalChoice, ServingBackend, Tlp
+from aurorasoc.config.vocabulary import (
+    BackendChoice,
+    ConnectionName,
+    LocalChoice,
+    ServingBackend,
+    Tlp,
+)
 
 T = TypeVar("T")
 
@@ -145,6 +152,8 @@ class LLMSettings(Variables):
     """Which backend, which policy, and how calls are made.
 
     Attributes:
+        fallbacks: The connections to ask when one fails, in order.
+        on_refusal: Whether the local backend is asked what a hosted model refuses.
         timeout: Seconds a model call may take.
         first_token_timeout: Seconds until a stream's first token.
         max_retries: Retries after a failure that may be temporary.
@@ -156,6 +165,8 @@ class LLMSettings(Variables):
     hosted_max_tlp: Tlp = Tlp.GREEN
     local_backend: LocalChoice = "auto"
     require_tlp: bool = False
+    fallbacks: Annotated[tuple[ConnectionName, ...], NoDecode] = ()
+    on_refusal: OnRefusal = "fail"
     local_networks: Annotated[tuple[IPv4Network | IPv6Network, ...], NoDecode] = tuple(
         ip_network(n) for n in LOCAL_NETWORKS
     )
@@ -168,6 +179,17 @@ class LLMSettings(Variables):
     model_config = SettingsConfigDict(
         env_prefix="LLM_", env_ignore_empty=True, extra="ignore", frozen=True
     )
+
+    @field_validator("fallbacks", mode="before")
+    @classmethod
+    def _names(cls, value: object) -> object:
+        if not isinstance(value, str):
+            return value
+        names = tuple(name.strip() for name in value.split(",") if name.strip())
+        if not can_be_fallbacks(names):
+            msg = f"{FALLBACKS_RULE}, comma-separated, such as eu-azure,ollama"
+            raise ValueError(msg)
+        return names
 
     @field_validator("local_networks", mode="before")
     @classmethod

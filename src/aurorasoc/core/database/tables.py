@@ -1,4 +1,4 @@
-"""The stored rows. Migrations 027 to 037 create them; times are microseconds, UTC."""
+"""The stored rows. Migrations 027 to 040 create them; times are microseconds, UTC."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ class CredentialRow(Base):
 class RuntimeConfigRow(Base):
     """The one row (`id` 1) that holds the revision, the active choice and the policy.
 
-    Null means: the boot default.
+    Null means: the boot default. `fallbacks` lists names, comma-separated; empty means none.
     """
 
     __tablename__ = "llm_runtime_config"
@@ -67,6 +67,8 @@ class RuntimeConfigRow(Base):
     local_backend: Mapped[str | None] = mapped_column(String(32))
     require_tlp: Mapped[bool | None] = mapped_column(Boolean)
     assignments: Mapped[str | None] = mapped_column(Text)
+    fallbacks: Mapped[str | None] = mapped_column(String(300))
+    on_refusal: Mapped[str | None] = mapped_column(String(16))
 
 
 class ConnectionRow(Base):

@@ -11,6 +11,7 @@ from dataclasses import replace
 from types import MappingProxyType
 from typing import TypeVar
 
+from aurorasoc.config.fallbacks import on_refusal
 from aurorasoc.config.settings import Settings
 from aurorasoc.config.snapshot import CallLimits, Policy, Snapshot, Source, Sourced
 from aurorasoc.config.vocabulary import AUTO, BackendChoice, ConnectionName, Tlp
@@ -124,6 +125,7 @@ def _policy(
 
     llm = settings.llm
     max_tlp = None if stored.hosted_max_tlp is None else _label(stored.hosted_max_tlp)
+    refusals = None if stored.on_refusal is None else on_refusal(stored.on_refusal)
     local = stored.local_backend
     if local not in {None, AUTO} and not (local in existing and existing[local].spec.may_be_local):
         local = AUTO
@@ -131,6 +133,8 @@ def _policy(
         hosted_max_tlp=first(max_tlp, "hosted_max_tlp", llm.hosted_max_tlp),
         local_backend=first(local, "local_backend", llm.local_backend),
         require_tlp=first(stored.require_tlp, "require_tlp", llm.require_tlp),
+        fallbacks=first(stored.fallbacks, "fallbacks", llm.fallbacks),
+        on_refusal=first(refusals, "on_refusal", llm.on_refusal),
     )
 
 

@@ -26,6 +26,8 @@ def fingerprint(
             str(policy.hosted_max_tlp.value),
             policy.local_backend.value,
             policy.require_tlp.value,
+            policy.fallbacks.value,
+            policy.on_refusal.value,
         ],
         "assignments": asdict(assignments),
         "connections": {

@@ -13,6 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from aurorasoc.config.assignments import UNASSIGNED, Assignments
 from aurorasoc.config.call_options import NO_OPTIONS, CallOptions
+from aurorasoc.config.fallbacks import can_be_fallbacks
 from aurorasoc.config.snapshot import Snapshot
 from aurorasoc.config.vocabulary import BUILT_IN, ConnectionName, ServingBackend, is_connection_name
 from aurorasoc.core.canonical import canonical
@@ -71,6 +72,8 @@ class StoredConfig:
     require_tlp: bool | None = None
     providers: Mapping[ConnectionName, ConnectionChoice] = field(default_factory=dict)
     assignments: Assignments = UNASSIGNED
+    fallbacks: tuple[ConnectionName, ...] | None = None
+    on_refusal: str | None = None
 
     def choice(self, name: ConnectionName) -> ConnectionChoice:
         """Return what was chosen for a connection."""
@@ -189,7 +192,9 @@ def _stored_config(row: RuntimeConfigRow | None, choices: Iterable[ConnectionRow
         local_backend=row.local_backend,
         require_tlp=row.require_tlp,
         providers=providers,
-        assignments=_parsed(_ASSIGNMENTS, row.assignments) or UNASSIGNED,
+        assignments=_assignments(row.assignments),
+        fallbacks=_fallbacks(row.fallbacks),
+        on_refusal=row.on_refusal,
     )
 
 
@@ -201,13 +206,14 @@ def _is_ours(row: ConnectionRow) -> bool:
 
 
 def is_possible(config: StoredConfig) -> bool:
-    """Whether a change can have made it: its connections have possible names, and aren't too many.
+    """Whether a change can have made it: connections and fallbacks have possible names, and few.
 
     Names become paths in Vault.
     """
     named = {name: its for name, its in config.providers.items() if name not in BUILT_IN}
     sound = all(is_connection_name(name) and its.provider for name, its in named.items())
-    return sound and len(named) <= MAX_NAMED
+    lists = (config.fallbacks or (), *_lists(config.assignments))
+    return sound and len(named) <= MAX_NAMED and all(map(can_be_fallbacks, lists))
 
 
 def _bounded(rows: Iterable[ConnectionRow]) -> Iterator[ConnectionRow]:
@@ -229,6 +235,24 @@ def _choice(row: ConnectionRow) -> ConnectionChoice:
         options=_parsed(_OPTIONS, row.options) or NO_OPTIONS,
         from_env=row.from_env or None,
     )
+
+
+def _assignments(text: str | None) -> Assignments:
+    """Read who uses what; nobody does where no change can have written the lists of fallbacks."""
+    assignments = _parsed(_ASSIGNMENTS, text) or UNASSIGNED
+    return assignments if all(map(can_be_fallbacks, _lists(assignments))) else UNASSIGNED
+
+
+def _lists(assignments: Assignments) -> Iterator[tuple[ConnectionName, ...]]:
+    return (one.fallbacks or () for one in assignments.everyones)
+
+
+def _fallbacks(text: str | None) -> tuple[ConnectionName, ...] | None:
+    """Read the policy's fallbacks; there are none in a list that no change can have written."""
+    if not text:
+        return None if text is None else ()
+    names = tuple(text.split(","))
+    return names if can_be_fallbacks(names) else ()
 
 
 def _parsed(kind: TypeAdapter[T], text: str | None) -> T | None:
@@ -255,6 +279,8 @@ async def save_config(session: AsyncSession, config: StoredConfig) -> None:
             assignments=_text(
                 asdict(config.assignments) if config.assignments != UNASSIGNED else None
             ),
+            fallbacks=None if config.fallbacks is None else ",".join(config.fallbacks),
+            on_refusal=config.on_refusal,
         )
     )
     await session.execute(delete(ConnectionRow))

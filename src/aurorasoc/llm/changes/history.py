@@ -41,8 +41,8 @@ class HistoryPage:
     next_before: int | None
 
 
-Value = str | bool | int | float | None
-"""A field's value; an option may be a number."""
+Value = str | bool | int | float | tuple[str, ...] | None
+"""A field's value; an option may be a number, and fallbacks are names in order."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from aurorasoc.config.assignments import Assignment, Assignments
 from aurorasoc.config.call_options import NO_OPTIONS, CallOptions
 from aurorasoc.config.snapshot import ConnectionConfig, Credential, Problem, Snapshot, Sourced
 from aurorasoc.config.vocabulary import ServingBackend
@@ -129,6 +130,8 @@ POLICY: Final[list[tuple[str, str, object, object, object]]] = [
     ("hosted_max_tlp", "AMBER", "RED", "AMBER", "GREEN"),
     ("local_backend", "ollama", "vllm", "ollama", "auto"),
     ("require_tlp", "true", False, True, False),
+    ("fallbacks", "gemini, not-here", ("openai",), ("gemini", "not-here"), ()),
+    ("on_refusal", "local", "fail", "local", "fail"),
 ]
 
 
@@ -145,6 +148,13 @@ def test_policy_has_the_same_precedence(
     assert getattr(snapshot(boot).policy, field) == Sourced(from_env, "env")
     policy = snapshot(boot, StoredConfig(**runtime)).policy
     assert getattr(policy, field) == Sourced(chosen, "runtime")
+
+
+def test_stored_answer_to_refusals_that_no_version_knows_asks_nobody(tmp_path: Path) -> None:
+    """Data goes nowhere because of it."""
+    boot = settings(tmp_path, LLM_ON_REFUSAL="local")
+    policy = snapshot(boot, StoredConfig(on_refusal="everybody")).policy
+    assert policy.on_refusal == Sourced("fail", "runtime")
 
 
 def test_limits_come_from_the_environment(tmp_path: Path) -> None:
@@ -378,6 +388,10 @@ def test_equal_configurations_have_equal_fingerprints(tmp_path: Path) -> None:
     assert by_env == by_choice
 
 
+def _with_fallbacks(names: tuple[str, ...] | None) -> Assignments:
+    return Assignments({"specialist": Assignment("vllm", None, names)})
+
+
 DIFFERENT: Final[list[tuple[StoredConfig | None, dict[str, str]]]] = [
     (None, {}),
     (None, {"LLM_DEEPSEEK_API_KEY": API_KEY}),
@@ -387,6 +401,11 @@ DIFFERENT: Final[list[tuple[StoredConfig | None, dict[str, str]]]] = [
     (None, {"LLM_HOSTED_MAX_TLP": "RED"}),
     (None, {"LLM_LOCAL_BACKEND": "ollama"}),
     (None, {"LLM_REQUIRE_TLP": "true"}),
+    (None, {"LLM_FALLBACKS": "openai,gemini"}),
+    (None, {"LLM_FALLBACKS": "gemini,openai"}),
+    (None, {"LLM_ON_REFUSAL": "local"}),
+    (StoredConfig(assignments=_with_fallbacks(None)), {}),
+    (StoredConfig(assignments=_with_fallbacks(())), {}),
     (_chosen(model="m"), {}),
     (_chosen(orchestrator_model="m"), {}),
     (_chosen(base_url=GATEWAY), {}),

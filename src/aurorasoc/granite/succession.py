@@ -1,0 +1,59 @@
+"""Who is asked after a failure: the fallbacks that a label may go to, in order."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from aurorasoc.config.snapshot import Snapshot
+from aurorasoc.config.vocabulary import ConnectionName, Role, Tlp
+from aurorasoc.errors import BackendUnavailable, ProviderNotReady, TlpRefused
+from aurorasoc.granite.sensitivity import Route, passage, route
+
+
+def fallbacks_of(snapshot: Snapshot, role: Role, agent: str | None) -> tuple[ConnectionName, ...]:
+    """Return the configured fallbacks of who asks: an assignment's own, else the policy's.
+
+    Some may not exist in this process.
+    """
+    assigned = snapshot.assignments.of(role, agent)
+    if assigned is not None and assigned.fallbacks is not None:
+        return assigned.fallbacks
+    return snapshot.policy.fallbacks.value
+
+
+def successors(
+    snapshot: Snapshot, tlp: Tlp | None, role: Role = "specialist", agent: str | None = None
+) -> tuple[Route, ...]:
+    """Return where a request goes after the first connection failed, in order.
+
+    No label forbids any of them; above the policy's ceiling they are asked only while they are
+    shown to be local. The first connection isn't among them, and neither are names that don't
+    exist in this process. One of them may have problems of its own: `model_reference` says so.
+
+    Args:
+        snapshot: The configuration.
+        tlp: The label of what will be sent; None means unlabelled.
+        role: The role that asks.
+        agent: The agent that asks, if one does.
+    """
+    names = fallbacks_of(snapshot, role, agent)
+    if not names:
+        return ()
+    try:
+        first = route(snapshot, tlp, role, agent).connection
+    except (BackendUnavailable, ProviderNotReady):
+        first = None  # another connection can mend that
+    except TlpRefused:
+        return ()
+    return tuple(_passable(snapshot, tlp, (name for name in names if name != first)))
+
+
+def _passable(
+    snapshot: Snapshot, tlp: Tlp | None, names: Iterator[ConnectionName]
+) -> Iterator[Route]:
+    for name in names:
+        if name not in snapshot.connections:
+            continue
+        way = passage(snapshot, snapshot.connections[name], tlp)
+        if way != "forbidden":
+            yield Route(name, restricted=way == "local_only", because="fallback")
