@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
@@ -22,10 +21,7 @@ app = typer.Typer(help="What changed, when, and by whom.", no_args_is_help=True)
 _MOST: Final = 2**63 - 1
 """The largest number that the database holds."""
 
-_WITHOUT_DEFAULT: Final = re.compile(r"^assignments\.|\.options\.|\.provider$")
-"""Fields that the environment never sets for what an admin added."""
-
-_HEADER: Final = ("REVISION", "AT", "ACTOR", "ACTION", "TARGET")
+_HEADER: Final = ("REVISION", "AT", "ACTOR", "ACTION", "CHANGED")
 
 Revision = Annotated[
     int,
@@ -52,7 +48,9 @@ def list_(
     if as_json:
         say_json(page)
         return
-    rows = [(str(r.revision), r.at, r.actor, r.action, r.target) for r in page.revisions]
+    rows = [
+        (str(r.revision), r.at, r.actor, r.action, "; ".join(r.summary)) for r in page.revisions
+    ]
     for line in table(_HEADER, rows):
         say(line)
     if page.next_before is not None:
@@ -105,17 +103,12 @@ async def _detail(runtime: Runtime, revision: int) -> RevisionDetail:
 
 
 def _lines(detail: RevisionDetail) -> list[str]:
+    from aurorasoc.llm.changes.in_words import value_in_words  # noqa: PLC0415 - SQLAlchemy costs time
+
     if not detail.changes:
         return ["No value changed."]
     return [
-        f"{one.field}: {_value(one.field, one.before)} -> {_value(one.field, one.after)}"
+        f"{one.field}: {value_in_words(one.field, one.before)} -> "
+        f"{value_in_words(one.field, one.after)}"
         for one in detail.changes
     ]
-
-
-def _value(field: str, value: object) -> str:
-    if isinstance(value, bool):
-        return "yes" if value else "no"
-    if value is not None:
-        return str(value)
-    return "none" if _WITHOUT_DEFAULT.search(field) else "boot default"

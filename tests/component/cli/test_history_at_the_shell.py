@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.component.cli.conftest import Shell
+from tests.examples import API_KEY
 from tests.world.vendor import Fault, Refusal, VendorServer
 
 AGENT = (
@@ -28,8 +29,12 @@ def changed(shell: Shell) -> Shell:
 def test_the_history_lists_who_changed_what_newest_first(changed: Shell) -> None:
     """A page at a time; the next one is named."""
     header, *lines, older = changed("history", "list", "--limit", "2").out.splitlines()
-    assert header.split() == ["REVISION", "AT", "ACTOR", "ACTION", "TARGET"]
+    assert header.split() == ["REVISION", "AT", "ACTOR", "ACTION", "CHANGED"]
     assert [line.split()[0] for line in lines] == ["3", "2"]
+    assert [line.split(None, 4)[4] for line in lines] == [
+        "ollama: model one → two",
+        "policy: require_tlp boot default → yes",
+    ]
     assert lines[0].split()[2].startswith("cli:")
     assert older == "Older ones: --before 2"
     page = changed("history", "list", "--before", "2", "--json").json
@@ -42,6 +47,18 @@ def test_a_revision_says_what_it_changed(changed: Shell) -> None:
     assert lines == ["providers.ollama.model: one -> two"]
     detail = changed("history", "show", "2", "--json").json
     assert detail["changes"] == [{"field": "require_tlp", "before": None, "after": True}]
+
+
+def test_a_key_is_listed_alone_and_beside_a_switch(shell: Shell) -> None:
+    """The fields of a revision don't show it."""
+    shell("key", "set", "deepseek", stdin=API_KEY)
+    shell("providers", "use", "deepseek", "--key", stdin=f"{API_KEY}-new")
+    shell("key", "delete", "openai")
+    page = shell("history", "list", "--json").json
+    assert [one["summary"] for one in page["revisions"]] == [
+        ["active connection: boot default → deepseek", "key of deepseek set"],
+        ["key of deepseek set"],
+    ]
 
 
 def test_what_has_no_boot_default_is_said_to_have_had_none(changed: Shell) -> None:

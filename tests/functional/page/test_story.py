@@ -154,6 +154,7 @@ def roll_back(admin: Visit) -> None:
     history = admin.page.get_by_role("region", name="History")
     revisions = history.locator("summary")
     expect(revisions).to_have_count(4)
+    expect(revisions.first).to_contain_text("policy: hosted_max_tlp CLEAR → AMBER")
     revisions.first.click()
     revisions.filter(has_text="bob").click()
     expect(history.locator("dl").last).to_contain_text("boot default → to CLEAR")

@@ -14,6 +14,7 @@ from aurorasoc.core.database.engine import Database
 from aurorasoc.core.database.tables import CredentialRow
 from aurorasoc.core.secret_store import SecretStore, Stamp, StoredKey, last4_of
 from aurorasoc.llm.adoption.adopt import Adoption
+from aurorasoc.llm.changes.in_words import NO_KEY, KeyRecord
 from aurorasoc.llm.changes.journal import Journal
 from aurorasoc.llm.changes.plan import (
     Change,
@@ -78,7 +79,13 @@ class Changer:
                 intent = await self.intents.begin(session, event, planned)
             if intent is None:
                 await self._write_key(session, edited.key, stamp)
-                await self.journal.write(session, event, edited.config, changed=planned.changed)
+                await self.journal.write(
+                    session,
+                    event,
+                    edited.config,
+                    changed=planned.changed,
+                    key=_key_record(edited.key),
+                )
         if self.intents is not None and intent is not None and edited.key is not None:
             snapshot = await self.intents.carry_out(intent, edited.key)
             return Applied(snapshot, planned.old_key)
@@ -111,6 +118,13 @@ class Changer:
         elif key is not None:
             row = await session.get(CredentialRow, key.connection)
             await session.delete(row)
+
+
+def _key_record(key: KeyEdit | None) -> KeyRecord:
+    if key is None:
+        return NO_KEY
+    is_set = isinstance(key, SetKey)
+    return KeyRecord(key_set=key.connection) if is_set else KeyRecord(key_removed=key.connection)
 
 
 def _row(key: SetKey, stored: StoredKey, stamp: Stamp) -> CredentialRow:

@@ -2,35 +2,38 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import asyncio
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass
-from typing import Annotated, Any, Final
+from typing import Annotated, Final
 
 from pydantic import Field, TypeAdapter, ValidationError
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
-from sqlalchemy.orm import defer
 
 from aurorasoc.core.clock import iso
 from aurorasoc.core.database.tables import RevisionRow
 from aurorasoc.errors import NotFound
 from aurorasoc.llm.adoption.stored import StoredConfig, is_possible
+from aurorasoc.llm.changes.in_words import Difference, KeyRecord, differences, summary_of
 
-_CONFIG = TypeAdapter(StoredConfig)
+_CONFIG: Final = TypeAdapter(StoredConfig)
+_KEY: Final = TypeAdapter(KeyRecord)
 _LOOKED_BACK: Final = 20
 """How many earlier revisions are read to find one that can be read."""
 
 
 @dataclass(frozen=True, slots=True)
 class Revision:
-    """Who made a revision, and when."""
+    """Who made a revision, when, and what it changed, in words."""
 
     revision: int
     at: str
     actor: str
     action: str
     target: str
+    summary: Annotated[list[str], Field(examples=[["vllm: model granite-soc-specialist → qwen3"]])]
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,19 +42,6 @@ class HistoryPage:
 
     revisions: list[Revision]
     next_before: int | None
-
-
-Value = str | bool | int | float | tuple[str, ...] | None
-"""A field's value; an option may be a number, and fallbacks are names in order."""
-
-
-@dataclass(frozen=True, slots=True)
-class Difference:
-    """One changed field. Null means the boot default."""
-
-    field: Annotated[str, Field(examples=["providers.deepseek.model"])]
-    before: Value
-    after: Value
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,12 +54,16 @@ class RevisionDetail(Revision):
 async def list_revisions(session: AsyncSession, *, before: int | None, limit: int) -> HistoryPage:
     """List revisions, newest first."""
     query = select(RevisionRow).order_by(RevisionRow.revision.desc()).limit(limit)
-    query = query.options(defer(RevisionRow.config, raiseload=True))
     if before is not None:
         query = query.where(RevisionRow.revision < before)
-    revisions = [_revision(row) for row in await session.scalars(query)]
-    more = len(revisions) == limit
-    return HistoryPage(revisions, revisions[-1].revision if more else None)
+    rows = (await session.scalars(query)).all()
+    if not rows:
+        return HistoryPage([], None)
+    oldest = rows[-1].revision
+    earlier = await _config_before(session, oldest)
+    # A thousand configurations take longer to read than the loop may be held up.
+    revisions = await asyncio.to_thread(_revisions, rows, earlier)
+    return HistoryPage(revisions, oldest if len(rows) == limit else None)
 
 
 async def read_revision(session: AsyncSession, revision: int) -> RevisionDetail:
@@ -81,7 +75,7 @@ async def read_revision(session: AsyncSession, revision: int) -> RevisionDetail:
     row = await _row(session, revision)
     later, earlier = _config_in(row), await _config_before(session, revision)
     changes = list(differences(earlier.as_json(), later.as_json()))
-    return RevisionDetail(**asdict(_revision(row)), changes=changes)
+    return RevisionDetail(**asdict(_revision(row, changes)), changes=changes)
 
 
 async def config_at(session: AsyncSession, revision: int) -> StoredConfig:
@@ -91,18 +85,6 @@ async def config_at(session: AsyncSession, revision: int) -> StoredConfig:
         NotFound: There is no such revision, or no change wrote it.
     """
     return _config_in(await _row(session, revision))
-
-
-def differences(
-    before: Mapping[str, Any], after: Mapping[str, Any], path: str = ""
-) -> Iterator[Difference]:
-    """Yield the fields that differ, except the revision itself."""
-    for name in sorted({*before, *after} - {"revision"}):
-        old, new, place = before.get(name), after.get(name), f"{path}{name}"
-        if isinstance(old, dict) or isinstance(new, dict):
-            yield from differences(old or {}, new or {}, f"{place}.")
-        elif old != new:
-            yield Difference(place, old, new)
 
 
 async def _row(session: AsyncSession, revision: int) -> RevisionRow:
@@ -132,11 +114,37 @@ def _config_in(row: RevisionRow) -> StoredConfig:
     """
     with suppress(ValidationError):
         config = _CONFIG.validate_json(row.config)
+        _KEY.validate_json(row.config)
         if is_possible(config):
             return config
     detail = f"Revision {row.revision} holds no configuration that this version can read."
     raise NotFound(detail)
 
 
-def _revision(row: RevisionRow) -> Revision:
-    return Revision(row.revision, iso(row.at_us), row.actor, row.action, row.target)
+def _revisions(rows: Sequence[RevisionRow], earlier: StoredConfig) -> list[Revision]:
+    """Return revisions, each compared with the one before that can be read.
+
+    Args:
+        rows: The newest first.
+        earlier: What was stored before the oldest of them.
+    """
+    revisions: list[Revision] = []
+    before = earlier.as_json()
+    for row in reversed(rows):
+        try:
+            after = _config_in(row).as_json()
+        except NotFound:
+            revisions.append(_revision(row, None))
+            continue
+        revisions.append(_revision(row, list(differences(before, after))))
+        before = after
+    return revisions[::-1]
+
+
+def _revision(row: RevisionRow, changes: list[Difference] | None) -> Revision:
+    """Return a row as it is listed; without changes, it can't be read."""
+    summary = ["no configuration that this version can read"]
+    if changes is not None:
+        key = _KEY.validate_json(row.config)
+        summary = summary_of(row.action, row.target, changes, key)
+    return Revision(row.revision, iso(row.at_us), row.actor, row.action, row.target, summary)

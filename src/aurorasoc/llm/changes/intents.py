@@ -37,6 +37,7 @@ from aurorasoc.llm.adoption.adopt import Adoption
 from aurorasoc.llm.adoption.compose import knows_backend
 from aurorasoc.llm.adoption.stored import Stored
 from aurorasoc.llm.changes.connection_edits import uses_of
+from aurorasoc.llm.changes.in_words import NO_KEY
 from aurorasoc.llm.changes.journal import Journal
 from aurorasoc.llm.changes.key_intent import DELETE, SET, Intent, waiting
 from aurorasoc.llm.changes.plan import KeyEdit, Plan, SetKey
@@ -223,7 +224,9 @@ class KeyIntents:
         elif key_version is not None and moves:
             await session.merge(intent.credential(key_version, self.journal.clock()))
         event = intent.event(action, vault_version=key_version.version if key_version else None)
-        await self.journal.write(session, event, config, changed=changed)
+        await self.journal.write(
+            session, event, config, changed=changed, key=intent.key_record if moves else NO_KEY
+        )
         await session.flush()
         return await self.adoption.read(session)
 

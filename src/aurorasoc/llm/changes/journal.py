@@ -12,6 +12,7 @@ from aurorasoc.core.canonical import canonical
 from aurorasoc.core.clock import Clock, now_us
 from aurorasoc.core.database.tables import RevisionRow
 from aurorasoc.llm.adoption.stored import StoredConfig, save_config
+from aurorasoc.llm.changes.in_words import NO_KEY, KeyRecord
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,9 +28,22 @@ class Journal:
     on_revision: Callable[[int, int], object] | None = None
 
     async def write(
-        self, session: AsyncSession, event: AuditEvent, config: StoredConfig, *, changed: bool
+        self,
+        session: AsyncSession,
+        event: AuditEvent,
+        config: StoredConfig,
+        *,
+        changed: bool,
+        key: KeyRecord = NO_KEY,
     ) -> None:
         """Write the audit entry, and configuration and history if they changed.
+
+        Args:
+            session: The change's transaction.
+            event: Who did what.
+            config: What is in force then.
+            changed: Whether that, or a key, is another than before.
+            key: Whose key changed, for the history.
 
         Raises:
             AuditUnavailable: The entry can't be written; roll the transaction back.
@@ -46,7 +60,7 @@ class Journal:
                     actor=event.actor,
                     action=event.action.value,
                     target=event.target,
-                    config=canonical(config.as_json()),
+                    config=canonical({**config.as_json(), **key.as_json()}),
                 )
             )
         details = {**event.details, "changed": changed, "revision": config.revision}

@@ -15,6 +15,7 @@ from aurorasoc.core.audit.log import AuditEvent
 from aurorasoc.core.database.tables import CredentialRow, KeyIntentRow
 from aurorasoc.core.vault.key_version import KeyVersion
 from aurorasoc.llm.adoption.stored import ConnectionChoice, StoredConfig
+from aurorasoc.llm.changes.in_words import KeyRecord
 from aurorasoc.llm.changes.plan import Plan
 
 SET: Final = "set"
@@ -86,6 +87,13 @@ class Intent:
         waits = _WAITING.validate_json(self.activation)
         config = config.with_choice(self.connection, waits.choice)
         return replace(config, backend=waits.backend) if waits.switches else config
+
+    @property
+    def key_record(self) -> KeyRecord:
+        """What the history says of the key."""
+        if self.kind == SET:
+            return KeyRecord(key_set=self.connection)
+        return KeyRecord(key_removed=self.connection)
 
     def credential(self, key_version: KeyVersion, at_us: int) -> CredentialRow:
         """Return the row that pins the written version."""

@@ -141,12 +141,16 @@ export const TestFirst = ({ checked, onChange, name }) => html`
   <//>
 `;
 
-/** The line of a record that can be opened: its number, what was done, who did it and when. */
+/**
+ * The line of a record that can be opened: its number, what was done, who did it and when. One of the
+ * history has a `summary`: what changed, in words.
+ */
 export const Summary = ({ number, entry }) => html`
   <summary>
     <span class="number">${number}</span>
     <span class="what">
       ${actionName(entry.action)} <strong>${targetName(entry.target)}</strong>
+      ${entry.summary?.map((words) => html`<span class="changed" key=${words}>${words}</span>`)}
     </span>
     <span class="who">${entry.actor}, <${When} at=${entry.at} /></span>
   </summary>

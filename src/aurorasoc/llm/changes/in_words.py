@@ -1,0 +1,144 @@
+"""What a change did, in words: for the history on the page and at the shell. Pure."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import asdict, dataclass
+from typing import Annotated, Any, Final
+
+from pydantic import Field
+
+from aurorasoc.core.audit.actions import Action
+
+Value = str | bool | int | float | tuple[str, ...] | None
+"""A field's value; an option may be a number, and fallbacks are names in order."""
+
+MOST_WORDS: Final = 6
+"""How many things a summary names; the rest are counted."""
+
+_LONGEST: Final = 80
+"""Characters of a value that a summary shows: a base URL may have 2,048."""
+
+_WITHOUT_DEFAULT: Final = re.compile(r"^assignments\.|\.options\.|\.provider$")
+"""Fields that the environment never sets for what an admin added."""
+
+_PARTS_OF_POLICY: Final = {"hosted_max_tlp", "local_backend", "require_tlp"}
+_NOT_SHOWN: Final = {"from_env"}
+"""Fields of a connection that tell an admin nothing."""
+
+_KEYS: Final = {
+    Action.KEY_SET.value: "set",
+    Action.KEY_DELETED.value: "removed",
+    Action.KEY_CHANGED_IN_VAULT.value: "changed in Vault",
+    Action.KEY_MOVED_TO_VAULT.value: "moved to Vault",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """One changed field. Null means the boot default."""
+
+    field: Annotated[str, Field(examples=["providers.deepseek.model"])]
+    before: Value
+    after: Value
+
+
+def differences(
+    before: Mapping[str, Any], after: Mapping[str, Any], path: str = ""
+) -> Iterator[Difference]:
+    """Yield the fields that differ, except the revision itself."""
+    for name in sorted({*before, *after} - {"revision"}):
+        old, new, place = before.get(name), after.get(name), f"{path}{name}"
+        if isinstance(old, dict) or isinstance(new, dict):
+            yield from differences(old or {}, new or {}, f"{place}.")
+        elif old != new:
+            yield Difference(place, old, new)
+
+
+@dataclass(frozen=True, slots=True)
+class KeyRecord:
+    """Which connection's key a revision set or removed, beside what else it changed."""
+
+    key_set: str | None = None
+    key_removed: str | None = None
+
+    def as_json(self) -> dict[str, str]:
+        """Return what is recorded beside the configuration."""
+        return {name: value for name, value in asdict(self).items() if value is not None}
+
+
+NO_KEY: Final = KeyRecord()
+
+
+def summary_of(
+    action: str, target: str, changes: Iterable[Difference], key: KeyRecord = NO_KEY
+) -> list[str]:
+    """Say what a change did: "vllm: model A → B", "policy: require_tlp no → yes".
+
+    Args:
+        action: The audit entry's.
+        target: The audit entry's.
+        changes: The fields that it changed.
+        key: The key that it changed; versions before this one recorded none.
+    """
+    words = [f"{subject}: {', '.join(its)}" for subject, its in _by_subject(changes).items()]
+    if action in _KEYS:
+        words.append(f"key of {_short(target)} {_KEYS[action]}")
+    elif key.key_set:
+        words.append(f"key of {_short(key.key_set)} set")
+    elif key.key_removed:
+        words.append(f"key of {_short(key.key_removed)} removed")
+    elif not words:
+        words.append(f"key of {_short(target)} changed")
+    more = len(words) - MOST_WORDS
+    return [*words[:MOST_WORDS], f"and {more} more"] if more > 0 else words
+
+
+def value_in_words(field: str, value: Value) -> str:
+    """Return a value as the history shows it."""
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if value is not None:
+        return str(value)
+    return "none" if _WITHOUT_DEFAULT.search(field) else "boot default"
+
+
+def _by_subject(changes: Iterable[Difference]) -> dict[str, list[str]]:
+    """Return what changed of each connection, role, agent, the policy, and the choice."""
+    grouped: dict[str, list[str]] = {}
+    for one in changes:
+        subject, words = _subject_and_words(one)
+        if words is not None:
+            grouped.setdefault(subject, []).append(words)
+    return grouped
+
+
+def _subject_and_words(one: Difference) -> tuple[str, str | None]:
+    match one.field.split(".", 2):
+        case ["providers", name, field]:
+            return name, _of_connection(field, one)
+        case ["assignments", kind, field]:
+            who, _, what = field.partition(".")
+            return f"{kind.removesuffix('s')} {who}", f"{what} {_step(one)}"
+        case [field] if field in _PARTS_OF_POLICY:
+            return "policy", f"{field} {_step(one)}"
+        case ["backend"]:
+            return "active connection", _step(one)
+        case _:
+            return one.field, _step(one)
+
+
+def _of_connection(field: str, one: Difference) -> str | None:
+    if field == "provider":
+        return f"removed ({one.before})" if one.after is None else f"added ({one.after})"
+    return None if field in _NOT_SHOWN else f"{field} {_step(one)}"
+
+
+def _step(one: Difference) -> str:
+    before, after = (_short(value_in_words(one.field, value)) for value in (one.before, one.after))
+    return f"{before} → {after}"
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= _LONGEST else f"{text[: _LONGEST - 1]}…"
