@@ -37,6 +37,7 @@ from aurorasoc.llm.changes.requests import (
     ConnectionRequest,
     PlannedRequest,
 )
+from aurorasoc.llm.changes.uses import uses_of
 
 _CHOICES = {"model", "orchestrator_model", "base_url", "max_tlp"}
 """Fields of a `ConnectionChoice` that a request may set, by the same names."""
@@ -156,17 +157,6 @@ def plan_only(requested: PlannedRequest) -> Change:
         return Edited(config)
 
     return Change(Action.POLICY_CHANGED, EVERYTHING, edit)
-
-
-def uses_of(snapshot: Snapshot, name: ConnectionName) -> list[str]:
-    """Say what a connection is used for, in words that follow "it is"."""
-    roles, agents = snapshot.assignments.roles, snapshot.assignments.agents
-    return [
-        *(["active"] if snapshot.requested.value == name else []),
-        *(["the local backend"] if snapshot.policy.local_backend.value == name else []),
-        *(f"assigned to the role {who}" for who, its in roles.items() if its.connection == name),
-        *(f"assigned to the agent {who}" for who, its in agents.items() if its.connection == name),
-    ]
 
 
 def _chosen(before: ConnectionChoice, requested: ConnectionRequest) -> ConnectionChoice:

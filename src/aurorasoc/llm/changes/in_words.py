@@ -23,7 +23,13 @@ _LONGEST: Final = 80
 _WITHOUT_DEFAULT: Final = re.compile(r"^assignments\.|\.options\.|\.provider$")
 """Fields that the environment never sets for what an admin added."""
 
-_PARTS_OF_POLICY: Final = {"hosted_max_tlp", "local_backend", "require_tlp"}
+_PARTS_OF_POLICY: Final = {
+    "hosted_max_tlp",
+    "local_backend",
+    "require_tlp",
+    "fallbacks",
+    "on_refusal",
+}
 _NOT_SHOWN: Final = {"from_env"}
 """Fields of a connection that tell an admin nothing."""
 
@@ -99,6 +105,8 @@ def value_in_words(field: str, value: Value) -> str:
     """Return a value as the history shows it."""
     if isinstance(value, bool):
         return "yes" if value else "no"
+    if isinstance(value, list | tuple):
+        return ", ".join(value) or "none"
     if value is not None:
         return str(value)
     return "none" if _WITHOUT_DEFAULT.search(field) else "boot default"

@@ -36,11 +36,11 @@ from aurorasoc.granite.catalog import CATALOG
 from aurorasoc.llm.adoption.adopt import Adoption
 from aurorasoc.llm.adoption.compose import knows_backend
 from aurorasoc.llm.adoption.stored import Stored
-from aurorasoc.llm.changes.connection_edits import uses_of
 from aurorasoc.llm.changes.in_words import NO_KEY
 from aurorasoc.llm.changes.journal import Journal
 from aurorasoc.llm.changes.key_intent import DELETE, SET, Intent, waiting
 from aurorasoc.llm.changes.plan import KeyEdit, Plan, SetKey
+from aurorasoc.llm.changes.uses import uses_of
 
 CAS_TRIES: Final = 3
 
