@@ -36,6 +36,10 @@ LONG = "https://host.example/" + "a" * 500
             ],
             ["policy: hosted_max_tlp GREEN → AMBER, require_tlp boot default → yes"],
         ),
+        (
+            [Difference("fallbacks", None, ("eu", "lab")), Difference("on_refusal", None, "local")],
+            ["policy: fallbacks boot default → eu, lab, on_refusal boot default → local"],
+        ),
         ([Difference("backend", None, "deepseek")], ["active connection: boot default → deepseek"]),
         (
             [
