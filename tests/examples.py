@@ -118,3 +118,18 @@ def reference_at(provider: str, model: str = "m", base_url: str | None = None) -
     key, origin = SecretStr(API_KEY), origin_of(address)
     name, kind = spec.provider.value, spec.provider
     return ModelReference(name, kind, spec.prefix, model, address, origin, key, limits)
+
+
+class Stopwatch:
+    """A clock whose seconds pass when a test says so."""
+
+    def __init__(self) -> None:
+        self.seconds = 1_000.0
+
+    def __call__(self) -> float:
+        """Return the seconds."""
+        return self.seconds
+
+    def now_us(self) -> int:
+        """Return the time of day that goes with them."""
+        return 1_800_000_000_000_000 + round(self.seconds * 1e6)

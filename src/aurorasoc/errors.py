@@ -303,6 +303,7 @@ class ModelCallError(AuroraError):
         of_request: Whether it speaks of the request, and says nothing of the provider.
         retry_after: Seconds that the provider asks to wait; None where it doesn't say.
         category: Why it refused or blocked, in the vendor's words; None where it doesn't say.
+        asked: False where nothing was sent, because earlier calls failed so.
     """
 
     status_code = 502
@@ -312,6 +313,7 @@ class ModelCallError(AuroraError):
     of_request: ClassVar[bool] = False
     retry_after: float | None = None
     category: str | None = None
+    asked: bool = True
 
     def __init__(self, detail: str, *, provider: str, model: str) -> None:
         super().__init__(detail)
@@ -447,6 +449,9 @@ class TlsError(ModelCallError):
 
 DECLINED: Final = (Refused, Blocked)
 """No answer on purpose: the same model is never asked again."""
+
+OF_MODEL: Final = frozenset({ModelNotFound.code, BadResponse.code})
+"""Codes that speak of one model, and say nothing of another at the same address."""
 
 CALL_ERRORS: Final[dict[str, type[ModelCallError]]] = {
     leaf.code: leaf

@@ -187,9 +187,12 @@ def handle_on(
 
 
 def in_production(handle: LiveChatModel) -> LiveChatModel:
-    """Make a handle ask again after thoughts, as production does and a test's doesn't."""
+    """Make a handle's calls production's: asked again after thoughts, and not of a failed provider.
+
+    A test's are neither.
+    """
     model: Any = handle.binding.model
-    model.aurora_site = replace(model.aurora_site, asks_again=True)
+    model.aurora_site = replace(model.aurora_site, asks_again=True, is_test=False)
     return handle
 
 

@@ -17,13 +17,11 @@ from aurorasoc.config.snapshot import ConnectionConfig
 from aurorasoc.config.vocabulary import ConnectionName
 from aurorasoc.core.canonical import canonical
 from aurorasoc.core.clock import iso
+from aurorasoc.errors import OF_MODEL
 from aurorasoc.granite import ModelReference
 
 MOST: Final = 256
 """Subjects that a process remembers, and that it reports."""
-
-_OF_MODEL: Final = frozenset({"model_not_found", "bad_response"})
-"""Failures that another model's success at the same address doesn't mend."""
 
 
 class Subject(NamedTuple):
@@ -156,7 +154,7 @@ def health_of(standings: Iterable[Standing]) -> Health:
     if not known:
         return UNKNOWN
     decides = known[-1]
-    failing = [one for one in known if one.code in _OF_MODEL]
+    failing = [one for one in known if one.code in OF_MODEL]
     if decides.code is None and failing:
         decides = failing[-1]
     state: Literal["ok", "failing"] = "ok" if decides.code is None else "failing"

@@ -32,7 +32,7 @@ from aurorasoc.llm.models.local_probe import local_probe, probe_headers
 from aurorasoc.llm.models.pins import became_restricted, require_key, require_unrestricted
 from aurorasoc.llm.models.traffic import TrafficLedger
 from aurorasoc.llm.wire.asking.learned import Learned
-from aurorasoc.llm.wire.calls import CallSite, JudgeAddress, Ledger
+from aurorasoc.llm.wire.calls import CallSite, JudgeAddress
 from aurorasoc.llm.wire.failures.translate import translate
 from aurorasoc.llm.wire.waits import Judge, Waits
 
@@ -88,7 +88,7 @@ class ModelPool:
         source: Holds the snapshot in force.
         networks: `LLM_LOCAL_NETWORKS`.
         allowed_hosts: `AURORA_ALLOWED_HOSTS`.
-        ledger: Records how calls end.
+        ledger: Records how calls end, and keeps the breakers that they pass.
         max_concurrency: Calls under way at once; None means no limit.
 
     Attributes:
@@ -100,7 +100,7 @@ class ModelPool:
         source: SnapshotSource,
         networks: Networks,
         allowed_hosts: tuple[str, ...],
-        ledger: Ledger,
+        ledger: TrafficLedger,
         max_concurrency: int | None = None,
     ) -> None:
         self.handles: Handles = Handles(self._new_handle)
@@ -182,12 +182,18 @@ class ModelPool:
         return self._bind(snapshot, route(snapshot, tlp, role, agent), role, tlp)
 
     def of_connection(self, name: ConnectionName, role: Role, snapshot: Snapshot) -> Binding:
-        """Bind to a connection whether it is active or not: the production path for a test."""
+        """Bind to a connection whether it is active or not: the production path for a test.
+
+        Its calls are made even while the connection's breaker is open.
+        """
         from aurorasoc.llm.wire.libraries import adapter  # noqa: PLC0415 - its libraries cost seconds
 
         reference = model_reference(snapshot, name, role)
         site = replace(
-            self._site(snapshot, reference), judge=self._judge_key(reference), asks_again=False
+            self._site(snapshot, reference, self._ledger),
+            judge=self._judge_key(reference),
+            asks_again=False,
+            is_test=True,
         )
         model = adapter.build(site)
         return Binding(model, reference, snapshot.revision, role, None, restricted=False)
@@ -198,7 +204,7 @@ class ModelPool:
         """Bind to a reference that is not configured; its calls are not in the ledger."""
         from aurorasoc.llm.wire.libraries import adapter  # noqa: PLC0415 - its libraries cost seconds
 
-        site = replace(self._site(snapshot, reference), ledger=TrafficLedger(), asks_again=False)
+        site = replace(self._site(snapshot, reference, TrafficLedger()), asks_again=False)
         model = adapter.build(site)
         return Binding(model, reference, snapshot.revision, role, None, restricted=False)
 
@@ -243,7 +249,7 @@ class ModelPool:
     ) -> Binding:
         from aurorasoc.llm.wire.libraries import adapter  # noqa: PLC0415 - its libraries cost seconds
 
-        site = self._site(snapshot, reference)
+        site = self._site(snapshot, reference, self._ledger)
         if restricted:
             local = AddressPolicy(only=self._networks)
             site = replace(site, judge_address=self._judge_address(reference), address_policy=local)
@@ -251,12 +257,15 @@ class ModelPool:
         model = adapter.build(replace(site, judge=judge))
         return Binding(model, reference, snapshot.revision, role, tlp, restricted)
 
-    def _site(self, snapshot: Snapshot, reference: ModelReference) -> CallSite:
+    def _site(
+        self, snapshot: Snapshot, reference: ModelReference, ledger: TrafficLedger
+    ) -> CallSite:
         return CallSite(
             reference,
             translate,
-            self._ledger,
+            ledger,
             self._waits,
+            breaker=ledger.breakers.of(reference),
             address_policy=self.address_policy(snapshot, reference.connection),
             learned=self.learned,
         )

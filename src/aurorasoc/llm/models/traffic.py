@@ -11,6 +11,7 @@ from aurorasoc.config.vocabulary import ConnectionName, ServingBackend
 from aurorasoc.core.clock import Clock, iso, now_us
 from aurorasoc.errors import ModelCallError
 from aurorasoc.granite import ModelReference
+from aurorasoc.llm.models.breakers import Breakers
 from aurorasoc.llm.models.health import HealthBook, Subject
 
 
@@ -35,13 +36,16 @@ class TrafficLedger:
     """Remembers the last success and the last failure of each connection.
 
     Attributes:
+        breakers: Which connections aren't asked for a while.
         health: Whether connections answer.
         on_health: Called when that changes.
         counts: Calls by connection and by how they ended: `ok`, or the failure's code.
     """
 
-    def __init__(self, clock: Clock = now_us) -> None:
+    def __init__(self, clock: Clock = now_us, breakers: Breakers | None = None) -> None:
         self._clock = clock
+        self.breakers = breakers or Breakers()
+        self.breakers.on_change = self._changed
         self.health = HealthBook()
         self.on_health: Callable[[], object] = lambda: None
         self.counts: Counter[tuple[ConnectionName, str]] = Counter()
@@ -60,6 +64,7 @@ class TrafficLedger:
         for connection, code in list(self.counts):
             if connection not in kept:
                 del self.counts[connection, code]
+        self.breakers.keep(connections, kept)
 
     def of(self, connection: ConnectionName) -> LastCalls:
         """Return how a connection's last calls ended."""
@@ -87,7 +92,11 @@ class TrafficLedger:
 
     def answered(self, reference: ModelReference) -> None:
         """Note that a provider answers, without counting a call."""
+        self.breakers.answered(reference)
         self._note(reference, None, self._clock())
+
+    def _changed(self) -> None:
+        self.on_health()
 
     def _note(self, reference: ModelReference, code: str | None, at_us: int) -> None:
         if self.health.note(Subject.of(reference), code, at_us):

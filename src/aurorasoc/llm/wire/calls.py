@@ -22,6 +22,7 @@ from aurorasoc.llm.wire.answers.outcome import Outcome
 from aurorasoc.llm.wire.asking.learned import Knowledge, Learned, Lesson, Place, Refusable
 from aurorasoc.llm.wire.asking.leave_out import LeftOut
 from aurorasoc.llm.wire.asking.standing import StandingOptions
+from aurorasoc.llm.wire.breaker import Breaker, Passage
 from aurorasoc.llm.wire.failures.refusals import OptionRefused
 from aurorasoc.llm.wire.libraries.socket_guard import ConfinedCall, confined
 from aurorasoc.llm.wire.waits import Judge, Waits
@@ -54,6 +55,13 @@ def _refuse_nothing() -> None:
     """Nothing to judge: the reference is nobody's configuration."""
 
 
+@dataclass(slots=True, eq=False)
+class _Call(Passage):
+    """A call under way: what confines it, and its way through the breaker."""
+
+    confined: ConfinedCall = field(default_factory=ConfinedCall)
+
+
 @dataclass(frozen=True)
 class CallSite:
     """The surroundings of one model's calls.
@@ -68,6 +76,8 @@ class CallSite:
         address_policy: Which addresses may be connected to; None: the configuration is trusted.
         learned: What is known of models: what they refuse isn't sent.
         asks_again: Whether a call that ended in thoughts is made again with a larger limit.
+        breaker: Refuses calls while those before them failed.
+        is_test: Whether an admin asked for the call: it is made whatever the breaker says.
     """
 
     reference: ModelReference
@@ -79,6 +89,8 @@ class CallSite:
     address_policy: AddressPolicy | None = None
     learned: Learned = field(default_factory=Learned)
     asks_again: bool = True
+    breaker: Breaker = field(default_factory=Breaker)
+    is_test: bool = False
 
     @cached_property
     def standing(self) -> StandingOptions:
@@ -109,10 +121,10 @@ class CallSite:
             TlpRefused: The call may not leave.
             ProviderNotReady: Its key was deleted while it waited.
         """
-        async with self.waits.slot(self.judge):
-            call = ConfinedCall()
-            result = await self._tries(attempt, call, self.reference.limits.timeout)
-        self._ended(result, check)
+        with _Call(self.breaker, self.reference, self.is_test) as call:
+            async with self.waits.slot(self.judge):
+                result = await self._tries(attempt, call, self.reference.limits.timeout)
+            self._ended(result, check, call)
         return result
 
     async def stream(
@@ -134,36 +146,44 @@ class CallSite:
             pieces = attempt(refused)
             return pieces, await anext(pieces, None)
 
-        async with self.waits.slot(self.judge):
-            call = ConfinedCall()
-            pieces, piece = await self._tries(begin, call, None)
-            last = piece
-            async with aclosing(pieces):  # type: ignore[type-var]  # an async generator it is
-                while piece is not None:
-                    yield piece
-                    last, piece = piece, await self._once(lambda: anext(pieces, None), call, None)
-        self._ended(last, check)
+        with _Call(self.breaker, self.reference, self.is_test) as call:
+            async with self.waits.slot(self.judge):
+                pieces, piece = await self._tries(begin, call, None)
+                self.breaker.began(call)
+                last = piece
+                async with aclosing(pieces):  # type: ignore[type-var]  # an async generator it is
+                    while piece is not None:
+                        yield piece
+                        following = self._once(lambda: anext(pieces, None), call, None)
+                        last, piece = piece, await following
+            self._ended(last, check, call)
 
-    def _ended(self, result: T | None, check: Callable[[T], None]) -> None:
-        """Tell the ledger how a call ended that was answered."""
+    def _ended(self, result: T | None, check: Callable[[T], None], call: _Call) -> None:
+        """Tell how a call ended that was answered."""
         try:
             if result is not None:
                 check(result)
         except ModelCallError as error:
-            self.ledger.failed(self.reference, error)
+            self._failed(error, call)
             raise
         self.ledger.succeeded(self.reference)
+        self.breaker.answered()
+
+    def _failed(self, failure: ModelCallError, call: _Call) -> None:
+        self.ledger.failed(self.reference, failure)
+        self.breaker.failed(call, failure)
 
     async def _tries(
         self,
         attempt: Callable[[Refused], Awaitable[T]],
-        call: ConfinedCall,
+        call: _Call,
         seconds: float | None,
     ) -> T:
         """Try, and again while the failure may pass and `LLM_MAX_RETRIES` allows.
 
         A provider that asks for a longer wait gets it where the next try still begins within
-        `LLM_TIMEOUT` of the first; else its failure is the call's, and says how long to wait.
+        `LLM_TIMEOUT` of the first; else its failure is the call's, and says how long to wait. So
+        it is once the breaker is open: nothing is tried again.
 
         Args:
             attempt: Makes the call once.
@@ -172,23 +192,28 @@ class CallSite:
         """
         now = asyncio.get_running_loop().time
         began = now()
+        failures: list[ModelCallError] = []
         for backoff in (*_waits(self.reference.limits.max_retries), None):
             try:
                 return await self._accepted(attempt, call, seconds and began + seconds)
             except ModelCallError as error:
-                failure = error
-            if backoff is None or not failure.retryable:
+                if error.asked or not failures:  # else its own failure says more
+                    failures.append(error)
+            if backoff is None or not self._may_pass(failures[-1], call):
                 break
-            wait = _wait(backoff, failure.retry_after)
+            wait = _wait(backoff, failures[-1].retry_after)
             if now() + wait >= began + self.reference.limits.timeout:
                 break
             await self.waits.pause(wait, self.judge)
-        raise failure
+        raise failures[-1]
+
+    def _may_pass(self, failure: ModelCallError, call: _Call) -> bool:
+        return failure.retryable and failure.asked and not self.breaker.refuses(call)
 
     async def _accepted(
         self,
         attempt: Callable[[Refused], Awaitable[T]],
-        call: ConfinedCall,
+        call: _Call,
         ends: float | None,
     ) -> T:
         """Try, and at once again without what the model refuses, within the time of all tries."""
@@ -197,35 +222,36 @@ class CallSite:
             if self.judge_address is not None:
                 await self.judge_address()
             self.judge()
+            self.breaker.ask(call)
             try:
                 result = await self._once(lambda: attempt(left_out.options), call, ends)
             except OptionRefused as refusal:
-                self._leave_out(left_out, refusal)
+                self._leave_out(left_out, refusal, call)
             else:
                 left_out.answered()
                 return result
 
-    def _leave_out(self, left_out: LeftOut, refusal: OptionRefused) -> None:
+    def _leave_out(self, left_out: LeftOut, refusal: OptionRefused, call: _Call) -> None:
         try:
             left_out.add(refusal)
         except OptionRefused:
-            self.ledger.failed(self.reference, refusal)
+            self._failed(refusal, call)
             raise
         log.info("an option is refused and left out", option=refusal.option, model=refusal.model)
 
     async def _once(
-        self, attempt: Callable[[], Awaitable[T]], call: ConfinedCall, ends: float | None
+        self, attempt: Callable[[], Awaitable[T]], call: _Call, ends: float | None
     ) -> T:
         try:
             async with asyncio.timeout_at(ends):
-                with confined(call):
+                with confined(call.confined):
                     return await attempt()
         except Exception as error:  # noqa: BLE001 - every exception of the adapter is translated
             failure = self.translate(error, self.reference)
         if isinstance(failure, ContextTooLong) and failure.context_window is not None:
             keep_window(self.reference, ContextWindow(failure.context_window, "refusal"))
         if isinstance(failure, ModelCallError) and not isinstance(failure, OptionRefused):
-            self.ledger.failed(self.reference, failure)
+            self._failed(failure, call)
         failure.__cause__ = failure.__context__ = None  # frames of the sender hold the key
         raise failure.with_traceback(None)
 
