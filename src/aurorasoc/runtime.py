@@ -6,23 +6,21 @@ The API's lifespan and agent processes both use it.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass, replace
 from typing import cast
 
-from sqlalchemy import make_url
-
 from aurorasoc.config.settings import Settings, load_settings
 from aurorasoc.core.audit.denials import Denials
 from aurorasoc.core.audit.log import AuditLog, AuditSink, GuardedSink
+from aurorasoc.core.boot_secrets import learn_secrets, warn_of_shared_seed
 from aurorasoc.core.database.engine import Database
 from aurorasoc.core.database.usable import require_usable
 from aurorasoc.core.keyring import Keyring
 from aurorasoc.core.logs import get_logger
 from aurorasoc.core.open_store import open_secret_store
 from aurorasoc.core.process import SLOT
-from aurorasoc.core.redaction import REDACTOR
 from aurorasoc.errors import (
     Conflict,
     DatabaseUnavailable,
@@ -35,6 +33,7 @@ from aurorasoc.llm.adoption.compose import check_boot_defaults
 from aurorasoc.llm.changes.apply import Changer
 from aurorasoc.llm.changes.journal import Journal
 from aurorasoc.llm.fleet.feed import Feed
+from aurorasoc.llm.fleet.hindrances import Hindrances
 from aurorasoc.llm.fleet.key_reports import key_last_sent
 from aurorasoc.llm.fleet.membership import Instance, Kind, Membership, this_process
 from aurorasoc.llm.fleet.registry import Fleet, FleetAdoption
@@ -62,6 +61,7 @@ class Runtime:
     feed: Feed
     fleet: Fleet
     instance: str | None
+    hindrances: Hindrances
 
     async def with_adoption(self, changed: MutationAnswer, wait: float | None) -> MutationAnswer:
         """Return a change's answer with who has adopted it, and what becomes of the old key.
@@ -173,8 +173,8 @@ async def _open(
     wait_for_keys: bool,
 ) -> Runtime:
     check_boot_defaults(settings)
-    _learn_secrets(settings)
-    _warn_of_shared_seed(settings)
+    learn_secrets(settings)
+    warn_of_shared_seed(settings)
     keyring = Keyring(settings.security.seeds)
     store = open_secret_store(settings, keyring)
     resources.callback(store.close)
@@ -204,16 +204,26 @@ async def _open(
     feed = Feed(source_of(settings.database_url, settings.database.feed_url), adoption.follow)
     resources.push_async_callback(feed.close)
     feed.start()
-    fleet = Fleet(database, adoption)
+    fleet = Fleet(database, adoption, keyring)
+    hindrances = Hindrances(adoption, pool.address_policy)
     resources.push_async_callback(fleet.close)
     if member is not None:
         membership = Membership(
-            member, database, adoption, keyring, lambda: feed.hears_by, health=ledger.health
+            member,
+            database,
+            adoption,
+            keyring,
+            lambda: feed.hears_by,
+            health=ledger.health,
+            hindrances=hindrances.report,
         )
+        hindrances.on_change = membership.report
         ledger.on_health = membership.report
         resources.push_async_callback(membership.close)
         feed.on_turned(membership.report)
         membership.start()
+        resources.push_async_callback(hindrances.close)
+        hindrances.start()
     if wait_for_keys:
         await resolve_once(adoption, pool)
     resolving = asyncio.create_task(keep_resolved(adoption, pool), name="aurorasoc-resolver")
@@ -226,7 +236,18 @@ async def _open(
     denials = Denials(database, audit)
     instance = None if member is None else member.instance
     return Runtime(
-        settings, database, keyring, adoption, pool, admin, audit, denials, feed, fleet, instance
+        settings,
+        database,
+        keyring,
+        adoption,
+        pool,
+        admin,
+        audit,
+        denials,
+        feed,
+        fleet,
+        instance,
+        hindrances,
     )
 
 
@@ -255,33 +276,3 @@ async def _close_pool(pool: ModelPool) -> None:
 
     pool.close()
     await adapter.close()
-
-
-def _warn_of_shared_seed(settings: Settings) -> None:
-    """Warn that stored keys depend on the session secret."""
-    if settings.security.secret_key is None and settings.security.jwt_secret_key is not None:
-        log.warning(
-            "AURORA_SECRET_KEY is not set, so stored keys are sealed under JWT_SECRET_KEY: "
-            "rotating the session secret makes them unreadable, and agent processes must be "
-            "handed it"
-        )
-
-
-def _learn_secrets(settings: Settings) -> None:
-    """Register all secrets with the log redaction."""
-    vault, database = settings.vault, settings.database
-    secrets = [
-        *settings.security.seeds,
-        *(provider.api_key for provider in settings.connections.values()),
-        vault.token,
-        vault.secret_id,
-    ]
-    REDACTOR.learn(secret.get_secret_value() for secret in secrets if secret is not None)
-    REDACTOR.learn(p for url in (database.url, database.feed_url) if url for p in _passwords(url))
-
-
-def _passwords(database_url: str) -> Iterator[str]:
-    """Yield the passwords in an address: before the host, and among its options."""
-    address = make_url(database_url)
-    options = (address.query.get(name) for name in ("password", "sslpassword"))
-    yield from (value for value in (address.password, *options) if isinstance(value, str))

@@ -35,6 +35,8 @@ MEMBER: Final = {
     "adopted_at",
     "feed",
     "state",
+    "hindrances",
+    "differences",
 }
 
 pytestmark = ON_BOTH

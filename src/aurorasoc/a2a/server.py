@@ -216,11 +216,12 @@ def _state(definition: AgentDefinition, tlp: str | None) -> dict[str, Any]:
         problem = {"code": error.code, "detail": error.detail}
         return {"connection": None, "model": None, "problem": problem}
     reference = binding.reference
+    hindrance = current_runtime().hindrances.of(reference.connection)
     return {
         "connection": reference.connection,
         "model": str(reference),
         "revision": binding.revision,
-        "problem": None,
+        "problem": hindrance and {"code": hindrance.code, "detail": hindrance.detail},
     }
 
 

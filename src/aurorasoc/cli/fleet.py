@@ -1,7 +1,8 @@
-"""`aurorasoc fleet`: which process runs what."""
+"""`aurorasoc fleet`: which process runs what, and what keeps it from calling."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Final
 
 from aurorasoc.cli.in_runtime import in_runtime
@@ -9,21 +10,43 @@ from aurorasoc.cli.output import AsJson, say, say_json
 from aurorasoc.cli.table import table
 
 if TYPE_CHECKING:
-    from aurorasoc.llm.fleet.registry import Member
+    from aurorasoc.llm.fleet.registry import FleetView, Member
 
 _HEADER: Final = ("STATE", "KIND", "NAME", "HOST", "REVISION", "CONNECTION", "MODEL", "ADOPTED AT")
 
 
 def fleet(as_json: AsJson = False) -> None:
-    """List the live processes, and which revision each runs."""
+    """List the live processes, which revision each runs, and what keeps one from calling."""
     view = in_runtime(lambda runtime: runtime.fleet.look())
     if as_json:
         say_json(view)
         return
-    say(f"revision {view.revision}, live processes: {len(view.instances)}")
-    if view.instances:
-        for line in table(_HEADER, map(_cells, view.instances)):
-            say(line)
+    say(_summary(view))
+    if not view.instances:
+        return
+    header, *lines = table(_HEADER, map(_cells, view.instances))
+    say(header)
+    for line, member in zip(lines, view.instances, strict=True):
+        say(line)
+        for detail in _details(member):
+            say(f"    {detail}")
+
+
+def _summary(view: FleetView) -> str:
+    """Count the processes, and those that a row says something of."""
+    states = view.states()
+    hindered = sum(bool(member.hindrances) for member in view.instances)
+    counts = [
+        f"{count} {what}"
+        for count, what in (
+            (states["behind"], "behind"),
+            (states["diverged"], "diverged"),
+            (hindered, "can't call"),
+        )
+        if count
+    ]
+    line = f"revision {view.revision}, live processes: {len(view.instances)}"
+    return f"{line} ({', '.join(counts)})" if counts else line
 
 
 def _cells(member: Member) -> tuple[str | None, ...]:
@@ -37,3 +60,12 @@ def _cells(member: Member) -> tuple[str | None, ...]:
         member.model,
         member.adopted_at,
     )
+
+
+def _details(member: Member) -> Iterator[str]:
+    for hindrance in member.hindrances:
+        subject = f"can't call {hindrance.connection}" if hindrance.connection else "not adopted"
+        yield f"{subject}: {hindrance.detail}"
+    if member.differences:
+        named = (f"{one.setting} ({one.variable or 'no variable'})" for one in member.differences)
+        yield f"differs from this shell: {', '.join(named)}"

@@ -15,8 +15,8 @@ from aurorasoc.a2a.server import create_app, serve
 from aurorasoc.errors import ConfigurationError, NotFound
 from aurorasoc.llm.changes import edits
 from aurorasoc.runtime import Runtime
-from tests.component.live import World, asked, use
-from tests.examples import policy_request
+from tests.component.live import World, asked, until, use
+from tests.examples import config_request, policy_request
 from tests.world.loopback import LOOPBACK
 
 URL = "http://agent.example"
@@ -70,6 +70,20 @@ async def test_health_says_why_no_model_answers(runtime: Runtime) -> None:
         answer = await http.get("/health")
     assert answer.status_code == 200
     assert answer.json()["problem"]["code"] == "tlp_refused"
+
+
+async def test_health_says_what_only_this_process_cannot_reach(runtime: Runtime) -> None:
+    """Its environment allows less than that of the process in which an admin switched."""
+    elsewhere = config_request(
+        "openai", base_url="http://127.0.0.1:9/v1", api_key="sk-test-0123456789abcdef"
+    )
+    async with served(runtime, "threat-hunter") as http:
+        runtime.pool._allowed_hosts = ()  # as if this process's AURORA_ALLOWED_HOSTS were empty
+        await runtime.admin.switch(elsewhere, actor="test")
+        await until(lambda: bool(runtime.hindrances.now))
+        problem = (await http.get("/health")).json()["problem"]
+    assert problem["code"] == "address_not_allowed"
+    assert "AURORA_ALLOWED_HOSTS" in problem["detail"]
 
 
 async def test_a_failure_to_build_fails_the_task_in_our_words(

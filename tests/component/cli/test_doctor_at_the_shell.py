@@ -105,18 +105,26 @@ def test_only_connections_in_use_have_to_be_ready(shell: Shell) -> None:
 
 
 def test_a_host_that_must_be_allowed_names_the_setting(shell: Shell) -> None:
-    """A hosted provider's address on this machine needs AURORA_ALLOWED_HOSTS."""
+    """A hosted provider's address on this machine, set at runtime, needs AURORA_ALLOWED_HOSTS."""
     address = f"http://{LOOPBACK}:{free_port()}/v1"
+    shell.within({"AURORA_ALLOWED_HOSTS": LOOPBACK})
+    use = shell("providers", "use", "openai", "--base-url", address, "--key", stdin=API_KEY)
+    assert use.code == 0, use.err
+    assert findings(shell, 0)["allowed hosts"]["state"] == LOOPBACK
+    shell.patch.delenv("AURORA_ALLOWED_HOSTS")
+    assert "AURORA_ALLOWED_HOSTS" in sick(shell)["allowed hosts"]["cure"]
+
+
+def test_an_address_of_the_environment_is_trusted(shell: Shell) -> None:
+    """Calls go there without AURORA_ALLOWED_HOSTS."""
     shell.within(
         {
             "LLM_BACKEND": "openai",
             "LLM_OPENAI_COMPATIBLE_API_KEY": API_KEY,
-            "LLM_OPENAI_COMPATIBLE_BASE_URL": address,
+            "LLM_OPENAI_COMPATIBLE_BASE_URL": f"http://{LOOPBACK}:{free_port()}/v1",
         }
     )
-    assert "AURORA_ALLOWED_HOSTS" in sick(shell)["allowed hosts"]["cure"]
-    shell.patch.setenv("AURORA_ALLOWED_HOSTS", LOOPBACK)
-    assert findings(shell, 0)["allowed hosts"]["state"] == LOOPBACK
+    assert findings(shell, 0)["allowed hosts"]["state"] == "none beyond public addresses"
 
 
 def test_vault_that_does_not_answer_is_found(shell: Shell) -> None:

@@ -7,6 +7,8 @@ import pytest
 
 from aurorasoc import open_runtime
 from aurorasoc.cli.doctor.running import connection_findings, fleet_findings, of_used
+from aurorasoc.llm.fleet.differences import Difference
+from aurorasoc.llm.fleet.hindrances import Hindrance
 from aurorasoc.llm.fleet.registry import FleetView, Member, State
 from aurorasoc.llm.models.health import Health
 from tests.examples import settings
@@ -39,6 +41,21 @@ def test_a_process_that_runs_something_else_is_wrong(state: State, cure: str) ->
     assert not finding.healthy
     assert "triage on soc-1" in finding.state
     assert cure in (finding.cure or "")
+
+
+def test_a_process_that_differs_is_told_by_the_variable() -> None:
+    """What to change there, not only that something has to be."""
+    differs = (Difference("connections.vllm.base_url", "LLM_VLLM_BASE_URL"),)
+    (finding,) = fleet_findings(FleetView(6, (replace(member("diverged"), differences=differs),)))
+    assert "LLM_VLLM_BASE_URL" in (finding.cure or "")
+
+
+def test_a_process_that_cannot_call_is_wrong() -> None:
+    """Even at the stored revision."""
+    lacks = (Hindrance("openai", "address_not_allowed", "Name gw.lan in AURORA_ALLOWED_HOSTS."),)
+    (finding,) = fleet_findings(FleetView(6, (replace(member("current"), hindrances=lacks),)))
+    assert (finding.healthy, finding.cure) == (False, lacks[0].detail)
+    assert finding.state == "triage on soc-1 can't call openai"
 
 
 def test_a_fleet_at_the_stored_revision_is_one_line() -> None:

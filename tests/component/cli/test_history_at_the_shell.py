@@ -1,5 +1,6 @@
 """`aurorasoc history …`, `rollback`, `reset`, `fleet` and `models`."""
 
+import json
 import sqlite3
 import time
 from contextlib import closing
@@ -114,10 +115,25 @@ def test_the_fleet_says_who_runs_what(shell: Shell, database_file: Path) -> None
         database.execute(AGENT, (time.time_ns() // 1000,))
     shell("providers", "use", "ollama")
     head, header, line = shell("fleet").out.splitlines()
-    assert head == "revision 1, live processes: 1"
+    assert head == "revision 1, live processes: 1 (1 behind)"
     assert header.split()[:3] == ["STATE", "KIND", "NAME"]
     assert line.split()[:5] == ["behind", "agent", "triage", "h", "0"]
     assert shell("fleet", "--json").json["instances"][0]["state"] == "behind"
+
+
+def test_the_fleet_says_who_cannot_call_and_what_differs(shell: Shell, database_file: Path) -> None:
+    """Below its row; the line above the table counts it."""
+    lacks = [{"connection": "vllm", "code": "address_not_allowed", "detail": "Name it there."}]
+    with closing(sqlite3.connect(database_file)) as database, database:
+        database.execute(AGENT, (time.time_ns() // 1000,))
+        database.execute(
+            "UPDATE llm_instances SET fingerprint = 'f', hindrances = ?, settings = ?",
+            (json.dumps(lacks), json.dumps({"backend": "0" * 8})),
+        )
+    head, _, _, *details = shell("fleet").out.splitlines()
+    assert head == "revision 0, live processes: 1 (1 diverged, 1 can't call)"
+    assert details[0] == "    can't call vllm: Name it there."
+    assert "LLM_BACKEND" in details[1]
 
 
 def test_models_are_listed_as_the_provider_does(shell: Shell, ollama: VendorServer) -> None:

@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterator
-from urllib.parse import urlsplit
 
 from aurorasoc.cli.doctor.finding import Finding, good, wrong
 from aurorasoc.cli.inventory import inventory_of_fleet
 from aurorasoc.config.settings import Settings
+from aurorasoc.config.settings.server import ServerSettings
 from aurorasoc.config.snapshot import Snapshot
-from aurorasoc.config.vocabulary import ConnectionName, ServingBackend
+from aurorasoc.config.vocabulary import ServingBackend
 from aurorasoc.core.secret_store import SecretStore
 from aurorasoc.errors import AuroraError, SecretStoreUnavailable
-from aurorasoc.granite.address_policy import resolve
-from aurorasoc.granite.allowed_addresses import address_policy_of
+from aurorasoc.llm.fleet.hindrances import (
+    AddressPolicyOf,
+    connections_in_use,
+    in_words,
+    why_not_allowed,
+)
 from aurorasoc.llm.fleet.registry import FleetView, Member
-from aurorasoc.llm.inventory import Active, ConnectionView, Inventory, active_name
+from aurorasoc.llm.inventory import Active, ConnectionView, Inventory
 from aurorasoc.llm.keys.doctor import Finding as KeyFinding
 from aurorasoc.llm.keys.doctor import examine
 from aurorasoc.runtime import Runtime, open_runtime
@@ -37,7 +41,7 @@ async def running_findings(settings: Settings) -> AsyncIterator[Finding]:
         for key in await examine(runtime.database, runtime.keyring, runtime.adoption, max_age):
             yield key_finding(key)
         snapshot = runtime.adoption.snapshot
-        yield await allowed_hosts(snapshot, settings.server.allowed_hosts)
+        yield await allowed_hosts(snapshot, runtime.pool.address_policy, settings.server)
         for finding in connection_findings(await inventory_of_fleet(runtime)):
             yield finding
         for finding in fleet_findings(await runtime.fleet.look()):
@@ -73,24 +77,17 @@ def key_finding(key: KeyFinding) -> Finding:
     return good(name, key.state) if key.healthy else wrong(name, key.state, key.advice)
 
 
-def in_use(snapshot: Snapshot) -> frozenset[ConnectionName]:
-    """Return the connections that calls go to: the active one, and those that are assigned."""
-    return frozenset(filter(None, (active_name(snapshot), *snapshot.assignments.connections)))
-
-
-async def allowed_hosts(snapshot: Snapshot, allowed: tuple[str, ...]) -> Finding:
+async def allowed_hosts(
+    snapshot: Snapshot, address_policy: AddressPolicyOf, server: ServerSettings
+) -> Finding:
     """Check that this process may reach the hosts of the connections in use."""
-    for name in sorted(in_use(snapshot) & snapshot.connections.keys()):
-        config = snapshot.connections[name]
-        parts = urlsplit(config.origin or "")
-        policy = address_policy_of(config.provider, config.origin or "", allowed)
-        if policy is None or parts.hostname is None:
-            continue
-        why = policy.refusal(parts.hostname, await resolve(parts.hostname, parts.port or 0))
+    for name in connections_in_use(snapshot):
+        why = await why_not_allowed(snapshot, name, address_policy)
         if why is not None:
             cure = f"{why}. Every process needs the same value."
             return wrong("allowed hosts", f"{name} can't be reached from here", cure)
-    return good("allowed hosts", ", ".join(allowed) or "none beyond public addresses")
+    allowed = ", ".join(server.allowed_hosts)
+    return good("allowed hosts", allowed or "none beyond public addresses")
 
 
 def connection_findings(inventory: Inventory) -> Iterator[Finding]:
@@ -131,13 +128,23 @@ def of_unused(row: ConnectionView) -> Finding:
 
 
 def fleet_findings(view: FleetView) -> Iterator[Finding]:
-    """Report each live process that doesn't run what is stored, or that all do."""
+    """Report each live process that doesn't run what is stored or can't call, or that all do."""
     strayed = [member for member in view.instances if member.state != "current"]
+    hindered = [member for member in view.instances if member.hindrances]
     yield from map(_strayed, strayed)
+    yield from map(_hindered, hindered)
     if not view.instances:
         yield good("fleet", "no live process", "Start one with `aurorasoc serve`.")
-    elif not strayed:
+    elif not strayed and not hindered:
         yield good("fleet", f"{len(view.instances)} at revision {view.revision}")
+
+
+def _hindered(member: Member) -> Finding:
+    names = ", ".join(dict.fromkeys(one.connection or "anything" for one in member.hindrances))
+    place = f"{member.name} on {member.host}"
+    return wrong(
+        f"fleet {member.instance}", f"{place} can't call {names}", in_words(member.hindrances)
+    )
 
 
 def _strayed(member: Member) -> Finding:
@@ -145,6 +152,9 @@ def _strayed(member: Member) -> Finding:
         cure = "Wait a minute; if it stays behind, see its log, and restart it."
     else:
         cure = "Give it the environment and the seeds that this shell has, and restart it."
+        named = [one.variable or one.setting for one in member.differences]
+        if named:
+            cure += f" It has another {', '.join(named)}."
     name = f"fleet {member.instance}"
     place = f"{member.name} on {member.host}"
     return wrong(name, f"{place} is {member.state} at revision {member.revision}", cure)

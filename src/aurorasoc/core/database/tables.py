@@ -128,7 +128,9 @@ class InstanceRow(Base):
     """A process of the fleet, what it runs, and when it last reported.
 
     `key_ids` lists the ids of its seeds, comma-separated. `keys_sent` is JSON: when it last sent
-    each key, in microseconds, by the key's tag. `health` is JSON: how its calls ended.
+    each key, in microseconds, by the key's tag. `health` is JSON: how its calls ended. `hindrances`
+    is JSON: what keeps it from calling the connections in use. `settings` is JSON: a digest of each
+    setting that it runs, read only where its fingerprint is another.
     """
 
     __tablename__ = "llm_instances"
@@ -146,6 +148,8 @@ class InstanceRow(Base):
     key_ids: Mapped[str] = mapped_column(Text)
     keys_sent: Mapped[str | None] = mapped_column(Text)
     health: Mapped[str | None] = mapped_column(Text)
+    hindrances: Mapped[str | None] = mapped_column(Text)
+    settings: Mapped[str | None] = mapped_column(Text, deferred=True)
     seen_us: Mapped[int] = mapped_column(BigInteger)
 
 

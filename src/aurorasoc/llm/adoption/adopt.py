@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable, Collection, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Collection, Iterator, Mapping
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import replace
 from typing import Final
 
@@ -23,7 +23,7 @@ from aurorasoc.core.keyring import Keyring
 from aurorasoc.core.logs import get_logger
 from aurorasoc.core.redaction import REDACTOR
 from aurorasoc.core.secret_store import SecretStore, Stamp, StoreReading, last4_of
-from aurorasoc.errors import DatabaseUnavailable
+from aurorasoc.errors import Conflict, DatabaseUnavailable
 from aurorasoc.llm.adoption.compose import compose, knows_backend
 from aurorasoc.llm.adoption.declared import declared_connections
 from aurorasoc.llm.adoption.latencies import Latencies
@@ -49,6 +49,10 @@ class Adoption:
         database: Where the stored configuration is.
         store: Where the keys are.
         keyring: Tags keys for the fingerprint.
+
+    Attributes:
+        refusal: Why this process couldn't adopt what is stored; None once it could.
+        on_refused: Called when it can't.
     """
 
     def __init__(
@@ -62,6 +66,8 @@ class Adoption:
         self._adopting = asyncio.Lock()
         self._callbacks: list[Callable[[], None]] = []
         self._committing: tuple[int, int] | None = None
+        self.refusal: Conflict | None = None
+        self.on_refused: Callable[[], object] = lambda: None
         self.adopted_us = 0
         self.latencies = Latencies()
         self.stale_since: str | None = None
@@ -71,9 +77,12 @@ class Adoption:
         """The snapshot in force.
 
         Raises:
+            Conflict: Nothing was adopted yet: this process doesn't know the stored backend.
             DatabaseUnavailable: Nothing was adopted yet: the database never answered.
         """
         if self._snapshot is None:
+            if self.refusal is not None:
+                raise Conflict(self.refusal.detail)
             detail = "The configuration could not be read yet: the database doesn't answer."
             raise DatabaseUnavailable(detail)
         return self._snapshot
@@ -102,13 +111,25 @@ class Adoption:
         async with self._adopting:
             fetch = fetch and not self._store.transactional  # whose rows hold every key
             async with self._reading() as session:
-                stored = await self.read(session)
+                with self._noting_refusal():
+                    stored = await self.read(session)
                 self.stale_since = None
                 if not fetch:  # before the connection is released, which costs a round trip
                     self.swap(stored.snapshot, stored.written_us)
             if fetch:
                 await self._fetch(stored, spread)
             return self.snapshot
+
+    @contextmanager
+    def _noting_refusal(self) -> Iterator[None]:
+        """Note why what is stored can't be adopted."""
+        try:
+            yield
+        except Conflict as refusal:
+            self.refusal = refusal.with_traceback(None)
+            self.on_refused()
+            raise
+        self.refusal = None
 
     async def _fetch(self, stored: Stored, spread: float) -> None:
         """Fetch keys; if that takes long, put the rest of the configuration in force first."""

@@ -1,4 +1,7 @@
-"""A short digest that shows whether two processes run the same configuration."""
+"""Short digests that show whether two processes run the same configuration, and what differs.
+
+Keys enter by their tags, which are keyed digests; nothing else in a configuration is a secret.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +11,7 @@ from dataclasses import asdict
 from typing import Any
 
 from aurorasoc.config.assignments import Assignments
-from aurorasoc.config.snapshot import ConnectionConfig, Policy
+from aurorasoc.config.snapshot import ConnectionConfig, Policy, Snapshot
 from aurorasoc.config.vocabulary import ConnectionName
 from aurorasoc.core.canonical import canonical
 
@@ -20,30 +23,55 @@ def fingerprint(
     assignments: Assignments,
 ) -> str:
     """Return 16 hex characters of SHA-256 over all that is in force; tags stand for keys."""
-    content: dict[str, Any] = {
-        "requested": requested,
-        "policy": [
-            str(policy.hosted_max_tlp.value),
-            policy.local_backend.value,
-            policy.require_tlp.value,
-            policy.fallbacks.value,
-            policy.on_refusal.value,
-        ],
+    return _digest(_settings(requested, policy, connections, assignments))[:16]
+
+
+def digests_of_settings(snapshot: Snapshot) -> dict[str, str]:
+    """Return a digest of each setting that is in the fingerprint, 8 hex characters by its name.
+
+    Names are `backend`, `policy.<field>`, `assignments` and `connections.<name>.<field>`.
+    """
+    settings = _settings(
+        snapshot.requested.value, snapshot.policy, snapshot.connections, snapshot.assignments
+    )
+    return {name: _digest(value)[:8] for name, value in settings.items()}
+
+
+def _settings(
+    requested: str,
+    policy: Policy,
+    connections: Mapping[ConnectionName, ConnectionConfig],
+    assignments: Assignments,
+) -> dict[str, Any]:
+    """Return all settings in force, by their names."""
+    return {
+        "backend": requested,
+        "policy.hosted_max_tlp": str(policy.hosted_max_tlp.value),
+        "policy.local_backend": policy.local_backend.value,
+        "policy.require_tlp": policy.require_tlp.value,
+        "policy.fallbacks": policy.fallbacks.value,
+        "policy.on_refusal": policy.on_refusal.value,
         "assignments": asdict(assignments),
-        "connections": {
-            name: [
-                str(c.provider),
-                c.model.value,
-                c.orchestrator_model.value,
-                c.base_url.value,
-                c.origin,
-                c.credential.state,
-                c.credential.tag,
-                c.max_tlp.value,
-                c.options.as_json(),
-                [problem.code for problem in c.problems],
-            ]
-            for name, c in connections.items()
+        **{
+            f"connections.{name}.{field}": value
+            for name, config in connections.items()
+            for field, value in _connection(config).items()
         },
     }
-    return hashlib.sha256(canonical(content).encode()).hexdigest()[:16]
+
+
+def _connection(config: ConnectionConfig) -> dict[str, Any]:
+    return {
+        "provider": str(config.provider),
+        "model": config.model.value,
+        "orchestrator_model": config.orchestrator_model.value,
+        "base_url": [config.base_url.value, config.origin],
+        "api_key": [config.credential.state, config.credential.tag],
+        "max_tlp": config.max_tlp.value,
+        "options": config.options.as_json(),
+        "problems": [problem.code for problem in config.problems],
+    }
+
+
+def _digest(value: object) -> str:
+    return hashlib.sha256(canonical(value).encode()).hexdigest()

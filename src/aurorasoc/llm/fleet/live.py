@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Final
 
 from sqlalchemy import ColumnElement, select
@@ -69,3 +70,13 @@ async def reports_of_health(
         .limit(MOST_REPORTS)
     )
     return [report for report in await session.scalars(query) if report is not None]
+
+
+async def reports_of_settings(session: AsyncSession, instances: Sequence[str]) -> dict[str, str]:
+    """Read which settings some processes report, by instance; at most `MOST_REPORTS` of them."""
+    if not instances:
+        return {}
+    query = select(InstanceRow.instance, InstanceRow.settings).where(
+        InstanceRow.instance.in_(instances[:MOST_REPORTS]), InstanceRow.settings.is_not(None)
+    )
+    return {row.instance: row.settings for row in await session.execute(query)}

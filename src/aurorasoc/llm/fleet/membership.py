@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Final, Literal, Protocol
+from typing import Any, Final, Literal, Protocol
 
 from sqlalchemy import delete
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -28,6 +28,7 @@ from aurorasoc.core.logs import get_logger
 from aurorasoc.errors import BackendUnavailable, DatabaseUnavailable
 from aurorasoc.granite.backend_resolution import active_connection
 from aurorasoc.llm.adoption.adopt import Adoption
+from aurorasoc.llm.fleet.differences import report_of_settings
 from aurorasoc.llm.fleet.key_reports import report_of_keys
 from aurorasoc.llm.fleet.live import heartbeat_seconds, reports_of_health
 
@@ -90,6 +91,7 @@ class Membership:
         keyring: The seeds it has.
         feed: Returns the feed in use now.
         health: Says how this process's calls ended, and hears of the others'.
+        hindrances: Returns what keeps this process from calling, as JSON; None: nothing.
     """
 
     def __init__(  # noqa: PLR0913 - each tells a part of the row
@@ -101,6 +103,7 @@ class Membership:
         feed: Callable[[], str],
         *,
         health: Reports,
+        hindrances: Callable[[], str | None] = lambda: None,
     ) -> None:
         self.instance = instance
         self._database = database
@@ -108,6 +111,8 @@ class Membership:
         self._keyring = keyring
         self._feed = feed
         self._health = health
+        self._hindrances = hindrances
+        self._settings: tuple[Snapshot, str] | None = None
         self._wake = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
 
@@ -145,8 +150,8 @@ class Membership:
                 pause = RETRY_SECONDS
 
     async def _write(self, *, clean: bool) -> bool:
-        """Write the row, once a snapshot is in force; `clean` deletes rows of dead processes."""
-        if not self._adoption.ready:
+        """Write the row, once what is stored was read; `clean` deletes rows of dead processes."""
+        if not self._adoption.ready and self._adoption.refusal is None:
             return False
         async with self._database.transaction(ordered=False) as session:
             now = await self._database.clock(session)
@@ -163,21 +168,38 @@ class Membership:
         return True
 
     def _row(self, now_us: int) -> InstanceRow:
-        snapshot = self._adoption.snapshot
-        backend, model = _active(snapshot)
         return InstanceRow(
             **asdict(self.instance),
-            revision=snapshot.revision,
-            fingerprint=snapshot.fingerprint,
-            backend=backend,
-            model=model,
+            **self._runs(),
             adopted_us=self._adoption.adopted_us,
             feed=self._feed(),
             key_ids=",".join(self._keyring.key_ids),
             keys_sent=report_of_keys(),
             health=self._health.report(),
+            hindrances=self._hindrances(),
             seen_us=now_us,
         )
+
+    def _runs(self) -> dict[str, Any]:
+        """Return what this process runs; nothing before it could adopt."""
+        if not self._adoption.ready:
+            return {"revision": 0, "fingerprint": ""}
+        snapshot = self._adoption.snapshot
+        backend, model = _active(snapshot)
+        return {
+            "revision": snapshot.revision,
+            "fingerprint": snapshot.fingerprint,
+            "backend": backend,
+            "model": model,
+            "settings": self._settings_of(snapshot),
+        }
+
+    def _settings_of(self, snapshot: Snapshot) -> str:
+        """Return the report of the settings, made once for each snapshot."""
+        if self._settings is None or self._settings[0] is not snapshot:
+            seed = next(iter(self._keyring.key_ids), "")
+            self._settings = snapshot, report_of_settings(snapshot, seed)
+        return self._settings[1]
 
     async def _leave(self) -> None:
         with suppress(DatabaseUnavailable):

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Annotated, Final, Literal
 
 from pydantic import Field
@@ -22,7 +22,9 @@ from aurorasoc.core.keyring import Keyring
 from aurorasoc.errors import Conflict, DatabaseUnavailable
 from aurorasoc.llm.adoption.adopt import Adoption
 from aurorasoc.llm.adoption.stored import SINGLETON
-from aurorasoc.llm.fleet.live import live_rows, reports_of_health
+from aurorasoc.llm.fleet.differences import Difference, differences, report_of_settings
+from aurorasoc.llm.fleet.hindrances import Hindrance, hindrances_in
+from aurorasoc.llm.fleet.live import live_rows, reports_of_health, reports_of_settings
 
 State = Literal["current", "behind", "diverged"]
 
@@ -37,8 +39,11 @@ class Member:
 
     Attributes:
         feed: The feed in use now: `listen`, `data_version`, or only the slow `poll`.
+        adopted_at: When it adopted that; None if it couldn't adopt anything yet.
         state: `behind` the stored revision; `diverged`: at the revision of the process that
             answers, with another fingerprint; else `current`.
+        hindrances: What keeps it from calling the connections in use.
+        differences: Where it is `diverged`: which settings differ, as far as both name them.
     """
 
     instance: Annotated[str, Field(examples=["agent-9f3c2a71b0de"])]
@@ -49,9 +54,11 @@ class Member:
     fingerprint: str
     backend: str | None
     model: str | None
-    adopted_at: str
+    adopted_at: str | None
     feed: Annotated[str, Field(examples=["listen", "data_version", "poll"])]
     state: State
+    hindrances: tuple[Hindrance, ...] = ()
+    differences: tuple[Difference, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,15 +94,17 @@ class Fleet:
     Args:
         database: Holds it.
         adoption: What this process runs, to compare the others with.
+        keyring: The seeds it has.
 
     Attributes:
         watchers: How many wait for changes.
         dismissed: Whether this process is about to stop, so that waiters must return.
     """
 
-    def __init__(self, database: Database, adoption: Adoption) -> None:
+    def __init__(self, database: Database, adoption: Adoption, keyring: Keyring) -> None:
         self._database = database
         self._adoption = adoption
+        self._keyring = keyring
         self.watchers = 0
         self._watching: asyncio.Task[None] | None = None
         self._latest: FleetView | None = None
@@ -111,8 +120,12 @@ class Fleet:
         async with self._database.reading() as session:
             stored = await session.get(RuntimeConfigRow, SINGLETON)
             rows = await live_rows(self._database, session)
-        revision = stored.revision if stored else 0
-        return FleetView(revision, tuple(self._member(row, revision) for row in rows))
+            revision = stored.revision if stored else 0
+            states = {row.instance: self._state(row, revision) for row in rows}
+            diverged = [name for name, state in states.items() if state == "diverged"]
+            settings = await reports_of_settings(session, diverged)
+        members = (_member(row, states[row.instance]) for row in rows)
+        return FleetView(revision, tuple(self._compared(one, settings) for one in members))
 
     @contextmanager
     def watching(self) -> Iterator[None]:
@@ -184,28 +197,38 @@ class Fleet:
                 self._changed.notify_all()
             await asyncio.sleep(WATCH_SECONDS)
 
-    def _member(self, row: InstanceRow, revision: int) -> Member:
-        return Member(
-            instance=row.instance,
-            kind=row.kind,
-            name=row.name,
-            host=row.host,
-            revision=row.revision,
-            fingerprint=row.fingerprint,
-            backend=row.backend,
-            model=row.model,
-            adopted_at=iso(row.adopted_us),
-            feed=row.feed,
-            state=self._state(row, revision),
-        )
+    def _compared(self, member: Member, settings: Mapping[str, str]) -> Member:
+        """Add to a process that diverged what differs from this one."""
+        if member.state != "diverged":
+            return member
+        seed = next(iter(self._keyring.key_ids), "")
+        here = report_of_settings(self._adoption.snapshot, seed)
+        return replace(member, differences=differences(here, settings.get(member.instance)))
 
     def _state(self, row: InstanceRow, revision: int) -> State:
-        if row.revision < revision:
+        if row.revision < revision or not row.fingerprint:
             return "behind"
         if not self._adoption.ready or self._adoption.snapshot.revision != row.revision:
             return "current"
         same = self._adoption.snapshot.fingerprint == row.fingerprint
         return "current" if same else "diverged"
+
+
+def _member(row: InstanceRow, state: State) -> Member:
+    return Member(
+        instance=row.instance,
+        kind=row.kind,
+        name=row.name,
+        host=row.host,
+        revision=row.revision,
+        fingerprint=row.fingerprint,
+        backend=row.backend,
+        model=row.model,
+        adopted_at=iso(row.adopted_us) if row.adopted_us else None,
+        feed=row.feed,
+        state=state,
+        hindrances=hindrances_in(row.hindrances),
+    )
 
 
 async def require_seed_everywhere(database: Database, keyring: Keyring) -> None:

@@ -38,7 +38,7 @@ export const Processes = ({ fleet }) => html`
 `;
 
 function Process({ of: process }) {
-  const [tone, word] = STATES[process.state] ?? ["off", process.state];
+  const [tone, word] = stateOf(process);
   return html`
     <li>
       <span class="process-name">
@@ -48,23 +48,59 @@ function Process({ of: process }) {
       </span>
       <${Mark} tone=${tone}>${word}<//>
       <span class="process-runs">
-        revision ${process.revision}: <${Runs} of=${process} />, adopted${" "}
-        <${When} at=${process.adopted_at} />
-        ${process.state === "diverged" &&
-        ". Same revision, other configuration: compare its environment."}
+        ${
+          process.adopted_at
+            ? html`revision ${process.revision}: <${Runs} of=${process} />, adopted${" "}
+                <${When} at=${process.adopted_at} />`
+            : "nothing adopted yet"
+        }
+        ${process.state === "diverged" && `. Same revision, other configuration: ${differs(process)}`}
       </span>
+      ${process.hindrances.map(
+        ({ connection, code, detail }) => html`
+          <span class="process-runs" key=${`${connection} ${code}`}>
+            <${Mark} tone="bad">
+              ${connection && html`<strong>${connectionName(connection)}</strong>: `}${detail}
+            <//>
+          </span>
+        `,
+      )}
     </li>
   `;
+}
+
+/** A process that runs the revision, and can't call what it names, isn't fine. */
+function stateOf({ state, hindrances }) {
+  if (state === "current" && hindrances.length > 0) return ["bad", "can't call"];
+  return STATES[state] ?? ["off", state];
+}
+
+/** What differs from the process that answers this page, by its variable where it has one. */
+function differs({ differences }) {
+  if (differences.length === 0) return "compare its environment.";
+  return `it has another ${differences.map((one) => one.variable ?? one.setting).join(", ")}.`;
 }
 
 /** `auto` finds a backend with the first call. */
 const Runs = ({ of: { backend, model } }) =>
   backend ? html`${connectionName(backend)} <code>${model}</code>` : "automatic, none called yet";
 
-/** "2 of 3 processes run revision 8." */
+/** "2 of 3 processes run revision 8. Can't call a connection in use: 1." */
 export function summary(fleet, revision) {
-  const all = fleet.instances.length;
-  const there = fleet.instances.filter((one) => one.revision >= revision).length;
+  const count = (is) => fleet.instances.filter(is).length;
+  const diverged = count((one) => one.state === "diverged");
+  const hindered = count((one) => one.hindrances.length > 0);
+  return [
+    adopted(count((one) => one.adopted_at && one.revision >= revision), fleet, revision),
+    diverged > 0 && `With another configuration: ${diverged}.`,
+    hindered > 0 && `Can't call a connection in use: ${hindered}.`,
+  ]
+    .filter(Boolean)
+    .join(" ");
+}
+
+function adopted(there, { instances }, revision) {
+  const all = instances.length;
   if (there < all) return `${there} of ${all} processes run revision ${revision}.`;
   return all === 1
     ? `The only process runs revision ${revision}.`

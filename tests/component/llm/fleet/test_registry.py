@@ -31,7 +31,7 @@ async def adoption(database: Database, tmp_path: Path) -> Adoption:
 @pytest.fixture
 async def fleet(database: Database, adoption: Adoption) -> AsyncIterator[Fleet]:
     """Yield the reader of the registry."""
-    opened = Fleet(database, adoption)
+    opened = Fleet(database, adoption, keyring())
     yield opened
     await opened.close()
 
@@ -111,14 +111,14 @@ async def test_a_look_at_a_database_that_is_away_is_refused(adoption: Adoption) 
     """With the status that says so."""
     away = Database("postgresql://nobody@127.0.0.1:1/aurora")
     with pytest.raises(DatabaseUnavailable):
-        await Fleet(away, adoption).look()
+        await Fleet(away, adoption, keyring()).look()
     await away.close()
 
 
 async def test_glance_at_a_database_that_is_away_gives_nothing(adoption: Adoption) -> None:
     """Soon: a scrape must not hang."""
     away = Database("postgresql://nobody@127.0.0.1:1/aurora")
-    fleet = Fleet(away, adoption)
+    fleet = Fleet(away, adoption, keyring())
     assert await fleet.glance() is None
     await fleet.close()
     await away.close()
