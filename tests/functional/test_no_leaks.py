@@ -192,6 +192,14 @@ def _wrong_bodies(key: str) -> Iterator[tuple[str, str, dict[str, Any]]]:
     yield "PUT", "/system/llm/assignments", {"json": {"agents": {key: {"connection": key}}}}
     yield "POST", "/system/llm/policy/explain", {"json": {"tlp": key, "agent": key}}
     yield "POST", "/system/llm/rollback", {"json": {"revision": key}}
+    for typed in (
+        key,
+        {"connection": key, "api_key": key},
+        {"connection": "openai", "api_key": [key]},
+        {"connection": "ollama", "api_key": key},
+        {key: key},
+    ):
+        yield "POST", "/system/llm/rollback", {"json": {"revision": 1, "key": typed}}
     for chat in (
         {"messages": [{"role": key, "content": "x"}]},
         {"messages": [{"role": "user", "content": {"text": key}}]},

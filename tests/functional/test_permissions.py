@@ -40,6 +40,7 @@ PERMISSIONS: Final[dict[tuple[str, str], str | None]] = {
     ("GET", f"{LLM}/caller"): "agents:read",
     ("GET", f"{LLM}/history"): "agents:read",
     ("GET", f"{LLM}/history/{{revision}}"): "agents:read",
+    ("GET", f"{LLM}/history/{{revision}}/rollback"): "agents:read",
     ("POST", f"{LLM}/rollback"): "users:manage",
     ("GET", f"{API}/audit"): "audit:read",
     ("POST", f"{API}/chat"): "alerts:investigate",

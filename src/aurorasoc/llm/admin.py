@@ -31,8 +31,11 @@ from aurorasoc.llm.changes.requests import (
     ConfigRequest,
     ConnectionRequest,
     PlannedRequest,
+    RollbackKey,
     TestRequest,
 )
+from aurorasoc.llm.changes.rollback_plan import RollbackPlan, plan_of
+from aurorasoc.llm.changes.tested import to_test
 from aurorasoc.llm.fleet.registry import FleetAdoption
 from aurorasoc.llm.inventory import (
     Active,
@@ -200,17 +203,48 @@ class Admin:
         return explain(snapshot, label, role, agent)
 
     async def rollback(
-        self, revision: int, *, actor: str, if_match: int | None = None
+        self,
+        revision: int,
+        *,
+        actor: str,
+        if_match: int | None = None,
+        verify: bool = False,
+        key: RollbackKey | None = None,
     ) -> MutationAnswer:
         """Restore an earlier configuration; keys are not rolled back.
 
+        Args:
+            revision: Which.
+            actor: Who asks.
+            if_match: The revision this is based on.
+            verify: Test both roles' models first, where others would answer than do now, and
+                change nothing if that fails.
+            key: A key for the address that a connection goes back to.
+
         Raises:
             NotFound: There is no such revision.
-            ProviderNotReady: It needs a key that is gone; nothing was changed.
+            ProviderNotReady: It needs a key that isn't there; nothing was changed.
+            Conflict, RevisionMismatch, InvalidInput, Unavailable: Refused.
+            ModelCallError: `verify` is set, and a provider failed.
         """
+        change = await self._back_to(revision, key)
+        return await self.change(change, actor=actor, if_match=if_match, verify=verify)
+
+    async def plan_rollback(self, revision: int) -> RollbackPlan:
+        """Say what a rollback would change of what is in force, and which keys it would need.
+
+        Raises:
+            NotFound: There is no such revision.
+            Conflict: It can't be restored.
+        """
+        change = replace(await self._back_to(revision), check=lambda _candidate: None)
+        planned = await self.changer.preview(change, actor="", if_match=None)
+        return plan_of(planned, revision)
+
+    async def _back_to(self, revision: int, key: RollbackKey | None = None) -> Change:
         async with self.database.reading() as session:
             earlier = await config_at(session, revision)
-        return await self.change(edits.roll_back(earlier), actor=actor, if_match=if_match)
+        return edits.roll_back(self.settings, earlier, key)
 
     async def change(
         self,
@@ -226,8 +260,8 @@ class Admin:
             change: What to change.
             actor: Who asks.
             if_match: The revision this is based on.
-            verify: Test the provider that the change is about first, as the change would leave
-                it, and change nothing if that fails.
+            verify: Test the connection that the change is about first, or who would answer the
+                roles then, and change nothing if that fails.
 
         Raises:
             Conflict, RevisionMismatch, InvalidInput, Unavailable: Refused; see `Changer.apply`.
@@ -301,11 +335,11 @@ class Admin:
         The orchestrator's model is tested, too, where it is another.
         """
         planned = await self.changer.preview(change, actor=actor, if_match=if_match)
-        config = planned.candidate.connections[change.target]
-        same = config.orchestrator_model.value == config.model.value
-        roles: list[Role] = ["specialist"] if same else ["specialist", "orchestrator"]
-        for role in roles:
-            result = await self._tests.of_candidate(change.target, role, planned.candidate, actor)
+        candidate = planned.candidate
+        for one in to_test(change.target, planned.before.snapshot, candidate):
+            result = await self._tests.of_candidate(
+                one.connection, one.role, candidate, actor, one.model
+            )
             if not result.ok:
                 raise error_of(result)
         return planned.based_on

@@ -14,10 +14,10 @@ from aurorasoc.errors import ChangeInProgress, OutcomeUnknown, UnknownProvider
 from aurorasoc.llm.adoption.stored import StoredConfig
 from aurorasoc.llm.changes import connection_edits, edits, key_edits
 from aurorasoc.llm.changes.plan import Change
-from aurorasoc.llm.changes.requests import AssignmentsRequest, ConnectionRequest
+from aurorasoc.llm.changes.requests import AssignmentsRequest, ConnectionRequest, RollbackKey
 from aurorasoc.llm.keys.doctor import examine
 from aurorasoc.llm.keys.migration import move_to_vault, stranded_keys
-from tests.examples import config_request
+from tests.examples import config_request, policy_request
 from tests.world.sealed import install
 from tests.world.service import SEED
 from tests.world.vault.faults import VaultFault, VaultFaultProxy, error
@@ -173,7 +173,7 @@ async def test_a_connection_in_use_when_its_deletion_is_settled_stays_without_it
         with proxy.held(REMOVAL_LOST), pytest.raises(OutcomeUnknown):
             await process.apply(deleted(process.settings))
         if use == "active":
-            await process.apply(edits.roll_back(at_that_time))
+            await process.apply(edits.roll_back(process.settings, at_that_time))
         else:
             body = {"roles": {"specialist": {"connection": NAME}}}
             assigned = AssignmentsRequest.model_validate(body)
@@ -320,3 +320,64 @@ async def test_a_process_that_lacks_the_connection_settles_its_key(
         assert process.adoption.snapshot.connections[NAME].credential.state == "absent"
     rows = house.stored.rows("SELECT count(*) FROM llm_provider_credentials")
     assert (rows, house.revision()) == ([(0,)], 2)
+
+
+# --- restored ----------------------------------------------------------------------------------
+
+
+async def moved(process: Member) -> StoredConfig:
+    """Make a connection, and move it with another key; return what was stored before."""
+    await process.apply(created(process.settings))
+    await process.apply(edits.set_policy(policy_request(require_tlp=True)))
+    async with process.database.reading() as session:
+        before = (await process.adoption.read(session)).config
+    elsewhere = {"base_url": "https://other.example/v1", "key": OTHER_KEY}
+    await process.apply(created(process.settings, **elsewhere))
+    await process.apply(edits.set_policy(policy_request(require_tlp=False)))
+    return before
+
+
+def restored(process: Member, before: StoredConfig) -> Change:
+    """Return the rollback with the key for the old address."""
+    key = RollbackKey(connection=NAME, api_key=SecretStr(KEY))
+    return edits.roll_back(process.settings, before, key)
+
+
+async def test_a_rollback_with_a_key_restores_everything(house: House) -> None:
+    """Address, key and policy, in one revision."""
+    async with member(house.boot()) as process:
+        before = await moved(process)
+        snapshot = await process.apply(restored(process, before))
+        assert (key_of(process), snapshot.connections[NAME].origin) == (KEY, ORIGIN)
+        assert (snapshot.policy.require_tlp.value, snapshot.revision) == (True, 5)
+
+
+async def test_a_rollback_whose_answer_is_lost_is_settled_whole(
+    house: House, proxy: VaultFaultProxy
+) -> None:
+    """By another process."""
+    async with member(house.boot(proxy.url)) as one, member(house.boot()) as two:
+        before = await moved(one)
+        with proxy.held(LOST), pytest.raises(OutcomeUnknown):
+            await one.apply(restored(one, before))
+        assert one.adoption.snapshot.policy.require_tlp.value is False
+        await two.watch.settle()
+        await follow(one)
+        assert (key_of(one), one.adoption.snapshot.policy.require_tlp.value) == (KEY, True)
+
+
+async def test_a_rollback_that_is_settled_late_undoes_no_change_in_between(
+    house: House, proxy: VaultFaultProxy
+) -> None:
+    """The key alone comes, for an address that isn't in force: it isn't sent."""
+    async with member(house.boot(proxy.url)) as process:
+        before = await moved(process)
+        with proxy.held(LOST), pytest.raises(OutcomeUnknown):
+            await process.apply(restored(process, before))
+        await process.apply(edits.set_policy(policy_request(hosted_max_tlp="CLEAR")))
+        await process.watch.settle()
+        snapshot = process.adoption.snapshot
+        assert snapshot.policy.hosted_max_tlp.value == "CLEAR"
+        assert snapshot.connections[NAME].origin == "https://other.example:443"
+        assert key_of(process) is None
+        assert house.actions()[-1] == "llm.key.set"

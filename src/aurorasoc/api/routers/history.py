@@ -7,6 +7,7 @@ from typing import Annotated
 from fastapi import APIRouter, Path, Query
 from pydantic import BaseModel, ConfigDict, Field
 
+from aurorasoc.api.changes import Verify
 from aurorasoc.api.deps import AgentsReader, OpenRuntime, Terms, UserManager
 from aurorasoc.api.problems import ProblemRoute, documented
 from aurorasoc.llm.admin import MutationAnswer
@@ -17,6 +18,8 @@ from aurorasoc.llm.changes.history import (
     list_revisions,
     read_revision,
 )
+from aurorasoc.llm.changes.requests import RollbackKey
+from aurorasoc.llm.changes.rollback_plan import RollbackPlan
 
 router = APIRouter(prefix="/system/llm", tags=["llm"], route_class=ProblemRoute)
 
@@ -24,11 +27,12 @@ RevisionNumber = Annotated[int, Path(ge=1, le=MAX_REVISION)]
 
 
 class RollbackBody(BaseModel):
-    """Which revision to go back to."""
+    """Which revision to go back to, and a key for the address that a connection goes back to."""
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(extra="forbid", hide_input_in_errors=True)
 
     revision: int = Field(ge=1, le=MAX_REVISION)
+    key: RollbackKey | None = None
 
 
 @router.get("/history", responses=documented(401, 403, 422, 503))
@@ -52,15 +56,27 @@ async def read_one(
         return await read_revision(session, revision)
 
 
-@router.post(
-    "/rollback",
-    responses=documented(401, 403, 404, 409, 412, 422, 503),
-)
+@router.get("/history/{revision}/rollback", responses=documented(401, 403, 404, 409, 422, 503))
+async def plan_rollback(
+    _caller: AgentsReader, runtime: OpenRuntime, revision: RevisionNumber
+) -> RollbackPlan:
+    """Show what a rollback would change of what is in force, and which keys it would need."""
+    return await runtime.admin.plan_rollback(revision)
+
+
+@router.post("/rollback", responses=documented(401, 403, 404, 409, 412, 422, 429, 502, 503, 504))
 async def roll_back(
-    body: RollbackBody, caller: UserManager, runtime: OpenRuntime, terms: Terms
+    body: RollbackBody, caller: UserManager, runtime: OpenRuntime, terms: Terms, verify: Verify
 ) -> MutationAnswer:
-    """Restore an earlier configuration, as a new revision. Keys are not rolled back."""
+    """Restore an earlier configuration, as a new revision. Keys are not rolled back.
+
+    With a key, it is stored for the address that its connection goes back to.
+    """
     changed = await runtime.admin.rollback(
-        body.revision, actor=caller.subject, if_match=terms.if_match
+        body.revision,
+        actor=caller.subject,
+        if_match=terms.if_match,
+        verify=verify,
+        key=body.key,
     )
     return await terms.answer(runtime, changed)

@@ -19,11 +19,16 @@ from aurorasoc.granite.backend_resolution import (
     require_may_be_local,
     require_ready,
 )
-from aurorasoc.llm.adoption.declared import Declared, as_chosen
+from aurorasoc.llm.adoption.declared import Declared, as_chosen, declared
 from aurorasoc.llm.adoption.stored import ConnectionChoice, Stored, StoredConfig
-from aurorasoc.llm.changes.key_edits import configured
+from aurorasoc.llm.changes.key_edits import configured, key_for
 from aurorasoc.llm.changes.plan import Change, Edited
-from aurorasoc.llm.changes.requests import ConfigRequest, PolicyRequest, TestRequest
+from aurorasoc.llm.changes.requests import (
+    ConfigRequest,
+    PolicyRequest,
+    RollbackKey,
+    TestRequest,
+)
 
 _CHOICES = {"model", "orchestrator_model", "base_url"}
 """Fields of a `ConnectionChoice` that a switch may set, by the same names."""
@@ -117,21 +122,40 @@ def set_policy(requested: PolicyRequest) -> Change:
     return Change(Action.POLICY_CHANGED, EVERYTHING, edit)
 
 
-def roll_back(earlier: StoredConfig) -> Change:
-    """Restore an earlier configuration. Keys are not rolled back, and no connection is removed."""
+def roll_back(settings: Settings, earlier: StoredConfig, key: RollbackKey | None = None) -> Change:
+    """Restore an earlier configuration. Keys are not rolled back, and no connection is removed.
+
+    Args:
+        settings: The boot defaults.
+        earlier: What to restore.
+        key: Stored for the address that a connection goes back to.
+
+    Raises:
+        InvalidInput: When it is planned: the key is for a connection that wouldn't exist, takes
+            no key, or would have no address.
+    """
 
     def edit(before: Stored) -> Edited:
         connections = {**_made(before.config), **earlier.providers}
         config = replace(earlier, revision=before.config.revision, providers=connections)
-        return Edited(config, details={"to_revision": earlier.revision})
+        details: dict[str, Any] = {"to_revision": earlier.revision}
+        if key is None:
+            return Edited(config, details=details)
+        after = declared(settings, key.connection, config.choice(key.connection))
+        if after is None:
+            detail = f"No connection of that name exists after a rollback to {earlier.revision}."
+            raise InvalidInput(detail)
+        stored = key_for(before, after, key.api_key)
+        details |= {"connection": key.connection, "key_changed": stored is not None}
+        return Edited(config, stored, details)
 
     def check(candidate: Snapshot) -> None:
         try:
             _require_used_ready(candidate)
         except (NoModelConfigured, ProviderNotReady) as error:
             detail = (
-                f"{error.detail} Revision {earlier.revision} uses that connection. If it was "
-                "deleted since, add it again with its key first."
+                f"{error.detail} Revision {earlier.revision} uses that connection: send a missing "
+                "key together with the rollback."
             )
             raise type(error)(detail) from error
 

@@ -234,8 +234,10 @@ class KeyIntents:
         """Whether what waits for the key can still come into force.
 
         A connection that was to be removed with its key may be in use meanwhile: it then stays,
-        without the key.
+        without the key. A rollback is restored over the revision that it was planned on only.
         """
+        if not intent.fits(before.config):
+            return False
         activated = intent.activated(before.config)
         existing = self.adoption.existing(activated)
         gone = before.snapshot.connections.keys() - existing

@@ -48,8 +48,17 @@ def configured(before: Stored, after: Declared, requested: KeyChoice) -> Edited:
     if requested.api_key is None:
         key: KeyEdit | None = remove_key(before, after.name)
     else:
-        key = _store_key(before, after.name, after.spec, origin, requested.api_key)
+        key = key_for(before, after, requested.api_key)
     return Edited(config, key, {"key_changed": key is not None})
+
+
+def key_for(before: Stored, after: Declared, api_key: SecretStr) -> SetKey | None:
+    """Return the edit that stores a key for the address that a connection will have.
+
+    Raises:
+        InvalidInput: The connection takes no key, or has no address to bind one to.
+    """
+    return _store_key(before, after.name, after.spec, _origin(after), api_key)
 
 
 def set_key(name: ConnectionName, api_key: SecretStr) -> Change:

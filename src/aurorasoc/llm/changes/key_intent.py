@@ -14,7 +14,7 @@ from aurorasoc.core.audit.actions import Action
 from aurorasoc.core.audit.log import AuditEvent
 from aurorasoc.core.database.tables import CredentialRow, KeyIntentRow
 from aurorasoc.core.vault.key_version import KeyVersion
-from aurorasoc.llm.adoption.stored import ConnectionChoice, StoredConfig
+from aurorasoc.llm.adoption.stored import ConnectionChoice, StoredConfig, is_possible
 from aurorasoc.llm.changes.in_words import KeyRecord
 from aurorasoc.llm.changes.plan import Plan
 
@@ -68,6 +68,9 @@ class Intent:
     def event(self, action: Action, **details: Any) -> AuditEvent:
         """Return the audit event of a step of this change."""
         details["operation_id"] = self.operation_id
+        waits = self._waits
+        if waits is not None and waits.rollback is not None:
+            details["to_revision"] = waits.rollback.to_revision
         return AuditEvent(self.actor, action, self.connection, details)
 
     def is_repeated_by(self, other: Intent) -> bool:
@@ -80,11 +83,23 @@ class Intent:
         """Whether this intent wrote the version."""
         return key_version is not None and key_version.operation_id == self.operation_id
 
+    @property
+    def _waits(self) -> _Waiting | None:
+        return None if self.activation is None else _WAITING.validate_json(self.activation)
+
+    def fits(self, config: StoredConfig) -> bool:
+        """Whether the waiting configuration may replace this one."""
+        waits = self._waits
+        rollback = waits and waits.rollback
+        return rollback is None or rollback.based_on == config.revision
+
     def activated(self, config: StoredConfig) -> StoredConfig:
         """Apply the waiting configuration; other connections' changes since then stay."""
-        if self.activation is None:
+        waits = self._waits
+        if waits is None:
             return config
-        waits = _WAITING.validate_json(self.activation)
+        if waits.rollback is not None:
+            return replace(waits.rollback.config, revision=config.revision)
         config = config.with_choice(self.connection, waits.choice)
         return replace(config, backend=waits.backend) if waits.switches else config
 
@@ -111,17 +126,35 @@ class Intent:
 
 
 @dataclass(frozen=True, slots=True)
+class _Rollback:
+    """The whole configuration that waits for a key.
+
+    Attributes:
+        config: What is restored.
+        based_on: The revision that it replaces. Restored over a later one, it would undo a
+            change that nobody was shown.
+        to_revision: Where it comes from.
+    """
+
+    config: StoredConfig
+    based_on: int
+    to_revision: int
+
+
+@dataclass(frozen=True, slots=True)
 class _Waiting:
     """The configuration that waits for a key.
 
     Attributes:
         backend: What will be active, if the change switches.
         choice: The connection's values; empty ones remove it.
+        rollback: All that is restored together with the key; None if this isn't a rollback.
     """
 
     backend: str | None
     choice: ConnectionChoice
     switches: bool = True
+    rollback: _Rollback | None = None
 
 
 _WAITING: Final = TypeAdapter(_Waiting)
@@ -132,6 +165,8 @@ def _is_readable(activation: str | None) -> bool:
         waits = None if activation is None else _WAITING.validate_json(activation)
     except ValidationError:
         return False
+    if waits is not None and waits.rollback is not None and not is_possible(waits.rollback.config):
+        return False
     return waits is None or waits.backend in {None, AUTO} or is_connection_name(waits.backend)
 
 
@@ -140,5 +175,9 @@ def waiting(name: ConnectionName, planned: Plan) -> str | None:
     if not planned.reconfigures:
         return None
     config = planned.edited.config
-    waits = _Waiting(config.backend, config.choice(name), planned.switches)
+    to_revision = planned.edited.details.get("to_revision")
+    rollback = None
+    if to_revision is not None:
+        rollback = _Rollback(config, planned.based_on, to_revision)
+    waits = _Waiting(config.backend, config.choice(name), planned.switches, rollback)
     return json.dumps(asdict(waits))

@@ -93,7 +93,7 @@ class Plan:
     """A planned change. Nothing is written yet.
 
     Attributes:
-        based_on: The revision that it starts from.
+        before: The stored state that it starts from.
         edited: What to write; its configuration has the new revision.
         candidate: The snapshot that will be in force.
         reconfigures: Whether more than a key changes.
@@ -101,12 +101,17 @@ class Plan:
         old_key: The usable key that it replaces or removes; None if there is none.
     """
 
-    based_on: int
+    before: Stored
     edited: Edited
     candidate: Snapshot
     reconfigures: bool
     switches: bool
     old_key: ReplacedKey | None = None
+
+    @property
+    def based_on(self) -> int:
+        """The revision that it starts from."""
+        return self.before.config.revision
 
     @property
     def changed(self) -> bool:
@@ -126,7 +131,7 @@ def plan(change: Change, before: Stored, adoption: Adoption, stamp: Stamp) -> Pl
     Raises:
         Conflict, InvalidInput, NotFound: The change is refused.
     """
-    edited, based_on = change.edit(before), before.config.revision
+    edited = change.edit(before)
     _require_room(edited.config)
     reconfigures = edited.config != before.config
     revision = before.next_revision(changed=reconfigures or edited.key is not None)
@@ -143,7 +148,7 @@ def plan(change: Change, before: Stored, adoption: Adoption, stamp: Stamp) -> Pl
     old_key = _old_key(before.snapshot, candidate, edited.key, adoption) if edited.key else None
     switches = config.backend != before.config.backend
     edited = replace(edited, config=config)
-    return Plan(based_on, edited, candidate, reconfigures, switches, old_key)
+    return Plan(before, edited, candidate, reconfigures, switches, old_key)
 
 
 def _require_room(after: StoredConfig) -> None:

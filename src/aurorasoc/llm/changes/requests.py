@@ -233,6 +233,15 @@ class AssignmentsRequest(BaseModel):
         return [one.as_assignment() for one in sent if one is not None]
 
 
+class RollbackKey(BaseModel):
+    """A key for the address that a connection goes back to."""
+
+    model_config = ConfigDict(extra="forbid", hide_input_in_errors=True)
+
+    connection: Connection
+    api_key: Key = Field(json_schema_extra={"writeOnly": True})
+
+
 class PolicyRequest(BaseModel):
     """A change of policy. A missing field changes nothing; null restores the boot default."""
 

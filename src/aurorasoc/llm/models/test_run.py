@@ -52,17 +52,29 @@ class TestRuns:
         return await self._run(self.pool.of_connection(name, role, snapshot), snapshot, actor)
 
     async def of_candidate(
-        self, name: ConnectionName, role: Role, candidate: Snapshot, actor: str
+        self,
+        name: ConnectionName,
+        role: Role,
+        candidate: Snapshot,
+        actor: str,
+        model: str | None = None,
     ) -> CallTest:
         """Test a connection as a change would leave it.
 
         The ledger counts nothing, as the candidate isn't active; it notes that it answers.
 
+        Args:
+            name: The connection.
+            role: Whose model.
+            candidate: What would be in force.
+            actor: Who asks.
+            model: Another of its models, which is assigned to the role.
+
         Raises:
             NoModelConfigured, ProviderNotReady: It couldn't be called.
             AuditUnavailable, DatabaseUnavailable: It can't be audited; nothing was sent.
         """
-        reference = model_reference(candidate, name, role)
+        reference = model_reference(candidate, name, role, model)
         REDACTOR.learn([reference.reveal_key()])  # it may never be adopted, and still be logged
         await self.pool.load()
         result = await self._run(

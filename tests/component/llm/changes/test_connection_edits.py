@@ -201,8 +201,8 @@ async def test_a_rollback_leaves_nobody_without_a_connection(opened: Runtime) ->
         await opened.admin.rollback(assigned, actor="test")
     assert refusal.value.detail == (
         "The connection azure needs a key: store one. "
-        f"Revision {assigned} uses that connection. If it was deleted since, add it again with "
-        "its key first."
+        f"Revision {assigned} uses that connection: send a missing key together with the "
+        "rollback."
     )
 
 
