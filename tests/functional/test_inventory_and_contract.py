@@ -217,6 +217,7 @@ def test_auto_alone_resolves_to_a_local_backend(service: Service, admin: httpx.C
         ("PUT", f"{PROVIDERS}/nobody/key", {"api_key": "key-0123456789"}),
         ("DELETE", f"{PROVIDERS}/nobody/key", None),
         ("POST", f"{PROVIDERS}/nobody/test", None),
+        ("POST", f"{PROVIDERS}/nobody/models", {"base_url": "https://gateway.example"}),
     ],
 )
 def test_unknown_provider_in_a_path_is_404(

@@ -30,6 +30,8 @@ PERMISSIONS: Final[dict[tuple[str, str], str | None]] = {
     ("DELETE", f"{LLM}/providers/{{provider}}/key"): "users:manage",
     ("POST", f"{LLM}/providers/{{provider}}/test"): "users:manage",
     ("GET", f"{LLM}/providers/{{provider}}/models"): "agents:read",
+    ("POST", f"{LLM}/providers/{{provider}}/models"): "users:manage",
+    ("POST", f"{LLM}/address"): "agents:read",
     ("PUT", f"{LLM}/connections/{{name}}"): "users:manage",
     ("DELETE", f"{LLM}/connections/{{name}}"): "users:manage",
     ("PUT", f"{LLM}/assignments"): "users:manage",

@@ -9,6 +9,7 @@ from typing import Annotated, Final, cast
 from fastapi import Depends, Header, Query, Request
 from fastapi.security import HTTPBearer
 from fastapi.security.base import SecurityBase
+from pydantic import BeforeValidator
 
 from aurorasoc.core.access.permissions import Permission
 from aurorasoc.core.access.principal import Principal
@@ -19,6 +20,7 @@ from aurorasoc.errors import (
     Unauthenticated,
 )
 from aurorasoc.llm.admin import MutationAnswer
+from aurorasoc.llm.changes.requests import as_name
 from aurorasoc.runtime import Runtime, current_runtime
 
 CALLER: Final = "aurorasoc.caller"
@@ -125,6 +127,9 @@ async def change_terms(
     """Read `If-Match` and `wait`."""
     return ChangeTerms(match, wait)
 
+
+Named = Annotated[str, BeforeValidator(as_name)]
+"""A connection's name in a path."""
 
 Terms = Annotated[ChangeTerms, Depends(change_terms)]
 

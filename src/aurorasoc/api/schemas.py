@@ -7,7 +7,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict
 
 from aurorasoc.config.vocabulary import Role, TlpLabel
-from aurorasoc.llm.changes.requests import AgentName, PlannedRequest
+from aurorasoc.llm.changes.requests import Address, AgentName, PlannedRequest, Provider
 
 
 class ExplainBody(BaseModel):
@@ -19,6 +19,25 @@ class ExplainBody(BaseModel):
     role: Role = "specialist"
     agent: AgentName | None = None
     planned: PlannedRequest | None = None
+
+
+class AddressBody(BaseModel):
+    """An address as somebody types it, and the provider it is for."""
+
+    model_config = ConfigDict(extra="forbid", hide_input_in_errors=True)
+
+    provider: Provider
+    base_url: Address
+
+
+class AddressView(BaseModel):
+    """An address as it is understood.
+
+    `calls_to` is the URL that calls go to; `{model}` stands for the model where it names it.
+    """
+
+    base_url: str
+    calls_to: str
 
 
 class AuditEntry(BaseModel):

@@ -15,9 +15,18 @@ from aurorasoc.errors import InvalidInput
 
 T = TypeVar("T")
 
+
+def connection_of(text: str) -> str:
+    """Return the connection's name that is meant, by the rules of REST."""
+    from aurorasoc.llm.changes.requests import as_name  # noqa: PLC0415 - SQLAlchemy costs time
+
+    return str(as_name(text))
+
+
 Connection = Annotated[
     str,
     typer.Argument(
+        parser=connection_of,
         metavar="CONNECTION",
         help=f"A connection's name: {', '.join(BUILT_IN)}, or one that was added.",
     ),

@@ -11,6 +11,8 @@ from pydantic import TypeAdapter
 from aurorasoc.cli.in_runtime import in_runtime
 from aurorasoc.cli.output import say, say_json
 from aurorasoc.errors import ModelCallError
+from aurorasoc.granite.base_url import called_url
+from aurorasoc.granite.catalog import CATALOG
 
 if TYPE_CHECKING:
     from aurorasoc.config.snapshot import ConnectionConfig
@@ -81,6 +83,13 @@ def key_place(config: ConnectionConfig) -> str:
     if credential.source is None:
         return "nowhere"
     return f"for {credential.origin} in {_STORES[credential.source]}"
+
+
+def calls_to(config: ConnectionConfig) -> str:
+    """Say where a connection's calls go."""
+    spec = CATALOG[config.provider]
+    url = called_url(spec, config.base_url.value or spec.default_base_url)
+    return f"Calls will go to {url}"
 
 
 def _say_answer(answer: MutationAnswer, lines: Sequence[str]) -> None:

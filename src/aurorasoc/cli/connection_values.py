@@ -68,7 +68,7 @@ def preset_values(name: str | None, places: Mapping[str, str | None]) -> dict[st
             detail = "--place goes with --preset."
             raise InvalidInput(detail)
         return {}
-    row = PRESETS.get(name)
+    row = PRESETS.get(name.strip().lower())
     if row is None:
         detail = f"--preset must be one of {', '.join(PRESETS)}."
         raise InvalidInput(detail)

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from pydantic import SecretStr
 
-from aurorasoc.cli.arguments import checked, pairs, plain_value, sent, tlp_of
-from aurorasoc.cli.changes import Wait, key_place, make_change
+from aurorasoc.cli.arguments import checked, connection_of, pairs, plain_value, sent, tlp_of
+from aurorasoc.cli.changes import Wait, calls_to, key_place, make_change
 from aurorasoc.cli.connection_values import PRESETS, Unset, Wishes, preset_values, request_body
 from aurorasoc.cli.inventory import list_connections
 from aurorasoc.cli.key_input import read_key
@@ -25,7 +25,12 @@ if TYPE_CHECKING:
 app = typer.Typer(help="Named connections to providers.", no_args_is_help=True)
 app.command("list")(list_connections)
 
-Name = Annotated[str, typer.Argument(metavar="NAME", help="A connection's name, such as vllm-lab.")]
+Name = Annotated[
+    str,
+    typer.Argument(
+        parser=connection_of, metavar="NAME", help="A connection's name, such as vllm-lab."
+    ),
+]
 
 
 @app.command("set")
@@ -135,7 +140,8 @@ async def _set(
         verify=verify,
     )
     after = runtime.adoption.snapshot.connections[name]
-    return answer, [_line(after, requested, made=present is None)]
+    lines = [_line(after, requested, made=present is None)]
+    return answer, [*lines, calls_to(after)] if requested.base_url is not None else lines
 
 
 def _line(after: ConnectionConfig, requested: ConnectionRequest, *, made: bool) -> str:

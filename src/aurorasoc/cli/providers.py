@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from pydantic import SecretStr
 
-from aurorasoc.cli.arguments import Connection, checked, sent
-from aurorasoc.cli.changes import Wait, key_place, make_change
+from aurorasoc.cli.arguments import Connection, checked, connection_of, sent
+from aurorasoc.cli.changes import Wait, calls_to, key_place, make_change
 from aurorasoc.cli.in_runtime import in_runtime
 from aurorasoc.cli.inventory import list_connections
 from aurorasoc.cli.key_input import read_key
@@ -31,7 +31,10 @@ app.command("list")(list_connections)
 @app.command()
 def use(  # noqa: PLR0913 - one parameter for each option
     connection: Annotated[
-        str, typer.Argument(metavar="CONNECTION", help="A connection's name, or auto.")
+        str,
+        typer.Argument(
+            parser=connection_of, metavar="CONNECTION", help="A connection's name, or auto."
+        ),
     ],
     *,
     model: Annotated[str | None, typer.Option(help="Specialist model.")] = None,
@@ -65,10 +68,13 @@ def use(  # noqa: PLR0913 - one parameter for each option
         if key:
             await require_same_store(runtime)
         answer = await runtime.admin.switch(requested, actor=operator(), verify=test_first)
-        if not key:
-            return answer, []
-        config = runtime.adoption.snapshot.connections[connection]
-        return answer, [f"key of {connection} stored {key_place(config)}"]
+        config = runtime.adoption.snapshot.connections.get(requested.provider)
+        lines = []
+        if config is not None and base_url is not None:
+            lines.append(calls_to(config))
+        if config is not None and key:
+            lines.append(f"key of {config.name} stored {key_place(config)}")
+        return answer, lines
 
     make_change(work, wait=wait, as_json=as_json)
 

@@ -51,6 +51,14 @@ def is_connection_name(text: str) -> bool:
     return text not in {AUTO, EVERYTHING} and CONNECTION_NAME.fullmatch(text) is not None
 
 
+def lowered(text: object) -> object:
+    """Return a name as it is typed in small letters, without blanks: `OpenAI` is `openai`.
+
+    Names of connections and providers have no other letters. What is no text stays as it is.
+    """
+    return text.strip(" ").lower() if isinstance(text, str) else text
+
+
 def is_agent_name(text: str) -> bool:
     """Whether an agent may be called so."""
     return _AGENT_NAME.fullmatch(text) is not None

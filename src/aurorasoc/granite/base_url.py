@@ -20,16 +20,25 @@ _DEFAULT_PORTS: Final = {"http": 80, "https": 443}
 _PLAIN = re.compile(r"[A-Za-z0-9:/._~\-\[\]]+")
 _AUTHORITY = re.compile(r"(\[[0-9A-Fa-f:.]*:[0-9A-Fa-f:.]*\]|[^:\[\]]+)(:[0-9]{1,5})?")
 _DOT_SEGMENT = re.compile(r"/\.{1,2}(/|$)")
+_WITHOUT_SCHEME = re.compile(
+    r"(?!https?:)"
+    r"((?P<own>localhost|\[[0-9A-Fa-f:.]+\]|[0-9.]+)"
+    r"|([\w-]+\.)+[A-Za-z]{2,24}|[\w.-]+(?=:))(?P<port>:[0-9]{1,5})?(/.*)?",
+    re.ASCII | re.DOTALL,
+)
+"""A host that is unmistakable without a scheme: a name with a top-level domain, an address, or
+one with a port. A bare word may be anything, a key included."""
 _MAX_LENGTH: Final = 2048
 
 
 def normalise_base_url(spec: ProviderSpec, text: str) -> str:
     """Return a base URL in the one form that the adapter expects.
 
-    `https://gateway.example/v1/` and `https://gateway.example` both become
+    `https://gateway.example/v1/`, `https://gateway.example` and `gateway.example` all become
     `https://gateway.example/v1` for a provider whose API root is `/v1`; a custom path
     (`https://gateway.example/openai/v1`) is kept, a pasted endpoint
-    (`https://gateway.example/v1/chat/completions`) loses its ending.
+    (`https://gateway.example/v1/chat/completions`) loses its ending. Without a scheme it is HTTPS,
+    except for a server of one's own on localhost, at an IP address or with a port.
 
     Args:
         spec: The provider it is for.
@@ -41,6 +50,7 @@ def normalise_base_url(spec: ProviderSpec, text: str) -> str:
     if spec.base_url_support == "none":
         detail = f"{spec.label} takes no base URL: leave base_url blank."
         raise InvalidInput(detail)
+    text = _with_scheme(spec, text.strip())
     _refuse_dated_azure(text)
     scheme, host, port = _parts(text)
     path = base_path(spec, host, _path_of(text)) or spec.root_path
@@ -48,6 +58,16 @@ def normalise_base_url(spec: ProviderSpec, text: str) -> str:
     normal = f"{scheme}://{_bracketed(host)}{shown_port}{path}"
     _refuse_dated_azure(normal)  # an ending that was taken off may have hidden it
     return normal
+
+
+def called_url(spec: ProviderSpec, base_url: str) -> str:
+    """Return the URL that calls go to; `{model}` stands for the model where the path names it.
+
+    Args:
+        spec: The provider.
+        base_url: Its base URL, normalised.
+    """
+    return f"{base_url}{spec.adapter_root}{spec.call_path}"
 
 
 def origin_of(text: str) -> str:
@@ -73,6 +93,14 @@ def origin_of_key(name: ConnectionName, spec: ProviderSpec, written: str | None)
         return origin_of(written)
     except InvalidInput:
         return "an address that can't be read"
+
+
+def _with_scheme(spec: ProviderSpec, text: str) -> str:
+    """Return an address with the scheme that it means, if it names a host without one."""
+    if len(text) > _MAX_LENGTH or (match := _WITHOUT_SCHEME.fullmatch(text)) is None:
+        return text
+    plain = spec.may_be_local and (match["own"] or match["port"])
+    return f"{'http' if plain else 'https'}://{text}"
 
 
 def _path_of(text: str) -> str:

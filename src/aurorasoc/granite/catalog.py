@@ -7,6 +7,12 @@ from typing import Final, Literal
 
 from aurorasoc.config.vocabulary import LOCAL_BACKENDS, ServingBackend
 
+_CALL_PATHS: Final = {
+    "chat_completions": "/chat/completions",
+    "messages": "/messages",
+    "generate_content": "/v1beta/models/{model}:generateContent",
+}
+
 
 @dataclass(frozen=True, slots=True)
 class ProviderSpec:
@@ -51,6 +57,11 @@ class ProviderSpec:
     adapter_root: str = ""
     answer_limit: int | None = None
     wire: Literal["chat_completions", "messages", "generate_content"] = "chat_completions"
+
+    @property
+    def call_path(self) -> str:
+        """The path of a call below the base URL and what the adapter appends."""
+        return _CALL_PATHS[self.wire]
 
     @property
     def may_be_local(self) -> bool:

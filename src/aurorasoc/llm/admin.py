@@ -3,33 +3,32 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from typing import Annotated, Final, Literal, TypeVar
+from typing import Annotated, Final, Literal
 
 from pydantic import Field
 
 from aurorasoc.config.settings import Settings
-from aurorasoc.config.vocabulary import AUTO, Role, ServingBackend
+from aurorasoc.config.vocabulary import AUTO, Role
 from aurorasoc.core.audit.log import AuditSink
 from aurorasoc.core.clock import Clock, iso, now_us
 from aurorasoc.core.database.engine import Database
 from aurorasoc.errors import DatabaseUnavailable
-from aurorasoc.granite.allowed_addresses import require_allowed_address
 from aurorasoc.granite.backend_resolution import (
     connection_named,
     listing_reference,
     require_exists,
 )
-from aurorasoc.granite.base_url import normalise_base_url
-from aurorasoc.granite.catalog import CATALOG
 from aurorasoc.granite.explain import Explanation, explain
 from aurorasoc.llm.adoption.adopt import Adoption
 from aurorasoc.llm.changes import connection_edits, edits
+from aurorasoc.llm.changes.addresses import with_checked_address
 from aurorasoc.llm.changes.apply import Changer
 from aurorasoc.llm.changes.history import config_at
 from aurorasoc.llm.changes.plan import Change
 from aurorasoc.llm.changes.requests import (
     ConfigRequest,
     ConnectionRequest,
+    ListRequest,
     PlannedRequest,
     RollbackKey,
     TestRequest,
@@ -53,8 +52,7 @@ from aurorasoc.llm.models.test_call import CallTest, error_of
 from aurorasoc.llm.models.test_run import TestRuns
 from aurorasoc.llm.models.traffic import TrafficLedger
 from aurorasoc.llm.observe import Observer
-
-R = TypeVar("R", ConfigRequest, ConnectionRequest, TestRequest)
+from aurorasoc.llm.trials import Trials
 
 OldKeyUse = Literal["in_use", "ending", "unused", "unknown"]
 
@@ -149,7 +147,7 @@ class Admin:
         """
         if requested.base_url is not None and requested.provider != AUTO:
             present = require_exists(self.adoption.snapshot, requested.provider)
-            requested = await self._checked(requested, present.provider)
+            requested = await with_checked_address(self.settings, requested, present.provider)
         change = edits.switch(self.settings, requested)
         verify = verify and requested.provider != AUTO
         return await self.change(change, actor=actor, if_match=if_match, verify=verify)
@@ -176,7 +174,7 @@ class Admin:
             Conflict, RevisionMismatch, InvalidInput, Unavailable: Refused.
             ModelCallError: `verify` is set, and the provider failed.
         """
-        requested = await self._checked(requested, requested.provider)
+        requested = await with_checked_address(self.settings, requested, requested.provider)
         change = connection_edits.put_connection(self.settings, name, requested)
         return await self.change(change, actor=actor, if_match=if_match, verify=verify)
 
@@ -315,19 +313,17 @@ class Admin:
         """Test a connection with values that aren't saved, and save nothing of them.
 
         A key that is sent belongs to the address that is tested; the one in force stays with its
-        own. Audited as other tests are.
-
-        Raises:
-            UnknownProvider: There is no such connection.
-            InvalidInput, KeyBoundToOrigin: The values can't be saved either.
-            NoModelConfigured, ProviderNotReady: It couldn't be called with them.
-            AuditUnavailable, DatabaseUnavailable: It can't be audited; nothing was sent.
+        own. See `Trials.test`.
         """
-        present = connection_named(self.adoption.snapshot, name)
-        requested = await self._checked(requested, present.provider)
-        change = edits.trial(self.settings, name, requested)
-        planned = await self.changer.preview(change, actor=actor, if_match=None)
-        return await self._tests.of_candidate(name, requested.role, planned.candidate, actor)
+        return await self._trials.test(name, requested, actor=actor)
+
+    async def models_unsaved(self, name: str, requested: ListRequest, *, actor: str) -> ModelList:
+        """List the models behind a connection with values that aren't saved; see `Trials.models`.
+
+        A key that is sent belongs to the address that is asked; the one in force stays with its
+        own.
+        """
+        return await self._trials.models(name, requested, actor=actor)
 
     async def _verify(self, change: Change, actor: str, if_match: int | None) -> int:
         """Test what a change would lead to, and return the revision that the test holds for.
@@ -349,13 +345,9 @@ class Admin:
         return TestRuns(self.database, self.audit, self.pool, self.ledger)
 
     @property
+    def _trials(self) -> Trials:
+        return Trials(self.settings, self.changer, self._tests, self.lists)
+
+    @property
     def _observer(self) -> Observer:
         return Observer(self.settings.llm, self.pool.learned, self.ledger, self.clock)
-
-    async def _checked(self, requested: R, provider: ServingBackend) -> R:
-        """Normalise a new base URL and check its address; each connection checks it again."""
-        if requested.base_url is None:
-            return requested
-        base_url = normalise_base_url(CATALOG[provider], requested.base_url)
-        await require_allowed_address(provider, base_url, self.settings.server.allowed_hosts)
-        return requested.model_copy(update={"base_url": base_url})

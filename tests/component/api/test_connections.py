@@ -9,6 +9,7 @@ import pytest
 from fastapi import FastAPI, Header
 from sqlalchemy import select
 
+from aurorasoc.api import rate_limit
 from aurorasoc.api.app import include_routers
 from aurorasoc.core.access.principal import Principal
 from aurorasoc.core.database.tables import AuditRow
@@ -17,9 +18,11 @@ from tests.component.live import KEYS, World
 from tests.world.vendor import Fault
 
 SECRET: Final = "sk-proj-0a1b2c3d4e5f6071829"
+CAPITALS: Final = "AKIA0A1B2C3D4E5F6G7H"
 LAB: Final = {"provider": "vllm", "base_url": "http://127.0.0.1:18001/v1", "model": "m"}
 CONNECTIONS: Final = "/system/llm/connections"
 ASSIGNMENTS: Final = "/system/llm/assignments"
+ADDRESS: Final = "/system/llm/address"
 EXPLAIN: Final = "/system/llm/policy/explain"
 
 
@@ -60,6 +63,8 @@ MISPLACED: Final[dict[str, tuple[str, str, Any]]] = {
         ASSIGNMENTS,
         {"agents": {"a": {"connection": "vllm", "model": SECRET}}},
     ),
+    "a switch in capitals": ("PUT", "/system/llm/config", {"provider": CAPITALS}),
+    "a name in capitals": ("PUT", f"{CONNECTIONS}/{CAPITALS}", LAB),
     "a ceiling": ("PUT", f"{CONNECTIONS}/lab", LAB | {"max_tlp": SECRET}),
     "an unknown field": ("PUT", f"{CONNECTIONS}/lab", LAB | {SECRET: 1}),
 }
@@ -74,11 +79,13 @@ async def test_a_key_in_the_wrong_place_is_neither_taken_nor_repeated(
     before = runtime.adoption.snapshot
     answer = await http.request(method, path, json=body)
     assert answer.status_code == 422, answer.text
-    assert SECRET not in answer.text
+    shown = answer.text.lower()
+    assert SECRET not in shown
+    assert CAPITALS.lower() not in shown
     assert runtime.adoption.snapshot is before
 
 
-NAMES: Final = ("auto", "Lab", "1lab", "a" * 33, "a%20b", "a%00b", "a%0A", "%C3%A4", "a.b")
+NAMES: Final = ("auto", "1lab", "a" * 33, "a%20b", "a%00b", "a%0A", "%C3%A4", "a.b")
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -210,3 +217,65 @@ async def test_a_list_of_models_says_whose_it_is(http: httpx.AsyncClient, world:
         ("eu", "openai"),
         ("us", "openai"),
     ]
+
+
+@pytest.mark.parametrize(
+    ("provider", "text", "calls_to"),
+    [
+        ("openai", "gw.example/v1/chat/completions", "https://gw.example/v1/chat/completions"),
+        ("Anthropic", "https://api.anthropic.com", "https://api.anthropic.com/v1/messages"),
+        ("ollama", "gpu:11434", "http://gpu:11434/v1/chat/completions"),
+    ],
+)
+async def test_an_address_is_understood_before_anything_is_saved(
+    http: httpx.AsyncClient, world: World, provider: str, text: str, calls_to: str
+) -> None:
+    """What the page shows below the field; nobody is called."""
+    answer = await http.post(ADDRESS, json={"provider": provider, "base_url": text})
+    assert (answer.status_code, answer.json()["calls_to"]) == (200, calls_to)
+    assert world.keyed.requests == world.ollama.requests == []
+
+
+@pytest.mark.parametrize(
+    ("provider", "text"), [("openai", "two words"), ("gemini", "https://gw.example")]
+)
+async def test_an_address_that_cannot_be_used_is_refused_with_the_reason(
+    http: httpx.AsyncClient, provider: str, text: str
+) -> None:
+    """The same as when it is saved."""
+    typed = {"provider": provider, "base_url": text}
+    refused = await http.post(ADDRESS, json=typed)
+    saved = await http.put(f"{CONNECTIONS}/new", json=typed)
+    assert (refused.status_code, refused.json()["detail"]) == (422, saved.json()["detail"])
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "body"),
+    [
+        ("PUT", "/system/llm/config", {"provider": " Ollama"}),
+        ("PUT", f"{CONNECTIONS}/vLLM-Lab", LAB | {"provider": "vLLM"}),
+        ("PUT", ASSIGNMENTS, {"agents": {"a": {"connection": "vLLM"}}}),
+        ("PUT", "/system/llm/policy", {"local_backend": "Ollama"}),
+        ("POST", EXPLAIN, {"planned": {"provider": "Auto"}}),
+        ("POST", EXPLAIN, {"planned": {"connections": {"OpenAI": {"max_tlp": "RED"}}}}),
+        ("PUT", "/system/llm/providers/OpenAI/key", {"api_key": KEYS["openai"]}),
+    ],
+)
+async def test_a_name_in_capitals_is_the_connection_that_is_meant(
+    http: httpx.AsyncClient, runtime: Runtime, method: str, path: str, body: object
+) -> None:
+    """In a path and in a body: no connection's name has capitals."""
+    answer = await http.request(method, path, json=body)
+    assert answer.status_code == 200, answer.text
+    names = runtime.adoption.snapshot.connections
+    assert all(name == name.lower() for name in names)
+
+
+async def test_lists_with_unsaved_values_are_counted_as_tests(
+    http: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each may try a key at an address."""
+    monkeypatch.setattr(rate_limit, "TESTS_PER_MINUTE", 0)
+    for what in ("models", "test"):
+        answer = await http.post(f"/system/llm/providers/vllm/{what}", json={})
+        assert (answer.status_code, answer.json()["code"]) == (429, "too_many_requests")

@@ -184,7 +184,7 @@ def test_json_is_all_that_is_printed(
         (("token", "create", "--role", "nobody"), {}),
         (("connections", "delete", "nonesuch"), {}),
         (("connections", "delete", "openai"), {}),
-        (("connections", "set", "Lab", "--provider", "vllm"), {}),
+        (("connections", "set", "1lab", "--provider", "vllm"), {}),
         (("connections", "set", "openai", "--provider", "vllm"), {}),
         (("connections", "set", "ollama", "--key"), {}),
         (("key", "set", "nonesuch"), {}),

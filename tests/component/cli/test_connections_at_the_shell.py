@@ -34,10 +34,12 @@ def address_of(server: VendorServer) -> tuple[str, ...]:
 def test_a_connection_is_made_from_a_preset_with_its_key(shell: Shell) -> None:
     """What was made is said, with the address and the store of the key; nothing is switched."""
     result = shell(*AZURE, "--model", "gpt-5", "--max-tlp", "amber", "--key", stdin=API_KEY)
-    made, active = result.out.splitlines()
+    made, calls, active = result.out.splitlines()
     what, _, key = made.partition("; ")
     assert what == "connection azure made: base-url, max-tlp, model"
     assert key == "key stored for https://soc-eu.openai.azure.com:443 in the database"
+    url = "https://soc-eu.openai.azure.com/openai/v1/chat/completions"
+    assert calls == f"Calls will go to {url}"
     assert active == "revision 1, active: vllm granite-soc-specialist"
     row = _row(shell, "azure")
     assert row["base_url"] == "https://soc-eu.openai.azure.com/openai/v1"

@@ -53,7 +53,23 @@ def test_a_switch_to_another_address_takes_its_key_with_it(shell: Shell) -> None
     assert "--key together with the new --base-url" in refused.error
     result = shell(*there, "--key", stdin=API_KEY)
     place = "for https://gateway.example:443 in the database"
-    assert result.out.splitlines()[0] == f"key of openai stored {place}"
+    assert result.out.splitlines()[:2] == [
+        "Calls will go to https://gateway.example/v1/chat/completions",
+        f"key of openai stored {place}",
+    ]
+
+
+def test_a_connection_in_capitals_is_the_one_that_is_meant(shell: Shell) -> None:
+    """Vendors write their names so."""
+    result = shell("providers", "use", "Ollama", "--base-url", "localhost:11434/api/chat")
+    assert result.code == 0
+    assert "Calls will go to http://localhost:11434/v1/chat/completions" in result.out
+    assert shell("providers", "use", "vLLM", "--json").json["active"]["backend"] == "vllm"
+    stored = shell("key", "set", "OpenAI", stdin=API_KEY)
+    assert stored.code == 0
+    assert shell("connections", "set", "OpenAI", "--model", "gpt-5").out.startswith(
+        "connection openai changed: model"
+    )
 
 
 def test_a_switch_to_auto_takes_no_model(shell: Shell) -> None:

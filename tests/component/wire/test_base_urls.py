@@ -27,6 +27,7 @@ class Golden(NamedTuple):
     listed: str
 
 
+ADDRESS: Final = "/system/llm/address"
 _CHAT: Final = "/chat/completions"
 GOLDEN: Final = (
     Golden("ollama", "", f"/v1{_CHAT}", "/api/tags"),
@@ -85,11 +86,13 @@ def _called(wire: Wire, golden: Golden) -> list[str]:
 async def test_base_url_of_an_admin_leads_where_the_table_says(
     wire: Wire, api: httpx.AsyncClient, golden: Golden
 ) -> None:
-    """PUT /config, then a chat, then the list of models: one URL each."""
+    """PUT /config, then a chat, then the list of models: one URL each. The page shows it before."""
     key, url = TABLE[golden.provider].key, f"{wire.server(golden.provider).url}{golden.written}"
     body = {"provider": golden.provider, "base_url": url}
     switched = await api.put(CONFIG, json=body if key == NOT_NEEDED else body | {"api_key": key})
     assert switched.status_code == 200, switched.text
+    shown = await api.post(ADDRESS, json={"provider": golden.provider, "base_url": url})
+    assert shown.json()["calls_to"] == f"{wire.server(golden.provider).url}{golden.called}"
     await api.post("/chat", json=asked())
     await api.get(f"{PROVIDERS}/{golden.provider}/models")
     assert _called(wire, golden) == [golden.called, golden.listed]

@@ -123,7 +123,7 @@ def test_longest_name_is_taken(tmp_path: Path) -> None:
     assert set(named(tmp_path, **{f"LLM_CONNECTION_{name.upper()}_PROVIDER": "vllm"})) == {name}
 
 
-@pytest.mark.parametrize("value", [CANARY, "OPENAI", "auto", "eu-azure"])
+@pytest.mark.parametrize("value", [CANARY, "open-ai", "auto", "eu-azure"])
 def test_unknown_kind_is_refused_with_the_six(value: str, tmp_path: Path) -> None:
     """The value isn't repeated."""
     detail = refusal(tmp_path, LLM_CONNECTION_LAB_PROVIDER=value)

@@ -174,7 +174,7 @@ OUT_OF_RANGE: Final = [
     ("AURORA_PORT", "65536"),
     ("AURORA_PORT", "-1"),
     ("AURORA_WORKERS", "0"),
-    ("LLM_BACKEND", "OpenAI"),
+    ("LLM_BACKEND", "Open AI"),
     ("LLM_FALLBACKS", "auto"),
     ("LLM_FALLBACKS", "gemini,ollama,gemini"),
     ("LLM_FALLBACKS", "a,b,c,d,e,f,g,h,i"),
@@ -359,6 +359,12 @@ def test_value_out_of_range_is_refused(variable: str, text: str, tmp_path: Path)
     """A wrong value stops the boot and names its variable."""
     with pytest.raises(ConfigurationError, match=f"^{variable} "):
         settings(tmp_path, **{variable: text})
+
+
+def test_a_backend_in_capitals_is_the_one_that_is_meant(tmp_path: Path) -> None:
+    """Vendors write their names so."""
+    llm = settings(tmp_path, LLM_BACKEND="OpenAI", LLM_LOCAL_BACKEND="vLLM").llm
+    assert (llm.backend, llm.local_backend) == ("openai", "vllm")
 
 
 @pytest.mark.parametrize("text", ["team/secret", "/team/secret/", "..team/se-c.ret"])

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from aurorasoc.config.vocabulary import ServingBackend
 from aurorasoc.errors import InvalidInput
-from aurorasoc.granite.base_url import normalise_base_url, origin_of
+from aurorasoc.granite.base_url import called_url, normalise_base_url, origin_of
 from aurorasoc.granite.catalog import CATALOG, ProviderSpec
 
 TAKES_BASE_URL: Final = [spec for spec in CATALOG.values() if spec.base_url_support != "none"]
@@ -104,6 +104,29 @@ PASTED: Final = [
 ]
 """What people paste instead of a base URL, and the base URL that it means."""
 
+WITHOUT_SCHEME: Final = [
+    ("openai", "api.openai.com", "https://api.openai.com/v1"),
+    ("openai", " gw.example/v1/chat/completions ", "https://gw.example/v1"),
+    ("openai", "gw.example:8443", "https://gw.example:8443/v1"),
+    ("openai", "localhost:4000", "https://localhost:4000/v1"),
+    ("openai", "R.openai.azure.com", "https://r.openai.azure.com/openai/v1"),
+    ("anthropic", "api.anthropic.com/v1/messages", "https://api.anthropic.com"),
+    ("ollama", "localhost", "http://localhost"),
+    ("ollama", "localhost:11434/api/chat", "http://localhost:11434"),
+    ("ollama", "10.0.0.5", "http://10.0.0.5"),
+    ("ollama", "ollama.soc.example", "https://ollama.soc.example"),
+    ("vllm", "gpu:8000", "http://gpu:8000/v1"),
+    ("vllm", "[::1]:8000/v1", "http://[::1]:8000/v1"),
+    ("vllm", "localhost.soc.example", "https://localhost.soc.example/v1"),
+]
+"""A host alone: HTTPS, but for a server of one's own as such servers are reached."""
+
+CALLED: Final = [
+    ("ollama", "localhost:11434", "http://localhost:11434/v1/chat/completions"),
+    ("openai", "gw.example", "https://gw.example/v1/chat/completions"),
+    ("anthropic", "api.anthropic.com", "https://api.anthropic.com/v1/messages"),
+]
+
 DATED_AZURE: Final = [
     "https://r.openai.azure.com/openai/v1?api-version=2024-10-21",
     "https://r.openai.azure.com/openai/deployments/d/chat/completions?api-version=2024-10-21",
@@ -185,7 +208,10 @@ HOSTILE: Final = [
     "http://./",
     "http://../",
     "//api.openai.com/v1",
-    "api.openai.com/v1",
+    "https:443",
+    "api-openai-com",
+    "0123456789abcdef.A1b2C3d4E5f6",
+    "user:80@evil.example",
     # names that are none
     "http://a..example/",
     "http://-a.example/",
@@ -286,6 +312,21 @@ def test_pasted_endpoint_is_the_base_url_that_it_means(
 ) -> None:
     """Vendors' examples show whole endpoints, so people paste them."""
     assert normalise_base_url(CATALOG[ServingBackend(provider)], text) == meant
+
+
+@pytest.mark.parametrize(("provider", "text", "meant"), WITHOUT_SCHEME)
+def test_a_host_without_a_scheme_is_understood(provider: str, text: str, meant: str) -> None:
+    """But it has no origin of its own: a key is bound to what was understood."""
+    assert normalise_base_url(CATALOG[ServingBackend(provider)], text) == meant
+    with pytest.raises(InvalidInput):
+        origin_of(text)
+
+
+@pytest.mark.parametrize(("provider", "text", "url"), CALLED)
+def test_what_will_be_called_can_be_shown(provider: str, text: str, url: str) -> None:
+    """`tests/component/wire/test_base_urls.py` compares it with what is called."""
+    spec = CATALOG[ServingBackend(provider)]
+    assert called_url(spec, normalise_base_url(spec, text)) == url
 
 
 @pytest.mark.parametrize("text", DATED_AZURE)

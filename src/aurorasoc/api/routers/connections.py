@@ -5,9 +5,11 @@ from __future__ import annotations
 from fastapi import APIRouter
 
 from aurorasoc.api.changes import Verify, make_change
-from aurorasoc.api.deps import AgentsReader, OpenRuntime, Terms, UserManager
+from aurorasoc.api.deps import AgentsReader, Named, OpenRuntime, Terms, UserManager
 from aurorasoc.api.problems import ProblemRoute, documented
-from aurorasoc.api.schemas import ExplainBody
+from aurorasoc.api.schemas import AddressBody, AddressView, ExplainBody
+from aurorasoc.granite.base_url import called_url, normalise_base_url
+from aurorasoc.granite.catalog import CATALOG
 from aurorasoc.granite.explain import Explanation
 from aurorasoc.llm.admin import MutationAnswer
 from aurorasoc.llm.changes import connection_edits
@@ -17,13 +19,14 @@ router = APIRouter(prefix="/system/llm", tags=["llm"], route_class=ProblemRoute)
 
 _PUT = documented(401, 403, 409, 412, 422, 429, 502, 503, 504)
 _DELETE = documented(401, 403, 404, 409, 412, 422, 503)
+_ADDRESS = documented(401, 403, 422, 503)
 _ASSIGN = documented(401, 403, 409, 412, 422, 503)
 _EXPLAIN = documented(401, 403, 409, 422, 503)
 
 
 @router.put("/connections/{name}", responses=_PUT)
 async def put_connection(  # noqa: PLR0913 - path, body, caller, runtime, terms and verification
-    name: str,
+    name: Named,
     body: ConnectionRequest,
     *,
     caller: UserManager,
@@ -44,11 +47,19 @@ async def put_connection(  # noqa: PLR0913 - path, body, caller, runtime, terms 
 
 @router.delete("/connections/{name}", responses=_DELETE)
 async def delete_connection(
-    name: str, caller: UserManager, runtime: OpenRuntime, terms: Terms
+    name: Named, caller: UserManager, runtime: OpenRuntime, terms: Terms
 ) -> MutationAnswer:
     """Remove a connection that was made at runtime, and its stored key. Nobody may use it."""
     change = connection_edits.delete_connection(runtime.settings, name)
     return await make_change(change, caller, runtime, terms)
+
+
+@router.post("/address", responses=_ADDRESS)
+async def read_address(body: AddressBody, _caller: AgentsReader) -> AddressView:
+    """Say how an address is understood, and where calls will go. Nothing is called or stored."""
+    spec = CATALOG[body.provider]
+    base_url = normalise_base_url(spec, body.base_url)
+    return AddressView(base_url=base_url, calls_to=called_url(spec, base_url))
 
 
 @router.put("/assignments", responses=_ASSIGN)

@@ -5,12 +5,18 @@ from __future__ import annotations
 from fastapi import APIRouter, Depends, Response
 
 from aurorasoc.api.changes import Verify, make_change
-from aurorasoc.api.deps import AgentsReader, OpenRuntime, Terms, UserManager
+from aurorasoc.api.deps import AgentsReader, Named, OpenRuntime, Terms, UserManager
 from aurorasoc.api.problems import ProblemRoute, documented
 from aurorasoc.api.rate_limit import limit_tests
 from aurorasoc.llm.admin import MutationAnswer
 from aurorasoc.llm.changes import edits, key_edits
-from aurorasoc.llm.changes.requests import ConfigRequest, KeyRequest, PolicyRequest, TestRequest
+from aurorasoc.llm.changes.requests import (
+    ConfigRequest,
+    KeyRequest,
+    ListRequest,
+    PolicyRequest,
+    TestRequest,
+)
 from aurorasoc.llm.inventory import Inventory
 from aurorasoc.llm.models.model_lists import ModelList
 from aurorasoc.llm.models.test_call import CallTest
@@ -23,6 +29,7 @@ _CHANGE = documented(401, 403, 404, 409, 412, 422, 503)
 _SWITCH = documented(401, 403, 409, 412, 422, 429, 502, 503, 504)
 _SET_KEY = documented(401, 403, 404, 409, 412, 422, 429, 502, 503, 504)
 _LIST = documented(401, 403, 404, 409, 422, 502, 503, 504)
+_LIST_UNSAVED = documented(401, 403, 404, 409, 422, 429, 502, 503, 504)
 _TEST = documented(401, 403, 404, 409, 422, 429, 503)
 
 
@@ -63,7 +70,7 @@ async def reset(caller: UserManager, runtime: OpenRuntime, terms: Terms) -> Muta
 
 @router.put("/providers/{provider}/key", responses=_SET_KEY)
 async def set_key(  # noqa: PLR0913 - path, body, caller, runtime, terms and verification
-    provider: str,
+    provider: Named,
     body: KeyRequest,
     *,
     caller: UserManager,
@@ -78,16 +85,31 @@ async def set_key(  # noqa: PLR0913 - path, body, caller, runtime, terms and ver
 
 @router.delete("/providers/{provider}/key", responses=_CHANGE)
 async def delete_key(
-    provider: str, caller: UserManager, runtime: OpenRuntime, terms: Terms
+    provider: Named, caller: UserManager, runtime: OpenRuntime, terms: Terms
 ) -> MutationAnswer:
     """Remove the stored key. A key from the environment, if set, applies again."""
     return await make_change(key_edits.delete_key(provider), caller, runtime, terms)
 
 
 @router.get("/providers/{provider}/models", responses=_LIST)
-async def list_models(provider: str, _caller: AgentsReader, runtime: OpenRuntime) -> ModelList:
+async def list_models(provider: Named, _caller: AgentsReader, runtime: OpenRuntime) -> ModelList:
     """List the provider's models, as the provider does; cached for a minute."""
     return await runtime.admin.models(provider)
+
+
+@router.post(
+    "/providers/{provider}/models",
+    responses=_LIST_UNSAVED,
+    dependencies=[Depends(limit_tests)],
+)
+async def list_models_unsaved(
+    provider: Named, caller: UserManager, runtime: OpenRuntime, body: ListRequest
+) -> ModelList:
+    """List the models with an address and a key that aren't saved; nothing of them is stored.
+
+    With `provider` in the body, the connection need not exist yet. Audited as a test.
+    """
+    return await runtime.admin.models_unsaved(provider, body, actor=caller.subject)
 
 
 @router.put("/policy", responses=_CHANGE)
@@ -104,7 +126,7 @@ async def set_policy(
     dependencies=[Depends(limit_tests)],
 )
 async def test_provider(
-    provider: str, caller: UserManager, runtime: OpenRuntime, body: TestRequest | None = None
+    provider: Named, caller: UserManager, runtime: OpenRuntime, body: TestRequest | None = None
 ) -> CallTest:
     """Send a one-word prompt to a connection's model, over the production path.
 

@@ -6,10 +6,10 @@ import os
 import re
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Final
+from typing import Annotated, Final
 
 from dotenv import dotenv_values
-from pydantic import ValidationInfo, field_validator
+from pydantic import BeforeValidator, ValidationInfo, field_validator
 from pydantic_settings import SettingsConfigDict
 
 from aurorasoc.config.settings.llm import ConnectionSettings
@@ -20,6 +20,7 @@ from aurorasoc.config.vocabulary import (
     ServingBackend,
     Tlp,
     is_connection_name,
+    lowered,
 )
 from aurorasoc.errors import ConfigurationError
 
@@ -32,7 +33,7 @@ class NamedConnectionSettings(ConnectionSettings):
     """One declared connection's boot defaults."""
 
     max_tlp: Tlp | None = None
-    provider: ServingBackend
+    provider: Annotated[ServingBackend, BeforeValidator(lowered)]
 
     model_config = SettingsConfigDict(extra="ignore", frozen=True)
 

@@ -6,7 +6,7 @@ from functools import cache
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from typing import Annotated, TypeVar
 
-from pydantic import AliasChoices, Field, SecretStr, field_validator
+from pydantic import AliasChoices, BeforeValidator, Field, SecretStr, field_validator
 from pydantic_settings import NoDecode, SettingsConfigDict
 
 from aurorasoc.config.fallbacks import FALLBACKS_RULE, OnRefusal, can_be_fallbacks
@@ -19,6 +19,7 @@ from aurorasoc.config.vocabulary import (
     LocalChoice,
     ServingBackend,
     Tlp,
+    lowered,
 )
 
 T = TypeVar("T")
@@ -161,9 +162,9 @@ class LLMSettings(Variables):
         key_max_age: Seconds after which a stored key is warned of; None means never.
     """
 
-    backend: BackendChoice = ServingBackend.VLLM.value
+    backend: Annotated[BackendChoice, BeforeValidator(lowered)] = ServingBackend.VLLM.value
     hosted_max_tlp: Tlp = Tlp.GREEN
-    local_backend: LocalChoice = "auto"
+    local_backend: Annotated[LocalChoice, BeforeValidator(lowered)] = "auto"
     require_tlp: bool = False
     fallbacks: Annotated[tuple[ConnectionName, ...], NoDecode] = ()
     on_refusal: OnRefusal = "fail"

@@ -15,6 +15,7 @@ from aurorasoc.config.vocabulary import (
     BUILT_IN,
     EVERYTHING,
     ConnectionName,
+    ServingBackend,
     is_connection_name,
 )
 from aurorasoc.core.audit.actions import Action
@@ -35,6 +36,7 @@ from aurorasoc.llm.changes.requests import (
     MAX_ASSIGNED,
     AssignmentsRequest,
     ConnectionRequest,
+    ListRequest,
     PlannedRequest,
 )
 from aurorasoc.llm.changes.uses import uses_of
@@ -77,6 +79,19 @@ def put_connection(settings: Settings, name: str, requested: ConnectionRequest) 
 
     check = _keeps_ready(name) if _MAY_UNREADY & requested.model_fields_set else _refuse_nothing
     return Change(Action.CONNECTION_CHANGED, name, edit, check=check)
+
+
+def listing(
+    settings: Settings, name: str, provider: ServingBackend, requested: ListRequest
+) -> Change:
+    """Return a connection, new or not, with values that aren't saved. It is planned, never made.
+
+    Raises:
+        InvalidInput, KeyBoundToOrigin: As for a change.
+    """
+    sent = requested.model_dump(include={"base_url", "api_key"}, exclude_unset=True)
+    values = ConnectionRequest.model_validate({**sent, "provider": provider})
+    return replace(put_connection(settings, name, values), check=_refuse_nothing)
 
 
 def delete_connection(settings: Settings, name: str) -> Change:

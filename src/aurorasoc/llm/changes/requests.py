@@ -11,6 +11,7 @@ from typing import Annotated, Any, Self
 from pydantic import (
     AfterValidator,
     BaseModel,
+    BeforeValidator,
     ConfigDict,
     Field,
     SecretStr,
@@ -22,7 +23,7 @@ from pydantic import (
 from aurorasoc.config.assignments import Assignment
 from aurorasoc.config.headers import fits_a_header
 from aurorasoc.config.settings.variables import unwrap
-from aurorasoc.config.vocabulary import Role, ServingBackend, Tlp, is_agent_name
+from aurorasoc.config.vocabulary import Role, ServingBackend, Tlp, is_agent_name, lowered
 from aurorasoc.core.redaction import REDACTOR
 from aurorasoc.core.secret_patterns import is_a_vendors_key, names_a_key
 from aurorasoc.llm.adoption.option_rules import Headers, OptionRules
@@ -62,6 +63,14 @@ def _no_key(model: str) -> str:
     return model
 
 
+def as_name(text: object) -> object:
+    """Return a connection's name as it is typed in small letters: `OpenAI` is `openai`.
+
+    A key stays as it is, so that it is refused: in small letters it might be taken for a name.
+    """
+    return text if isinstance(text, str) and names_a_key(text) else lowered(text)
+
+
 def _agent_name(name: str) -> str:
     """Refuse what no agent is called, in words: pydantic's would be a pattern."""
     if not is_agent_name(name):
@@ -77,7 +86,10 @@ Name = Annotated[
     ),
     AfterValidator(_no_key),
 ]
-Connection = Annotated[str, StringConstraints(min_length=1, max_length=32)]
+Connection = Annotated[
+    str, BeforeValidator(as_name), StringConstraints(min_length=1, max_length=32)
+]
+Provider = Annotated[ServingBackend, BeforeValidator(lowered)]
 AgentName = Annotated[
     str,
     AfterValidator(_agent_name),
@@ -149,7 +161,7 @@ class ConnectionRequest(BaseModel):
         },
     )
 
-    provider: Annotated[ServingBackend, Field(description="The kind of provider it leads to.")]
+    provider: Annotated[Provider, Field(description="The kind of provider it leads to.")]
     model: Name | None = None
     orchestrator_model: Name | None = None
     base_url: Address | None = None
@@ -191,6 +203,22 @@ class TestRequest(BaseModel):
     def is_of_unsaved(self) -> bool:
         """Whether anything but the role was sent."""
         return bool(self.model_fields_set - {"role"})
+
+
+class ListRequest(BaseModel):
+    """With which values to ask for models. Nothing of it is stored.
+
+    A missing field is as it is saved; null is the boot default.
+    """
+
+    model_config = ConfigDict(extra="forbid", hide_input_in_errors=True)
+
+    provider: Annotated[
+        Provider | None,
+        Field(description="What a connection leads to that doesn't exist yet."),
+    ] = None
+    base_url: Address | None = None
+    api_key: Key | None = Field(None, json_schema_extra={"writeOnly": True})
 
 
 class AssignmentRequest(BaseModel):

@@ -76,13 +76,25 @@ class ModelLists:
         now = time.monotonic()
         self._kept = {at: kept for at, kept in self._kept.items() if kept.expires > now}
         if place in self._kept:
-            return _listed(reference, self._kept[place].names)
+            names = self._kept[place].names
+            return ModelList(reference.connection, reference.provider, names)
+        listed = await self.read(reference, address_policy)
+        self._kept[place] = _Kept(listed.models, time.monotonic() + self._kept_for)
+        return listed
+
+    async def read(
+        self, reference: ModelReference, address_policy: AddressPolicy | None
+    ) -> ModelList:
+        """Ask a provider for its models now, and keep nothing.
+
+        Raises:
+            ModelCallError: The provider failed, or its answer is not a list.
+        """
         from aurorasoc.llm.wire.sending.transports import plain_client  # noqa: PLC0415 - httpx costs 46 ms
 
         async with plain_client(address_policy, self._seconds) as client:
             names = await self._names(reference, client)
-        self._kept[place] = _Kept(names, time.monotonic() + self._kept_for)
-        return _listed(reference, names)
+        return ModelList(reference.connection, reference.provider, names)
 
     async def _names(self, reference: ModelReference, client: httpx.AsyncClient) -> tuple[str, ...]:
         """Return the names on all pages, each once."""
@@ -103,7 +115,7 @@ class ModelLists:
     async def _fetch(
         self, reference: ModelReference, client: httpx.AsyncClient, url: str, seconds: float
     ) -> tuple[int, bytes]:
-        import httpx  # noqa: PLC0415 - see `of`
+        import httpx  # noqa: PLC0415 - see `read`
 
         headers = question_headers(reference)
         try:
@@ -120,10 +132,6 @@ class ModelLists:
         except Exception as error:  # noqa: BLE001 - httpx's exceptions hold the request, key included
             failure = translate(error, reference)
         raise failure
-
-
-def _listed(reference: ModelReference, names: tuple[str, ...]) -> ModelList:
-    return ModelList(reference.connection, reference.provider, names)
 
 
 def _page(status: int, body: bytes, reference: ModelReference, url: str) -> Page:

@@ -13,12 +13,18 @@ from aurorasoc.core.audit.actions import Action
 from aurorasoc.core.audit.log import AuditEvent, AuditSink
 from aurorasoc.core.database.engine import Database
 from aurorasoc.core.redaction import REDACTOR
+from aurorasoc.errors import AuroraError
 from aurorasoc.granite import ModelReference
-from aurorasoc.granite.backend_resolution import connection_named, model_reference
+from aurorasoc.granite.backend_resolution import (
+    connection_named,
+    listing_reference,
+    model_reference,
+)
 from aurorasoc.granite.base_url import origin_of
 from aurorasoc.granite.catalog import CATALOG
 from aurorasoc.llm.models.binding import Binding
 from aurorasoc.llm.models.capabilities import ask_capabilities
+from aurorasoc.llm.models.model_lists import ModelList, ModelLists
 from aurorasoc.llm.models.pool import ModelPool
 from aurorasoc.llm.models.test_call import CallTest, make_test_call
 from aurorasoc.llm.models.traffic import TrafficLedger
@@ -83,6 +89,29 @@ class TestRuns:
         if result.ok:
             self.ledger.answered(reference)
         return result
+
+    async def of_list(
+        self, name: ConnectionName, lists: ModelLists, candidate: Snapshot, actor: str
+    ) -> ModelList:
+        """Read a connection's list of models as a change would leave it. Audited as a test is.
+
+        Raises:
+            ProviderNotReady: It couldn't be called.
+            ModelCallError: It failed.
+            AuditUnavailable, DatabaseUnavailable: It can't be audited; nothing was sent.
+        """
+        reference = listing_reference(candidate, name)
+        REDACTOR.learn([reference.reveal_key()])  # as for a test
+        details = {"of": "models", "origin": reference.origin}
+        await self._record(AuditEvent(actor, Action.TEST_STARTED, name, details))
+        finished = AuditEvent(actor, Action.TEST_FINISHED, name, {"of": "models", "code": "ok"})
+        try:
+            listed = await lists.read(reference, self.pool.address_policy(candidate, name))
+        except AuroraError as error:
+            await self._record(replace(finished, details={"of": "models", "code": error.code}))
+            raise
+        await self._record(finished)
+        return listed
 
     async def _run(self, binding: Binding, snapshot: Snapshot, actor: str) -> CallTest:
         name, reference = binding.reference.connection, binding.reference
