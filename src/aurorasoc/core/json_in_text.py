@@ -47,11 +47,19 @@ def objects_in(text: str) -> Iterator[str]:
             return
 
 
-def objects_as(text: str, schema: type[TModel]) -> Iterator[tuple[str, TModel | ValidationError]]:
-    """Yield each JSON object of a text with its value, or with why it doesn't fit a schema."""
+def objects_as(
+    text: str, schema: type[TModel], context: object = None
+) -> Iterator[tuple[str, TModel | ValidationError]]:
+    """Yield each JSON object of a text with its value, or with why it doesn't fit a schema.
+
+    Args:
+        text: A model's answer.
+        schema: What it is read as.
+        context: What the schema's validators get as `info.context`.
+    """
     for candidate in islice(objects_in(text), MOST_OBJECTS):
         try:
-            yield candidate, schema.model_validate_json(repaired(candidate))
+            yield candidate, schema.model_validate_json(repaired(candidate), context=context)
         except ValidationError as error:
             yield candidate, error
 

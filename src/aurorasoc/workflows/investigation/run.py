@@ -121,7 +121,7 @@ class _Run:
         from aurorasoc.agents.factory import AgentFactory  # noqa: PLC0415 - BeeAI costs two seconds
 
         built = await AgentFactory(self._runtime).build(agent, tlp=self._state.tlp)
-        return await Question.bind(built, schema)
+        return await Question.bind(built, schema, self._fence)
 
     async def _audit_refusal(self, error: AuroraError) -> None:
         if isinstance(error, TlpRefused):

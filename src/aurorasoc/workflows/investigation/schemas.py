@@ -3,6 +3,8 @@ r"""The schemas of the models' answers. Every list and every text is bounded.
 With these schemas as a grammar, even a small model's answer ends. Without a grammar, longer texts
 and lists are cut here rather than refused. llama.cpp's grammar doesn't enforce `\d` and bounds of
 floats, so they are not used.
+
+Read with a `Fence` as pydantic's context, an answer loses what it repeats of the fence's marks.
 """
 
 from __future__ import annotations
@@ -10,9 +12,11 @@ from __future__ import annotations
 import re
 from typing import Annotated, Final, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationInfo
+from pydantic_core import PydanticCustomError
 
 from aurorasoc.core.printable import one_line
+from aurorasoc.workflows.investigation.fence import Fence
 from aurorasoc.workflows.investigation.vocabulary import Severity, Verdict
 
 MOST_SPECIALISTS: Final = 3
@@ -32,6 +36,9 @@ Specialist = Literal[
 _LOOKED_AT: Final = 1_000
 """Items of a list, and characters of a text, that are read at most before they are cut."""
 
+_ONLY_MARKS: Final = ("only_marks", "say what you found, not the marks around the evidence")
+"""Code and sentence of an answer whose items all repeat a fence's marks and nothing else."""
+
 _TECHNIQUE: Final = re.compile(r"T[0-9]{4}(?:\.[0-9]{3})?")
 
 
@@ -48,24 +55,47 @@ def _fit(length: int) -> BeforeValidator:
 
 
 def _first(most: int) -> BeforeValidator:
-    """Drop duplicates and cut a list, in case no grammar did.
+    """Drop duplicates, and items that only repeat marks, and cut a list, in case no grammar did.
 
     Each item is compared with the kept ones only, and the rest is ignored: a long list must not
     block the event loop.
     """
 
-    def fit(value: object) -> object:
+    def fit(value: object, info: ValidationInfo) -> object:
         if not isinstance(value, list):
             return value
         kept: list[object] = []
         for item in value[:_LOOKED_AT]:
-            if item not in kept:
-                kept.append(item)
+            said = _without_marks(item, info.context)
+            if said is not None and said not in kept:
+                kept.append(said)
             if len(kept) == most:
                 break
+        if value and not kept:
+            raise PydanticCustomError(*_ONLY_MARKS)
         return kept
 
     return BeforeValidator(fit)
+
+
+def _without_marks(item: object, fence: Fence | None) -> object | None:
+    """Return an item of a list without a fence's marks; None if one of its texts is no more."""
+    if fence is None:
+        return item
+    if isinstance(item, str):
+        return _text_without_marks(item, fence)
+    if not isinstance(item, dict):
+        return item
+    texts = {k: _text_without_marks(v, fence) for k, v in item.items() if isinstance(v, str)}
+    return None if None in texts.values() else item | texts
+
+
+def _text_without_marks(text: str, fence: Fence) -> str | None:
+    line = one_line(text[:_LOOKED_AT])
+    rest = one_line(fence.removed_from(line))
+    if rest == line:
+        return text
+    return rest if any(c.isalnum() for c in rest) else None
 
 
 def _ids(value: object) -> object:

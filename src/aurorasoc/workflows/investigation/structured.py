@@ -25,6 +25,7 @@ from aurorasoc.llm.models.windows import window_of
 from aurorasoc.llm.wire.answers.outcome import Finish, Usage, outcome_of
 from aurorasoc.llm.wire.windows.known import known_window
 from aurorasoc.workflows.investigation.evidence import Evidence, stands_in
+from aurorasoc.workflows.investigation.fence import Fence
 from aurorasoc.workflows.investigation.fitting import (
     FittedPrompt,
     fits_any_window,
@@ -74,26 +75,30 @@ class Question(Generic[TAnswer]):
         agent: Its instructions precede the question.
         model: Its handle, pinned.
         schema: The answer must match it.
+        fence: Around the evidence; an answer may not repeat its marks.
 
     Attributes:
         provenance: Who answers, or answered last.
     """
 
-    def __init__(self, agent: SocAgent, model: LiveChatModel, schema: type[TAnswer]) -> None:
+    def __init__(
+        self, agent: SocAgent, model: LiveChatModel, schema: type[TAnswer], fence: Fence
+    ) -> None:
         self._agent = agent
         self._model = model
         self._schema = schema
+        self._fence = fence
         self._usages: list[Usage | None] = []
         self.provenance = _provenance_of(model.binding)
 
     @classmethod
-    async def bind(cls, agent: SocAgent, schema: type[TAnswer]) -> Question[TAnswer]:
+    async def bind(cls, agent: SocAgent, schema: type[TAnswer], fence: Fence) -> Question[TAnswer]:
         """Bind a question to the model in force.
 
         Raises:
             AuroraError: There is none; what the handle raises.
         """
-        return cls(agent, await agent.llm.clone(), schema)
+        return cls(agent, await agent.llm.clone(), schema, fence)
 
     async def fit(self, draft: Draft, evidence: Evidence, *, refused: bool = False) -> FittedPrompt:
         """Fit a prompt to the window of the model that will be asked.
@@ -144,7 +149,7 @@ class Question(Generic[TAnswer]):
         self.provenance = replace(self.provenance, model=outcome.model)
         if outcome.finish is Finish.LENGTH:
             return None, _CUT_OFF
-        return answer_in(outcome.text, self._schema, prompt)
+        return answer_in(outcome.text, self._schema, prompt, self._fence)
 
     async def _call(self, prompt: str) -> ChatModelOutput:
         from beeai_framework.backend.message import (  # noqa: PLC0415 - BeeAI costs two seconds
@@ -208,15 +213,17 @@ def _provenance_of(binding: Binding) -> Provenance:
     return Provenance(reference.connection, reference.provider, reference.model, binding.revision)
 
 
-def answer_in(text: str, schema: type[TAnswer], prompt: str) -> tuple[TAnswer | None, str]:
-    """Return the object in a text that fits a schema, or what is wrong.
+def answer_in(
+    text: str, schema: type[TAnswer], prompt: str, fence: Fence | None = None
+) -> tuple[TAnswer | None, str]:
+    """Return the object in a text that fits a schema, without the fence's marks, or what is wrong.
 
     Two that fit and differ are none: an alert may hold one, which the model only quotes. One
     that stands in the prompt is none either, beside whatever else the model says.
     """
     fitting: list[TAnswer] = []
     longest, issue = "", "It isn't one JSON object."
-    for candidate, value in objects_as(text, schema):
+    for candidate, value in objects_as(text, schema, context=fence):
         if isinstance(value, ValidationError):
             if len(candidate) > len(longest):
                 longest, issue = candidate, _issues(value)

@@ -8,6 +8,7 @@ import pytest
 from aurorasoc.agents.factory import AgentFactory
 from aurorasoc.errors import AuthFailed, BadResponse
 from aurorasoc.runtime import Runtime
+from aurorasoc.workflows.investigation.fence import fence_for
 from aurorasoc.workflows.investigation.schemas import Examination
 from aurorasoc.workflows.investigation.structured import Question
 from tests.component.live import World, use
@@ -54,7 +55,8 @@ def _wording(world: World) -> Iterator[None]:
 
 async def bound(runtime: Runtime) -> Question[Examination]:
     """Bind a question to the threat hunter's model."""
-    return await Question.bind(await AgentFactory(runtime).build("threat-hunter"), Examination)
+    agent = await AgentFactory(runtime).build("threat-hunter")
+    return await Question.bind(agent, Examination, fence_for([]))
 
 
 async def test_an_answer_that_fits_is_given_with_who_gave_it(
