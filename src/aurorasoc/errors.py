@@ -6,7 +6,8 @@ answers with, a stable `code` that callers may switch on, and a sentence that sa
     AuroraError
     ├── ConfigurationError        the process can't start (exit 2)
     ├── RuntimeNotOpen            get_chat_model() outside open_runtime()
-    ├── Unauthenticated 401 · PermissionDenied 403 · TlpRefused 403 · ForeignOrigin 403
+    ├── Unauthenticated 401 · PermissionDenied 403 · ForeignOrigin 403
+    ├── TlpRefused 403 · HostedStopped 403
     ├── NotFound 404 · UnknownProvider 404
     ├── Conflict 409
     │   ├── NoModelConfigured · ProviderNotReady · KeyBoundToOrigin · ChangeInProgress
@@ -100,6 +101,14 @@ class TlpRefused(AuroraError):
     status_code = 403
     code = "tlp_refused"
     title = "Refused by the sensitivity policy"
+
+
+class HostedStopped(AuroraError):
+    """All traffic to hosted providers is stopped. The detail says by whom, and how to allow it."""
+
+    status_code = 403
+    code = "hosted_stopped"
+    title = "Hosted traffic is stopped"
 
 
 class ForeignOrigin(AuroraError):

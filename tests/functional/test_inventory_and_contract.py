@@ -35,6 +35,13 @@ SHAPE: dict[str, Any] = {
     },
     "providers": list,
     "assignments": {"roles": dict, "agents": dict},
+    "hosted_traffic": {
+        "state": str,
+        "since": str | None,
+        "by": str | None,
+        "reason": str | None,
+        "here": bool,
+    },
 }
 ROW: dict[str, Any] = {
     "connection": str,

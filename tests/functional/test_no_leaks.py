@@ -195,6 +195,8 @@ def _wrong_bodies(key: str) -> Iterator[tuple[str, str, dict[str, Any]]]:
     yield "POST", "/system/llm/address", {"json": {"provider": key, "base_url": key}}
     yield "POST", "/system/llm/address", {"json": {"provider": "openai", "base_url": key}}
     yield "PUT", "/system/llm/assignments", {"json": {"agents": {key: {"connection": key}}}}
+    yield "PUT", "/system/llm/hosted-traffic", {"json": {"state": key, "reason": key}}
+    yield "PUT", "/system/llm/hosted-traffic", {"json": {"state": "stopped", "reason": [key]}}
     yield "POST", "/system/llm/policy/explain", {"json": {"tlp": key, "agent": key}}
     yield "POST", "/system/llm/rollback", {"json": {"revision": key}}
     for typed in (

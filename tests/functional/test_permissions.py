@@ -35,6 +35,7 @@ PERMISSIONS: Final[dict[tuple[str, str], str | None]] = {
     ("PUT", f"{LLM}/connections/{{name}}"): "users:manage",
     ("DELETE", f"{LLM}/connections/{{name}}"): "users:manage",
     ("PUT", f"{LLM}/assignments"): "users:manage",
+    ("PUT", f"{LLM}/hosted-traffic"): "users:manage",
     ("PUT", f"{LLM}/policy"): "users:manage",
     ("POST", f"{LLM}/policy/explain"): "agents:read",
     ("GET", f"{LLM}/fleet"): "agents:read",

@@ -19,6 +19,7 @@ CONTRACT = {
     "unauthenticated": 401,
     "permission_denied": 403,
     "tlp_refused": 403,
+    "hosted_stopped": 403,
     "not_found": 404,
     "unknown_provider": 404,
     "conflict": 409,

@@ -15,6 +15,7 @@ from pydantic import SecretStr
 from aurorasoc.config.assignments import UNASSIGNED, Assignments
 from aurorasoc.config.call_options import NO_OPTIONS, CallOptions
 from aurorasoc.config.fallbacks import OnRefusal
+from aurorasoc.config.hosted_traffic import ALLOWED, HostedTraffic
 from aurorasoc.config.vocabulary import (
     BackendChoice,
     ConnectionName,
@@ -183,6 +184,8 @@ class Snapshot:
             the same revision and different fingerprints run different configurations.
         requested: The requested backend; granite resolves `auto`.
         assignments: Who uses another connection than that.
+        hosted_traffic: Whether hosted providers may be called, by what is stored.
+        stopped_here: The stop by this host's file; None: there is no such file.
     """
 
     revision: int
@@ -193,3 +196,10 @@ class Snapshot:
     connections: Mapping[ConnectionName, ConnectionConfig]
     secret_store: SecretStoreStatus
     assignments: Assignments = UNASSIGNED
+    hosted_traffic: HostedTraffic = ALLOWED
+    stopped_here: HostedTraffic | None = None
+
+    @property
+    def stop(self) -> HostedTraffic | None:
+        """The stop of hosted traffic that is in force; None while it is allowed."""
+        return self.hosted_traffic if self.hosted_traffic.is_stopped else self.stopped_here

@@ -9,8 +9,8 @@ from pydantic import Field
 
 from aurorasoc.config.snapshot import ConnectionConfig, Problem, Snapshot
 from aurorasoc.config.vocabulary import ConnectionName, Role, Tlp
-from aurorasoc.errors import BackendUnavailable, ProviderNotReady, TlpRefused
-from aurorasoc.granite.sensitivity import Route, passage, route
+from aurorasoc.errors import BackendUnavailable, HostedStopped, ProviderNotReady, TlpRefused
+from aurorasoc.granite.sensitivity import Route, passage, passage_of_label, route
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,14 +65,14 @@ def explain(
     problem, chosen = None, None
     try:
         chosen = route(snapshot, tlp, role, agent)
-    except (BackendUnavailable, ProviderNotReady, TlpRefused) as error:
+    except (BackendUnavailable, HostedStopped, ProviderNotReady, TlpRefused) as error:
         problem = Problem(error.code, error.detail)
     allowed: list[Allowed] = []
     refused: list[Refused] = []
     for name, config in snapshot.connections.items():
         way, reason = passage(snapshot, config, tlp), _reason(snapshot, config, tlp)
         unlabelled = tlp is None and snapshot.policy.require_tlp.value
-        if way == "forbidden" or unlabelled:
+        if way in {"stopped", "forbidden"} or unlabelled:
             refused.append(Refused(name, reason))
         elif chosen is not None and chosen.connection == name:
             why = f"{_why(snapshot, chosen, tlp, role, agent)} {reason}"
@@ -108,19 +108,25 @@ def _why(snapshot: Snapshot, chosen: Route, tlp: Tlp | None, role: Role, agent: 
 
 def _reason(snapshot: Snapshot, config: ConnectionConfig, tlp: Tlp | None) -> str:
     """Say what decides whether a label may go to a connection."""
-    if tlp is None:
-        if snapshot.policy.require_tlp.value:
-            return "LLM_REQUIRE_TLP is set: unlabelled data goes nowhere."
-        return "Unlabelled data may go anywhere."
+    if tlp is None and snapshot.policy.require_tlp.value:
+        return "LLM_REQUIRE_TLP is set: unlabelled data goes nowhere."
+    if snapshot.stop is not None and passage_of_label(snapshot, config, tlp) != "forbidden":
+        stopped = passage(snapshot, config, tlp) == "stopped"
+        return f"Hosted traffic is stopped: {'it is hosted' if stopped else 'only while local'}."
+    return "Unlabelled data may go anywhere." if tlp is None else _of_label(snapshot, config, tlp)
+
+
+def _of_label(snapshot: Snapshot, config: ConnectionConfig, tlp: Tlp) -> str:
+    """Say what the ceilings make of a label."""
     ceiling = config.max_tlp.value
     if ceiling is not None:
         relation = "within" if tlp.rank <= ceiling.rank else "above"
         return f"{tlp} is {relation} its own ceiling, {ceiling}."
     most = snapshot.policy.hosted_max_tlp.value
-    match passage(snapshot, config, tlp):
+    match passage_of_label(snapshot, config, tlp):
         case "free":
             return f"{tlp} is within the policy's ceiling, {most}."
         case "local_only":
             return f"{tlp} is above the policy's ceiling, {most}: only while it is local."
-        case "forbidden":
+        case _:
             return f"{tlp} is above the policy's ceiling for hosted providers, {most}."

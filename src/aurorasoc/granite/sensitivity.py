@@ -22,12 +22,14 @@ from aurorasoc.granite.backend_resolution import (
     refresh_resolution,
 )
 from aurorasoc.granite.catalog import CATALOG
+from aurorasoc.granite.hosted_stop import require_not_stopped
 
 Networks = Sequence[Network]
 
 
-Passage = Literal["free", "local_only", "forbidden"]
-"""How a label may go to a connection: as it is, only while it is shown to be local, or never."""
+Passage = Literal["free", "local_only", "stopped", "forbidden"]
+"""How a label may go to a connection: as it is, only while it is shown to be local, not while
+hosted traffic is stopped, or never."""
 
 Because = Literal["active", "agent", "role", "replaced", "fallback"]
 """Why a connection is asked: it is active, or assigned, or another may not have the label, or one
@@ -55,8 +57,17 @@ def passage(snapshot: Snapshot, config: ConnectionConfig, tlp: Tlp | None) -> Pa
     """Return how a label may go to a connection.
 
     A connection's own ceiling holds wherever it is. Without one, the policy's holds for hosted
-    connections, and one that may be local has none as long as it is.
+    connections, and one that may be local has none as long as it is. A stop of hosted traffic
+    holds for every label and for none: what may be local has to be shown to be local then.
     """
+    way = passage_of_label(snapshot, config, tlp)
+    if snapshot.stop is None or way == "forbidden":
+        return way
+    return "local_only" if CATALOG[config.provider].may_be_local else "stopped"
+
+
+def passage_of_label(snapshot: Snapshot, config: ConnectionConfig, tlp: Tlp | None) -> Passage:
+    """Return how a label may go to a connection while hosted traffic is allowed."""
     if tlp is None:
         return "free"
     ceiling = config.max_tlp.value
@@ -81,6 +92,7 @@ def route(
     Raises:
         TlpRefused: The request has no label and `LLM_REQUIRE_TLP` is set, or no connection may
             have it.
+        HostedStopped: It would go to a hosted connection, and hosted traffic is stopped.
         ProviderNotReady: The assigned connection doesn't exist in this process.
         BackendUnavailable: The label needs a local backend and none answers.
     """
@@ -91,9 +103,12 @@ def route(
     if assigned is None and _names_local(snapshot) and _is_beyond(snapshot, tlp):
         return _local_instead(snapshot, AUTO, tlp)
     name, model, because = _asked_for(snapshot, role, agent)
-    way = passage(snapshot, snapshot.connections[name], tlp)
+    config = snapshot.connections[name]
+    way = passage(snapshot, config, tlp)
     if way == "forbidden":
         return _local_instead(snapshot, name, tlp)
+    if way == "stopped":  # nobody answers in its place whom nobody chose
+        require_not_stopped(snapshot, config.provider)
     return Route(name, model, way == "local_only", because)
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from aurorasoc.config.snapshot import Snapshot
 from aurorasoc.config.vocabulary import ConnectionName, Role, Tlp
-from aurorasoc.errors import BackendUnavailable, ProviderNotReady, TlpRefused
+from aurorasoc.errors import BackendUnavailable, HostedStopped, ProviderNotReady, TlpRefused
 from aurorasoc.granite.sensitivity import Route, passage, route
 
 
@@ -26,8 +26,8 @@ def successors(
 ) -> tuple[Route, ...]:
     """Return where a request goes after the first connection failed, in order.
 
-    No label forbids any of them; above the policy's ceiling they are asked only while they are
-    shown to be local. The first connection isn't among them, and neither are names that don't
+    Neither a label nor a stop forbids any of them; above the policy's ceiling they are asked only
+    while they are shown to be local. The first connection isn't among them, and neither are names that don't
     exist in this process. One of them may have problems of its own: `model_reference` says so.
 
     Args:
@@ -41,7 +41,7 @@ def successors(
         return ()
     try:
         first = route(snapshot, tlp, role, agent).connection
-    except (BackendUnavailable, ProviderNotReady):
+    except (BackendUnavailable, HostedStopped, ProviderNotReady):
         first = None  # another connection can mend that
     except TlpRefused:
         return ()
@@ -55,5 +55,5 @@ def _passable(
         if name not in snapshot.connections:
             continue
         way = passage(snapshot, snapshot.connections[name], tlp)
-        if way != "forbidden":
+        if way in {"free", "local_only"}:
             yield Route(name, restricted=way == "local_only", because="fallback")

@@ -20,7 +20,7 @@ from aurorasoc.granite.backend_resolution import (
 )
 from aurorasoc.granite.explain import Explanation, explain
 from aurorasoc.llm.adoption.adopt import Adoption
-from aurorasoc.llm.changes import connection_edits, edits
+from aurorasoc.llm.changes import connection_edits, edits, hosted_edits
 from aurorasoc.llm.changes.addresses import with_checked_address
 from aurorasoc.llm.changes.apply import Changer
 from aurorasoc.llm.changes.history import config_at
@@ -28,6 +28,7 @@ from aurorasoc.llm.changes.plan import Change
 from aurorasoc.llm.changes.requests import (
     ConfigRequest,
     ConnectionRequest,
+    HostedTrafficRequest,
     ListRequest,
     PlannedRequest,
     RollbackKey,
@@ -177,6 +178,18 @@ class Admin:
         requested = await with_checked_address(self.settings, requested, requested.provider)
         change = connection_edits.put_connection(self.settings, name, requested)
         return await self.change(change, actor=actor, if_match=if_match, verify=verify)
+
+    async def set_hosted_traffic(
+        self, requested: HostedTrafficRequest, *, actor: str, if_match: int | None = None
+    ) -> MutationAnswer:
+        """Stop all traffic to hosted providers, or allow it again.
+
+        Raises:
+            RevisionMismatch, Unavailable: Nothing was changed.
+        """
+        since = iso(self.clock())
+        change = hosted_edits.set_hosted_traffic(requested, by=actor, since=since)
+        return await self.change(change, actor=actor, if_match=if_match)
 
     async def explain(
         self,

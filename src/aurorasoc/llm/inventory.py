@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Annotated, Literal
 
 from pydantic import Field
 
 from aurorasoc.config.assignments import Assignments
 from aurorasoc.config.call_options import CallOptions
+from aurorasoc.config.hosted_traffic import HostedTraffic
 from aurorasoc.config.snapshot import (
     KeySource,
     KeyState,
@@ -59,6 +60,15 @@ class PolicyView:
     hosted_max_tlp: Tlp
     local_backend: LocalChoice
     require_tlp: bool
+
+
+@dataclass(frozen=True, slots=True)
+class HostedTrafficView(HostedTraffic):
+    """Whether hosted providers may be called, as it is in force in this process."""
+
+    here: Annotated[
+        bool, Field(description="Whether a file on this host stops it; REST can't allow it then.")
+    ] = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,6 +134,7 @@ class Inventory:
     secret_store: SecretStoreStatus
     providers: tuple[ConnectionView, ...]
     assignments: Assignments
+    hosted_traffic: HostedTrafficView
 
 
 def inventory_of(
@@ -143,7 +154,14 @@ def inventory_of(
             connection_row(snapshot, name, observed[name]) for name in snapshot.connections
         ),
         assignments=snapshot.assignments,
+        hosted_traffic=hosted_traffic_of(snapshot),
     )
+
+
+def hosted_traffic_of(snapshot: Snapshot) -> HostedTrafficView:
+    """Return whether hosted providers may be called, and who said so."""
+    shown = snapshot.stop or snapshot.hosted_traffic
+    return HostedTrafficView(**asdict(shown), here=snapshot.stopped_here is not None)
 
 
 def active_of(snapshot: Snapshot, observed: Mapping[ConnectionName, Observation]) -> Active:

@@ -2,12 +2,14 @@
 
 import asyncio
 from dataclasses import replace
+from pathlib import Path
 from typing import Final
 
 import pytest
 from hypothesis import given
 from hypothesis import settings as hypothesis_settings
 
+from aurorasoc.config.hosted_traffic import HostedTraffic
 from aurorasoc.config.settings import Settings
 from aurorasoc.config.snapshot import Problem, Snapshot
 from aurorasoc.config.vocabulary import AUTO, ServingBackend, Tlp
@@ -129,3 +131,18 @@ def test_a_probe_is_asked_for_wherever_the_route_hangs_on_one(
     composed = snapshot(boot, replace(stored, providers={**stored.providers, **unprobed}))
     if isinstance(_routed(composed, asker), BackendUnavailable):
         assert needs_resolution(composed, *asker)
+
+
+def test_a_stop_is_the_reason_that_is_said(tmp_path: Path) -> None:
+    """For every connection, unless its label forbids it anyway."""
+    boot = snapshot(settings(tmp_path, LLM_BACKEND="deepseek"))
+    stopped = replace(boot, hosted_traffic=HostedTraffic("stopped", by="alice"))
+    said = explain(stopped, None)
+    assert said.answers is None
+    assert said.problem is not None
+    assert (said.problem.code, "by alice" in said.problem.detail) == ("hosted_stopped", True)
+    assert {one.connection for one in said.allowed if one.local} == {"ollama", "vllm"}
+    refused = {one.connection: one.why for one in said.refused}
+    assert refused["deepseek"] == "Hosted traffic is stopped: it is hosted."
+    above = {one.connection: one.why for one in explain(stopped, Tlp.RED).refused}
+    assert "above the policy's ceiling" in above["deepseek"]

@@ -1,15 +1,17 @@
 """Sensitivity: a label above the limit never leaves, and only an address proves what is local."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from ipaddress import ip_network
 from pathlib import Path
 from typing import Final
 
 import pytest
 
+from aurorasoc.config.hosted_traffic import HostedTraffic
 from aurorasoc.config.snapshot import Snapshot
 from aurorasoc.config.vocabulary import AUTO, ServingBackend, Tlp
-from aurorasoc.errors import BackendUnavailable, TlpRefused
+from aurorasoc.errors import BackendUnavailable, HostedStopped, TlpRefused
 from aurorasoc.granite.backend_resolution import refresh_resolution
 from aurorasoc.granite.sensitivity import Route, require_local, route, why_not_local
 from aurorasoc.llm.adoption.stored import StoredConfig
@@ -255,3 +257,23 @@ async def test_restricted_call_that_would_leave_is_refused_with_the_reason() -> 
     """Judged anew for each call."""
     with pytest.raises(TlpRefused, match=r"needs a local backend, and .*outside"):
         await require_local(VLLM, "http://8.8.8.8:8000", DEFAULT_NETWORKS, {})
+
+
+@pytest.mark.parametrize("by", ["hosted_traffic", "stopped_here"])
+@pytest.mark.parametrize("choice", [one for one in CHOICES if one != AUTO])
+async def test_a_stop_holds_for_every_label_and_for_none(
+    choice: str, by: str, tmp_path: Path
+) -> None:
+    """No call is hosted then, and what may be local has to prove it; by the database or a file."""
+    boot, stop = _policy(tmp_path, choice, "GREEN"), HostedTraffic("stopped")
+    stored = by == "hosted_traffic"
+    boot = replace(boot, hosted_traffic=stop) if stored else replace(boot, stopped_here=stop)
+    await refresh_resolution(boot, _ollama_answers)
+    for label in LABELS:
+        if choice in LOCAL:
+            assert route(boot, label) == Route(choice, restricted=True)
+        elif label is not None and label.rank > Tlp.GREEN.rank:  # as ever: the label chooses
+            assert route(boot, label) == Route("ollama", restricted=True)
+        else:
+            with pytest.raises(HostedStopped):
+                route(boot, label)

@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import settings as hypothesis_settings
 
 from aurorasoc.config.assignments import Assignment, Assignments
+from aurorasoc.config.hosted_traffic import HostedTraffic
 from aurorasoc.config.settings import Settings
 from aurorasoc.config.vocabulary import ServingBackend, Tlp
 from aurorasoc.errors import BackendUnavailable, ProviderNotReady, TlpRefused
@@ -151,3 +152,10 @@ def test_the_environments_order_is_the_boot_default(tmp_path: Path) -> None:
     by_default = successors(snapshot(boot), None)
     assert [one.connection for one in by_default] == ["gemini", "vllm"]
     assert successors(snapshot(boot, StoredConfig(fallbacks=())), None) == ()
+
+
+def test_a_stop_leaves_local_fallbacks_alone(tmp_path: Path) -> None:
+    """Who was chosen to answer instead does, while it is local; no hosted one is asked."""
+    boot = settings(tmp_path, LLM_BACKEND="deepseek", LLM_FALLBACKS="openai,vllm")
+    stopped = replace(snapshot(boot), hosted_traffic=HostedTraffic("stopped"))
+    assert successors(stopped, None) == (Route("vllm", restricted=True, because="fallback"),)

@@ -13,7 +13,11 @@ from aurorasoc.granite.catalog import CATALOG
 from aurorasoc.granite.explain import Explanation
 from aurorasoc.llm.admin import MutationAnswer
 from aurorasoc.llm.changes import connection_edits
-from aurorasoc.llm.changes.requests import AssignmentsRequest, ConnectionRequest
+from aurorasoc.llm.changes.requests import (
+    AssignmentsRequest,
+    ConnectionRequest,
+    HostedTrafficRequest,
+)
 
 router = APIRouter(prefix="/system/llm", tags=["llm"], route_class=ProblemRoute)
 
@@ -21,6 +25,7 @@ _PUT = documented(401, 403, 409, 412, 422, 429, 502, 503, 504)
 _DELETE = documented(401, 403, 404, 409, 412, 422, 503)
 _ADDRESS = documented(401, 403, 422, 503)
 _ASSIGN = documented(401, 403, 409, 412, 422, 503)
+_STOP = documented(401, 403, 412, 422, 503)
 _EXPLAIN = documented(401, 403, 409, 422, 503)
 
 
@@ -71,6 +76,20 @@ async def assign(
     Whoever is missing keeps theirs; null goes back to the active connection.
     """
     return await make_change(connection_edits.assign(body), caller, runtime, terms)
+
+
+@router.put("/hosted-traffic", responses=_STOP)
+async def set_hosted_traffic(
+    body: HostedTrafficRequest, caller: UserManager, runtime: OpenRuntime, terms: Terms
+) -> MutationAnswer:
+    """Stop all traffic to hosted providers at once, or allow it again.
+
+    A stop ends calls under way, in every process, and holds for unlabelled data too.
+    """
+    changed = await runtime.admin.set_hosted_traffic(
+        body, actor=caller.subject, if_match=terms.if_match
+    )
+    return await terms.answer(runtime, changed)
 
 
 @router.post("/policy/explain", responses=_EXPLAIN)

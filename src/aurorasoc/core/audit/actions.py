@@ -17,6 +17,8 @@ class Action(StrEnum):
     CONFIG_ROLLED_BACK = "llm.config.rolled_back"
     CONNECTION_CHANGED = "llm.connection.changed"
     CONNECTION_DELETED = "llm.connection.deleted"
+    HOSTED_ALLOWED = "llm.hosted.allowed"
+    HOSTED_STOPPED = "llm.hosted.stopped"
     INVESTIGATION_CREATED = "investigation.created"
     INVESTIGATION_RESUMED = "investigation.resumed"
     KEY_ABANDONED = "llm.key.abandoned"

@@ -56,6 +56,7 @@ class RuntimeConfigRow(Base):
     """The one row (`id` 1) that holds the revision, the active choice and the policy.
 
     Null means: the boot default. `fallbacks` lists names, comma-separated; empty means none.
+    `hosted_since` is ISO 8601, as it is shown.
     """
 
     __tablename__ = "llm_runtime_config"
@@ -69,6 +70,10 @@ class RuntimeConfigRow(Base):
     assignments: Mapped[str | None] = mapped_column(Text)
     fallbacks: Mapped[str | None] = mapped_column(String(300))
     on_refusal: Mapped[str | None] = mapped_column(String(16))
+    hosted_state: Mapped[str | None] = mapped_column(String(16))
+    hosted_since: Mapped[str | None] = mapped_column(String(32))
+    hosted_by: Mapped[str | None] = mapped_column(String(255))
+    hosted_reason: Mapped[str | None] = mapped_column(String(500))
 
 
 class ConnectionRow(Base):

@@ -12,6 +12,7 @@ from typing import Final
 from pydantic import SecretStr
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from aurorasoc.config.hosted_traffic import HostedTraffic
 from aurorasoc.config.settings import Settings
 from aurorasoc.config.settings.ambient import ambient_overrides
 from aurorasoc.config.snapshot import Credential, Snapshot
@@ -68,6 +69,7 @@ class Adoption:
         self._committing: tuple[int, int] | None = None
         self.refusal: Conflict | None = None
         self.on_refused: Callable[[], object] = lambda: None
+        self._stopped_here: HostedTraffic | None = None
         self.adopted_us = 0
         self.latencies = Latencies()
         self.stale_since: str | None = None
@@ -216,14 +218,29 @@ class Adoption:
         return [row for name, row in key_rows.items() if name in existing]
 
     def compose(self, config: StoredConfig, reading: StoreReading) -> Snapshot:
-        """Compose with this process's settings, seeds and environment."""
-        return compose(
+        """Compose with this process's settings, seeds and environment, and this host's stop."""
+        snapshot = compose(
             self._settings,
             config,
             reading,
             digest=self._keyring.digest,
             ambient=ambient_overrides,
         )
+        return self._with_stop_here(snapshot)
+
+    def stop_here(self, stop: HostedTraffic | None) -> None:
+        """Put a stop of hosted traffic by this host's file in force, or its end.
+
+        The database isn't asked: it may be away.
+        """
+        self._stopped_here = stop
+        if self._snapshot is not None:
+            self.swap(self._snapshot)
+
+    def _with_stop_here(self, snapshot: Snapshot) -> Snapshot:
+        if snapshot.stopped_here == self._stopped_here:
+            return snapshot
+        return replace(snapshot, stopped_here=self._stopped_here)
 
     def credential_of(self, origin: str, api_key: SecretStr, stamp: Stamp) -> Credential:
         """Return a key's credential as it will be stored."""
@@ -261,7 +278,7 @@ class Adoption:
             candidate: The snapshot.
             written_us: When its revision was written; None if this process just wrote it.
         """
-        current = self._snapshot
+        current, candidate = self._snapshot, self._with_stop_here(candidate)
         if current is not None and candidate.revision < current.revision:
             return
         if candidate == current:

@@ -66,13 +66,16 @@ def compose(
     )
     return Snapshot(
         revision=stored.revision,
-        fingerprint=fingerprint(requested.value, policy, connections, stored.assignments),
+        fingerprint=fingerprint(
+            requested.value, policy, connections, stored.assignments, stored.hosted_traffic
+        ),
         requested=requested,
         policy=policy,
         limits=limits,
         connections=MappingProxyType(connections),
         secret_store=reading.status,
         assignments=stored.assignments,
+        hosted_traffic=stored.hosted_traffic,
     )
 
 

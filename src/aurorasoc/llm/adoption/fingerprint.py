@@ -11,6 +11,7 @@ from dataclasses import asdict
 from typing import Any
 
 from aurorasoc.config.assignments import Assignments
+from aurorasoc.config.hosted_traffic import HostedTraffic
 from aurorasoc.config.snapshot import ConnectionConfig, Policy, Snapshot
 from aurorasoc.config.vocabulary import ConnectionName
 from aurorasoc.core.canonical import canonical
@@ -21,18 +22,24 @@ def fingerprint(
     policy: Policy,
     connections: Mapping[ConnectionName, ConnectionConfig],
     assignments: Assignments,
+    hosted_traffic: HostedTraffic,
 ) -> str:
     """Return 16 hex characters of SHA-256 over all that is in force; tags stand for keys."""
-    return _digest(_settings(requested, policy, connections, assignments))[:16]
+    return _digest(_settings(requested, policy, connections, assignments, hosted_traffic))[:16]
 
 
 def digests_of_settings(snapshot: Snapshot) -> dict[str, str]:
     """Return a digest of each setting that is in the fingerprint, 8 hex characters by its name.
 
-    Names are `backend`, `policy.<field>`, `assignments` and `connections.<name>.<field>`.
+    Names are `backend`, `policy.<field>`, `assignments`, `hosted_traffic` and
+    `connections.<name>.<field>`.
     """
     settings = _settings(
-        snapshot.requested.value, snapshot.policy, snapshot.connections, snapshot.assignments
+        snapshot.requested.value,
+        snapshot.policy,
+        snapshot.connections,
+        snapshot.assignments,
+        snapshot.hosted_traffic,
     )
     return {name: _digest(value)[:8] for name, value in settings.items()}
 
@@ -42,6 +49,7 @@ def _settings(
     policy: Policy,
     connections: Mapping[ConnectionName, ConnectionConfig],
     assignments: Assignments,
+    hosted_traffic: HostedTraffic,
 ) -> dict[str, Any]:
     """Return all settings in force, by their names."""
     return {
@@ -52,6 +60,7 @@ def _settings(
         "policy.fallbacks": policy.fallbacks.value,
         "policy.on_refusal": policy.on_refusal.value,
         "assignments": asdict(assignments),
+        "hosted_traffic": hosted_traffic.state,
         **{
             f"connections.{name}.{field}": value
             for name, config in connections.items()

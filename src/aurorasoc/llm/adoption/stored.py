@@ -14,6 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from aurorasoc.config.assignments import UNASSIGNED, Assignments
 from aurorasoc.config.call_options import NO_OPTIONS, CallOptions
 from aurorasoc.config.fallbacks import can_be_fallbacks
+from aurorasoc.config.hosted_traffic import ALLOWED, HostedTraffic
 from aurorasoc.config.snapshot import Snapshot
 from aurorasoc.config.vocabulary import BUILT_IN, ConnectionName, ServingBackend, is_connection_name
 from aurorasoc.core.canonical import canonical
@@ -74,6 +75,7 @@ class StoredConfig:
     assignments: Assignments = UNASSIGNED
     fallbacks: tuple[ConnectionName, ...] | None = None
     on_refusal: str | None = None
+    hosted_traffic: HostedTraffic = ALLOWED
 
     def choice(self, name: ConnectionName) -> ConnectionChoice:
         """Return what was chosen for a connection."""
@@ -195,6 +197,17 @@ def _stored_config(row: RuntimeConfigRow | None, choices: Iterable[ConnectionRow
         assignments=_assignments(row.assignments),
         fallbacks=_fallbacks(row.fallbacks),
         on_refusal=row.on_refusal,
+        hosted_traffic=_hosted_traffic(row),
+    )
+
+
+def _hosted_traffic(row: RuntimeConfigRow) -> HostedTraffic:
+    """Read whether hosted traffic is allowed; a state that no change wrote allows nothing."""
+    return HostedTraffic(
+        "allowed" if row.hosted_state in {None, "allowed"} else "stopped",
+        row.hosted_since,
+        row.hosted_by,
+        row.hosted_reason,
     )
 
 
@@ -268,6 +281,7 @@ def _text(value: Mapping[str, Any] | None) -> str | None:
 
 async def save_config(session: AsyncSession, config: StoredConfig) -> None:
     """Write the rows and announce their revision; the caller's transaction commits both."""
+    hosted = config.hosted_traffic
     await session.merge(
         RuntimeConfigRow(
             id=SINGLETON,
@@ -281,6 +295,10 @@ async def save_config(session: AsyncSession, config: StoredConfig) -> None:
             ),
             fallbacks=None if config.fallbacks is None else ",".join(config.fallbacks),
             on_refusal=config.on_refusal,
+            hosted_state=hosted.state if hosted != ALLOWED else None,
+            hosted_since=hosted.since,
+            hosted_by=hosted.by,
+            hosted_reason=hosted.reason,
         )
     )
     await session.execute(delete(ConnectionRow))

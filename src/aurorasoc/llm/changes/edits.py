@@ -137,7 +137,12 @@ def roll_back(settings: Settings, earlier: StoredConfig, key: RollbackKey | None
 
     def edit(before: Stored) -> Edited:
         connections = {**_made(before.config), **earlier.providers}
-        config = replace(earlier, revision=before.config.revision, providers=connections)
+        config = replace(
+            earlier,
+            revision=before.config.revision,
+            providers=connections,
+            hosted_traffic=before.config.hosted_traffic,  # a stop ends by a release alone
+        )
         details: dict[str, Any] = {"to_revision": earlier.revision}
         if key is None:
             return Edited(config, details=details)

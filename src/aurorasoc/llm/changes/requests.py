@@ -22,6 +22,7 @@ from pydantic import (
 
 from aurorasoc.config.assignments import Assignment
 from aurorasoc.config.headers import fits_a_header
+from aurorasoc.config.hosted_traffic import MAX_REASON, HostedState
 from aurorasoc.config.settings.variables import unwrap
 from aurorasoc.config.vocabulary import Role, ServingBackend, Tlp, is_agent_name, lowered
 from aurorasoc.core.redaction import REDACTOR
@@ -278,6 +279,42 @@ class PolicyRequest(BaseModel):
     hosted_max_tlp: Tlp | None = None
     local_backend: Connection | None = None
     require_tlp: bool | None = None
+
+
+def _plain_reason(reason: str) -> str:
+    """Refuse what doesn't print on one line, and a key: everybody reads it, and it is logged."""
+    secret = REDACTOR.text(reason) != reason or any(map(names_a_key, reason.split()))
+    if secret or not reason.isprintable():
+        msg = "must be one line of printable text, and hold no secret"
+        raise ValueError(msg)
+    return reason
+
+
+class HostedTrafficRequest(BaseModel):
+    """Whether hosted providers may be called. To allow it again needs a reason."""
+
+    model_config = ConfigDict(
+        extra="forbid",
+        hide_input_in_errors=True,
+        json_schema_extra={"examples": [{"state": "stopped", "reason": "breach at a vendor"}]},
+    )
+
+    state: HostedState
+    reason: (
+        Annotated[
+            str,
+            StringConstraints(min_length=1, max_length=MAX_REASON, strip_whitespace=True),
+            AfterValidator(_plain_reason),
+        ]
+        | None
+    ) = None
+
+    @model_validator(mode="after")
+    def _says_why_allowed(self) -> Self:
+        if self.state == "allowed" and self.reason is None:
+            msg = "reason is needed to allow hosted traffic again"
+            raise ValueError(msg)
+        return self
 
 
 class PlannedCeiling(BaseModel):

@@ -1,14 +1,16 @@
-"""What ends a pin: a removed key, or a tightened policy (ADR 026)."""
+"""What ends a pin: a removed key, a tightened policy or a stop (ADR 026)."""
 
 from __future__ import annotations
 
 from dataclasses import replace
 from typing import Final
 
+from aurorasoc.config.hosted_traffic import ALLOWED
 from aurorasoc.config.snapshot import Snapshot, Sourced
 from aurorasoc.config.vocabulary import Tlp
 from aurorasoc.errors import ProviderNotReady, TlpRefused
 from aurorasoc.granite import ModelReference
+from aurorasoc.granite.hosted_stop import require_not_stopped
 from aurorasoc.granite.sensitivity import passage
 
 _POLICYS: Final[Sourced[Tlp | None]] = Sourced(None, "default")
@@ -47,6 +49,7 @@ def became_restricted(snapshot: Snapshot, reference: ModelReference, tlp: Tlp | 
 
     Raises:
         TlpRefused: The label may not go there at all now, or the run has none and needs one.
+        HostedStopped: Hosted traffic is stopped.
     """
     if tlp is None and snapshot.policy.require_tlp.value:
         detail = "LLM_REQUIRE_TLP was set while this ran unlabelled. Start again, labelled."
@@ -62,18 +65,28 @@ def became_restricted(snapshot: Snapshot, reference: ModelReference, tlp: Tlp | 
             "no longer go there. Start again."
         )
         raise TlpRefused(detail)
+    require_not_stopped(snapshot, reference.provider)
     return "local_only" in ways
 
 
 def require_unrestricted(snapshot: Snapshot, reference: ModelReference, tlp: Tlp | None) -> None:
     """Refuse a call that waited, unproven to be local, while the policy was tightened.
 
+    A stop alone refuses none that may be local: each transmission is shown to be, then.
+
     Raises:
         TlpRefused: Its label may no longer go where nobody judged the address.
+        HostedStopped: Hosted traffic is stopped.
     """
-    if became_restricted(snapshot, reference, tlp):
+    restricted = became_restricted(snapshot, reference, tlp)
+    if restricted and became_restricted(_allowing(snapshot), reference, tlp):
         detail = (
             f"The policy was tightened while this waited for {reference.connection}: {tlp} data "
             "must be shown to stay local now. Start again."
         )
         raise TlpRefused(detail)
+
+
+def _allowing(snapshot: Snapshot) -> Snapshot:
+    """Return a configuration as it would be without a stop of hosted traffic."""
+    return replace(snapshot, hosted_traffic=ALLOWED, stopped_here=None)

@@ -6,14 +6,15 @@ from typing import Final
 
 import pytest
 
+from aurorasoc.config.hosted_traffic import HostedTraffic
 from aurorasoc.config.snapshot import Snapshot
 from aurorasoc.config.vocabulary import ServingBackend, Tlp
-from aurorasoc.errors import ProviderNotReady, TlpRefused
+from aurorasoc.errors import HostedStopped, ProviderNotReady, TlpRefused
 from aurorasoc.granite import ModelReference
 from aurorasoc.granite.backend_resolution import model_reference
 from aurorasoc.granite.base_url import origin_of
 from aurorasoc.llm.adoption.stored import ConnectionChoice, StoredConfig
-from aurorasoc.llm.models.pins import became_restricted, require_key
+from aurorasoc.llm.models.pins import became_restricted, require_key, require_unrestricted
 from tests.examples import API_KEY, settings, snapshot, stored_key
 
 EU: Final = "https://eu.example/v1"
@@ -26,6 +27,10 @@ def _with(folder: Path, choice: ConnectionChoice) -> Snapshot:
     origin = origin_of(str(choice.base_url))
     stored = StoredConfig(providers={"site": choice})
     return snapshot(settings(folder), stored, {"site": stored_key(API_KEY, origin=origin)})
+
+
+def _stopped(folder: Path, choice: ConnectionChoice) -> Snapshot:
+    return replace(_with(folder, choice), hosted_traffic=HostedTraffic("stopped"))
 
 
 def _pinned(folder: Path, choice: ConnectionChoice) -> ModelReference:
@@ -55,3 +60,18 @@ def test_a_local_servers_pin_proves_its_old_address_once_it_moved(tmp_path: Path
     moved = _with(tmp_path, replace(VLLM, max_tlp="RED", base_url="http://127.0.0.1:18002/v1"))
     assert not became_restricted(same, pinned, Tlp.RED)
     assert became_restricted(moved, pinned, Tlp.RED)
+
+
+@pytest.mark.parametrize("label", [None, Tlp.CLEAR, Tlp.AMBER])
+def test_a_stop_breaks_a_hosted_pin_whatever_its_label(tmp_path: Path, label: Tlp | None) -> None:
+    """Its own ceiling allows the label; the stop doesn't ask for one."""
+    with pytest.raises(HostedStopped):
+        became_restricted(_stopped(tmp_path, AZURE), _pinned(tmp_path, AZURE), label)
+
+
+def test_a_stop_makes_a_local_pin_prove_where_it_goes(tmp_path: Path) -> None:
+    """It isn't refused: nothing leaves unless it is shown to be local."""
+    choice = replace(VLLM, max_tlp="RED")
+    stopped, pinned = _stopped(tmp_path, choice), _pinned(tmp_path, choice)
+    assert became_restricted(stopped, pinned, None)
+    require_unrestricted(stopped, pinned, None)

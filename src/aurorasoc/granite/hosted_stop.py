@@ -1,0 +1,37 @@
+"""A stop of hosted traffic: whom it forbids, and what a refused caller reads."""
+
+from __future__ import annotations
+
+from aurorasoc.config.hosted_traffic import HostedTraffic
+from aurorasoc.config.snapshot import Snapshot
+from aurorasoc.config.vocabulary import ServingBackend
+from aurorasoc.errors import HostedStopped
+from aurorasoc.granite.catalog import CATALOG
+
+STOP_FILE = "hosted.stop"
+"""In the state folder: as long as it is there, this host's processes send nothing."""
+
+
+def require_not_stopped(snapshot: Snapshot, provider: ServingBackend) -> None:
+    """Refuse a hosted provider while hosted traffic is stopped, whatever the label.
+
+    One that may be local passes: each transmission to it has to be shown to be local then.
+
+    Raises:
+        HostedStopped: It is stopped.
+    """
+    stop = snapshot.stop
+    if stop is not None and not CATALOG[provider].may_be_local:
+        raise HostedStopped(said_of(snapshot, stop))
+
+
+def said_of(snapshot: Snapshot, stop: HostedTraffic) -> str:
+    """Say who stopped hosted traffic, since when and why, and how it is allowed again."""
+    since = f" since {stop.since}" if stop.since else ""
+    by = f" by {stop.by}" if stop.by else ""
+    why = f" ({stop.reason})" if stop.reason else ""
+    if stop is snapshot.stopped_here:
+        how = f"`aurorasoc hosted allow --here` on that host removes {STOP_FILE}"
+        return f"Hosted traffic of this host is stopped{since}{by}{why}. To allow it again, {how}."
+    how = "an admin's `aurorasoc hosted allow --reason …` allows it again"
+    return f"Hosted traffic is stopped{since}{by}{why}. Local connections go on; {how}."
