@@ -27,8 +27,9 @@ def successors(
     """Return where a request goes after the first connection failed, in order.
 
     Neither a label nor a stop forbids any of them; above the policy's ceiling they are asked only
-    while they are shown to be local. The first connection isn't among them, and neither are names that don't
-    exist in this process. One of them may have problems of its own: `model_reference` says so.
+    while they are shown to be local. The first connection isn't among them, and neither are names
+    that don't exist in this process. One of them may have problems of its own: `model_reference`
+    says so.
 
     Args:
         snapshot: The configuration.

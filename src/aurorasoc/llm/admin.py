@@ -303,12 +303,14 @@ class Admin:
         Raises:
             UnknownProvider: There is no such connection.
             ProviderNotReady: It can't be called; it needs no configured model for this.
+            HostedStopped, TlpRefused: Hosted traffic is stopped, and this is some.
             ModelCallError: It failed.
         """
         snapshot = self.adoption.snapshot
         tag = connection_named(snapshot, name).credential.tag
         reference = listing_reference(snapshot, name)
-        return await self.lists.of(reference, tag, self.pool.address_policy(snapshot, name))
+        async with self.pool.asking(reference, snapshot) as address_policy:
+            return await self.lists.of(reference, tag, address_policy)
 
     async def test(self, name: str, *, role: Role, actor: str) -> CallTest:
         """Test a connection, active or not, over the production path.

@@ -6,7 +6,8 @@ discarded when the next one is adopted.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING, Protocol
 
@@ -30,10 +31,12 @@ from aurorasoc.llm.models.binding import Binding
 from aurorasoc.llm.models.handles import Handles, parse_tlp
 from aurorasoc.llm.models.local_probe import local_probe, probe_headers
 from aurorasoc.llm.models.pins import became_restricted, require_key, require_unrestricted
+from aurorasoc.llm.models.stop_rule import StopRule
 from aurorasoc.llm.models.traffic import TrafficLedger
 from aurorasoc.llm.wire.asking.learned import Learned
 from aurorasoc.llm.wire.calls import CallSite, JudgeAddress
 from aurorasoc.llm.wire.failures.translate import translate
+from aurorasoc.llm.wire.under_way import close_idle, may_go_on
 from aurorasoc.llm.wire.waits import Judge, Waits
 
 if TYPE_CHECKING:
@@ -109,6 +112,7 @@ class ModelPool:
         self._allowed_hosts = allowed_hosts
         self._ledger = ledger
         self._waits = Waits(max_concurrency)
+        self._stop = StopRule(self._snapshot, self._networks)
         self.learned = Learned()
         self._generation = _Generation(None)
         self._open = True
@@ -150,18 +154,24 @@ class ModelPool:
             await refresh_resolution(snapshot, self._probe(snapshot))
 
     def _probe(self, snapshot: Snapshot) -> Probe:
-        return local_probe(
-            lambda backend: self.address_policy(snapshot, backend.value),
+        probe = local_probe(
+            lambda backend: self._stop.confines() or self.address_policy(snapshot, backend.value),
             lambda backend: probe_headers(snapshot.connections[backend]),
         )
+        return self._stop.judged(probe, self._waits)
 
     def reset(self) -> None:
         """Discard the built models."""
         self._generation = _Generation(None)
 
     def end_refused(self) -> None:
-        """End the waits of calls that the snapshot in force refuses. Call after each adoption."""
+        """End the calls that the snapshot in force refuses: those that wait, and those under way.
+
+        Call after each adoption.
+        """
         self._waits.end_refused()
+        if self._open and self._source.snapshot.stop is not None:
+            close_idle()
 
     def close(self) -> None:
         """Make every handle refuse with `RuntimeNotOpen`."""
@@ -189,9 +199,14 @@ class ModelPool:
         from aurorasoc.llm.wire.libraries import adapter  # noqa: PLC0415 - its libraries cost seconds
 
         reference = model_reference(snapshot, name, role)
+
+        def judge() -> None:
+            require_key(self._snapshot(), reference)
+            self._stop.require_allowed(reference)
+
         site = replace(
             self._site(snapshot, reference, self._ledger),
-            judge=self._judge_key(reference),
+            judge=judge,
             asks_again=False,
             is_test=True,
         )
@@ -204,12 +219,16 @@ class ModelPool:
         """Bind to a reference that is not configured; its calls are not in the ledger."""
         from aurorasoc.llm.wire.libraries import adapter  # noqa: PLC0415 - its libraries cost seconds
 
-        site = replace(self._site(snapshot, reference, TrafficLedger()), asks_again=False)
+        site = replace(
+            self._site(snapshot, reference, TrafficLedger()),
+            judge=lambda: self._stop.require_allowed(reference),
+            asks_again=False,
+        )
         model = adapter.build(site)
         return Binding(model, reference, snapshot.revision, role, None, restricted=False)
 
     def pin(self, binding: Binding) -> Callable[[], Binding]:
-        """Keep to a binding until its key is deleted or the policy forbids it."""
+        """Keep to a binding until its key is deleted, or the policy or a stop forbids it."""
 
         def pinned() -> Binding:
             snapshot = self._snapshot()
@@ -252,7 +271,12 @@ class ModelPool:
         site = self._site(snapshot, reference, self._ledger)
         if restricted:
             local = AddressPolicy(only=self._networks)
-            site = replace(site, judge_address=self._judge_address(reference), address_policy=local)
+            site = replace(
+                site,
+                judge_address=self._judge_address(reference),
+                judge_under_way=may_go_on,
+                address_policy=local,
+            )
         judge = self._judge(reference, tlp, restricted=restricted)
         model = adapter.build(replace(site, judge=judge))
         return Binding(model, reference, snapshot.revision, role, tlp, restricted)
@@ -265,10 +289,41 @@ class ModelPool:
             translate,
             ledger,
             self._waits,
+            judge_address=self._stop.judge_address(reference),
+            judge_under_way=self._stop.judge_under_way(reference),
             breaker=ledger.breakers.of(reference),
             address_policy=self.address_policy(snapshot, reference.connection),
+            confine=self._stop.confines,
             learned=self.learned,
         )
+
+    def require_allowed(self, reference: ModelReference) -> None:
+        """Refuse a hosted provider while hosted traffic is stopped.
+
+        Raises:
+            HostedStopped: It is.
+        """
+        self._stop.require_allowed(reference)
+
+    @asynccontextmanager
+    async def asking(
+        self, reference: ModelReference, snapshot: Snapshot
+    ) -> AsyncIterator[AddressPolicy | None]:
+        """Ask a provider what is no model call, by the rules of one: for its list of models.
+
+        Yields:
+            Which addresses may be connected to; None: the configuration is trusted.
+
+        Raises:
+            HostedStopped: Hosted traffic is, or was meanwhile, stopped.
+            TlpRefused: It is stopped, and the connection isn't shown to be local.
+        """
+        self._stop.require_allowed(reference)
+        site = self._site(snapshot, reference)
+        if site.judge_address is not None:
+            await site.judge_address()
+        async with self._waits.asking(site.judge_under_way):
+            yield site.reach
 
     def address_policy(self, snapshot: Snapshot, name: ConnectionName) -> AddressPolicy | None:
         """Return which addresses an admin's base URL may reach; None trusts the environment's."""
@@ -287,9 +342,6 @@ class ModelPool:
             require(snapshot, reference, tlp)
 
         return judge
-
-    def _judge_key(self, reference: ModelReference) -> Judge:
-        return lambda: require_key(self._snapshot(), reference)
 
     def _judge_address(self, reference: ModelReference) -> JudgeAddress:
         async def judge() -> None:

@@ -13,7 +13,7 @@ from aurorasoc.core.audit.actions import Action
 from aurorasoc.core.audit.log import AuditEvent, AuditSink
 from aurorasoc.core.database.engine import Database
 from aurorasoc.core.redaction import REDACTOR
-from aurorasoc.errors import AuroraError
+from aurorasoc.errors import AuroraError, HostedStopped
 from aurorasoc.granite import ModelReference
 from aurorasoc.granite.backend_resolution import (
     connection_named,
@@ -50,6 +50,7 @@ class TestRuns:
         Raises:
             UnknownProvider: There is no such connection.
             NoModelConfigured, ProviderNotReady: It can't be called.
+            HostedStopped: Hosted traffic is, or was meanwhile, stopped.
             AuditUnavailable, DatabaseUnavailable: It can't be audited; nothing was sent.
         """
         connection_named(snapshot, name)
@@ -78,6 +79,7 @@ class TestRuns:
 
         Raises:
             NoModelConfigured, ProviderNotReady: It couldn't be called.
+            HostedStopped: Hosted traffic is, or was meanwhile, stopped.
             AuditUnavailable, DatabaseUnavailable: It can't be audited; nothing was sent.
         """
         reference = model_reference(candidate, name, role, model)
@@ -115,19 +117,26 @@ class TestRuns:
 
     async def _run(self, binding: Binding, snapshot: Snapshot, actor: str) -> CallTest:
         name, reference = binding.reference.connection, binding.reference
+        self.pool.require_allowed(reference)
         details = {"role": binding.role, "model": reference.model, "origin": reference.origin}
         await self._record(AuditEvent(actor, Action.TEST_STARTED, name, details))
         place = Place.of(reference)
         known = self.pool.learned.of(place)
         self.pool.learned.learn(Lesson(place, forget=True))  # all is asked anew
-        result = await make_test_call(binding, self._wrong_key(reference, snapshot))
-        if result.ok:
-            uncounted = self.pool.of_reference(reference, snapshot)  # refusals are no failures
-            findings = await ask_capabilities(uncounted)
-            result = result.with_findings(findings)
-            self.pool.learned.learn(findings.lesson(place))
-        else:  # a failure says nothing of the model
-            self.pool.learned.learn(Lesson(place, known.refused, known.capabilities))
+        lesson = Lesson(place, known.refused, known.capabilities)
+        try:
+            result = await make_test_call(binding, self._wrong_key(reference, snapshot))
+            if result.ok:
+                uncounted = self.pool.of_reference(reference, snapshot)  # refusals are no failures
+                findings = await ask_capabilities(uncounted)
+                result = result.with_findings(findings)
+                lesson = findings.lesson(place)
+        except HostedStopped as stopped:  # meanwhile
+            self.pool.learned.learn(lesson)
+            outcome = {"ok": False, "code": stopped.code}
+            await self._record(AuditEvent(actor, Action.TEST_FINISHED, name, outcome))
+            raise
+        self.pool.learned.learn(lesson)  # a failure says nothing of the model
         outcome = asdict(result)
         del outcome["connection"], outcome["provider"]  # the entry's target says who was asked
         await self._record(AuditEvent(actor, Action.TEST_FINISHED, name, outcome))

@@ -38,7 +38,7 @@ async def window_of(binding: Binding) -> ContextWindow | None:
         The window and who named it; None if nobody knows it.
 
     Raises:
-        TlpRefused, ProviderNotReady: No call may leave now.
+        TlpRefused, HostedStopped, ProviderNotReady: No call may leave now.
     """
     reference = binding.reference
     if is_known(reference):
@@ -60,7 +60,8 @@ async def _at_server(binding: Binding) -> ContextWindow | None:
     if site.judge_address is not None:
         await site.judge_address()
     site.judge()
-    answer = await ask_server(site.reference, site.address_policy)
+    async with site.waits.asking(site.judge_under_way):
+        answer = await ask_server(site.reference, site.reach)
     tokens = None if answer is None else plausible(answer.tokens)
     if answer is None or tokens is None:
         return None

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import random
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterator
-from contextlib import aclosing
+from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Protocol, TypeVar
@@ -24,7 +24,8 @@ from aurorasoc.llm.wire.asking.leave_out import LeftOut
 from aurorasoc.llm.wire.asking.standing import StandingOptions
 from aurorasoc.llm.wire.breaker import Breaker, Passage
 from aurorasoc.llm.wire.failures.refusals import OptionRefused
-from aurorasoc.llm.wire.libraries.socket_guard import ConfinedCall, confined
+from aurorasoc.llm.wire.libraries.socket_guard import confined
+from aurorasoc.llm.wire.under_way import JudgeUnderWay, UnderWay, may_go_on
 from aurorasoc.llm.wire.waits import Judge, Waits
 from aurorasoc.llm.wire.windows.known import ContextWindow, keep_window
 
@@ -55,11 +56,17 @@ def _refuse_nothing() -> None:
     """Nothing to judge: the reference is nobody's configuration."""
 
 
-@dataclass(slots=True, eq=False)
-class _Call(Passage):
-    """A call under way: what confines it, and its way through the breaker."""
+def _as_it_is() -> AddressPolicy | None:
+    """Confine nothing further."""
+    return None
 
-    confined: ConfinedCall = field(default_factory=ConfinedCall)
+
+@dataclass(frozen=True, slots=True)
+class _Call:
+    """A call, over all its tries: its way through the breaker, and what is open of it."""
+
+    passage: Passage
+    under_way: UnderWay
 
 
 @dataclass(frozen=True)
@@ -73,7 +80,9 @@ class CallSite:
         waits: Bounds the calls under way in this process, and ends waits that a change refuses.
         judge: Judges key and label right before each transmission, and when they change meanwhile.
         judge_address: Judges right before each transmission whether the provider is local.
+        judge_under_way: Judges while it is under way, when the configuration changes.
         address_policy: Which addresses may be connected to; None: the configuration is trusted.
+        confine: Returns a stricter policy for what is sent now; None: there is none.
         learned: What is known of models: what they refuse isn't sent.
         asks_again: Whether a call that ended in thoughts is made again with a larger limit.
         breaker: Refuses calls while those before them failed.
@@ -86,11 +95,18 @@ class CallSite:
     waits: Waits = field(default_factory=Waits)
     judge: Judge = _refuse_nothing
     judge_address: JudgeAddress | None = None
+    judge_under_way: JudgeUnderWay = may_go_on
     address_policy: AddressPolicy | None = None
+    confine: Callable[[], AddressPolicy | None] = _as_it_is
     learned: Learned = field(default_factory=Learned)
     asks_again: bool = True
     breaker: Breaker = field(default_factory=Breaker)
     is_test: bool = False
+
+    @property
+    def reach(self) -> AddressPolicy | None:
+        """Which addresses may be connected to now; None: the configuration is trusted."""
+        return self.confine() or self.address_policy
 
     @cached_property
     def standing(self) -> StandingOptions:
@@ -119,11 +135,11 @@ class CallSite:
         Raises:
             ModelCallError: The provider failed.
             TlpRefused: The call may not leave.
+            HostedStopped: Hosted traffic is, or was meanwhile, stopped.
             ProviderNotReady: Its key was deleted while it waited.
         """
-        with _Call(self.breaker, self.reference, self.is_test) as call:
-            async with self.waits.slot(self.judge):
-                result = await self._tries(attempt, call, self.reference.limits.timeout)
+        async with self._begun() as call:
+            result = await self._tries(attempt, call, self.reference.limits.timeout)
             self._ended(result, check, call)
         return result
 
@@ -140,23 +156,34 @@ class CallSite:
         Raises:
             ModelCallError: The provider failed, possibly after some pieces.
             TlpRefused: The call may not leave.
+            HostedStopped: Hosted traffic is stopped, possibly since some pieces.
         """
 
         async def begin(refused: Refused) -> tuple[AsyncIterator[T], T | None]:
             pieces = attempt(refused)
             return pieces, await anext(pieces, None)
 
-        with _Call(self.breaker, self.reference, self.is_test) as call:
-            async with self.waits.slot(self.judge):
-                pieces, piece = await self._tries(begin, call, None)
-                self.breaker.began(call)
-                last = piece
-                async with aclosing(pieces):  # type: ignore[type-var]  # an async generator it is
-                    while piece is not None:
-                        yield piece
-                        following = self._once(lambda: anext(pieces, None), call, None)
-                        last, piece = piece, await following
+        async with self._begun() as call:
+            pieces, piece = await self._tries(begin, call, None)
+            self.breaker.began(call.passage)
+            last = piece
+            async with aclosing(pieces):  # type: ignore[type-var]  # an async generator it is
+                while piece is not None:
+                    yield piece
+                    last, piece = piece, await self._once(lambda: anext(pieces, None), call, None)
             self._ended(last, check, call)
+
+    @asynccontextmanager
+    async def _begun(self) -> AsyncIterator[_Call]:
+        """Pass the breaker, and hold a slot.
+
+        Raises:
+            ModelCallError: The provider isn't asked now.
+            AuroraError: The call was refused while it waited for its slot.
+        """
+        with Passage(self.breaker, self.reference, self.is_test) as passage:
+            async with self.waits.slot(self.judge, self.judge_under_way) as under_way:
+                yield _Call(passage, under_way)
 
     def _ended(self, result: T | None, check: Callable[[T], None], call: _Call) -> None:
         """Tell how a call ended that was answered."""
@@ -171,7 +198,7 @@ class CallSite:
 
     def _failed(self, failure: ModelCallError, call: _Call) -> None:
         self.ledger.failed(self.reference, failure)
-        self.breaker.failed(call, failure)
+        self.breaker.failed(call.passage, failure)
 
     async def _tries(
         self,
@@ -187,7 +214,7 @@ class CallSite:
 
         Args:
             attempt: Makes the call once.
-            call: What confines it.
+            call: What it is a part of.
             seconds: How long all tries may take together; None where a try ends itself.
         """
         now = asyncio.get_running_loop().time
@@ -208,7 +235,7 @@ class CallSite:
         raise failures[-1]
 
     def _may_pass(self, failure: ModelCallError, call: _Call) -> bool:
-        return failure.retryable and failure.asked and not self.breaker.refuses(call)
+        return failure.retryable and failure.asked and not self.breaker.refuses(call.passage)
 
     async def _accepted(
         self,
@@ -222,7 +249,7 @@ class CallSite:
             if self.judge_address is not None:
                 await self.judge_address()
             self.judge()
-            self.breaker.ask(call)
+            self.breaker.ask(call.passage)
             try:
                 result = await self._once(lambda: attempt(left_out.options), call, ends)
             except OptionRefused as refusal:
@@ -242,12 +269,16 @@ class CallSite:
     async def _once(
         self, attempt: Callable[[], Awaitable[T]], call: _Call, ends: float | None
     ) -> T:
+        under_way = call.under_way
         try:
-            async with asyncio.timeout_at(ends):
-                with confined(call.confined):
+            async with under_way.until(ends):
+                with confined(under_way.confined):
                     return await attempt()
         except Exception as error:  # noqa: BLE001 - every exception of the adapter is translated
-            failure = self.translate(error, self.reference)
+            failure = under_way.refusal or self.translate(error, self.reference)
+            under_way.failed()
+        finally:
+            under_way.rests()
         if isinstance(failure, ContextTooLong) and failure.context_window is not None:
             keep_window(self.reference, ContextWindow(failure.context_window, "refusal"))
         if isinstance(failure, ModelCallError) and not isinstance(failure, OptionRefused):

@@ -232,7 +232,7 @@ class SentByUs:
 
     @property
     def _sender(self) -> Sender:
-        return Sender(self.aurora_site.reference, self.aurora_site.address_policy)
+        return Sender(self.aurora_site.reference, self.aurora_site.reach)
 
 
 def _known(output: ChatModelOutput, outcome: Outcome) -> ChatModelOutput:

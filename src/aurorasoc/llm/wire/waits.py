@@ -1,13 +1,17 @@
-"""Calls that wait: for a slot, or for their next try. A change ends those that it refuses."""
+"""Calls that wait, for a slot or for their next try, and those under way.
+
+A change ends those that it refuses.
+"""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager, suppress
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass, field
 
 from aurorasoc.errors import AuroraError
+from aurorasoc.llm.wire.under_way import JudgeUnderWay, UnderWay, may_go_on
 
 Judge = Callable[[], None]
 """Raises if the call may not be made by the configuration in force. Must not block."""
@@ -30,7 +34,7 @@ class _Wait:
 
 
 class Waits:
-    """Bounds the calls under way, and knows those that wait.
+    """Bounds the calls under way, and knows them and those that wait.
 
     Args:
         max_concurrency: Calls under way at once; None means no limit.
@@ -39,23 +43,28 @@ class Waits:
     def __init__(self, max_concurrency: int | None = None) -> None:
         self._slots = asyncio.Semaphore(max_concurrency) if max_concurrency else None
         self._waits: set[_Wait] = set()
+        self._under_way: set[UnderWay] = set()
 
     @asynccontextmanager
-    async def slot(self, judge: Judge) -> AsyncIterator[None]:
-        """Hold one of the slots, and wait for it in turn.
+    async def slot(
+        self, judge: Judge, judge_under_way: JudgeUnderWay = may_go_on
+    ) -> AsyncIterator[UnderWay]:
+        """Hold one of the slots, wait for it in turn, and know the call while it holds it.
 
         Raises:
             AuroraError: The call was refused while it waited.
         """
         if self._slots is None:
-            yield
+            with self.under_way(judge_under_way) as call:
+                yield call
             return
         if self._slots.locked():
             await self._wait(self._slots.acquire(), judge)
         else:
             await self._slots.acquire()
         try:
-            yield
+            with self.under_way(judge_under_way) as call:
+                yield call
         finally:
             self._slots.release()
 
@@ -67,10 +76,35 @@ class Waits:
         """
         await self._wait(asyncio.sleep(seconds), judge)
 
+    @contextmanager
+    def under_way(self, judge: JudgeUnderWay) -> Iterator[UnderWay]:
+        """Know a call while it is under way."""
+        call = UnderWay(judge)
+        self._under_way.add(call)
+        try:
+            yield call
+        finally:
+            self._under_way.discard(call)
+
+    @asynccontextmanager
+    async def asking(self, judge: JudgeUnderWay) -> AsyncIterator[None]:
+        """Know a question that is no call, such as for a list of models, while it is under way.
+
+        Raises:
+            AuroraError: A change refused it meanwhile.
+        """
+        with self.under_way(judge) as question, suppress(TimeoutError):
+            async with question.until(None):
+                yield
+            return
+        raise question.refusal or TimeoutError
+
     def end_refused(self) -> None:
-        """End each wait whose call may not be made any more; the others keep their turn."""
+        """End each wait and each call that may not go on any more; the others keep their turn."""
         for wait in self._waits:
             wait.end_if_refused()
+        for call in self._under_way:
+            call.end_if_refused()
 
     async def _wait(self, waiting: Awaitable[object], judge: Judge) -> None:
         wait = _Wait(judge)

@@ -13,9 +13,9 @@ from pydantic import SecretStr
 from aurorasoc import get_chat_model
 from aurorasoc.config.settings import Settings
 from aurorasoc.config.vocabulary import ServingBackend, Tlp
-from aurorasoc.errors import AuroraError, ProviderNotReady, TlpRefused
+from aurorasoc.errors import AuroraError, HostedStopped, ProviderNotReady, TlpRefused
 from aurorasoc.llm.changes import connection_edits, edits, key_edits
-from aurorasoc.llm.changes.requests import ConnectionRequest
+from aurorasoc.llm.changes.requests import ConnectionRequest, HostedTrafficRequest
 from aurorasoc.llm.models.test_call import make_test_call
 from aurorasoc.llm.wire import calls
 from aurorasoc.runtime import Runtime
@@ -52,9 +52,15 @@ async def _delete_the_connection(runtime: Runtime) -> None:
     await runtime.admin.change(change, actor="test")
 
 
+async def _stop(runtime: Runtime) -> None:
+    body = HostedTrafficRequest(state="stopped")
+    await runtime.admin.set_hosted_traffic(body, actor="test")
+
+
 NAMED: Final = "claude-eu"
 TIGHTENED: Final[dict[str, tuple[str, str | None, Change, type[AuroraError]]]] = {
     "key deleted": ("anthropic", None, _delete_the_key, ProviderNotReady),
+    "hosted traffic stopped": ("anthropic", None, _stop, HostedStopped),
     "ceiling lowered": ("anthropic", "GREEN", _lower_the_ceiling, TlpRefused),
     "ceiling lowered, not shown to be local": ("vllm", "GREEN", _lower_the_ceiling, TlpRefused),
     "its own ceiling lowered": ("anthropic", "GREEN", _lower_its_own_ceiling, TlpRefused),
@@ -110,9 +116,12 @@ async def test_a_call_that_waits_for_a_slot_ends_when_it_is_refused(
     await tighten(runtime)
     with pytest.raises(expected):
         await asyncio.wait_for(waiting, 5)
-    assert not flying.done()
     gate.set()
-    await flying
+    if tighten is _stop:  # which ends what is under way, too
+        with pytest.raises(expected):
+            await flying
+    else:
+        await flying
     assert len(world.keyed.requests) == 1
 
 

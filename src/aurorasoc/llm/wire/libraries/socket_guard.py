@@ -18,13 +18,21 @@ from contextvars import ContextVar, Token
 from dataclasses import dataclass
 from functools import cache, partial, wraps
 from importlib import import_module
-from typing import Any, Final, TypeVar
+from typing import Any, Final, Protocol, TypeVar
 
 from aurorasoc.config.settings import library_environment
 from aurorasoc.core.logs import get_logger
 from aurorasoc.errors import Unavailable
 
 T = TypeVar("T")
+
+
+class Closable(Protocol):
+    """An answer, or a generator that reads one."""
+
+    async def aclose(self) -> None:
+        """Close it; a second time does nothing."""
+
 
 log = get_logger("aurorasoc.socket_guard")
 
@@ -48,9 +56,13 @@ class ConfinedCall:
 
     Attributes:
         stopped: What a library tried, should it swallow the refusal.
+        connection: httpcore's, that our transport uses for it; None where a proxy stands between.
+        answer: The open answer of a stream.
     """
 
     stopped: str | None = None
+    connection: Any = None
+    answer: Closable | None = None
 
 
 @dataclass(slots=True, eq=False)
@@ -136,6 +148,12 @@ def hosts_code() -> Iterator[None]:
     """Leave the call for code of the host's own, such as the validators of its classes."""
     with _acting_for(None):
         yield
+
+
+def confined_call() -> ConfinedCall | None:
+    """Return the model call that the present code is a part of; None in none."""
+    actor = _actor.get()
+    return actor if isinstance(actor, ConfinedCall) else None
 
 
 def refuse_in_call(attempt: str) -> None:

@@ -9,9 +9,12 @@ from __future__ import annotations
 
 import ssl
 from collections.abc import AsyncIterator
+from contextlib import suppress
 from typing import Any, Final, Self
 
 import httpcore
+
+from aurorasoc.llm.wire.libraries.socket_guard import confined_call
 
 MOST_IDLE: Final = 20
 IDLE_SECONDS: Final = 5.0
@@ -41,6 +44,9 @@ class KeptConnections:
         """
         connection = await self._idle_or_new(request.url.origin)
         self._busy.add(connection)
+        call = confined_call()
+        if call is not None:
+            call.connection = connection
         try:
             response = await connection.handle_async_request(request)
         except BaseException:
@@ -60,6 +66,11 @@ class KeptConnections:
         self._idle.append(connection)
         while len(self._idle) > MOST_IDLE or (len(self._idle) > 1 and self._idle[0].has_expired()):
             await self._idle.pop(0).aclose()
+
+    async def close_idle(self) -> None:
+        """Close the connections that nobody uses now."""
+        while self._idle:
+            await self._idle.pop().aclose()
 
     async def __aenter__(self) -> Self:
         """Do nothing: httpx enters a pool."""
@@ -94,6 +105,20 @@ class KeptConnections:
             if self._idle[index].can_handle_request(origin):
                 return self._idle.pop(index)
         return None
+
+
+def peer_of(connection: Any) -> str | None:  # noqa: ANN401 - as a call has it: httpcore's, or None
+    """Return the address that a connection leads to; None until it is made.
+
+    Args:
+        connection: An `httpcore.AsyncHTTPConnection` without a proxy in between, or None.
+    """
+    protocol = getattr(connection, "_connection", None)
+    stream = getattr(protocol, "_network_stream", None)
+    with suppress(OSError):  # it is closed
+        peer = None if stream is None else stream.get_extra_info("server_addr")
+        return None if peer is None else str(peer[0])
+    return None
 
 
 class _Body:

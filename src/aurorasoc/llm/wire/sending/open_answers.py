@@ -9,16 +9,11 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable
 from contextvars import ContextVar
-from typing import Any, Protocol, TypeVar
+from typing import Any, TypeVar
+
+from aurorasoc.llm.wire.libraries.socket_guard import Closable, confined_call
 
 T = TypeVar("T")
-
-
-class Closable(Protocol):
-    """An answer, or a generator that reads one."""
-
-    async def aclose(self) -> None:
-        """Close it; a second time does nothing."""
 
 
 _open: ContextVar[list[Closable] | None] = ContextVar("open_in_call", default=None)
@@ -49,6 +44,14 @@ def remember(opened: Closable) -> None:
     mine = _open.get()
     if mine is not None:
         mine.append(opened)
+
+
+def remember_answer(answer: Closable) -> None:
+    """Note a stream's answer: its call closes it, and so does a change that refuses the call."""
+    remember(answer)
+    call = confined_call()
+    if call is not None:
+        call.answer = answer
 
 
 async def _closing(call: Callable[[], Awaitable[T]]) -> T:

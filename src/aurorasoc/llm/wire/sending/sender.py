@@ -28,7 +28,7 @@ from aurorasoc.llm.wire.failures.translate import (
 from aurorasoc.llm.wire.key_uses import KEY_USES
 from aurorasoc.llm.wire.sending.bounded import read_at_most
 from aurorasoc.llm.wire.sending.events import EventReader
-from aurorasoc.llm.wire.sending.open_answers import remember
+from aurorasoc.llm.wire.sending.open_answers import remember_answer
 from aurorasoc.llm.wire.sending.transports import judged_transport, trusted_transport
 
 MAX_ANSWER_BYTES: Final = 32_000_000
@@ -79,7 +79,7 @@ class Sender:
             httpx.HTTPError: The connection failed.
         """
         async with self._answered(transmission) as response:
-            remember(response)
+            remember_answer(response)
             reader, beginning = EventReader(), bytearray()
             chunks = response.aiter_raw()
             async for chunk in chunks:

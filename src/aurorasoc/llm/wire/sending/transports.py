@@ -18,6 +18,7 @@ from aurorasoc.errors import AuroraError, TlpRefused, Unavailable
 from aurorasoc.granite.address_policy import AddressPolicy, resolve
 from aurorasoc.llm.wire.libraries.socket_guard import confined, transport_opens
 from aurorasoc.llm.wire.sending.kept_connections import KeptConnections
+from aurorasoc.llm.wire.under_way import know_kept
 
 
 class AddressRefused(Unavailable):
@@ -74,6 +75,7 @@ class _TrustedTransport(httpx.AsyncBaseTransport):
         for transport in self._client._mounts.values():  # noqa: SLF001 - httpx has no public way
             if transport is not None:  # what NO_PROXY names is mounted as None
                 transport._pool._network_backend = _TrustedBackend()  # type: ignore[attr-defined]  # noqa: SLF001
+        know_kept(self)
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         """Send a request directly or by a proxy."""
@@ -83,6 +85,12 @@ class _TrustedTransport(httpx.AsyncBaseTransport):
     async def aclose(self) -> None:
         """Close the kept connections."""
         await self._client.aclose()
+
+    async def close_idle(self) -> None:
+        """Close what goes by a proxy, in use or not: none of it is shown to be local."""
+        for transport in self._client._mounts.values():  # noqa: SLF001 - as above
+            if transport is not None:
+                await transport._pool.aclose()  # type: ignore[attr-defined]  # noqa: SLF001
 
 
 class _TrustedBackend(httpcore.AnyIOBackend):
@@ -142,4 +150,5 @@ class _JudgedBackend(httpcore.AsyncNetworkBackend):
 
 
 def _keep(transport: Any, context: ssl.SSLContext, backend: httpcore.AsyncNetworkBackend) -> None:  # noqa: ANN401 - httpx's, which has no public way to bring either
-    transport._pool = KeptConnections(context, backend)  # noqa: SLF001
+    transport._pool = kept = KeptConnections(context, backend)  # noqa: SLF001
+    know_kept(kept)
