@@ -7,7 +7,7 @@ from dataclasses import replace
 from aurorasoc.config.hosted_traffic import HostedTraffic
 from aurorasoc.config.vocabulary import EVERYTHING
 from aurorasoc.core.audit.actions import Action
-from aurorasoc.llm.adoption.adopt import Stored
+from aurorasoc.llm.adoption.stored import Stored
 from aurorasoc.llm.changes.plan import Change, Edited
 from aurorasoc.llm.changes.requests import HostedTrafficRequest
 

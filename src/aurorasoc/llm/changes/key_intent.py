@@ -90,7 +90,7 @@ class Intent:
     def fits(self, config: StoredConfig) -> bool:
         """Whether the waiting configuration may replace this one."""
         waits = self._waits
-        rollback = waits and waits.rollback
+        rollback = None if waits is None else waits.rollback
         return rollback is None or rollback.based_on == config.revision
 
     def activated(self, config: StoredConfig) -> StoredConfig:
@@ -99,7 +99,11 @@ class Intent:
         if waits is None:
             return config
         if waits.rollback is not None:
-            return replace(waits.rollback.config, revision=config.revision)
+            return replace(
+                waits.rollback.config,
+                revision=config.revision,
+                hosted_traffic=config.hosted_traffic,  # a stop ends by a release alone
+            )
         config = config.with_choice(self.connection, waits.choice)
         return replace(config, backend=waits.backend) if waits.switches else config
 

@@ -319,7 +319,7 @@ class ModelPool:
             TlpRefused: It is stopped, and the connection isn't shown to be local.
         """
         self._stop.require_allowed(reference)
-        site = self._site(snapshot, reference)
+        site = self._site(snapshot, reference, self._ledger)
         if site.judge_address is not None:
             await site.judge_address()
         async with self._waits.asking(site.judge_under_way):
