@@ -26,7 +26,21 @@ SHAPE: dict[str, Any] = {
         "problems": list,
         "warnings": list,
     },
-    "policy": {"hosted_max_tlp": str, "local_backend": str, "require_tlp": bool},
+    "policy": {
+        "hosted_max_tlp": str,
+        "local_backend": str,
+        "require_tlp": bool,
+        "fallbacks": list,
+        "on_refusal": str,
+        "sources": {
+            "hosted_max_tlp": str,
+            "local_backend": str,
+            "require_tlp": str,
+            "fallbacks": str,
+            "on_refusal": str,
+        },
+        "warnings": list,
+    },
     "secret_store": {
         "kind": str,
         "state": str,

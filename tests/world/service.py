@@ -24,7 +24,13 @@ PROVIDERS: Final = "/system/llm/providers"
 CONFIG: Final = "/system/llm/config"
 CONNECTIONS: Final = "/system/llm/connections"
 POLICY: Final = "/system/llm/policy"
-POLICY_FIELDS: Final = ("hosted_max_tlp", "local_backend", "require_tlp")
+POLICY_FIELDS: Final = (
+    "hosted_max_tlp",
+    "local_backend",
+    "require_tlp",
+    "fallbacks",
+    "on_refusal",
+)
 
 
 class Service(ChildProcess):

@@ -41,6 +41,11 @@ class Assignments:
         return (*self.roles.values(), *self.agents.values())
 
     @property
+    def fallbacks(self) -> tuple[ConnectionName, ...]:
+        """The fallbacks of all assignments that have some of their own."""
+        return tuple(name for one in self.everyones for name in one.fallbacks or ())
+
+    @property
     def connections(self) -> frozenset[ConnectionName]:
         """The connections that somebody is assigned to."""
         return frozenset(one.connection for one in self.everyones)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from aurorasoc.config.snapshot import Snapshot
+from aurorasoc.config.snapshot import Problem, Snapshot
 from aurorasoc.config.vocabulary import ConnectionName, Role, Tlp
 from aurorasoc.errors import BackendUnavailable, HostedStopped, ProviderNotReady, TlpRefused
 from aurorasoc.granite.sensitivity import Route, passage, route
@@ -47,6 +47,30 @@ def successors(
     except TlpRefused:
         return ()
     return tuple(_passable(snapshot, tlp, (name for name in names if name != first)))
+
+
+def unusable_fallbacks(snapshot: Snapshot) -> tuple[Problem, ...]:
+    """Return a warning for each fallback that can't be asked: `fallback_unknown`, `…_not_ready`.
+
+    Both may be meant: the environment names a connection that is made, or gets its key, later.
+    """
+    names = (*snapshot.policy.fallbacks.value, *snapshot.assignments.fallbacks)
+    warnings = (_warning(snapshot, name) for name in dict.fromkeys(names))
+    return tuple(warning for warning in warnings if warning is not None)
+
+
+def _warning(snapshot: Snapshot, name: ConnectionName) -> Problem | None:
+    config = snapshot.connections.get(name)
+    if config is None:
+        detail = (
+            f"The fallback {name} doesn't exist in this process, and is skipped. Declare it, or "
+            "take it off the list."
+        )
+        return Problem("fallback_unknown", detail)
+    if config.ready:
+        return None
+    why = " ".join(problem.detail for problem in config.problems)
+    return Problem("fallback_not_ready", f"The fallback {name} is skipped: {why}")
 
 
 def _passable(

@@ -11,6 +11,7 @@ from pydantic import Field
 
 from aurorasoc.config.assignments import Assignments
 from aurorasoc.config.call_options import CallOptions
+from aurorasoc.config.fallbacks import OnRefusal
 from aurorasoc.config.hosted_traffic import HostedTraffic
 from aurorasoc.config.snapshot import (
     KeySource,
@@ -31,6 +32,7 @@ from aurorasoc.core.clock import iso
 from aurorasoc.errors import BackendUnavailable
 from aurorasoc.granite.backend_resolution import active_connection
 from aurorasoc.granite.catalog import CATALOG
+from aurorasoc.granite.succession import unusable_fallbacks
 from aurorasoc.llm.models.facts import ModelFacts
 from aurorasoc.llm.models.health import Health
 from aurorasoc.llm.models.traffic import LastError
@@ -54,12 +56,33 @@ class Active:
 
 
 @dataclass(frozen=True, slots=True)
+class PolicySources:
+    """Where each value of the policy comes from."""
+
+    hosted_max_tlp: Source
+    local_backend: Source
+    require_tlp: Source
+    fallbacks: Source
+    on_refusal: Source
+
+
+@dataclass(frozen=True, slots=True)
 class PolicyView:
-    """Where labelled data may go."""
+    """Where labelled data may go, and who is asked after a failure or a refusal."""
 
     hosted_max_tlp: Tlp
     local_backend: LocalChoice
     require_tlp: bool
+    fallbacks: Annotated[
+        tuple[ConnectionName, ...], Field(description="Who is asked after a failure, in order.")
+    ]
+    on_refusal: Annotated[
+        OnRefusal, Field(description="`local`: what a hosted model refuses is asked there, once.")
+    ]
+    sources: PolicySources
+    warnings: Annotated[
+        tuple[Problem, ...], Field(description="Fallbacks that are skipped, the assignments', too.")
+    ]
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,6 +225,16 @@ def policy_of(snapshot: Snapshot) -> PolicyView:
         hosted_max_tlp=policy.hosted_max_tlp.value,
         local_backend=policy.local_backend.value,
         require_tlp=policy.require_tlp.value,
+        fallbacks=policy.fallbacks.value,
+        on_refusal=policy.on_refusal.value,
+        sources=PolicySources(
+            hosted_max_tlp=policy.hosted_max_tlp.source,
+            local_backend=policy.local_backend.source,
+            require_tlp=policy.require_tlp.source,
+            fallbacks=policy.fallbacks.source,
+            on_refusal=policy.on_refusal.source,
+        ),
+        warnings=unusable_fallbacks(snapshot),
     )
 
 

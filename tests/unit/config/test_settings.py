@@ -71,7 +71,7 @@ VARIABLES: Final[dict[str, tuple[str, Getter, object]]] = {
     "JWT_MAX_LIFETIME": ("3600", lambda s: s.security.jwt_max_lifetime, 3600),
     "JWT_SECRET_KEY": (SEED, lambda s: s.security.jwt_secret_key, SEED),
     "LLM_BACKEND": ("gemini", lambda s: s.llm.backend, ServingBackend.GEMINI),
-    "LLM_FALLBACKS": ("eu-azure, ollama,", lambda s: s.llm.fallbacks, ("eu-azure", "ollama")),
+    "LLM_FALLBACKS": ("EU-azure, ollama,", lambda s: s.llm.fallbacks, ("eu-azure", "ollama")),
     "LLM_HOSTED_MAX_TLP": ("AMBER+STRICT", lambda s: s.llm.hosted_max_tlp, Tlp.AMBER_STRICT),
     "LLM_KEY_MAX_AGE": ("7776000", lambda s: s.llm.key_max_age, 7_776_000.0),
     "LLM_LOCAL_BACKEND": ("ollama", lambda s: s.llm.local_backend, "ollama"),

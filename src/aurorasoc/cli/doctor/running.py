@@ -94,10 +94,14 @@ def connection_findings(inventory: Inventory) -> Iterator[Finding]:
     """Report each connection; one that nobody uses may lack what it likes."""
     if inventory.active.backend is None:
         yield _no_connection(inventory.active)
-    assigned = inventory.assignments.connections
+    policy, assignments = inventory.policy, inventory.assignments
+    named = {*assignments.connections, *assignments.fallbacks, *policy.fallbacks}
     for row in inventory.providers:
-        used = row.active or row.connection in assigned
+        used = row.active or row.connection in named
         yield of_used(row) if used else of_unused(row)
+    for warning in policy.warnings:
+        if warning.code == "fallback_unknown":
+            yield wrong("fallbacks", "one doesn't exist", warning.detail)
 
 
 def _no_connection(active: Active) -> Finding:

@@ -186,7 +186,7 @@ class LLMSettings(Variables):
     def _names(cls, value: object) -> object:
         if not isinstance(value, str):
             return value
-        names = tuple(name.strip() for name in value.split(",") if name.strip())
+        names = tuple(name.strip() for name in value.lower().split(",") if name.strip())
         if not can_be_fallbacks(names):
             msg = f"{FALLBACKS_RULE}, comma-separated, such as eu-azure,ollama"
             raise ValueError(msg)

@@ -129,7 +129,8 @@ def assign(requested: AssignmentsRequest) -> Change:
 
     def edit(before: Stored) -> Edited:
         for one in requested.assigned:
-            require_exists(before.snapshot, one.connection)
+            for name in (one.connection, *(one.fallbacks or ())):
+                require_exists(before.snapshot, name)
         assignments = Assignments(
             roles=_merged(before.config.assignments.roles, requested.roles),
             agents=_merged(before.config.assignments.agents, requested.agents),

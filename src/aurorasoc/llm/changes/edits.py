@@ -110,14 +110,18 @@ def set_policy(requested: PolicyRequest) -> Change:
     """Change the sensitivity policy.
 
     Raises:
-        InvalidInput: When it is planned: the local backend can't be local, or doesn't exist.
+        InvalidInput: When it is planned: the local backend can't be local, or a connection
+            doesn't exist.
     """
     sent: dict[str, Any] = requested.model_dump(mode="json", exclude_unset=True)
 
     def edit(before: Stored) -> Edited:
         if requested.local_backend is not None:
             require_may_be_local(before.snapshot, requested.local_backend)
-        return Edited(replace(before.config, **sent), details=sent)
+        for name in requested.fallbacks or ():
+            require_exists(before.snapshot, name)
+        names = {} if requested.fallbacks is None else {"fallbacks": requested.fallbacks}
+        return Edited(replace(before.config, **{**sent, **names}), details=sent)
 
     return Change(Action.POLICY_CHANGED, EVERYTHING, edit)
 

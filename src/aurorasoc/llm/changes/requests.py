@@ -21,10 +21,18 @@ from pydantic import (
 )
 
 from aurorasoc.config.assignments import Assignment
+from aurorasoc.config.fallbacks import FALLBACKS_RULE, MAX_FALLBACKS, OnRefusal, can_be_fallbacks
 from aurorasoc.config.headers import fits_a_header
 from aurorasoc.config.hosted_traffic import MAX_REASON, HostedState
 from aurorasoc.config.settings.variables import unwrap
-from aurorasoc.config.vocabulary import Role, ServingBackend, Tlp, is_agent_name, lowered
+from aurorasoc.config.vocabulary import (
+    ConnectionName,
+    Role,
+    ServingBackend,
+    Tlp,
+    is_agent_name,
+    lowered,
+)
 from aurorasoc.core.redaction import REDACTOR
 from aurorasoc.core.secret_patterns import is_a_vendors_key, names_a_key
 from aurorasoc.llm.adoption.option_rules import Headers, OptionRules
@@ -72,6 +80,14 @@ def as_name(text: object) -> object:
     return text if isinstance(text, str) and names_a_key(text) else lowered(text)
 
 
+def _fallbacks(names: tuple[ConnectionName, ...]) -> tuple[ConnectionName, ...]:
+    """Refuse a list that breaks the rule; whether the connections exist is known later."""
+    if not can_be_fallbacks(names):
+        msg = f"must be {FALLBACKS_RULE}"
+        raise ValueError(msg)
+    return names
+
+
 def _agent_name(name: str) -> str:
     """Refuse what no agent is called, in words: pydantic's would be a pattern."""
     if not is_agent_name(name):
@@ -96,6 +112,14 @@ AgentName = Annotated[
     AfterValidator(_agent_name),
     AfterValidator(_no_secret),
     WithJsonSchema({"type": "string", "pattern": "^[a-z][a-z0-9-]{0,63}$"}),
+]
+Fallbacks = Annotated[
+    tuple[Connection, ...],
+    AfterValidator(_fallbacks),
+    Field(
+        description="Who is asked after a failure, in order.",
+        json_schema_extra={"maxItems": MAX_FALLBACKS, "uniqueItems": True},
+    ),
 ]
 Address = Annotated[str, StringConstraints(min_length=1, max_length=2048)]
 Key = Annotated[SecretStr, AfterValidator(_clean_key)]
@@ -223,16 +247,20 @@ class ListRequest(BaseModel):
 
 
 class AssignmentRequest(BaseModel):
-    """A connection, and one of its models; without a model, the one it has for the role."""
+    """A connection, one of its models, and who is asked after it.
+
+    Without a model, it is the one it has for the role; without fallbacks, they are the policy's.
+    """
 
     model_config = ConfigDict(extra="forbid")
 
     connection: Connection
     model: Name | None = None
+    fallbacks: Fallbacks | None = None
 
     def as_assignment(self) -> Assignment:
         """Return it as it is stored."""
-        return Assignment(self.connection, self.model)
+        return Assignment(self.connection, self.model, self.fallbacks)
 
 
 class AssignmentsRequest(BaseModel):
@@ -279,6 +307,8 @@ class PolicyRequest(BaseModel):
     hosted_max_tlp: Tlp | None = None
     local_backend: Connection | None = None
     require_tlp: bool | None = None
+    fallbacks: Fallbacks | None = None
+    on_refusal: OnRefusal | None = None
 
 
 def _plain_reason(reason: str) -> str:

@@ -140,7 +140,8 @@ class Hindrances:
 
 def connections_in_use(snapshot: Snapshot) -> list[ConnectionName]:
     """Return the connections that calls go to: the active one, those assigned, and fallbacks."""
-    used = {*snapshot.assignments.connections, *snapshot.policy.fallbacks.value}
+    assignments, policy = snapshot.assignments, snapshot.policy
+    used = {*assignments.connections, *assignments.fallbacks, *policy.fallbacks.value}
     with suppress(BackendUnavailable):  # `auto` has found none
         used.add(active_connection(snapshot))
     return sorted(used & snapshot.connections.keys())
