@@ -9,6 +9,7 @@ from typing import Annotated, Any, Final, TypeVar, get_args
 import typer
 from pydantic import ValidationError
 
+from aurorasoc.config.fallbacks import OnRefusal
 from aurorasoc.config.validation import rule_of
 from aurorasoc.config.vocabulary import BUILT_IN, Role, Tlp
 from aurorasoc.errors import InvalidInput
@@ -95,6 +96,29 @@ RequireTlp = Annotated[
     typer.Option("--require-tlp/--no-require-tlp", help="Whether data needs a label."),
 ]
 
+OnRefusalOption = Annotated[
+    OnRefusal | None,
+    typer.Option("--on-refusal", help="Whether the local backend is asked what others refuse."),
+]
+
+
+def fallbacks_option(help_text: str) -> Any:  # noqa: ANN401 - as Typer types it
+    """Return an option that takes connections' names in order; empty text names none."""
+    return typer.Option("--fallbacks", metavar="NAME,NAME…", help=help_text)
+
+
+Fallbacks = Annotated[
+    str | None,
+    fallbacks_option("Who is asked after a failure, in order; empty: nobody."),
+]
+
+
+def names_in(text: str | None) -> list[str] | None:
+    """Return comma-separated names; None if the option isn't there."""
+    if text is None:
+        return None
+    return [name.strip() for name in text.split(",") if name.strip()]
+
 
 def pairs(
     option: str, texts: Iterable[str] | None, form: str = "NAME=VALUE; an empty VALUE takes it away"
@@ -177,6 +201,9 @@ def _words(place: list[str]) -> Iterator[str]:
         else:
             yield "--option"
             yield from inner[:1]
+        return
+    if inner[-1:] == ["fallbacks"]:  # one list for all assignments
+        yield "--fallbacks"
         return
     yield _OPTIONS.get(field, f"--{field.replace('_', '-')}")
     if field == "roles" and inner and inner[0] in get_args(Role):

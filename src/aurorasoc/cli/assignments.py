@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING, Annotated, Final
+from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
 from aurorasoc.agents.registry import AGENTS
-from aurorasoc.cli.arguments import checked, pairs
+from aurorasoc.cli.arguments import checked, fallbacks_option, names_in, pairs, sent
 from aurorasoc.cli.changes import Wait, make_change
 from aurorasoc.cli.in_runtime import in_runtime
 from aurorasoc.cli.output import AsJson, operator, say, say_json
@@ -16,7 +16,7 @@ from aurorasoc.cli.table import table
 from aurorasoc.errors import InvalidInput
 
 if TYPE_CHECKING:
-    from aurorasoc.config.assignments import Assignments
+    from aurorasoc.config.assignments import Assignment, Assignments
     from aurorasoc.llm.admin import MutationAnswer
     from aurorasoc.runtime import Runtime
 
@@ -33,7 +33,7 @@ def show(as_json: AsJson = False) -> None:
         say_json(inventory.assignments)
         return
     rows = list(_rows(inventory.assignments))
-    for line in table(("WHO", "NAME", "CONNECTION", "MODEL"), rows) if rows else ():
+    for line in table(("WHO", "NAME", "CONNECTION", "MODEL", "FALLBACKS"), rows) if rows else ():
         say(line)
     others = "Everyone else uses" if rows else "Everyone uses"
     say(f"{others} the active connection: {inventory.active.backend}.")
@@ -51,6 +51,12 @@ def set_(
         list[str] | None,
         typer.Option(metavar="NAME=CONNECTION[:MODEL]", help="An agent; repeatable."),
     ] = None,
+    fallbacks: Annotated[
+        str | None,
+        fallbacks_option(
+            "Who is asked after those that are named here; empty: nobody. Without it, the policy's."
+        ),
+    ] = None,
     wait: Wait = None,
     as_json: AsJson = False,
 ) -> None:
@@ -62,11 +68,15 @@ def set_(
     from aurorasoc.llm.changes import connection_edits  # noqa: PLC0415 - SQLAlchemy costs time
     from aurorasoc.llm.changes.requests import AssignmentsRequest  # noqa: PLC0415 - with it
 
-    body = {"roles": _assigned(roles), "agents": _assigned(agents)}
+    names = names_in(fallbacks)
+    if names is not None and not any((*roles.values(), *agents.values())):
+        detail = "--fallbacks needs a --role or an --agent with a connection."
+        raise InvalidInput(detail)
+    body = {"roles": _assigned(roles, names), "agents": _assigned(agents, names)}
     requested = checked(lambda: AssignmentsRequest.model_validate(body))
     change = connection_edits.assign(requested)
-    lines = [_line("role", *one) for one in roles.items()]
-    lines += [_line("agent", *one) for one in agents.items()]
+    lines = [_line("role", *one, names) for one in roles.items()]
+    lines += [_line("agent", *one, names) for one in agents.items()]
 
     async def work(runtime: Runtime) -> tuple[MutationAnswer, list[str]]:
         return await runtime.admin.change(change, actor=operator()), lines
@@ -74,9 +84,14 @@ def set_(
     make_change(work, wait=wait, as_json=as_json)
 
 
-def _assigned(texts: Mapping[str, str | None]) -> dict[str, dict[str, str] | None]:
+def _assigned(
+    texts: Mapping[str, str | None], fallbacks: list[str] | None
+) -> dict[str, dict[str, Any] | None]:
     """Return assignments as REST takes them. A model's name may hold colons, a connection's not."""
-    return {who: None if text is None else _assignment(text) for who, text in texts.items()}
+    return {
+        who: None if text is None else sent(**_assignment(text), fallbacks=fallbacks)
+        for who, text in texts.items()
+    }
 
 
 def _assignment(text: str) -> dict[str, str]:
@@ -84,15 +99,22 @@ def _assignment(text: str) -> dict[str, str]:
     return {"connection": connection, "model": model} if colon else {"connection": connection}
 
 
-def _line(kind: str, name: str, text: str | None) -> str:
+def _line(kind: str, name: str, text: str | None, fallbacks: list[str] | None) -> str:
     if text is None:
         return f"{kind} {name}: the active connection again"
     is_known = kind == "role" or name in AGENTS
     unknown = "" if is_known else "; `agent list` has none of that name, but a program may"
-    return f"{kind} {name}: assigned to {text}{unknown}"
+    after = "" if fallbacks is None else f", fallbacks {', '.join(fallbacks) or 'none'}"
+    return f"{kind} {name}: assigned to {text}{after}{unknown}"
 
 
-def _rows(assignments: Assignments) -> Iterator[tuple[str, str, str, str]]:
+def _rows(assignments: Assignments) -> Iterator[tuple[str, str, str, str, str]]:
     for kind, assigned in (("role", assignments.roles), ("agent", assignments.agents)):
         for name, one in assigned.items():
-            yield kind, name, one.connection, one.model or "its own for the role"
+            yield kind, name, one.connection, one.model or "its own for the role", _after(one)
+
+
+def _after(one: Assignment) -> str:
+    if one.fallbacks is None:
+        return "the policy's"
+    return ", ".join(one.fallbacks) or "none"

@@ -10,11 +10,13 @@ import typer
 
 from aurorasoc.cli.arguments import (
     LABELS,
+    Fallbacks,
     HostedMaxTlp,
     LocalBackend,
     RequireTlp,
     checked,
     label_option,
+    names_in,
     pairs,
     sent,
     tlp_of,
@@ -44,6 +46,7 @@ def explain(  # noqa: PLR0913 - one parameter for each option
     hosted_max_tlp: HostedMaxTlp = None,
     local_backend: LocalBackend = None,
     require_tlp: RequireTlp = None,
+    fallbacks: Fallbacks = None,
     max_tlp: Annotated[
         list[str] | None,
         typer.Option(metavar="CONNECTION=TLP", help="Planned: a ceiling of its own; repeatable."),
@@ -52,13 +55,17 @@ def explain(  # noqa: PLR0913 - one parameter for each option
 ) -> None:
     """Say who answers a label, and why. Nobody is called.
 
-    Who else may have it is listed, and who may not.
+    Connections are listed in the order in which they are asked, with those that aren't asked, and
+    those that may not have the label.
 
     With another policy, ceiling or active connection, it is said of the configuration as that
     would leave it; nothing is changed.
     """
     policy = sent(
-        hosted_max_tlp=hosted_max_tlp, local_backend=local_backend, require_tlp=require_tlp
+        hosted_max_tlp=hosted_max_tlp,
+        local_backend=local_backend,
+        require_tlp=require_tlp,
+        fallbacks=names_in(fallbacks),
     )
     ceilings = pairs("--max-tlp", max_tlp, "CONNECTION=TLP; an empty TLP is the policy's ceiling")
     planned = sent(provider=provider, policy=policy or None, connections=_ceilings(ceilings))

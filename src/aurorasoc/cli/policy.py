@@ -1,4 +1,4 @@
-"""`aurorasoc policy show|set|explain`: where labelled data may go."""
+"""`aurorasoc policy show|set|explain`: where labelled data may go, and who is asked after whom."""
 
 from __future__ import annotations
 
@@ -9,7 +9,16 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from aurorasoc.cli.arguments import HostedMaxTlp, LocalBackend, RequireTlp, checked, sent
+from aurorasoc.cli.arguments import (
+    Fallbacks,
+    HostedMaxTlp,
+    LocalBackend,
+    OnRefusalOption,
+    RequireTlp,
+    checked,
+    names_in,
+    sent,
+)
 from aurorasoc.cli.changes import Wait, make_change
 from aurorasoc.cli.explain import explain
 from aurorasoc.cli.in_runtime import in_runtime
@@ -32,6 +41,8 @@ class Unset(StrEnum):
     HOSTED_MAX_TLP = "hosted-max-tlp"
     LOCAL_BACKEND = "local-backend"
     REQUIRE_TLP = "require-tlp"
+    FALLBACKS = "fallbacks"
+    ON_REFUSAL = "on-refusal"
 
     @property
     def field(self) -> str:
@@ -53,6 +64,8 @@ def show(as_json: AsJson = False) -> None:
     rows = [(name, _in_words(its), its.source) for name, its in _values(policy)]
     for line in table(("POLICY", "VALUE", "SOURCE"), rows):
         say(line)
+    for warning in view.warnings:
+        say(warning.detail)
 
 
 @app.command("set")
@@ -61,6 +74,8 @@ def set_(  # noqa: PLR0913 - one parameter for each option
     hosted_max_tlp: HostedMaxTlp = None,
     local_backend: LocalBackend = None,
     require_tlp: RequireTlp = None,
+    fallbacks: Fallbacks = None,
+    on_refusal: OnRefusalOption = None,
     unset: Annotated[
         list[Unset] | None,
         typer.Option(metavar="|".join(Unset), help="Back to the boot default; repeatable."),
@@ -70,7 +85,11 @@ def set_(  # noqa: PLR0913 - one parameter for each option
 ) -> None:
     """Change the policy; what isn't named stays as it is."""
     values = sent(
-        hosted_max_tlp=hosted_max_tlp, local_backend=local_backend, require_tlp=require_tlp
+        hosted_max_tlp=hosted_max_tlp,
+        local_backend=local_backend,
+        require_tlp=require_tlp,
+        fallbacks=names_in(fallbacks),
+        on_refusal=on_refusal,
     )
     gone = {one.field: None for one in unset or ()}
     if not (values or gone):

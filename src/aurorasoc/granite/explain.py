@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, Final
 
 from pydantic import Field
 
 from aurorasoc.config.snapshot import ConnectionConfig, Problem, Snapshot
 from aurorasoc.config.vocabulary import ConnectionName, Role, Tlp
 from aurorasoc.errors import BackendUnavailable, HostedStopped, ProviderNotReady, TlpRefused
-from aurorasoc.granite.sensitivity import Route, passage, passage_of_label, route
+from aurorasoc.granite.sensitivity import Passage, Route, passage, passage_of_label, route
+from aurorasoc.granite.succession import successors
+
+_ORDINALS: Final = ("first", "second", "third", "fourth", "fifth", "sixth", "seventh", "eighth")
+"""As many as a list of fallbacks may have."""
+
+_NOT_ASKED: Final = "It isn't a fallback, and isn't asked."
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +44,8 @@ class Explanation:
     Attributes:
         answers: Who answers now; None if nobody does, and `problem` says why.
         model: The model that answers; None where the connection has none.
-        allowed: Who may have the label: whoever answers first.
+        allowed: Who may have the label, in the order in which they are asked: who answers, the
+            fallbacks, and whoever isn't asked.
         refused: Who may not.
     """
 
@@ -51,7 +59,7 @@ class Explanation:
 def explain(
     snapshot: Snapshot, tlp: Tlp | None, role: Role = "specialist", agent: str | None = None
 ) -> Explanation:
-    """Say who answers a label, who else may have it, who may not, and why each.
+    """Say who answers a label, who is asked after a failure, who may not have it, and why each.
 
     Nobody is asked: with `auto`, the local backend is the one that was found last. Whether a host
     is local is judged when a call is made.
@@ -62,41 +70,74 @@ def explain(
         role: The role that asks.
         agent: The agent that asks, if one does.
     """
+    asker = (tlp, role, agent)
     problem, chosen = None, None
     try:
-        chosen = route(snapshot, tlp, role, agent)
+        chosen = route(snapshot, *asker)
     except (BackendUnavailable, HostedStopped, ProviderNotReady, TlpRefused) as error:
         problem = Problem(error.code, error.detail)
-    allowed: list[Allowed] = []
-    refused: list[Refused] = []
-    for name, config in snapshot.connections.items():
-        way, reason = passage(snapshot, config, tlp), _reason(snapshot, config, tlp)
-        unlabelled = tlp is None and snapshot.policy.require_tlp.value
-        if way in {"stopped", "forbidden"} or unlabelled:
-            refused.append(Refused(name, reason))
-        elif chosen is not None and chosen.connection == name:
-            why = f"{_why(snapshot, chosen, tlp, role, agent)} {reason}"
-            allowed.insert(0, Allowed(name, chosen.restricted, why))
-        else:
-            allowed.append(Allowed(name, way == "local_only", reason))
-    answers = None if chosen is None else chosen.connection
-    model = None
-    if chosen is not None:
-        model = chosen.model or snapshot.connections[chosen.connection].model_of(role)
-    return Explanation(answers, model, problem, tuple(allowed), tuple(refused))
+    asked = [] if chosen is None else [(chosen, _why(snapshot, chosen, *asker))]
+    asked += [
+        (one, _why_fallback(snapshot, one, ordinal))
+        for one, ordinal in zip(successors(snapshot, *asker), _ORDINALS, strict=False)
+    ]
+    names = {one.connection for one, _ in asked}
+    others = [config for name, config in snapshot.connections.items() if name not in names]
+    asked += [(one, _NOT_ASKED) for one in _passable(snapshot, others, tlp)]
+    return Explanation(
+        answers=None if chosen is None else chosen.connection,
+        model=None if chosen is None else _model(snapshot, chosen, role),
+        problem=problem,
+        allowed=tuple(_allowed(snapshot, one, why, tlp) for one, why in asked),
+        refused=tuple(_refused(snapshot, others, tlp)),
+    )
+
+
+def _model(snapshot: Snapshot, chosen: Route, role: Role) -> str | None:
+    return chosen.model or snapshot.connections[chosen.connection].model_of(role)
+
+
+def _passable(
+    snapshot: Snapshot, configs: Iterable[ConnectionConfig], tlp: Tlp | None
+) -> Iterator[Route]:
+    for config in configs:
+        way = _passage(snapshot, config, tlp)
+        if way in {"free", "local_only"}:
+            yield Route(config.name, restricted=way == "local_only")
+
+
+def _refused(
+    snapshot: Snapshot, configs: Iterable[ConnectionConfig], tlp: Tlp | None
+) -> Iterator[Refused]:
+    for config in configs:
+        if _passage(snapshot, config, tlp) in {"stopped", "forbidden"}:
+            yield Refused(config.name, _reason(snapshot, config, tlp))
+
+
+def _passage(snapshot: Snapshot, config: ConnectionConfig, tlp: Tlp | None) -> Passage:
+    if tlp is None and snapshot.policy.require_tlp.value:
+        return "forbidden"
+    return passage(snapshot, config, tlp)
+
+
+def _allowed(snapshot: Snapshot, way: Route, why: str, tlp: Tlp | None) -> Allowed:
+    reason = _reason(snapshot, snapshot.connections[way.connection], tlp)
+    return Allowed(way.connection, way.restricted, f"{why} {reason}")
+
+
+def _why_fallback(snapshot: Snapshot, way: Route, ordinal: str) -> str:
+    """Say when a fallback is asked."""
+    ready = snapshot.connections[way.connection].ready
+    return f"It is the {ordinal} fallback{'' if ready else ', skipped while it is not ready'}."
 
 
 def _why(snapshot: Snapshot, chosen: Route, tlp: Tlp | None, role: Role, agent: str | None) -> str:
     """Say why a connection answers."""
     match chosen.because:
-        case "active":
-            return "It is active."
         case "agent":
             return f"It is assigned to the agent {agent}."
         case "role":
             return f"It is assigned to the role {role}."
-        case "fallback":
-            return "It is a fallback."
         case "replaced":
             assigned = snapshot.assignments.of(role, agent)
             requested = snapshot.requested.value if assigned is None else assigned.connection
@@ -104,6 +145,8 @@ def _why(snapshot: Snapshot, chosen: Route, tlp: Tlp | None, role: Role, agent: 
                 f"{tlp} data may not go to {requested}; the policy's local backend answers, only "
                 "while it is local."
             )
+        case _:
+            return "It is active."
 
 
 def _reason(snapshot: Snapshot, config: ConnectionConfig, tlp: Tlp | None) -> str:

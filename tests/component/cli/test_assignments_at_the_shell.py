@@ -22,22 +22,44 @@ def test_roles_and_agents_are_assigned_and_taken_back(shell: Shell) -> None:
         "agent triage: assigned to ollama; `agent list` has none of that name, but a program may",
     ]
     expected = {
-        "roles": {"orchestrator": {"connection": "ollama", "model": "granite4:8b"}},
-        "agents": {"triage": {"connection": "ollama", "model": None}},
+        "roles": {
+            "orchestrator": {"connection": "ollama", "model": "granite4:8b", "fallbacks": None}
+        },
+        "agents": {"triage": {"connection": "ollama", "model": None, "fallbacks": None}},
     }
     assert shell("assignments", "show", "--json").json == expected
     lines = shell("assignments", "show").out.splitlines()
-    assert lines[0].split() == ["WHO", "NAME", "CONNECTION", "MODEL"]
-    assert lines[1].split() == ["role", "orchestrator", "ollama", "granite4:8b"]
+    assert lines[0].split() == ["WHO", "NAME", "CONNECTION", "MODEL", "FALLBACKS"]
+    row = ["role", "orchestrator", "ollama", "granite4:8b", "the", "policy's"]
+    assert lines[1].split() == row
     back = shell(*SET, "--role", "orchestrator=")
     assert back.out.startswith("role orchestrator: the active connection again\n")
     assert shell("assignments", "show", "--json").json == {**expected, "roles": {}}
+
+
+def test_an_assignment_has_fallbacks_of_its_own(shell: Shell) -> None:
+    """One list for all that are named; an empty one is nobody, and without it, the policy's."""
+    both = ("--role", "specialist=vllm", "--agent", "threat-hunter=vllm:m")
+    result = shell(*SET, *both, "--fallbacks", "ollama, openai")
+    assert result.out.splitlines()[:2] == [
+        "role specialist: assigned to vllm, fallbacks ollama, openai",
+        "agent threat-hunter: assigned to vllm:m, fallbacks ollama, openai",
+    ]
+    shell(*SET, "--role", "specialist=vllm", "--fallbacks", "")
+    lines = shell("assignments", "show").out.splitlines()
+    assert [line.rsplit("  ", 1)[1].strip() for line in lines[1:3]] == ["none", "ollama, openai"]
+    shell(*SET, "--role", "specialist=vllm")
+    roles = shell("assignments", "show", "--json").json["roles"]
+    assert roles["specialist"]["fallbacks"] is None
 
 
 @pytest.mark.parametrize(
     ("arguments", "named"),
     [
         ((), "--role"),
+        (("--role", "orchestrator=", "--fallbacks", "ollama"), "--fallbacks needs"),
+        (("--role", "orchestrator=vllm", "--fallbacks", "auto"), "--fallbacks: must be at most 8"),
+        (("--role", "orchestrator=vllm", "--fallbacks", "nonesuch"), "no such connection"),
         (("--role", "nobody=ollama"), "--role"),
         (("--role", "orchestrator"), "--role takes ROLE=CONNECTION[:MODEL]"),
         (("--role", "orchestrator=ollama:"), "--role orchestrator"),

@@ -35,6 +35,37 @@ def test_a_change_of_policy_says_what_changed(shell: Shell) -> None:
     ]
 
 
+def test_fallbacks_are_set_shown_and_taken_back(shell: Shell) -> None:
+    """In order; one that can't be asked is named below, and an empty list is nobody."""
+    shell.patch.setenv("LLM_FALLBACKS", "later,ollama")
+    lines = shell("policy", "show").out.splitlines()
+    assert lines[4].split(None, 1)[1].split() == ["later,", "ollama", "env"]
+    assert lines[6].startswith("The fallback later doesn't exist in this process")
+    result = shell("policy", "set", "--fallbacks", "ollama, vllm", "--on-refusal", "local")
+    assert result.out.splitlines()[:2] == [
+        "fallbacks: later, ollama -> ollama, vllm",
+        "on-refusal: fail -> local",
+    ]
+    shown = shell("policy", "show", "--json").json
+    assert (shown["fallbacks"], shown["on_refusal"]) == (["ollama", "vllm"], "local")
+    assert (shown["sources"]["fallbacks"], shown["warnings"]) == ("runtime", [])
+    assert shell("policy", "set", "--fallbacks", "").out.startswith(
+        "fallbacks: ollama, vllm -> none\n"
+    )
+    back = shell("policy", "set", "--unset", "fallbacks", "--unset", "on-refusal")
+    assert back.out.startswith("fallbacks: none -> later, ollama\n")
+
+
+def test_connections_are_explained_in_the_order_in_which_they_are_asked(shell: Shell) -> None:
+    """As it is, or as another list would leave it."""
+    planned = ("--tlp", "GREEN", "--fallbacks", "ollama,openai")
+    _, _, *lines = shell(*EXPLAIN, *planned).out.splitlines()
+    assert [line.split()[0] for line in lines[:3]] == ["vllm", "ollama", "openai"]
+    assert "It is the first fallback." in lines[1]
+    assert "second fallback, skipped while it is not ready" in lines[2]
+    assert shell("policy", "show", "--json").json["fallbacks"] == []
+
+
 def test_a_table_shows_every_label_at_every_connection(shell: Shell) -> None:
     """Who answers is marked."""
     header, *lines = shell(*EXPLAIN).out.splitlines()
@@ -54,7 +85,8 @@ def test_a_label_is_explained_as_it_would_be(shell: Shell) -> None:
     assert head == "AMBER: vllm answers with granite-soc-specialist."
     assert header.split() == ["CONNECTION", "ALLOWED", "WHY"]
     reasons = {line.split()[0]: line.split(None, 2)[1:] for line in lines}
-    assert reasons["deepseek"] == ["yes", "AMBER is within the policy's ceiling, AMBER."]
+    within = "AMBER is within the policy's ceiling, AMBER."
+    assert reasons["deepseek"] == ["yes", f"It isn't a fallback, and isn't asked. {within}"]
     assert reasons["openai"] == ["no", "AMBER is above its own ceiling, CLEAR."]
     assert shell("policy", "show", "--json").json["hosted_max_tlp"] == "GREEN"
     assert shell(*EXPLAIN, "--tlp", "AMBER", "--json").json["answers"] == "vllm"
@@ -80,6 +112,10 @@ def test_the_agent_that_asks_counts(shell: Shell) -> None:
         (("set", "--hosted-max-tlp", "PURPLE"), "--hosted-max-tlp"),
         (("set", "--require-tlp", "--unset", "require-tlp"), "--unset"),
         (("set", "--local-backend", "openai"), "--local-backend"),
+        (("set", "--fallbacks", "auto,vllm"), "--fallbacks: must be at most 8"),
+        (("set", "--fallbacks", "nonesuch"), "no such connection"),
+        (("set", "--on-refusal", "ask"), "--on-refusal"),
+        (("explain", "--fallbacks", "vllm,vllm"), "--fallbacks"),
         (("explain", "--tlp", "NONE"), "--tlp"),
         (("explain", "--role", "nobody"), "--role"),
         (("explain", "--agent", "Not A Name"), "--agent"),

@@ -17,7 +17,8 @@ from aurorasoc.errors import AuroraError, BackendUnavailable, ProviderNotReady, 
 from aurorasoc.granite.backend_resolution import refresh_resolution, reset_resolution_cache
 from aurorasoc.granite.explain import explain
 from aurorasoc.granite.sensitivity import Route, needs_resolution, route
-from aurorasoc.llm.adoption.stored import StoredConfig
+from aurorasoc.granite.succession import successors
+from aurorasoc.llm.adoption.stored import ConnectionChoice, StoredConfig
 from tests.configurations import CONNECTIONS, ELSEWHERE, Asker, askers, configurations, may_have
 from tests.examples import settings, snapshot
 from tests.world.canaries import SOAK
@@ -118,6 +119,48 @@ def test_an_explanation_agrees_with_routing(
         assert (name in {one.connection for one in explained.refused}) == (may == "no")
         local = {one.connection: one.local for one in explained.allowed}
         assert may == "no" or local[name] == (may == "if local") or name == explained.answers
+
+
+@pytest.mark.soak
+@given(configurations, askers)
+@many
+def test_allowed_connections_stand_in_the_order_in_which_they_are_asked(
+    boot: Settings, stored: StoredConfig, asker: Asker
+) -> None:
+    """Who answers, then the fallbacks; whoever else may have the label is said not to be asked."""
+    composed = snapshot(boot, stored)
+    explained = explain(composed, *asker)
+    following = [one.connection for one in successors(composed, *asker)]
+    first = [explained.answers] if explained.answers else []
+    names = [one.connection for one in explained.allowed]
+    assert names[: len(first) + len(following)] == first + following
+    for one in explained.allowed:
+        is_asked = one.connection in {*first, *following}
+        assert ("isn't a fallback" in one.why) == (not is_asked)
+
+
+def test_each_fallback_is_said_when_it_is_asked(boot: Settings) -> None:
+    """One that can't take calls is skipped, and one that may not have the label isn't on it."""
+    eu = ConnectionChoice(provider=ServingBackend.OPENAI, max_tlp="GREEN")
+    stored = StoredConfig(
+        backend="vllm", providers={"eu": eu}, fallbacks=("eu", "ollama", "deepseek")
+    )
+    explained = explain(snapshot(boot, stored), Tlp.GREEN)
+    assert [(one.connection, one.why.split(". ")[0]) for one in explained.allowed[:5]] == [
+        ("vllm", "It is active"),
+        ("eu", "It is the first fallback, skipped while it is not ready"),
+        ("ollama", "It is the second fallback"),
+        ("deepseek", "It is the third fallback, skipped while it is not ready"),
+        ("openai", "It isn't a fallback, and isn't asked"),
+    ]
+    explained = explain(snapshot(boot, stored), Tlp.RED)
+    assert [(one.connection, one.local) for one in explained.allowed] == [
+        ("vllm", True),
+        ("ollama", True),
+    ]
+    why = {one.connection: one.why for one in explained.refused}
+    assert why["eu"] == "RED is above its own ceiling, GREEN."
+    assert explained.allowed[1].why.startswith("It is the first fallback.")
 
 
 @pytest.mark.soak

@@ -96,7 +96,7 @@ async def set_hosted_traffic(
 async def explain_policy(
     body: ExplainBody, _caller: AgentsReader, runtime: OpenRuntime
 ) -> Explanation:
-    """Say who answers a label, who else may have it, who may not, and why. Nobody is called.
+    """Say who answers a label, who is asked after a failure, and why. Nobody is called.
 
     With `planned`, it is said of the configuration as it would be; nothing is changed.
     """

@@ -23,6 +23,9 @@ _LONGEST: Final = 80
 _WITHOUT_DEFAULT: Final = re.compile(r"^assignments\.|\.options\.|\.provider$")
 """Fields that the environment never sets for what an admin added."""
 
+_OF_ASSIGNMENTS: Final = re.compile(r"^assignments\..+\.fallbacks$")
+"""Lists that stand in for the policy's, where there is one."""
+
 _PARTS_OF_POLICY: Final = {
     "hosted_max_tlp",
     "local_backend",
@@ -109,6 +112,8 @@ def value_in_words(field: str, value: Value) -> str:
         return ", ".join(value) or "none"
     if value is not None:
         return str(value)
+    if _OF_ASSIGNMENTS.search(field):
+        return "the policy's"
     return "none" if _WITHOUT_DEFAULT.search(field) else "boot default"
 
 

@@ -40,6 +40,16 @@ LONG = "https://host.example/" + "a" * 500
             [Difference("fallbacks", None, ("eu", "lab")), Difference("on_refusal", None, "local")],
             ["policy: fallbacks boot default → eu, lab, on_refusal boot default → local"],
         ),
+        (
+            [
+                Difference("assignments.agents.triage.fallbacks", None, ()),
+                Difference("assignments.roles.specialist.fallbacks", ("eu", "lab"), None),
+            ],
+            [
+                "agent triage: fallbacks the policy's → none",
+                "role specialist: fallbacks eu, lab → the policy's",
+            ],
+        ),
         ([Difference("backend", None, "deepseek")], ["active connection: boot default → deepseek"]),
         (
             [
