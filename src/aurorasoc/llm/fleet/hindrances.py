@@ -139,9 +139,13 @@ class Hindrances:
 
 
 def connections_in_use(snapshot: Snapshot) -> list[ConnectionName]:
-    """Return the connections that calls go to: the active one, those assigned, and fallbacks."""
+    """Return the connections that calls go to.
+
+    These are the active one, those assigned, fallbacks, and the local one that policy names.
+    """
     assignments, policy = snapshot.assignments, snapshot.policy
     used = {*assignments.connections, *assignments.fallbacks, *policy.fallbacks.value}
+    used.add(policy.local_backend.value)
     with suppress(BackendUnavailable):  # `auto` has found none
         used.add(active_connection(snapshot))
     return sorted(used & snapshot.connections.keys())
