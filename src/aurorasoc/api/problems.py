@@ -18,6 +18,7 @@ from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
 
 from aurorasoc.api.bounds import authenticate, names_caller, with_bounded_body
+from aurorasoc.api.query import parameters_of, require_known
 from aurorasoc.core.inbound.bodies import MAX_BODY, announces_body
 from aurorasoc.core.inbound.refusals import PROBLEM_TYPE, Refused, document_of, headers_of
 from aurorasoc.core.logs import get_logger
@@ -84,7 +85,8 @@ class ProblemResponse(JSONResponse):
 class ProblemRoute(APIRoute):
     """Turns every error into a problem document before any handler of the app sees it.
 
-    The caller is authenticated, and the body is bounded, before the body is parsed.
+    The caller is authenticated, the body is bounded, and the query's parameters are known before
+    the body is parsed.
     """
 
     max_body: ClassVar[int] = MAX_BODY
@@ -94,12 +96,15 @@ class ProblemRoute(APIRoute):
         """Wrap FastAPI's own handler, dependencies and validation included."""
         handler = super().get_route_handler()
         needs_caller = names_caller(self.dependant)
+        parameters = parameters_of(self.dependant)
 
         async def handle(request: Request) -> Response:
             try:
                 headers = await authenticate(request) if needs_caller else []
                 if self.body_field is not None:
                     request = await with_bounded_body(request, self.max_body)
+                if needs_caller:
+                    require_known(request, parameters)
                 return _with_headers(await handler(request), headers)
             except AuroraError as error:
                 return self._refused(error, request)
