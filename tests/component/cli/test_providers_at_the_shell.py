@@ -86,6 +86,21 @@ def test_a_secret_in_a_base_url_is_refused_and_not_repeated(shell: Shell) -> Non
     assert API_KEY not in result.out + result.err
 
 
+def test_a_test_is_known_after_the_command(shell: Shell, ollama: VendorServer) -> None:
+    """The connection was called: no list says that it wasn't, whatever the test showed."""
+    assert shell("providers", "test", "ollama").code == 0
+    assert _state(shell) == "ok"
+    ollama.faults.set(Fault(refusal=Refusal.OVERLOADED))
+    assert shell("providers", "test", "ollama").code == 1
+    assert _state(shell) == "failing"
+
+
+def _state(shell: Shell) -> str:
+    rows = shell("connections", "list", "--json").json["providers"]
+    (state,) = [row["health"]["state"] for row in rows if row["connection"] == "ollama"]
+    return str(state)
+
+
 def test_a_provider_that_answers_passes_its_test(shell: Shell, ollama: VendorServer) -> None:
     """Exit code 0."""
     result = shell("providers", "test", "ollama")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
-from sqlalchemy import ColumnElement, select
+from sqlalchemy import ColumnElement, and_, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from aurorasoc.core.database.engine import Database
@@ -14,6 +14,12 @@ from aurorasoc.core.database.tables import InstanceRow
 HEARTBEAT_SECONDS: Final = 10.0
 SQLITE_HEARTBEAT_SECONDS: Final = 20.0
 """Longer: each commit to the file makes every process read it."""
+
+COMMAND: Final = "command"
+"""The kind of a row that isn't a process: what a command left behind (`left_behind.py`)."""
+
+REMEMBERED_US: Final = 3_600_000_000
+COMMAND_REMEMBERED_US: Final = 24 * 3_600_000_000
 
 MISSED_HEARTBEATS: Final = 3
 MOST: Final = 2_000
@@ -39,11 +45,20 @@ def is_live(database: Database, now_us: int) -> ColumnElement[bool]:
     return InstanceRow.seen_us.between(now_us - lifetime, now_us + lifetime)
 
 
+def is_forgotten(now_us: int) -> ColumnElement[bool]:
+    """Return the condition that a row may go: of a process long dead, or what a command left."""
+    seen, command = InstanceRow.seen_us, InstanceRow.kind == COMMAND
+    return or_(
+        ~seen.between(now_us - COMMAND_REMEMBERED_US, now_us + REMEMBERED_US),
+        and_(~command, ~seen.between(now_us - REMEMBERED_US, now_us + REMEMBERED_US)),
+    )
+
+
 async def live_rows(database: Database, session: AsyncSession) -> list[InstanceRow]:
     """Read the rows of live processes, at most `MOST` of them, those furthest behind first."""
     query = (
         select(InstanceRow)
-        .where(is_live(database, await database.clock(session)))
+        .where(is_live(database, await database.clock(session)), InstanceRow.kind != COMMAND)
         .order_by(InstanceRow.revision)
         .limit(MOST)
     )
@@ -54,7 +69,7 @@ async def live_rows(database: Database, session: AsyncSession) -> list[InstanceR
 async def reports_of_health(
     database: Database, session: AsyncSession, now_us: int, *, but: str = ""
 ) -> list[str]:
-    """Read what live processes say of their calls, those that reported last first.
+    """Read what live processes and commands say of their calls, those that ended last first.
 
     Args:
         database: Holds the registry.
@@ -64,7 +79,7 @@ async def reports_of_health(
     """
     query = (
         select(InstanceRow.health)
-        .where(is_live(database, now_us))
+        .where(or_(is_live(database, now_us), InstanceRow.kind == COMMAND), ~is_forgotten(now_us))
         .where(InstanceRow.instance != but, InstanceRow.health.is_not(None))
         .order_by(InstanceRow.seen_us.desc())
         .limit(MOST_REPORTS)

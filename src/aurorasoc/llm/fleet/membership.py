@@ -30,14 +30,13 @@ from aurorasoc.granite.backend_resolution import active_connection
 from aurorasoc.llm.adoption.adopt import Adoption
 from aurorasoc.llm.fleet.differences import report_of_settings
 from aurorasoc.llm.fleet.key_reports import report_of_keys
-from aurorasoc.llm.fleet.live import heartbeat_seconds, reports_of_health
+from aurorasoc.llm.fleet.live import heartbeat_seconds, is_forgotten, reports_of_health
 
 Kind = Literal["api", "agent", "library"]
 
 RETRY_SECONDS: Final = 1.0
 LEAVE_SECONDS: Final = 2.0
 JITTER: Final = 0.1
-REMEMBERED_US: Final = 3_600_000_000
 LONGEST_NAME: Final = 255
 
 log = get_logger("aurorasoc.fleet")
@@ -156,11 +155,7 @@ class Membership:
         async with self._database.transaction(ordered=False) as session:
             now = await self._database.clock(session)
             if clean:
-                await session.execute(
-                    delete(InstanceRow).where(
-                        ~InstanceRow.seen_us.between(now - REMEMBERED_US, now + REMEMBERED_US)
-                    )
-                )
+                await session.execute(delete(InstanceRow).where(is_forgotten(now)))
             await session.merge(self._row(now))
             me = self.instance.instance
             others = await reports_of_health(self._database, session, now, but=me)

@@ -115,6 +115,10 @@ class HealthBook:
         )
         return health_of([standing for standing in known if standing is not None])
 
+    def subjects(self) -> tuple[str, ...]:
+        """Name what this process has called, by the subjects' digests."""
+        return tuple(subject.digest for subject in self._standings)
+
     def report(self) -> str | None:
         """Return what this process knows, as JSON; None before the first call."""
         rows = [

@@ -14,7 +14,8 @@ from aurorasoc.core.database.tables import InstanceRow
 from aurorasoc.core.open_store import open_secret_store
 from aurorasoc.llm.adoption.adopt import Adoption
 from aurorasoc.llm.fleet import membership as membership_room
-from aurorasoc.llm.fleet.membership import REMEMBERED_US, Membership, this_process
+from aurorasoc.llm.fleet.live import REMEMBERED_US
+from aurorasoc.llm.fleet.membership import Membership, this_process
 from aurorasoc.llm.models.health import HealthBook, Subject
 from tests.component.llm.fleet.fleet_world import report, write_revision
 from tests.examples import OTHER_SEED, SEED, keyring, settings
