@@ -21,6 +21,7 @@ NAMES: Final = (
     "ready",
     "pool",
     "handle",
+    "breaker",
     "chat",
     "proxy",
     "append",

@@ -2,8 +2,7 @@
 
 A breaker is *closed* while the provider is asked. It is *open*, and refuses calls, after `FAILURES`
 of them failed in a row; only failures that speak of the provider count. Once its time is over, it
-is *probing*: one call asks, and closes it or opens it again for twice as long. Why a library
-doesn't do this: docs/decisions/048.
+is *probing*: one call asks, and closes it or opens it again for twice as long.
 """
 
 from __future__ import annotations
@@ -36,33 +35,28 @@ class Opening:
     """Why, and how long, a provider isn't asked.
 
     Attributes:
-        code: The failure that opened it.
-        failures: Transmissions that have failed in a row.
-        failing_us: When the first of them did.
+        leaf: The class of the failure that opened it.
+        why: What failed, in a sentence.
         since_us: When it opened, and didn't close since.
         until: Seconds of the breaker's clock.
     """
 
-    code: str
-    failures: int
-    failing_us: int
+    leaf: type[ModelCallError]
+    why: str
     since_us: int
     until: float
 
-    def error(self, reference: ModelReference, seconds: float) -> ModelCallError:
+    def error(self, reference: ModelReference, seconds: int) -> ModelCallError:
         """Return what a call fails with that isn't made.
 
         Args:
             reference: The model that isn't called.
             seconds: Until it is asked again; 0 while another call asks it.
         """
-        again = f"It is asked again in {seconds:g} s" if seconds else "Another call asks it now"
-        detail = (
-            f"{reference.connection} was not asked: {self.failures} calls in a row failed since "
-            f"{iso(self.failing_us)[:19]}Z, the last with {self.code}. {again}."
-        )
-        error = CALL_ERRORS[self.code](detail, provider=reference.provider, model=reference.model)
-        error.retry_after, error.asked = seconds or RETRY_AFTER[0], False
+        again = f"It is asked again in {seconds} s." if seconds else "Another call asks it now."
+        detail = f"{self.why} {again}"
+        error = self.leaf(detail, provider=reference.provider, model=reference.model)
+        error.retry_after, error.asked = float(seconds or 1), False
         return error
 
 
@@ -171,7 +165,7 @@ class Breaker:
                 self._verdicts += 1
                 opens = self._opens(passage)
                 if opens:
-                    self._open(error)
+                    self._open(passage, error)
             if opens:
                 self._on_change()
 
@@ -209,13 +203,17 @@ class Breaker:
             self._failed, self._failing_us = self._verdicts, self._now()
         return self._failures >= FAILURES and passage.asked >= self._failed
 
-    def _open(self, error: ModelCallError) -> None:
+    def _open(self, passage: Passage, error: ModelCallError) -> None:
         seconds = min(FIRST_SECONDS * 2**self._in_a_row, LONGEST_SECONDS)
         if error.retry_after is not None:
             seconds = min(max(error.retry_after, RETRY_AFTER[0]), RETRY_AFTER[1])
         since_us = self._now() if self._opening is None else self._opening.since_us
         until = self._clock() + seconds
-        self._opening = Opening(error.code, self._failures, self._failing_us, since_us, until)
+        why = (
+            f"{passage.reference.connection} was not asked: {self._failures} calls in a row "
+            f"failed since {iso(self._failing_us)[:19]}Z, the last with {error.code}."
+        )
+        self._opening = Opening(CALL_ERRORS[error.code], why, since_us, until)
         self._prober = None
         self._in_a_row = min(self._in_a_row + 1, 8)
         self.counts.opened += 1
