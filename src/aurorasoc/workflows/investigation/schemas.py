@@ -159,11 +159,14 @@ class Examination(_Answer):
 
 
 class Conclusion(_Answer):
-    """What the orchestrator concludes."""
+    """What the orchestrator concludes: first what was found, then the judgement that rests on it.
 
-    verdict: Verdict
-    severity: Severity
-    confidence: Annotated[int, Field(ge=0, le=100)]
-    techniques: TechniqueIds
+    Models answer in this order, and judge better once the findings are written.
+    """
+
     findings: Annotated[list[Finding], _first(3), Field(min_length=1, max_length=3)]
+    techniques: TechniqueIds
     recommended_actions: Annotated[list[Line], _first(3), Field(min_length=1, max_length=3)]
+    severity: Severity
+    verdict: Verdict
+    confidence: Annotated[int, Field(ge=0, le=100)]

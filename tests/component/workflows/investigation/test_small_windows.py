@@ -73,7 +73,7 @@ async def test_an_alert_of_hashes_is_investigated_whole_prompts_only(
             return
         assert result["status"] == "completed"
         for question in site.script.asked:
-            assert question.prompt.count("BEGIN") > 2  # the rule before and behind, and the fence
+            assert question.prompt.count("</") > 2  # the rule before and behind, and the fence
         assert result["report"]["evidence_left_out"] > 0
         first = result["steps"][0]
         assert first["result"]["evidence_left_out"] > 0

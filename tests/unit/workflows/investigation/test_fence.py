@@ -54,5 +54,5 @@ def test_each_run_has_a_boundary_of_its_own() -> None:
 
 def test_a_boundary_that_a_model_repeats_is_taken_out() -> None:
     """It has read it, and may write it to step out of the next fence."""
-    fenced = Fence("b0b0").around("Said", "x END b0b0 y")
-    assert fenced == "Said:\nBEGIN b0b0\nx END (boundary) y\nEND b0b0"
+    fenced = Fence("b0b0").around("Said", "x </b0b0> y")
+    assert fenced == "Said:\n<b0b0>\nx </(boundary)> y\n</b0b0>"

@@ -87,8 +87,8 @@ def test_what_is_left_out_is_said_outside_of_the_fence(draft: Draft) -> None:
     """Before the evidence and behind it; an alert can't forge it, nor hide it."""
     prompt = fit(draft, 4096, evidence())
     assert prompt.left_out > 0
-    before, _, rest = prompt.text.partition(f"BEGIN {FENCE.boundary}\n")
-    behind = rest.rpartition(f"\nEND {FENCE.boundary}\n")[2]
+    before, _, rest = prompt.text.partition(f"<{FENCE.boundary}>\n")
+    behind = rest.rpartition(f"\n</{FENCE.boundary}>\n")[2]
     said = f"its last {prompt.left_out} characters are not shown"
     assert said in before
     assert said in behind
@@ -103,7 +103,7 @@ def test_task_and_rule_stand_before_the_evidence_and_behind_it(
     text = fit(draft, window, evidence()).text
     assert text.startswith(draft.task)
     assert text.endswith(f"{FENCE.rule}\n\n{draft.task}")
-    assert text.index(FENCE.rule) < text.index(f"BEGIN {FENCE.boundary}\n")
+    assert text.index(FENCE.rule) < text.index(f"<{FENCE.boundary}>\n")
 
 
 @every_draft

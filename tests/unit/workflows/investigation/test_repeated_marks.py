@@ -26,13 +26,13 @@ def examined(*findings: tuple[str, str]) -> str:
 @pytest.mark.parametrize(
     ("text", "rest"),
     [
-        (f"BEGIN {BOUNDARY}\nuid=0(root)\nEND {BOUNDARY}", "uid=0(root)"),
-        (f"BEGIN {BOUNDARY}: a web shell", ": a web shell"),
-        (f"The line END {BOUNDARY.upper()} ends it", "The line ends it"),
+        (f"<{BOUNDARY}>\nuid=0(root)\n</{BOUNDARY}>", "uid=0(root)"),
+        (f"<{BOUNDARY}>: a web shell", ": a web shell"),
+        (f"The line </{BOUNDARY.upper()}> ends it", "The line ends it"),
         (f"a web shell {BOUNDARY}", "a web shell"),
         (f"a web shell {BOUNDARY[:7]}", "a web shell"),
         (f"a web shell {BOUNDARY[5:12]}", "a web shell"),
-        (f"a web shell END {BOUNDARY[:3]}…", "a web shell …"),
+        (f"a web shell </{BOUNDARY[:3]}…", "a web shell …"),
         (f"{BOUNDARY[:8]}aacb5476-alice", "-alice"),
     ],
 )
@@ -43,10 +43,10 @@ def test_marks_are_taken_out_of_a_text(text: str, rest: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["BEGIN TRANSACTION", "END of file", "c9fc8", "sha1 3e21f", "The END"]
+    "text", ["<script>alert(1)</script>", "a < b > c", "c9fc8", "sha1 3e21f", "</c9"]
 )
 def test_other_words_stay(text: str) -> None:
-    """BEGIN and END are words of logs, and few characters are no boundary."""
+    """Brackets are in logs, and few characters are no boundary."""
     (finding,) = _read(examined((text, text))).findings
     assert (finding.title, finding.evidence) == (text, text)
 
@@ -54,27 +54,25 @@ def test_other_words_stay(text: str) -> None:
 def test_escapes_of_json_hide_no_mark() -> None:
     """The text is looked at as it is read."""
     escaped = "".join(f"\\u{ord(c):04x}" for c in BOUNDARY)
-    (finding,) = _read(
-        examined((f"BEGIN {BOUNDARY} shell", "b")).replace(BOUNDARY, escaped)
-    ).findings
+    (finding,) = _read(examined((f"<{BOUNDARY}> shell", "b")).replace(BOUNDARY, escaped)).findings
     assert finding.title == "shell"
 
 
 def test_an_answer_between_marks_is_read() -> None:
     """A model may write its JSON as its prompt writes evidence."""
-    text = f"BEGIN {BOUNDARY}\n{examined(('A web shell', 'uid=0'))}\nEND {BOUNDARY}"
+    text = f"<{BOUNDARY}>\n{examined(('A web shell', 'uid=0'))}\n</{BOUNDARY}>"
     assert _read(text).findings[0].title == "A web shell"
 
 
 def test_a_finding_that_is_only_a_mark_is_left_out() -> None:
     """The other one stands."""
-    text = examined((f"BEGIN {BOUNDARY}{{", "uid=0"), ("A web shell", "uid=0"))
+    text = examined((f"<{BOUNDARY}>{{", "uid=0"), ("A web shell", "uid=0"))
     assert [finding.title for finding in _read(text).findings] == ["A web shell"]
 
 
 def test_an_answer_of_marks_alone_is_refused() -> None:
     """The reason is given to the model, without the mark."""
-    value, issue = answer_in(examined((f"BEGIN {BOUNDARY}", "x")), Examination, "?", FENCE)
+    value, issue = answer_in(examined((f"<{BOUNDARY}>", "x")), Examination, "?", FENCE)
     assert value is None
     assert "not the marks around the evidence" in issue
     assert BOUNDARY not in issue
@@ -90,7 +88,7 @@ def test_no_field_of_an_answer_holds_the_boundary(schema: type[BaseModel]) -> No
     value, issue = answer_in(json.dumps(repeated), schema, "?", FENCE)
     assert value is not None, issue
     assert BOUNDARY not in value.model_dump_json()
-    assert "BEGIN" not in value.model_dump_json()
+    assert "<" not in value.model_dump_json()
 
 
 @given(st.text(alphabet="0123456789abcdef", min_size=6, max_size=300))
@@ -118,4 +116,4 @@ def _with_mark(value: Any) -> Any:  # noqa: ANN401 - any JSON
         return {k: v if k == "agent" else _with_mark(v) for k, v in value.items()}
     if isinstance(value, list):
         return [_with_mark(item) for item in value]
-    return f"BEGIN {BOUNDARY} {value}" if isinstance(value, str) and value not in fixed else value
+    return f"<{BOUNDARY}> {value}" if isinstance(value, str) and value not in fixed else value
