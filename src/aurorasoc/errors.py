@@ -24,6 +24,7 @@ No message contains a key: constructors take our own text, never an upstream's.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import ClassVar, Final
 
 
@@ -299,6 +300,23 @@ class BackendUnavailable(Unavailable):
     title = "No local backend answers"
 
 
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """One connection that was asked for an answer, or that was passed over.
+
+    Attributes:
+        connection: Its name.
+        model: The requested model; None if the connection has none.
+        code: How it failed, or why it was passed over; None: it answered.
+        seconds: How long it took; 0 if it was passed over.
+    """
+
+    connection: str
+    model: str | None
+    code: str | None
+    seconds: float
+
+
 class ModelCallError(AuroraError):
     """A provider failed. The message is ours; the provider's text never leaves the adapter.
 
@@ -313,6 +331,7 @@ class ModelCallError(AuroraError):
         retry_after: Seconds that the provider asks to wait; None where it doesn't say.
         category: Why it refused or blocked, in the vendor's words; None where it doesn't say.
         asked: False where nothing was sent, because earlier calls failed so.
+        attempts: Everyone who was asked, in order, this one included; empty if nobody else was.
     """
 
     status_code = 502
@@ -323,6 +342,7 @@ class ModelCallError(AuroraError):
     retry_after: float | None = None
     category: str | None = None
     asked: bool = True
+    attempts: tuple[Attempt, ...] = ()
 
     def __init__(self, detail: str, *, provider: str, model: str) -> None:
         super().__init__(detail)
@@ -338,8 +358,20 @@ class EmptyAnswer(BadResponse):
     """The provider answered without a visible token, as thinking models do when cut short."""
 
 
+class CutBeforeAnswer(EmptyAnswer):
+    """A limit cut the answer off before its first visible token."""
+
+    of_request = True
+
+
 class AnswerCut(BadResponse):
     """The answer was cut off by a limit before its end, where half of one is of no use."""
+
+    of_request = True
+
+
+class ToolCallUnusable(BadResponse):
+    """The model's tool call can't be made: its arguments are no JSON, or its vendor says so."""
 
     of_request = True
 

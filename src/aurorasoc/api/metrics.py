@@ -43,6 +43,7 @@ class RuntimeCollector:
         if self._fleet is not None:
             yield _instances(self._fleet)
         yield _calls(runtime)
+        yield _fall_overs(runtime)
 
 
 async def render() -> bytes:
@@ -115,6 +116,17 @@ def _instances(fleet: FleetView) -> Metric:
     for state in get_args(State):
         instances.add_metric([state], states[state])
     return instances
+
+
+def _fall_overs(runtime: Runtime) -> Metric:
+    counted = CounterMetricFamily(
+        "aurorasoc_model_fall_overs",
+        "Calls that went on to another connection: who failed, who was asked, and why.",
+        labels=["from", "to", "code"],
+    )
+    for (failed, asked, code), count in runtime.admin.ledger.fall_overs.items():
+        counted.add_metric([failed, asked, code], count)
+    return counted
 
 
 def _calls(runtime: Runtime) -> Metric:

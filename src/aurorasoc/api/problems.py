@@ -6,7 +6,8 @@ handlers or middleware (docs/decisions/027).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Iterable
+from dataclasses import asdict
 from http.client import responses
 from typing import Any, ClassVar, Final
 
@@ -24,9 +25,11 @@ from aurorasoc.core.inbound.refusals import PROBLEM_TYPE, Refused, document_of, 
 from aurorasoc.core.logs import get_logger
 from aurorasoc.errors import (
     DECLINED,
+    Attempt,
     AuroraError,
     BodyTooLarge,
     InvalidInput,
+    ModelCallError,
     OutcomeUnknown,
     RateLimited,
     RequestTimeout,
@@ -54,6 +57,15 @@ class InvalidField(BaseModel):
     message: str = Field(examples=["Field required"])
 
 
+class AttemptView(BaseModel):
+    """A connection that was asked for an answer, or passed over."""
+
+    connection: str
+    model: str | None = Field(description="The requested model; null if it has none.")
+    code: str | None = Field(description="How it failed; null: it answered.")
+    seconds: float = Field(description="How long it took; 0 if it was passed over.")
+
+
 class ProblemDocument(BaseModel):
     """RFC 9457 §3, with a stable `code` to switch on."""
 
@@ -73,6 +85,9 @@ class ProblemDocument(BaseModel):
     operation_id: str | None = None
     category: str | None = Field(
         None, description="Why a model or its filter declined, in the vendor's words."
+    )
+    attempts: list[AttemptView] | None = Field(
+        None, description="Everyone who was asked, in order, where that was more than one."
     )
 
 
@@ -141,7 +156,14 @@ def problem_of(error: AuroraError) -> dict[str, Any]:
         document["operation_id"] = error.operation_id
     if isinstance(error, DECLINED):
         document["category"] = error.category
+    if isinstance(error, ModelCallError) and error.attempts:
+        document["attempts"] = shown_attempts(error.attempts)
     return document
+
+
+def shown_attempts(attempts: Iterable[Attempt]) -> list[dict[str, Any]]:
+    """Return who was asked, as `AttemptView` describes it."""
+    return [asdict(attempt) for attempt in attempts]
 
 
 def problem_response(error: AuroraError) -> ProblemResponse:
@@ -213,6 +235,7 @@ def documented(*statuses: int) -> dict[int | str, dict[str, Any]]:
 def _schema() -> dict[str, Any]:
     """Return the document's JSON Schema without `$defs`, which would not resolve in OpenAPI."""
     schema = ProblemDocument.model_json_schema()
-    field = schema.pop("$defs")[InvalidField.__name__]
-    schema["properties"]["errors"]["anyOf"][0]["items"] = field
+    definitions = schema.pop("$defs")
+    for name, items in (("errors", InvalidField), ("attempts", AttemptView)):
+        schema["properties"][name]["anyOf"][0]["items"] = definitions[items.__name__]
     return schema

@@ -101,12 +101,12 @@ def route(
         raise TlpRefused(detail)
     assigned = snapshot.assignments.of(role, agent)
     if assigned is None and _names_local(snapshot) and _is_beyond(snapshot, tlp):
-        return _local_instead(snapshot, AUTO, tlp)
+        return local_instead(snapshot, AUTO, tlp)
     name, model, because = _asked_for(snapshot, role, agent)
     config = snapshot.connections[name]
     way = passage(snapshot, config, tlp)
     if way == "forbidden":
-        return _local_instead(snapshot, name, tlp)
+        return local_instead(snapshot, name, tlp)
     if way == "stopped":  # nobody answers in its place whom nobody chose
         require_not_stopped(snapshot, config.provider)
     return Route(name, model, way == "local_only", because)
@@ -165,7 +165,7 @@ def _asked_for(
     return assigned.connection, assigned.model, "agent" if mine else "role"
 
 
-def _local_instead(snapshot: Snapshot, requested: ConnectionName, tlp: Tlp | None) -> Route:
+def local_instead(snapshot: Snapshot, requested: ConnectionName, tlp: Tlp | None) -> Route:
     """Return the local connection that the policy names for what another may not have.
 
     It has to prove that it is local, even where its own ceiling asks for no proof: nothing else

@@ -1,4 +1,7 @@
-"""One conversation on the model in force. It finishes on the model it began with."""
+"""One conversation on the model in force.
+
+It finishes on the model it began with, or on the one that stood in for it.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 from aurorasoc.config.vocabulary import ConnectionName, Role, ServingBackend
-from aurorasoc.llm.models.binding import Binding
+from aurorasoc.errors import Attempt
 from aurorasoc.llm.models.pool import get_chat_model
 from aurorasoc.llm.wire.answers.outcome import outcome_of
 from aurorasoc.runtime import current_runtime
@@ -34,6 +37,7 @@ class Answer:
     Attributes:
         finish_reason: `length`: a limit cut it off.
         usage: Tokens; None where the provider counts nothing.
+        attempts: Everyone who was asked, in order; empty if the first one answered.
     """
 
     content: str
@@ -43,6 +47,7 @@ class Answer:
     revision: int
     finish_reason: str
     usage: dict[str, int] | None
+    attempts: tuple[Attempt, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +56,6 @@ class Conversation:
 
     messages: Sequence[Message]
     model: LiveChatModel
-    binding: Binding
 
     async def answer(self) -> Answer:
         """Return the whole answer.
@@ -63,13 +67,17 @@ class Conversation:
         output = await self.model.run(_beeai_messages(self.messages))
         return self._answer(output)
 
-    async def stream(self) -> AsyncGenerator[str | Answer]:
+    async def stream(self, *, checked: bool = False) -> AsyncGenerator[str | Answer]:
         """Yield pieces of text, then the whole answer.
 
+        Args:
+            checked: Whether the pieces are held back until the answer is whole: only then can
+                another model stand in for one that breaks off in mid-answer.
+
         Raises:
-            As `answer` does, possibly after some pieces.
+            As `answer` does, possibly after some pieces; of a checked one, before the first.
         """
-        run = self.model.run(_beeai_messages(self.messages), stream=True)
+        run = self.model.run(_beeai_messages(self.messages), stream=True, checked=checked)
         async with aclosing(aiter(run)) as events:  # leaving early ends the call
             async for data, event in events:
                 if event.name == "new_token":
@@ -81,15 +89,16 @@ class Conversation:
         yield self._answer(output)  # only now is the answer known to be valid
 
     def _answer(self, output: ChatModelOutput) -> Answer:
-        outcome = outcome_of(output)
+        outcome, binding = outcome_of(output), self.model.pinned
         return Answer(
             content=outcome.text,
-            connection=self.binding.reference.connection,
-            provider=self.binding.reference.provider,
+            connection=binding.reference.connection,
+            provider=binding.reference.provider,
             model=outcome.model,
-            revision=self.binding.revision,
+            revision=binding.revision,
             finish_reason=outcome.finish.value,
             usage=None if outcome.usage is None else outcome.usage.totals(),
+            attempts=outcome.attempts,
         )
 
 
@@ -103,8 +112,7 @@ async def begin(
         TlpRefused: The label forbids every backend at hand.
     """
     await current_runtime().pool.prepare(tlp, role)
-    model = await get_chat_model(role, tlp=tlp).clone()
-    return Conversation(messages, model, model.binding)
+    return Conversation(messages, await get_chat_model(role, tlp=tlp).clone())
 
 
 def _beeai_messages(messages: Sequence[Message]) -> list[Any]:

@@ -12,7 +12,13 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from aurorasoc.api.deps import Investigator, OpenRuntime
 from aurorasoc.api.events import EventStream, documented_events, event
-from aurorasoc.api.problems import ProblemRoute, documented, problem_of
+from aurorasoc.api.problems import (
+    AttemptView,
+    ProblemRoute,
+    documented,
+    problem_of,
+    shown_attempts,
+)
 from aurorasoc.config.vocabulary import ConnectionName, Role, ServingBackend, TlpLabel
 from aurorasoc.core.inbound.bodies import MIB
 from aurorasoc.core.inbound.limits import CallerLimit
@@ -54,6 +60,11 @@ class ChatBody(BaseModel):
     role: Role = "specialist"
     tlp: TlpLabel | None = Field(None, description="TLP 2.0 label of what is sent.")
     stream: bool = False
+    checked: bool = Field(
+        default=False,
+        description="With `stream`: hold the pieces back until the answer is whole, so that a "
+        "fallback can answer for a connection that breaks off. A whole answer always is checked.",
+    )
 
 
 class Usage(BaseModel):
@@ -76,6 +87,9 @@ class ChatAnswer(BaseModel):
         description="`length`: a limit cut the answer off."
     )
     usage: Usage | None = Field(description="Null where the provider counts nothing.")
+    attempts: list[AttemptView] | None = Field(
+        None, description="Everyone who was asked, in order, where the first one didn't answer."
+    )
 
 
 _PROBLEMS = documented(401, 403, 409, 422, 429, 502, 503, 504)
@@ -92,7 +106,8 @@ async def converse(body: ChatBody, caller: Investigator, runtime: OpenRuntime) -
     """Answer a conversation with the model in force for the role and the label.
 
     With `stream`, events `delta` `{content}` are followed by `done` (the rest of the answer)
-    or `error` (a problem document).
+    or `error` (a problem document). With `checked`, too, no `delta` comes before the answer is
+    whole, and none before an `error`.
     """
 
     async def refused() -> None:
@@ -102,7 +117,8 @@ async def converse(body: ChatBody, caller: Investigator, runtime: OpenRuntime) -
     try:
         conversation = await chat.begin(messages, role=body.role, tlp=body.tlp)
         if body.stream:
-            return EventStream(_events(conversation, refused), caller, _STREAMS)
+            events = _events(conversation, refused, checked=body.checked)
+            return EventStream(events, caller, _STREAMS)
         return JSONResponse(_shown(await conversation.answer()))
     except TlpRefused:
         await refused()
@@ -110,10 +126,10 @@ async def converse(body: ChatBody, caller: Investigator, runtime: OpenRuntime) -
 
 
 async def _events(
-    conversation: chat.Conversation, refused: Callable[[], Awaitable[None]]
+    conversation: chat.Conversation, refused: Callable[[], Awaitable[None]], *, checked: bool
 ) -> AsyncGenerator[str]:
     try:
-        async with aclosing(conversation.stream()) as pieces:
+        async with aclosing(conversation.stream(checked=checked)) as pieces:
             async for piece in pieces:
                 if isinstance(piece, str):
                     yield event("delta", {"content": piece})
@@ -128,7 +144,7 @@ async def _events(
 
 
 def _shown(answer: chat.Answer) -> dict[str, Any]:
-    return {
+    shown = {
         "message": {"role": "assistant", "content": answer.content},
         "connection": answer.connection,
         "provider": answer.provider.value,
@@ -137,3 +153,6 @@ def _shown(answer: chat.Answer) -> dict[str, Any]:
         "finish_reason": answer.finish_reason,
         "usage": answer.usage,
     }
+    if answer.attempts:
+        shown["attempts"] = shown_attempts(answer.attempts)
+    return shown

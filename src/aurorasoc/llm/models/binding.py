@@ -13,6 +13,21 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
+class Asker:
+    """Who asks, and with what.
+
+    Attributes:
+        role: The requested role.
+        tlp: The label of the data.
+        agent: The agent's name, if one asks.
+    """
+
+    role: Role
+    tlp: Tlp | None
+    agent: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Binding:
     """A built model, and what it was built for.
 
@@ -23,6 +38,7 @@ class Binding:
         role: The requested role.
         tlp: The label of the data it may see.
         restricted: Whether each call must first prove that it stays local.
+        agent: The agent that asks, if one does.
     """
 
     model: ChatModel
@@ -31,3 +47,9 @@ class Binding:
     role: Role
     tlp: Tlp | None
     restricted: bool
+    agent: str | None = None
+
+    @property
+    def asker(self) -> Asker:
+        """Who asks, and with what label."""
+        return Asker(self.role, self.tlp, self.agent)

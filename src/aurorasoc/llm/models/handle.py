@@ -22,7 +22,10 @@ from beeai_framework.errors import AbortError, FrameworkError
 
 from aurorasoc.errors import AuroraError, BadResponse, our_error
 from aurorasoc.llm.models.binding import Binding
+from aurorasoc.llm.models.pins import Pin
+from aurorasoc.llm.wire import continuity
 from aurorasoc.llm.wire.asking.options import require_known
+from aurorasoc.llm.wire.continuity import CallNotes
 from aurorasoc.llm.wire.sending.open_answers import to_its_end
 
 _ATTRIBUTES: Final = frozenset({"_current", "_pin", "_runs", "_emitter"})
@@ -78,8 +81,15 @@ class LiveChatModel(ChatModel):
     @property
     def binding(self) -> Binding:
         """The model in force, its reference, and the revision it comes from."""
-        agent_run = storage.get(None)
-        return self._current() if agent_run is None else self._pinned_to(agent_run)
+        return self._bound()()
+
+    @property
+    def pinned(self) -> Binding:
+        """The model that a clone is pinned to: who answered last, if it fell over.
+
+        It may be that no call may be made to it any more.
+        """
+        return self._current.binding if isinstance(self._current, Pin) else self._current()
 
     @property
     def model_id(self) -> str:
@@ -101,8 +111,14 @@ class LiveChatModel(ChatModel):
         """The handle's emitter: it gets the events of every current model, across switches."""
         return self._emitter
 
-    def run(self, *args: Any, **kwargs: Any) -> Run[ChatModelOutput]:
+    def run(self, *args: Any, checked: bool = False, **kwargs: Any) -> Run[ChatModelOutput]:
         """Run the model in force, with the arguments of `ChatModel.run`.
+
+        Args:
+            args: The messages.
+            checked: Whether a stream is held back until its answer is whole. Only then can another
+                model stand in for one that breaks off in mid-answer.
+            kwargs: The options of `ChatModel.run`.
 
         Raises:
             TypeError: The argument isn't a list of messages.
@@ -113,9 +129,10 @@ class LiveChatModel(ChatModel):
         """
         _require_messages(args)
         require_known(kwargs)
-        binding = self.binding
+        bound = self._bound()
+        binding = bound()
         run = binding.model.run(*args, **kwargs)
-        run.handler = _checked(run.handler, binding)
+        run.handler = _Call(run.handler, bound, binding, CallNotes(checked=checked))
         run._run_context.emitter.on(self._is_heard, self._forward, _IN_ORDER)  # noqa: SLF001 - `Run.on` goes through a thread
         return run
 
@@ -139,14 +156,19 @@ class LiveChatModel(ChatModel):
         """Refuse: there is nothing here to configure."""
         self._refuse()
 
-    def _pinned_to(self, agent_run: RunContext) -> Binding:
+    def _bound(self) -> Callable[[], Binding]:
+        """Return what binds a call made now: the pin of the agent's run, or the handle's own."""
+        agent_run = storage.get(None)
+        return self._current if agent_run is None else self._pin_of(agent_run)
+
+    def _pin_of(self, agent_run: RunContext) -> Callable[[], Binding]:
         def forget() -> None:
             self._runs.pop(agent_run, None)
 
         if agent_run not in self._runs:
             self._runs[agent_run] = self._pin(self._current())
             agent_run.signal.add_event_listener(forget)  # BeeAI aborts each run when it is over
-        return self._runs[agent_run]()
+        return self._runs[agent_run]
 
     def _is_heard(self, _event: EventMeta) -> bool:
         return bool(self._emitter._listeners)  # noqa: SLF001 - skips the cost of events that nobody hears
@@ -202,21 +224,46 @@ def _require_messages(arguments: Sequence[Any]) -> None:
     raise TypeError(msg)
 
 
-def _checked(
-    handler: Callable[[], Awaitable[ChatModelOutput]], binding: Binding
-) -> Callable[[], Awaitable[ChatModelOutput]]:
-    """Raise our own error in place of BeeAI's wrapper."""
+class _Call:
+    """One call: raises our own errors in place of BeeAI's, and moves a pin that it fell over.
 
-    async def run() -> ChatModelOutput:
+    Args:
+        handler: Makes the call.
+        bound: Binds further calls.
+        binding: The model that is called.
+        notes: What is told to the wire, and by it.
+    """
+
+    def __init__(
+        self,
+        handler: Callable[[], Awaitable[ChatModelOutput]],
+        bound: Callable[[], Binding],
+        binding: Binding,
+        notes: CallNotes,
+    ) -> None:
+        self._handler, self._bound = handler, bound
+        self._binding, self._notes = binding, notes
+
+    async def __call__(self) -> ChatModelOutput:
         try:
-            return await to_its_end(handler)
+            return await to_its_end(self._noted)
         except AbortError:
             raise
         except FrameworkError as error:
-            failure = our_error(error) or _unusable(error, binding)
+            failure = our_error(error) or _unusable(error, self._answering)
+        finally:
+            if isinstance(self._bound, Pin) and self._notes.answered_by is not None:
+                self._bound.move(self._answering)
         raise failure.with_traceback(None)  # BeeAI's frames hold the model, and so its key
 
-    return run
+    async def _noted(self) -> ChatModelOutput:
+        continuity.notes.set(self._notes)  # in the call's own task
+        return await self._handler()
+
+    @property
+    def _answering(self) -> Binding:
+        member = self._notes.answered_by
+        return member if isinstance(member, Binding) else self._binding
 
 
 def _unusable(error: FrameworkError, binding: Binding) -> AuroraError:

@@ -1,7 +1,8 @@
-"""What ends a pin: a removed key, a tightened policy or a stop (ADR 026)."""
+"""A pin, and what ends it: a removed key, a tightened policy or a stop (ADR 026)."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Final
 
@@ -12,8 +13,40 @@ from aurorasoc.errors import ProviderNotReady, TlpRefused
 from aurorasoc.granite import ModelReference
 from aurorasoc.granite.hosted_stop import require_not_stopped
 from aurorasoc.granite.sensitivity import passage
+from aurorasoc.llm.models.binding import Binding
 
 _POLICYS: Final[Sourced[Tlp | None]] = Sourced(None, "default")
+
+
+class Pin:
+    """Keeps to a model, across switches.
+
+    It moves if another model answered in its place: a loop of tool calls goes on with the model
+    that began to answer, which may not read the other's signatures.
+
+    Args:
+        binding: The model.
+        still: Returns the binding to use now; raises if it may not be used any more.
+
+    Attributes:
+        binding: The model, whether it may be used or not.
+    """
+
+    def __init__(self, binding: Binding, still: Callable[[Binding], Binding]) -> None:
+        self.binding = binding
+        self._still = still
+
+    def __call__(self) -> Binding:
+        """Return the model to call.
+
+        Raises:
+            AuroraError: Its key was deleted, or the policy forbids it.
+        """
+        return self._still(self.binding)
+
+    def move(self, binding: Binding) -> None:
+        """Keep to another model from now on."""
+        self.binding = binding
 
 
 def require_key(snapshot: Snapshot, reference: ModelReference) -> None:

@@ -6,7 +6,7 @@ discarded when the next one is adopted.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING, Protocol
@@ -27,11 +27,17 @@ from aurorasoc.granite.sensitivity import (
     resolve_for,
     route,
 )
-from aurorasoc.llm.models.binding import Binding
+from aurorasoc.llm.models.binding import Asker, Binding
 from aurorasoc.llm.models.handles import Handles, parse_tlp
 from aurorasoc.llm.models.local_probe import local_probe, probe_headers
-from aurorasoc.llm.models.pins import became_restricted, require_key, require_unrestricted
+from aurorasoc.llm.models.pins import (
+    Pin,
+    became_restricted,
+    require_key,
+    require_unrestricted,
+)
 from aurorasoc.llm.models.stop_rule import StopRule
+from aurorasoc.llm.models.successors import Successors
 from aurorasoc.llm.models.traffic import TrafficLedger
 from aurorasoc.llm.wire.asking.learned import Learned
 from aurorasoc.llm.wire.calls import CallSite, JudgeAddress
@@ -42,7 +48,7 @@ from aurorasoc.llm.wire.waits import Judge, Waits
 if TYPE_CHECKING:
     from aurorasoc.llm.models.handle import LiveChatModel
 
-_ModelKey = tuple[ConnectionName, str | None, Role, Tlp | None, bool]
+_ModelKey = tuple[ConnectionName, str | None, Asker, bool]
 
 
 class SnapshotSource(Protocol):
@@ -189,7 +195,7 @@ class ModelPool:
             TlpRefused: The label forbids it.
         """
         snapshot = self._snapshot()
-        return self._bind(snapshot, route(snapshot, tlp, role, agent), role, tlp)
+        return self._bind(snapshot, route(snapshot, tlp, role, agent), Asker(role, tlp, agent))
 
     def of_connection(self, name: ConnectionName, role: Role, snapshot: Snapshot) -> Binding:
         """Bind to a connection whether it is active or not: the production path for a test.
@@ -227,44 +233,38 @@ class ModelPool:
         model = adapter.build(site)
         return Binding(model, reference, snapshot.revision, role, None, restricted=False)
 
-    def pin(self, binding: Binding) -> Callable[[], Binding]:
+    def pin(self, binding: Binding) -> Pin:
         """Keep to a binding until its key is deleted, or the policy or a stop forbids it."""
+        return Pin(binding, self._still)
 
-        def pinned() -> Binding:
-            snapshot = self._snapshot()
-            require_key(snapshot, binding.reference)
-            reference, tlp = binding.reference, binding.tlp
-            if not became_restricted(snapshot, reference, tlp) or binding.restricted:
-                return binding
-            return self._build(snapshot, reference, binding.role, tlp, restricted=True)
-
-        return pinned
+    def _still(self, binding: Binding) -> Binding:
+        """Return a pinned binding, restricted by now where the policy wants that."""
+        snapshot = self._snapshot()
+        require_key(snapshot, binding.reference)
+        reference, tlp = binding.reference, binding.tlp
+        if not became_restricted(snapshot, reference, tlp) or binding.restricted:
+            return binding
+        return self._build(snapshot, reference, binding.asker, restricted=True)
 
     def _snapshot(self) -> Snapshot:
         if not self._open:
             raise RuntimeNotOpen
         return self._source.snapshot
 
-    def _bind(self, snapshot: Snapshot, way: Route, role: Role, tlp: Tlp | None) -> Binding:
+    def _bind(self, snapshot: Snapshot, way: Route, asker: Asker) -> Binding:
         generation = self._generation
         if generation.snapshot is not snapshot:
             self._generation = generation = _Generation(snapshot)
-        key = (way.connection, way.model, role, tlp, way.restricted)
+        key = (way.connection, way.model, asker, way.restricted)
         binding = generation.bindings.get(key)
         if binding is None:
-            reference = model_reference(snapshot, way.connection, role, way.model)
-            binding = self._build(snapshot, reference, role, tlp, restricted=way.restricted)
+            reference = model_reference(snapshot, way.connection, asker.role, way.model)
+            binding = self._build(snapshot, reference, asker, restricted=way.restricted)
             generation.bindings[key] = binding
         return binding
 
     def _build(
-        self,
-        snapshot: Snapshot,
-        reference: ModelReference,
-        role: Role,
-        tlp: Tlp | None,
-        *,
-        restricted: bool,
+        self, snapshot: Snapshot, reference: ModelReference, asker: Asker, *, restricted: bool
     ) -> Binding:
         from aurorasoc.llm.wire.libraries import adapter  # noqa: PLC0415 - its libraries cost seconds
 
@@ -277,9 +277,17 @@ class ModelPool:
                 judge_under_way=may_go_on,
                 address_policy=local,
             )
-        judge = self._judge(reference, tlp, restricted=restricted)
-        model = adapter.build(replace(site, judge=judge))
-        return Binding(model, reference, snapshot.revision, role, tlp, restricted)
+        judge = self._judge(reference, asker.tlp, restricted=restricted)
+        model = adapter.build(replace(site, judge=judge, succession=self._successors(asker)))
+        role, tlp, agent = asker.role, asker.tlp, asker.agent
+        return Binding(model, reference, snapshot.revision, role, tlp, restricted, agent)
+
+    def _successors(self, asker: Asker) -> Successors:
+        return Successors(asker, self._snapshot, self._bind, self._resolve_local, self.learned)
+
+    async def _resolve_local(self, snapshot: Snapshot) -> None:
+        if snapshot.policy.local_backend.value == AUTO:
+            await refresh_resolution(snapshot, self._probe(snapshot))
 
     def _site(
         self, snapshot: Snapshot, reference: ModelReference, ledger: TrafficLedger

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from dataclasses import dataclass, replace
-from typing import Annotated, Final
+from typing import Annotated, Any, Final
 
 from pydantic import Field
 
@@ -129,7 +129,7 @@ async def _refuses(binding: Binding) -> bool | None:
     return False
 
 
-async def _run(binding: Binding, **options: int) -> None:
+async def _run(binding: Binding, **options: Any) -> None:
     from beeai_framework.backend.message import UserMessage  # noqa: PLC0415 - BeeAI costs seconds
 
     from aurorasoc.llm.models.handle import LiveChatModel  # noqa: PLC0415 - the same

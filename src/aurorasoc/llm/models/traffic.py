@@ -40,6 +40,7 @@ class TrafficLedger:
         health: Whether connections answer.
         on_health: Called when that changes.
         counts: Calls by connection and by how they ended: `ok`, or the failure's code.
+        fall_overs: How often another connection was asked: by who failed, who was asked, and why.
     """
 
     def __init__(self, clock: Clock = now_us, breakers: Breakers | None = None) -> None:
@@ -49,6 +50,7 @@ class TrafficLedger:
         self.health = HealthBook()
         self.on_health: Callable[[], object] = lambda: None
         self.counts: Counter[tuple[ConnectionName, str]] = Counter()
+        self.fall_overs: Counter[tuple[ConnectionName, ConnectionName, str]] = Counter()
         self._last: dict[ConnectionName, LastCalls] = {}
         self._present: dict[ConnectionName, ServingBackend] | None = None
 
@@ -65,6 +67,9 @@ class TrafficLedger:
             if connection not in kept:
                 del self.counts[connection, code]
         self.breakers.keep(connections, kept)
+        for failed, asked, code in list(self.fall_overs):
+            if not {failed, asked} <= kept:
+                del self.fall_overs[failed, asked, code]
 
     def of(self, connection: ConnectionName) -> LastCalls:
         """Return how a connection's last calls ended."""
@@ -89,6 +94,13 @@ class TrafficLedger:
             self._note(reference, error.code, at_us)
         last = LastError(error.code, error.detail, iso(at_us))
         self._last[reference.connection] = replace(self.of(reference.connection), error=last)
+
+    def fell_over(
+        self, failed: ModelReference, asked: ModelReference, error: ModelCallError
+    ) -> None:
+        """Record that another model is asked, because the first one failed."""
+        if not (self._is_gone(failed) or self._is_gone(asked)):
+            self.fall_overs[failed.connection, asked.connection, error.code] += 1
 
     def answered(self, reference: ModelReference) -> None:
         """Note that a provider answers, without counting a call."""

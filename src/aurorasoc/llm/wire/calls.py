@@ -23,6 +23,7 @@ from aurorasoc.llm.wire.asking.learned import Knowledge, Learned, Lesson, Place,
 from aurorasoc.llm.wire.asking.leave_out import LeftOut
 from aurorasoc.llm.wire.asking.standing import StandingOptions
 from aurorasoc.llm.wire.breaker import Breaker, Passage
+from aurorasoc.llm.wire.continuity import Succession
 from aurorasoc.llm.wire.failures.refusals import OptionRefused
 from aurorasoc.llm.wire.libraries.socket_guard import confined
 from aurorasoc.llm.wire.under_way import JudgeUnderWay, UnderWay, may_go_on
@@ -46,6 +47,11 @@ class Ledger(Protocol):
 
     def failed(self, reference: ModelReference, error: ModelCallError) -> None:
         """A call failed at the provider."""
+
+    def fell_over(
+        self, failed: ModelReference, asked: ModelReference, error: ModelCallError
+    ) -> None:
+        """Another model is asked, because the first one failed."""
 
 
 def _take(_answer: object) -> None:
@@ -87,6 +93,7 @@ class CallSite:
         asks_again: Whether a call that ended in thoughts is made again with a larger limit.
         breaker: Refuses calls while those before them failed.
         is_test: Whether an admin asked for the call: it is made whatever the breaker says.
+        succession: Knows who is asked after a failure; None: nobody is.
     """
 
     reference: ModelReference
@@ -102,6 +109,7 @@ class CallSite:
     asks_again: bool = True
     breaker: Breaker = field(default_factory=Breaker)
     is_test: bool = False
+    succession: Succession | None = None
 
     @property
     def reach(self) -> AddressPolicy | None:

@@ -13,6 +13,7 @@ from beeai_framework.backend.types import ChatModelInput, ChatModelOutput, ChatM
 from litellm import ModelResponse, ModelResponseStream
 
 from aurorasoc.errors import RequestRefused
+from aurorasoc.llm.wire import continuity
 from aurorasoc.llm.wire.answers.cut_answers import (
     both,
     larger_limit,
@@ -36,6 +37,7 @@ from aurorasoc.llm.wire.libraries.litellm_table import most_output_tokens
 from aurorasoc.llm.wire.patience import Patience
 from aurorasoc.llm.wire.sending.open_answers import remember
 from aurorasoc.llm.wire.sending.sender import DONE, Sender
+from aurorasoc.llm.wire.stand_in import StandIn
 
 
 class SentByUs:
@@ -52,6 +54,23 @@ class SentByUs:
         ) -> ChatModelOutput: ...
 
     async def _create(self, asked: ChatModelInput, _run: object) -> ChatModelOutput:
+        return await continuity.whole(self, asked)
+
+    def _create_stream(
+        self, asked: ChatModelInput, _run: object
+    ) -> AsyncGenerator[ChatModelOutput]:
+        return continuity.streamed(self, asked)
+
+    def aurora_stand_in(self, asked: ChatModelInput) -> StandIn:
+        """Return a call that was prepared for another model, put to this one."""
+        return StandIn(self, asked)
+
+    async def aurora_answer(self, asked: ChatModelInput) -> ChatModelOutput:
+        """Return this model's own answer.
+
+        Raises:
+            ModelCallError: It failed.
+        """
         first = output = await self._called(asked)
         if again := self._with_larger_limit(asked, first):
             with suppress(RequestRefused):  # it can't answer at such length
@@ -63,9 +82,12 @@ class SentByUs:
             lambda refused: self._answer(asked, refused), self._check(asked, last=last)
         )
 
-    async def _create_stream(
-        self, asked: ChatModelInput, _run: object
-    ) -> AsyncGenerator[ChatModelOutput]:
+    async def aurora_stream(self, asked: ChatModelInput) -> AsyncGenerator[ChatModelOutput]:
+        """Stream this model's own answer; the last output alone knows its outcome.
+
+        Raises:
+            ModelCallError: It failed, possibly after some pieces.
+        """
         known: list[ChatModelOutput] = []
         async with aclosing(self._streamed(asked, known)) as outputs:
             async for output in outputs:

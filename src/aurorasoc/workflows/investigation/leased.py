@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
@@ -14,9 +14,9 @@ from aurorasoc.core.canonical import canonical
 from aurorasoc.core.clock import Clock, now_us
 from aurorasoc.core.database.engine import Database
 from aurorasoc.core.database.tables import InvestigationRow, InvestigationStepRow
-from aurorasoc.errors import AuroraError
+from aurorasoc.errors import Attempt, AuroraError
 from aurorasoc.workflows.investigation.store import Lease, steps_of
-from aurorasoc.workflows.investigation.view import Failure, Report
+from aurorasoc.workflows.investigation.view import ATTEMPTS, Failure, Report
 from aurorasoc.workflows.investigation.vocabulary import StepKind
 
 if TYPE_CHECKING:
@@ -127,8 +127,10 @@ class LeasedInvestigation:
             stored.usage = None if usage is None else canonical(usage)
             _sign(stored, provenance)
 
-    async def failed(self, step: Step, error: AuroraError) -> None:
-        """Record why a step failed.
+    async def failed(
+        self, step: Step, error: AuroraError, attempts: Sequence[Attempt] = ()
+    ) -> None:
+        """Record why a step failed, and who was asked, where that was more than one.
 
         Raises:
             LeaseLost, DatabaseUnavailable: As `begin`.
@@ -136,7 +138,7 @@ class LeasedInvestigation:
         async with self._writing() as (session, row):
             stored = await _row_of(session, row, step)
             stored.status, stored.finished_us = "failed", self._clock()
-            stored.failure = canonical(asdict(Failure(error.code, error.detail)))
+            stored.failure = canonical(_failure(error, attempts))
 
     async def conclude(self, report: Report) -> None:
         """Store the report, and mark the investigation as completed.
@@ -159,7 +161,7 @@ class LeasedInvestigation:
         """
         async with self._writing() as (_, row):
             row.status, row.finished_us = "failed", self._clock()
-            row.failure = canonical(asdict(Failure(error.code, error.detail)))
+            row.failure = canonical(_failure(error, ()))
 
     @asynccontextmanager
     async def _writing(self) -> AsyncIterator[tuple[AsyncSession, InvestigationRow]]:
@@ -186,6 +188,11 @@ async def _row_of(session: AsyncSession, row: InvestigationRow, step: Step) -> I
         )
         session.add(stored)
     return stored
+
+
+def _failure(error: AuroraError, attempts: Sequence[Attempt]) -> dict[str, Any]:
+    failure = asdict(Failure(error.code, error.detail))
+    return failure | {ATTEMPTS: [asdict(one) for one in attempts]} if attempts else failure
 
 
 def _sign(stored: InvestigationStepRow, provenance: Provenance) -> None:

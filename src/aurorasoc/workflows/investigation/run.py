@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import asyncio
 import json
-from typing import Final, TypeVar
+from collections.abc import Sequence
+from dataclasses import asdict
+from typing import Any, Final, TypeVar
 
 from pydantic import BaseModel
 
 from aurorasoc.agents.registry import ORCHESTRATOR
-from aurorasoc.errors import AuroraError, DatabaseUnavailable, TlpRefused
+from aurorasoc.errors import Attempt, AuroraError, DatabaseUnavailable, TlpRefused
 from aurorasoc.runtime import Runtime
 from aurorasoc.workflows.investigation import attack, prompts
 from aurorasoc.workflows.investigation.alert import parse_alert
@@ -23,7 +25,7 @@ from aurorasoc.workflows.investigation.leased import LeasedInvestigation, Resume
 from aurorasoc.workflows.investigation.prompts import Draft
 from aurorasoc.workflows.investigation.schemas import Conclusion, Examination, Plan
 from aurorasoc.workflows.investigation.structured import Question, ask_fitted
-from aurorasoc.workflows.investigation.view import FindingView, GapView, Report
+from aurorasoc.workflows.investigation.view import ATTEMPTS, FindingView, GapView, Report
 
 TAnswer = TypeVar("TAnswer", bound=BaseModel)
 
@@ -104,16 +106,17 @@ class _Run:
         stored = self._state.results.get(step.position)
         if stored is not None:
             return schema.model_validate_json(stored)
+        question: Question[TAnswer] | None = None
         try:
             question = await self._bind(step.agent, schema)
             await self._leased.started(step, question.provenance)
             answered, left_out = await ask_fitted(question, draft, self._evidence)
         except AuroraError as error:
-            await self._leased.failed(step, error)
+            await self._leased.failed(step, error, question.attempts if question else ())
             await self._audit_refusal(error)
             raise
         self._left_out = max(self._left_out, left_out)
-        result = _stored(answered.value, left_out)
+        result = _stored(answered.value, left_out, question.attempts)
         await self._leased.finished(step, answered.provenance, answered.usage, result)
         return answered.value
 
@@ -130,9 +133,11 @@ class _Run:
             )
 
 
-def _stored(answer: BaseModel, left_out: int) -> str:
-    """Write a step's result, with what its prompt left out of the alert, if anything."""
-    more = {_LEFT_OUT: left_out} if left_out else {}
+def _stored(answer: BaseModel, left_out: int, attempts: Sequence[Attempt]) -> str:
+    """Write a step's result: what its prompt left out of the alert, and who was asked, if any."""
+    more: dict[str, Any] = {_LEFT_OUT: left_out} if left_out else {}
+    if attempts:
+        more[ATTEMPTS] = [asdict(attempt) for attempt in attempts]
     return json.dumps(answer.model_dump(mode="json") | more)
 
 

@@ -1,6 +1,6 @@
 """Ask one agent's model a structured question, and once more if the answer can't be used.
 
-Both calls go to the same model, even after a switch.
+Both calls go to the same model, even after a switch; or to the one that stood in for it.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from aurorasoc.core.json_in_text import objects_as
 from aurorasoc.core.logs import get_logger
 from aurorasoc.errors import (
     AnswerCut,
+    Attempt,
     BadResponse,
     ContextTooLong,
     ContextTruncated,
@@ -79,6 +80,7 @@ class Question(Generic[TAnswer]):
 
     Attributes:
         provenance: Who answers, or answered last.
+        attempts: Everyone who was asked, where the first one didn't answer.
     """
 
     def __init__(
@@ -89,6 +91,7 @@ class Question(Generic[TAnswer]):
         self._schema = schema
         self._fence = fence
         self._usages: list[Usage | None] = []
+        self.attempts: list[Attempt] = []
         self.provenance = _provenance_of(model.binding)
 
     @classmethod
@@ -141,12 +144,16 @@ class Question(Generic[TAnswer]):
         """Return the answer, or what is wrong with it, in our words only."""
         try:
             output = await self._call(prompt)
-        except EmptyAnswer:
+        except ModelCallError as error:
+            self.attempts += error.attempts
+            if not isinstance(error, EmptyAnswer):
+                raise
             self._usages.append(None)
             return None, "It was empty."
         outcome = outcome_of(output)
+        self.attempts += outcome.attempts
         self._usages.append(outcome.usage)
-        self.provenance = replace(self.provenance, model=outcome.model)
+        self.provenance = replace(_provenance_of(self._model.pinned), model=outcome.model)
         if outcome.finish is Finish.LENGTH:
             return None, _CUT_OFF
         return answer_in(outcome.text, self._schema, prompt, self._fence)
@@ -157,7 +164,6 @@ class Question(Generic[TAnswer]):
             UserMessage,
         )
 
-        # Read it now: after the answer, the policy may forbid this model.
         self.provenance = _provenance_of(self._model.binding)
         return await self._model.run(
             [SystemMessage(self._agent.definition.instructions), UserMessage(prompt)],

@@ -12,6 +12,7 @@ from aurorasoc.core import foreign_json
 from aurorasoc.core.clock import iso
 from aurorasoc.core.database.engine import Database
 from aurorasoc.core.database.tables import InvestigationRow, InvestigationStepRow
+from aurorasoc.errors import Attempt
 from aurorasoc.workflows.investigation.alert import AlertJson, is_shallow
 from aurorasoc.workflows.investigation.attack import Technique
 from aurorasoc.workflows.investigation.store import (
@@ -22,6 +23,9 @@ from aurorasoc.workflows.investigation.store import (
     steps_of,
 )
 from aurorasoc.workflows.investigation.vocabulary import Severity, State, StepKind, Verdict
+
+ATTEMPTS: Final = "attempts"
+"""Where a step's stored result or failure names who was asked."""
 
 T = TypeVar("T")
 
@@ -36,7 +40,11 @@ class Failure:
 
 @dataclass(frozen=True, slots=True)
 class StepView:
-    """One step: its agent, its question, the model that answered, and the result."""
+    """One step: its agent, its question, the model that answered, and the result.
+
+    Attributes:
+        attempts: Everyone who was asked, in order, where the first one didn't answer.
+    """
 
     position: int
     kind: StepKind
@@ -54,6 +62,7 @@ class StepView:
     failure: Failure | None
     started_at: str | None
     finished_at: str | None
+    attempts: tuple[Attempt, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,6 +128,7 @@ class InvestigationView(SummaryView):
 
 _ALERT: TypeAdapter[AlertJson] = TypeAdapter(AlertJson)
 _FAILURE, _REPORT = TypeAdapter(Failure), TypeAdapter(Report)
+_ATTEMPTS: TypeAdapter[tuple[Attempt, ...]] = TypeAdapter(tuple[Attempt, ...])
 _USAGE, _RESULT = TypeAdapter(dict[str, int]), TypeAdapter(dict[str, Any])
 
 
@@ -176,6 +186,9 @@ def detail_of(
 def step_view(step: InvestigationStepRow, state: State) -> StepView:
     """Return a step. One that was running when its process ended is interrupted, too."""
     stopped = step.status == "running" and state != "running"
+    result = _read(_RESULT, step.result)
+    told = (_read(_RESULT, step.failure) if result is None else result) or {}
+    attempts = _attempts(told.pop(ATTEMPTS, []))
     return StepView(
         position=step.position,
         kind=cast("StepKind", step.kind) if step.kind in get_args(StepKind) else "specialist",
@@ -189,11 +202,20 @@ def step_view(step: InvestigationStepRow, state: State) -> StepView:
         revision=step.revision,
         tlp=step.tlp,
         usage=_read(_USAGE, step.usage),
-        result=_read(_RESULT, step.result),
+        result=result,
         failure=_failure(step),
         started_at=iso(step.started_us),
         finished_at=iso(step.finished_us),
+        attempts=attempts,
     )
+
+
+def _attempts(stored: object) -> tuple[Attempt, ...]:
+    """Read who was asked; nobody is named by what this service can't have written."""
+    try:
+        return _ATTEMPTS.validate_python(stored)
+    except ValueError:
+        return ()
 
 
 def _failure(row: InvestigationRow | InvestigationStepRow) -> Failure | None:

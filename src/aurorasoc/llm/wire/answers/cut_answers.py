@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Final
 
-from aurorasoc.errors import AnswerCut, EmptyAnswer
+from aurorasoc.errors import AnswerCut, CutBeforeAnswer, EmptyAnswer
 from aurorasoc.granite import ModelReference
 from aurorasoc.llm.wire.answers.outcome import Finish, Outcome
 
@@ -72,14 +72,17 @@ def require_visible(outcome: Outcome, reference: ModelReference, *, tools: bool)
 
     Raises:
         EmptyAnswer: It holds no text and no call of a tool.
+        CutBeforeAnswer: A limit is why.
     """
     if outcome.text.strip() or (tools and outcome.tool_calls):
         return
     who = f"{reference.model} of {reference.connection}"
+    leaf: type[EmptyAnswer] = EmptyAnswer
     detail = f"{who} answered nothing that can be seen. Ask again, or ask another model."
     if outcome.finish is Finish.LENGTH:
+        leaf = CutBeforeAnswer
         detail = f"{who} was cut off before the first visible token. Allow more tokens."
-    raise EmptyAnswer(detail, provider=reference.provider, model=reference.model)
+    raise leaf(detail, provider=reference.provider, model=reference.model)
 
 
 def cut(reference: ModelReference) -> AnswerCut:

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Final, Protocol
 
+from aurorasoc.errors import Attempt
 from aurorasoc.granite import ModelReference
 from aurorasoc.llm.wire.answers.tool_calls import ToolCall, ToolCallsRead
 from aurorasoc.llm.wire.asking.learned import Refusable
@@ -115,6 +116,8 @@ class Outcome:
         sent: What the request held that a model may refuse.
         left_out: What the caller asked for and this model refuses: left out, or said in another
             way.
+        attempts: Everyone who was asked, in order: the last one answered. Empty if that was the
+            first.
     """
 
     text: str
@@ -127,6 +130,7 @@ class Outcome:
     sent: frozenset[Refusable] = frozenset()
     left_out: frozenset[Refusable] = frozenset()
     thoughts_untagged: bool = False
+    attempts: tuple[Attempt, ...] = ()
 
 
 def attach(output: Output, outcome: Outcome) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from aurorasoc.errors import BadResponse, ProviderOverloaded, Refused
+from aurorasoc.errors import BadResponse, ProviderOverloaded, Refused, ToolCallUnusable
 from aurorasoc.granite import ModelReference
 from aurorasoc.llm.wire.answers.outcome import Finish, Reading, repeatable
 from aurorasoc.llm.wire.failures import verdicts
@@ -21,7 +21,7 @@ _SAID: Final = {
         ProviderOverloaded, "{provider} failed in mid-answer{why}. Try again later."
     ),
     Finish.BAD_TOOL_CALL: Verdict(
-        BadResponse, "{model} of {provider} made a tool call that can't be used{why}."
+        ToolCallUnusable, "{model} of {provider} made a tool call that can't be used{why}."
     ),
     Finish.UNKNOWN: Verdict(
         BadResponse,

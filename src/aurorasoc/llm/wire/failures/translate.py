@@ -22,6 +22,7 @@ from aurorasoc.errors import (
     ProviderTimeout,
     ProviderUnreachable,
     TlsError,
+    ToolCallUnusable,
 )
 from aurorasoc.granite import ModelReference
 from aurorasoc.granite.catalog import CATALOG
@@ -61,12 +62,19 @@ _LONG: Final = Verdict(
     "{provider} sent more than an answer may hold. Ask for less, or check its base URL.",
 )
 
+_NO_TOOL_CALL: Final = Verdict(
+    ToolCallUnusable,
+    "{model} of {provider} made a tool call whose arguments are no JSON. Try again, or choose "
+    "another model.",
+)
+
 _WAITING: Final = (ssl.SSLWantReadError, ssl.SSLWantWriteError)
 """No failure: a handshake that waits for the other side, and may time out doing so."""
 
 _BY_CLASS: Final[tuple[tuple[str, Verdict], ...]] = (
     ("AnswerTooLong", _LONG),
     ("StreamBrokenOff", _CUT),
+    ("UnusableToolCall", _NO_TOOL_CALL),
     ("ProxyError", verdicts.PROXY),
     ("ReadError", _CUT),
     ("WriteError", _CUT),

@@ -1,0 +1,121 @@
+"""Who stands in for a model that failed, by the configuration in force (docs/decisions/047)."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Set as AbstractSet
+from contextlib import suppress
+from dataclasses import dataclass
+
+from aurorasoc.config.snapshot import Snapshot
+from aurorasoc.config.vocabulary import ConnectionName
+from aurorasoc.errors import AuroraError, ContextTooLong, ModelCallError
+from aurorasoc.granite import ModelReference
+from aurorasoc.granite.catalog import CATALOG
+from aurorasoc.granite.sensitivity import Route, local_instead, route
+from aurorasoc.granite.succession import fallbacks_of, successors
+from aurorasoc.llm.models.binding import Asker, Binding
+from aurorasoc.llm.models.facts import facts_of
+from aurorasoc.llm.wire.asking.learned import Learned, Place
+from aurorasoc.llm.wire.continuity import Skipped
+from aurorasoc.llm.wire.failures.remedies import remedy_for
+from aurorasoc.llm.wire.libraries import litellm_table
+
+
+@dataclass(frozen=True)
+class Successors:
+    """Whoever may answer for one asker. Nobody is built before they are needed.
+
+    Attributes:
+        asker: Role, agent and label of the call.
+        snapshot: Returns the configuration in force.
+        bind: Binds the asker to a connection, as every call is bound.
+        resolve_local: Looks for the local backend, where the policy names none.
+        learned: What is known of models by asking them.
+    """
+
+    asker: Asker
+    snapshot: Callable[[], Snapshot]
+    bind: Callable[[Snapshot, Route, Asker], Binding]
+    resolve_local: Callable[[Snapshot], Awaitable[None]]
+    learned: Learned
+
+    @property
+    def stands_by(self) -> bool:
+        """Whether there may be anybody: that decides what a stream holds back."""
+        snapshot = self.snapshot()
+        return self._falls_back(snapshot) or snapshot.policy.on_refusal.value == "local"
+
+    async def after(
+        self, failure: ModelCallError, failed: ModelReference, tried: AbstractSet[ConnectionName]
+    ) -> Binding | Skipped | None:
+        """Return who is asked after a failure; None: nobody can mend it."""
+        remedy = remedy_for(failure)
+        snapshot = self.snapshot()
+        if remedy is None:
+            return None
+        if remedy == "local":
+            return await self._local(snapshot, failed, tried)
+        for way in self._ways(snapshot):
+            if way.connection in tried:
+                continue
+            found = self._bound(snapshot, way)
+            if remedy == "another" or await self._is_larger(found, failure, failed):
+                return found
+        return None
+
+    def _ways(self, snapshot: Snapshot) -> Iterator[Route]:
+        """Yield the fallbacks; before them, who is chosen now: a pinned run may be elsewhere."""
+        asker = self.asker
+        if not self._falls_back(snapshot):
+            return
+        with suppress(AuroraError):
+            yield route(snapshot, asker.tlp, asker.role, asker.agent)
+        yield from successors(snapshot, asker.tlp, asker.role, asker.agent)
+
+    def _falls_back(self, snapshot: Snapshot) -> bool:
+        return bool(fallbacks_of(snapshot, self.asker.role, self.asker.agent))
+
+    async def _local(
+        self, snapshot: Snapshot, failed: ModelReference, tried: AbstractSet[ConnectionName]
+    ) -> Binding | Skipped | None:
+        """Return the local backend for what a hosted model declined, if the policy wants that."""
+        is_hosted = not CATALOG[failed.provider].may_be_local
+        if not is_hosted or snapshot.policy.on_refusal.value != "local":
+            return None
+        try:
+            await self.resolve_local(snapshot)
+            way = local_instead(snapshot, failed.connection, self.asker.tlp)
+        except AuroraError as error:
+            return self._nobody_local(snapshot, error, tried)
+        return None if way.connection in tried else self._bound(snapshot, way)
+
+    def _nobody_local(
+        self, snapshot: Snapshot, error: AuroraError, tried: AbstractSet[ConnectionName]
+    ) -> Skipped | None:
+        name = snapshot.policy.local_backend.value
+        return None if name in tried else Skipped(name, None, error.code)
+
+    def _bound(self, snapshot: Snapshot, way: Route) -> Binding | Skipped:
+        try:
+            return self.bind(snapshot, way, self.asker)
+        except AuroraError as error:
+            config = snapshot.connections[way.connection]
+            model = way.model or config.model_of(self.asker.role)
+            return Skipped(way.connection, model, error.code)
+
+    async def _is_larger(
+        self, found: Binding | Skipped, failure: ModelCallError, failed: ModelReference
+    ) -> bool:
+        """Whether a model is known to hold more than the one whose window was too small."""
+        if isinstance(found, Skipped):
+            return False
+        await litellm_table.load()
+        window = failure.context_window if isinstance(failure, ContextTooLong) else None
+        too_small = window or self._window(failed)
+        larger = self._window(found.reference)
+        return None not in {too_small, larger} and larger > too_small  # type: ignore[operator]
+
+    def _window(self, reference: ModelReference) -> int | None:
+        known = self.learned.of(Place.of(reference))
+        return facts_of(reference, known.capabilities).context_window
