@@ -32,6 +32,14 @@ class Outcome:
         return line
 
 
+class _Terminal(io.StringIO):
+    """Somebody who answers questions."""
+
+    def isatty(self) -> bool:
+        """Return that somebody is there."""
+        return True
+
+
 class Shell:
     """Types commands, in an environment of its own."""
 
@@ -46,11 +54,20 @@ class Shell:
             self.patch.setenv(name, value)
         return self
 
-    def __call__(self, *arguments: str, stdin: str | bytes = "") -> Outcome:
-        """Run `aurorasoc …` to its end."""
+    def __call__(
+        self, *arguments: str, stdin: str | bytes = "", typed: str | None = None
+    ) -> Outcome:
+        """Run `aurorasoc …` to its end.
+
+        Args:
+            arguments: The command and its arguments.
+            stdin: What is piped into it.
+            typed: What somebody types at a terminal instead.
+        """
         self.patch.setattr(sys, "argv", ["aurorasoc", *arguments])
-        piped = io.BytesIO(stdin.encode() if isinstance(stdin, str) else stdin)
-        self.patch.setattr(sys, "stdin", io.TextIOWrapper(piped, encoding="utf-8"))
+        piped = stdin.encode() if isinstance(stdin, str) else stdin
+        pipe = io.TextIOWrapper(io.BytesIO(piped), encoding="utf-8")
+        self.patch.setattr(sys, "stdin", pipe if typed is None else _Terminal(typed))
         self._capture.readouterr()
         with pytest.raises(SystemExit) as ended:
             main()

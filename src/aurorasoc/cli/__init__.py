@@ -29,6 +29,7 @@ from aurorasoc.cli.arguments import by_options
 from aurorasoc.cli.dev import command
 from aurorasoc.cli.doctor.command import doctor
 from aurorasoc.cli.output import say
+from aurorasoc.cli.rollback import rollback
 from aurorasoc.config.validation import rule_of
 from aurorasoc.errors import AuroraError, ModelCallError
 
@@ -65,7 +66,7 @@ app.command("investigate")(investigate.investigate)
 app.command("doctor")(doctor)
 app.command("fleet")(fleet.fleet)
 app.command("models")(providers.models)
-app.command("rollback")(history.rollback)
+app.command("rollback")(rollback)
 app.command("reset")(history.reset)
 app.command("serve")(serve.serve)
 app.command("migrate")(serve.migrate)

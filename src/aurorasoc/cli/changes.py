@@ -17,6 +17,7 @@ from aurorasoc.granite.catalog import CATALOG
 if TYPE_CHECKING:
     from aurorasoc.config.snapshot import ConnectionConfig
     from aurorasoc.llm.admin import MutationAnswer
+    from aurorasoc.llm.changes.in_words import Difference
     from aurorasoc.llm.fleet.registry import FleetAdoption
     from aurorasoc.runtime import Runtime
 
@@ -90,6 +91,22 @@ def calls_to(config: ConnectionConfig) -> str:
     spec = CATALOG[config.provider]
     url = called_url(spec, config.base_url.value or spec.default_base_url)
     return f"Calls will go to {url}"
+
+
+def difference_line(change: Difference, default: str = "boot default") -> str:
+    """Say what a field was, and what it is.
+
+    Args:
+        change: The field.
+        default: What is in force where nothing was chosen.
+    """
+    from aurorasoc.llm.changes.in_words import value_in_words  # noqa: PLC0415 - SQLAlchemy costs time
+
+    field = change.field
+    before, after = (
+        value_in_words(field, value, default) for value in (change.before, change.after)
+    )
+    return f"{field}: {before} -> {after}"
 
 
 def _say_answer(answer: MutationAnswer, lines: Sequence[str]) -> None:

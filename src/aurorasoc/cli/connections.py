@@ -10,6 +10,7 @@ from pydantic import SecretStr
 from aurorasoc.cli.arguments import checked, connection_of, pairs, plain_value, sent, tlp_of
 from aurorasoc.cli.changes import Wait, calls_to, key_place, make_change
 from aurorasoc.cli.connection_values import PRESETS, Unset, Wishes, preset_values, request_body
+from aurorasoc.cli.consent import Consent, Yes, with_consent
 from aurorasoc.cli.inventory import list_connections
 from aurorasoc.cli.key_input import read_key
 from aurorasoc.cli.output import AsJson, operator
@@ -74,12 +75,14 @@ def set_(  # noqa: PLR0913 - one parameter for each option
     verify: Annotated[
         bool, typer.Option("--verify", help="Test it first; change nothing if that fails.")
     ] = False,
+    yes: Yes = False,
     wait: Wait = None,
     as_json: AsJson = False,
 ) -> None:
     """Create a connection, or change it, without switching to it.
 
-    What isn't named stays as it is. Exits with 1 when its test fails.
+    What isn't named stays as it is. What lets data go where it may not go now is said, and asked
+    for. Exits with 1 when its test fails.
     """
     values = sent(
         provider=provider,
@@ -98,8 +101,13 @@ def set_(  # noqa: PLR0913 - one parameter for each option
         },
         pairs("--header", header),
     )
-    make_change(
-        lambda runtime: _set(runtime, name, wishes, verify=verify), wait=wait, as_json=as_json
+    with_consent(
+        lambda consent: make_change(
+            lambda runtime: _set(runtime, name, wishes, consent, verify=verify),
+            wait=wait,
+            as_json=as_json,
+        ),
+        yes=yes,
     )
 
 
@@ -120,7 +128,7 @@ def delete(name: Name, wait: Wait = None, as_json: AsJson = False) -> None:
 
 
 async def _set(
-    runtime: Runtime, name: str, wishes: Wishes, *, verify: bool
+    runtime: Runtime, name: str, wishes: Wishes, consent: Consent, *, verify: bool
 ) -> tuple[MutationAnswer, list[str]]:
     """Make the change, and say what it was."""
     from aurorasoc.llm.changes.requests import ConnectionRequest  # noqa: PLC0415 - as over REST
@@ -131,12 +139,13 @@ async def _set(
     requested = checked(lambda: ConnectionRequest.model_validate(body))
     if "api_key" in body:
         await require_same_store(runtime)
+    shown = await consent.to_widen(runtime, await runtime.admin.connection_as(name, requested))
     merged = "options" in body and present is not None
     answer = await runtime.admin.put_connection(
         name,
         requested,
         actor=operator(),
-        if_match=before.revision if merged else None,
+        if_match=before.revision if merged else shown,
         verify=verify,
     )
     after = runtime.adoption.snapshot.connections[name]

@@ -1,4 +1,4 @@
-"""`aurorasoc history list|show`, `rollback` and `reset`: what changed, and the way back."""
+"""`aurorasoc history list|show` and `reset`: what changed, and the way back to the defaults."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
-from aurorasoc.cli.changes import Wait, make_change
+from aurorasoc.cli.changes import Wait, difference_line, make_change
 from aurorasoc.cli.in_runtime import in_runtime
 from aurorasoc.cli.output import AsJson, operator, say, say_json
 from aurorasoc.cli.table import table
@@ -69,16 +69,6 @@ def show(revision: Revision, as_json: AsJson = False) -> None:
         say(line)
 
 
-def rollback(revision: Revision, wait: Wait = None, as_json: AsJson = False) -> None:
-    """Restore an earlier configuration, as a new revision. Keys stay as they are."""
-
-    async def work(runtime: Runtime) -> tuple[MutationAnswer, list[str]]:
-        answer = await runtime.admin.rollback(revision, actor=operator())
-        return answer, await _changes(runtime, answer.revision)
-
-    make_change(work, wait=wait, as_json=as_json)
-
-
 def reset(wait: Wait = None, as_json: AsJson = False) -> None:
     """Go back to the boot defaults. Keys, policy, and connections that were added stay."""
     from aurorasoc.llm.changes import edits  # noqa: PLC0415 - SQLAlchemy costs time
@@ -103,12 +93,4 @@ async def _detail(runtime: Runtime, revision: int) -> RevisionDetail:
 
 
 def _lines(detail: RevisionDetail) -> list[str]:
-    from aurorasoc.llm.changes.in_words import value_in_words  # noqa: PLC0415 - SQLAlchemy costs time
-
-    if not detail.changes:
-        return ["No value changed."]
-    return [
-        f"{one.field}: {value_in_words(one.field, one.before)} -> "
-        f"{value_in_words(one.field, one.after)}"
-        for one in detail.changes
-    ]
+    return [difference_line(one) for one in detail.changes] or ["No value changed."]

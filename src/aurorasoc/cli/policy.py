@@ -20,6 +20,7 @@ from aurorasoc.cli.arguments import (
     sent,
 )
 from aurorasoc.cli.changes import Wait, make_change
+from aurorasoc.cli.consent import Consent, Yes, with_consent
 from aurorasoc.cli.explain import explain
 from aurorasoc.cli.in_runtime import in_runtime
 from aurorasoc.cli.output import AsJson, operator, say, say_json
@@ -80,10 +81,14 @@ def set_(  # noqa: PLR0913 - one parameter for each option
         list[Unset] | None,
         typer.Option(metavar="|".join(Unset), help="Back to the boot default; repeatable."),
     ] = None,
+    yes: Yes = False,
     wait: Wait = None,
     as_json: AsJson = False,
 ) -> None:
-    """Change the policy; what isn't named stays as it is."""
+    """Change the policy; what isn't named stays as it is.
+
+    What lets data go where it may not go now is said, and asked for.
+    """
     values = sent(
         hosted_max_tlp=hosted_max_tlp,
         local_backend=local_backend,
@@ -98,17 +103,27 @@ def set_(  # noqa: PLR0913 - one parameter for each option
     if values.keys() & gone.keys():
         detail = "--unset and a new value of the same exclude each other."
         raise InvalidInput(detail)
-    make_change(lambda runtime: _set(runtime, {**values, **gone}), wait=wait, as_json=as_json)
+    body = {**values, **gone}
+    with_consent(
+        lambda consent: make_change(
+            lambda runtime: _set(runtime, body, consent), wait=wait, as_json=as_json
+        ),
+        yes=yes,
+    )
 
 
-async def _set(runtime: Runtime, body: dict[str, Any]) -> tuple[MutationAnswer, list[str]]:
+async def _set(
+    runtime: Runtime, body: dict[str, Any], consent: Consent
+) -> tuple[MutationAnswer, list[str]]:
     """Make the change, and say what it was, a line for each value."""
     from aurorasoc.llm.changes import edits  # noqa: PLC0415 - SQLAlchemy costs time
     from aurorasoc.llm.changes.requests import PolicyRequest  # noqa: PLC0415 - with it
 
     requested = checked(lambda: PolicyRequest.model_validate(body))
     before = dict(_values(runtime.adoption.snapshot.policy))
-    answer = await runtime.admin.change(edits.set_policy(requested), actor=operator())
+    change = edits.set_policy(requested)
+    shown = await consent.to_widen(runtime, change)
+    answer = await runtime.admin.change(change, actor=operator(), if_match=shown)
     lines = []
     for name, value in _values(runtime.adoption.snapshot.policy):
         if name.replace("-", "_") in body:

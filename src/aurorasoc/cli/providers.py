@@ -13,6 +13,7 @@ from pydantic import SecretStr
 
 from aurorasoc.cli.arguments import Connection, checked, connection_of, sent
 from aurorasoc.cli.changes import Wait, calls_to, key_place, make_change
+from aurorasoc.cli.consent import Consent, Yes, with_consent
 from aurorasoc.cli.in_runtime import in_runtime
 from aurorasoc.cli.inventory import list_connections
 from aurorasoc.cli.key_input import read_key
@@ -46,12 +47,13 @@ def use(  # noqa: PLR0913 - one parameter for each option
     test_first: Annotated[
         bool, typer.Option("--test", help="Test it first; change nothing if that fails.")
     ] = False,
+    yes: Yes = False,
     wait: Wait = None,
     as_json: AsJson = False,
 ) -> None:
     """Make a connection active. Its key is stored already, is set by the environment, or is read.
 
-    Exits with 1 when its test fails.
+    Another address of what is in use is said, and asked for. Exits with 1 when its test fails.
     """
     from aurorasoc.llm.changes.requests import ConfigRequest  # noqa: PLC0415 - the same rules as over REST
 
@@ -64,10 +66,13 @@ def use(  # noqa: PLR0913 - one parameter for each option
     )
     requested = checked(lambda: ConfigRequest.model_validate(values))
 
-    async def work(runtime: Runtime) -> tuple[MutationAnswer, list[str]]:
+    async def work(runtime: Runtime, consent: Consent) -> tuple[MutationAnswer, list[str]]:
         if key:
             await require_same_store(runtime)
-        answer = await runtime.admin.switch(requested, actor=operator(), verify=test_first)
+        shown = await consent.to_widen(runtime, await runtime.admin.switch_to(requested))
+        answer = await runtime.admin.switch(
+            requested, actor=operator(), if_match=shown, verify=test_first
+        )
         config = runtime.adoption.snapshot.connections.get(requested.provider)
         lines = []
         if config is not None and base_url is not None:
@@ -76,7 +81,12 @@ def use(  # noqa: PLR0913 - one parameter for each option
             lines.append(f"key of {config.name} stored {key_place(config)}")
         return answer, lines
 
-    make_change(work, wait=wait, as_json=as_json)
+    with_consent(
+        lambda consent: make_change(
+            lambda runtime: work(runtime, consent), wait=wait, as_json=as_json
+        ),
+        yes=yes,
+    )
 
 
 @app.command("test")

@@ -146,10 +146,7 @@ class Admin:
             UnknownProvider, Conflict, RevisionMismatch, InvalidInput, Unavailable: Refused.
             ModelCallError: `verify` is set, and the provider failed.
         """
-        if requested.base_url is not None and requested.provider != AUTO:
-            present = require_exists(self.adoption.snapshot, requested.provider)
-            requested = await with_checked_address(self.settings, requested, present.provider)
-        change = edits.switch(self.settings, requested)
+        change = await self.switch_to(requested)
         verify = verify and requested.provider != AUTO
         return await self.change(change, actor=actor, if_match=if_match, verify=verify)
 
@@ -175,9 +172,28 @@ class Admin:
             Conflict, RevisionMismatch, InvalidInput, Unavailable: Refused.
             ModelCallError: `verify` is set, and the provider failed.
         """
-        requested = await with_checked_address(self.settings, requested, requested.provider)
-        change = connection_edits.put_connection(self.settings, name, requested)
+        change = await self.connection_as(name, requested)
         return await self.change(change, actor=actor, if_match=if_match, verify=verify)
+
+    async def switch_to(self, requested: ConfigRequest) -> Change:
+        """Return the change that a switch makes; its address is checked.
+
+        Raises:
+            InvalidInput: There is no such connection, or its address is refused.
+        """
+        if requested.base_url is not None and requested.provider != AUTO:
+            present = require_exists(self.adoption.snapshot, requested.provider)
+            requested = await with_checked_address(self.settings, requested, present.provider)
+        return edits.switch(self.settings, requested)
+
+    async def connection_as(self, name: str, requested: ConnectionRequest) -> Change:
+        """Return the change that creates a connection, or changes it; its address is checked.
+
+        Raises:
+            InvalidInput: No connection can be called so, or its address is refused.
+        """
+        requested = await with_checked_address(self.settings, requested, requested.provider)
+        return connection_edits.put_connection(self.settings, name, requested)
 
     async def set_hosted_traffic(
         self, requested: HostedTrafficRequest, *, actor: str, if_match: int | None = None

@@ -33,7 +33,8 @@ def address_of(server: VendorServer) -> tuple[str, ...]:
 
 def test_a_connection_is_made_from_a_preset_with_its_key(shell: Shell) -> None:
     """What was made is said, with the address and the store of the key; nothing is switched."""
-    result = shell(*AZURE, "--model", "gpt-5", "--max-tlp", "amber", "--key", stdin=API_KEY)
+    ceiling = ("--max-tlp", "amber", "--yes")
+    result = shell(*AZURE, "--model", "gpt-5", *ceiling, "--key", stdin=API_KEY)
     made, calls, active = result.out.splitlines()
     what, _, key = made.partition("; ")
     assert what == "connection azure made: base-url, max-tlp, model"
@@ -64,9 +65,8 @@ def test_a_change_touches_what_it_names_only(shell: Shell) -> None:
 
 def test_a_value_goes_back_to_the_boot_default(shell: Shell) -> None:
     """A ceiling to the policy's, a model to the environment's, a key to none."""
-    shell(
-        "connections", "set", "openai", "--model", "m", "--max-tlp", "RED", "--key", stdin=API_KEY
-    )
+    values = ("--model", "m", "--max-tlp", "RED", "--key")
+    shell("connections", "set", "openai", *values, "--yes", stdin=API_KEY)
     back = ("--unset", "model", "--unset", "max-tlp", "--unset", "key")
     result = shell("connections", "set", "openai", *back)
     assert result.out.startswith("connection openai changed: max-tlp, model; key removed\n")
@@ -120,7 +120,7 @@ def test_a_named_connection_is_used_tested_and_given_a_key(shell: Shell) -> None
 
 def test_the_list_has_a_header_and_a_line_for_each(shell: Shell) -> None:
     """Who declares it, its own ceiling, its address, and its options below."""
-    shell(*LAB, "--model", "m", "--max-tlp", "RED", "--option", "temperature=0")
+    shell(*LAB, "--model", "m", "--max-tlp", "RED", "--yes", "--option", "temperature=0")
     _, header, *lines = shell("connections", "list").out.splitlines()
     assert header.split()[-1] == "ADDRESS"
     place = next(i for i, line in enumerate(lines) if line.split()[0] == "vllm-lab")

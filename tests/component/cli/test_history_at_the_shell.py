@@ -73,19 +73,6 @@ def test_what_has_no_boot_default_is_said_to_have_had_none(changed: Shell) -> No
     ]
 
 
-def test_a_rollback_says_what_it_restored(changed: Shell) -> None:
-    """As a new revision; a second one changes nothing, and says so."""
-    result = changed("rollback", "1", "--wait", "5")
-    assert result.out.splitlines() == [
-        "providers.ollama.model: two -> one",
-        "require_tlp: yes -> boot default",
-        "revision 4, active: ollama one",
-        "Adopted by all live processes.",
-    ]
-    again = changed("rollback", "1").out.splitlines()
-    assert again == ["Nothing changed: that was set already.", "revision 4, active: ollama one"]
-
-
 def test_a_reset_goes_back_to_the_boot_defaults_and_keeps_the_policy(changed: Shell) -> None:
     """It says what that changed."""
     result = changed("reset")

@@ -23,12 +23,12 @@ def test_the_policy_in_force_is_shown_with_its_sources(shell: Shell) -> None:
 
 def test_a_change_of_policy_says_what_changed(shell: Shell) -> None:
     """Before and after; what isn't named stays, and goes back by --unset."""
-    result = shell("policy", "set", "--hosted-max-tlp", "amber+strict", "--require-tlp")
+    result = shell("policy", "set", "--hosted-max-tlp", "amber+strict", "--require-tlp", "--yes")
     assert result.out.splitlines()[:2] == [
         "hosted-max-tlp: GREEN -> AMBER+STRICT",
         "require-tlp: no -> yes",
     ]
-    back = shell("policy", "set", "--unset", "hosted-max-tlp", "--no-require-tlp")
+    back = shell("policy", "set", "--unset", "hosted-max-tlp", "--no-require-tlp", "--yes")
     assert back.out.splitlines()[:2] == [
         "hosted-max-tlp: AMBER+STRICT -> GREEN",
         "require-tlp: yes -> no",

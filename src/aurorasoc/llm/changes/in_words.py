@@ -104,8 +104,14 @@ def summary_of(
     return [*words[:MOST_WORDS], f"and {more} more"] if more > 0 else words
 
 
-def value_in_words(field: str, value: Value) -> str:
-    """Return a value as the history shows it."""
+def value_in_words(field: str, value: Value, default: str = "boot default") -> str:
+    """Return a value as the history shows it.
+
+    Args:
+        field: Whose value.
+        value: None means that nothing was chosen.
+        default: What is in force then.
+    """
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, list | tuple):
@@ -114,7 +120,7 @@ def value_in_words(field: str, value: Value) -> str:
         return str(value)
     if _OF_ASSIGNMENTS.search(field):
         return "the policy's"
-    return "none" if _WITHOUT_DEFAULT.search(field) else "boot default"
+    return "none" if _WITHOUT_DEFAULT.search(field) else default
 
 
 def _by_subject(changes: Iterable[Difference]) -> dict[str, list[str]]:

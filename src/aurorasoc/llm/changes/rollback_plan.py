@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, fields
 from typing import Annotated, Any, Final
 
 from pydantic import Field
 
-from aurorasoc.config.assignments import Assignment
 from aurorasoc.config.snapshot import ConnectionConfig, Snapshot
 from aurorasoc.config.vocabulary import ConnectionName
 from aurorasoc.llm.changes.in_words import Difference, differences
 from aurorasoc.llm.changes.plan import Plan
 from aurorasoc.llm.changes.tested import roles_to_test
-from aurorasoc.llm.changes.uses import uses_of
 from aurorasoc.llm.changes.widening import widening_of
 
 _FIELDS: Final = ("model", "orchestrator_model", "base_url", "max_tlp")
@@ -28,7 +26,7 @@ class KeyNeeded:
     Attributes:
         origin: The address that the key has to be for.
         belongs_to: The address that the present key is for; None if there is none.
-        in_use: Whether somebody would use the connection: the rollback is refused without the key.
+        in_use: Whether it would be active or assigned: the rollback is refused without the key.
     """
 
     connection: ConnectionName
@@ -76,13 +74,11 @@ def _in_force(snapshot: Snapshot) -> dict[str, Any]:
     policy, assignments = snapshot.policy, snapshot.assignments
     return {
         "backend": snapshot.requested.value,
-        "hosted_max_tlp": policy.hosted_max_tlp.value,
-        "local_backend": policy.local_backend.value,
-        "require_tlp": policy.require_tlp.value,
+        **{one.name: getattr(policy, one.name).value for one in fields(policy)},
         "providers": {name: _values(its) for name, its in snapshot.connections.items()},
         "assignments": {
-            "roles": {who: _assigned(its) for who, its in assignments.roles.items()},
-            "agents": {who: _assigned(its) for who, its in assignments.agents.items()},
+            "roles": {who: asdict(its) for who, its in assignments.roles.items()},
+            "agents": {who: asdict(its) for who, its in assignments.agents.items()},
         },
     }
 
@@ -92,20 +88,21 @@ def _values(config: ConnectionConfig) -> dict[str, Any]:
     return {"provider": config.provider, **values, "options": config.options.as_json()}
 
 
-def _assigned(assignment: Assignment) -> dict[str, str | None]:
-    return {"connection": assignment.connection, "model": assignment.model}
-
-
 def _keys_needed(before: Snapshot, after: Snapshot) -> Iterator[KeyNeeded]:
     """Yield what has no key for its address then, and had one, or is used then."""
     for name, config in after.connections.items():
         if not _lacks_key(config):
             continue
-        present, in_use = before.connections.get(name), bool(uses_of(after, name))
+        present, in_use = before.connections.get(name), _is_required(after, name)
         if in_use or present is None or not _lacks_key(present):
             credential = config.credential
             belongs_to = credential.origin if credential.state != "absent" else None
             yield KeyNeeded(name, config.origin, belongs_to, in_use)
+
+
+def _is_required(snapshot: Snapshot, name: ConnectionName) -> bool:
+    """Whether a connection is active or assigned: a rollback refuses one that can't take calls."""
+    return name == snapshot.requested.value or name in snapshot.assignments.connections
 
 
 def _lacks_key(config: ConnectionConfig) -> bool:
