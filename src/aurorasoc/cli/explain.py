@@ -129,7 +129,7 @@ def _say_table(asked: Mapping[Tlp | None, Explanation], *, as_json: bool) -> Non
     header = ("CONNECTION", *(tlp or "unlabelled" for tlp in asked))
     for line in table(header, rows):
         say(line)
-    say("* answers; local: only while it is shown to be local.")
+    say("* answers; 1, 2…: asked after a failure; local: only while it is shown to be local.")
     for tlp, explanation in asked.items():
         if explanation.problem is not None:
             say(_answer(tlp, explanation))
@@ -138,8 +138,9 @@ def _say_table(asked: Mapping[Tlp | None, Explanation], *, as_json: bool) -> Non
 def _cells(explanation: Explanation) -> dict[str, str]:
     """Return each connection's cell of one label."""
     cells = {one.connection: "no" for one in explanation.refused}
+    places = {name: f" {place}" for place, name in enumerate(explanation.fallbacks, 1)}
     for one in explanation.allowed:
-        mark = "*" if one.connection == explanation.answers else ""
+        mark = "*" if one.connection == explanation.answers else places.get(one.connection, "")
         cells[one.connection] = f"{'local' if one.local else 'yes'}{mark}"
     return cells
 

@@ -52,6 +52,10 @@ class Explanation:
     answers: ConnectionName | None
     model: str | None
     problem: Problem | None
+    fallbacks: Annotated[
+        tuple[ConnectionName, ...],
+        Field(description="Who is asked after a failure, in order: those that may have the label."),
+    ]
     allowed: tuple[Allowed, ...]
     refused: tuple[Refused, ...]
 
@@ -77,9 +81,10 @@ def explain(
     except (BackendUnavailable, HostedStopped, ProviderNotReady, TlpRefused) as error:
         problem = Problem(error.code, error.detail)
     asked = [] if chosen is None else [(chosen, _why(snapshot, chosen, *asker))]
+    following = successors(snapshot, *asker)
     asked += [
         (one, _why_fallback(snapshot, one, ordinal))
-        for one, ordinal in zip(successors(snapshot, *asker), _ORDINALS, strict=False)
+        for one, ordinal in zip(following, _ORDINALS, strict=False)
     ]
     names = {one.connection for one, _ in asked}
     others = [config for name, config in snapshot.connections.items() if name not in names]
@@ -88,6 +93,7 @@ def explain(
         answers=None if chosen is None else chosen.connection,
         model=None if chosen is None else _model(snapshot, chosen, role),
         problem=problem,
+        fallbacks=tuple(one.connection for one in following),
         allowed=tuple(_allowed(snapshot, one, why, tlp) for one, why in asked),
         refused=tuple(_refused(snapshot, others, tlp)),
     )

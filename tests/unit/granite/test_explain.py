@@ -134,6 +134,7 @@ def test_allowed_connections_stand_in_the_order_in_which_they_are_asked(
     first = [explained.answers] if explained.answers else []
     names = [one.connection for one in explained.allowed]
     assert names[: len(first) + len(following)] == first + following
+    assert list(explained.fallbacks) == following
     for one in explained.allowed:
         is_asked = one.connection in {*first, *following}
         assert ("isn't a fallback" in one.why) == (not is_asked)

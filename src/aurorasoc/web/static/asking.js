@@ -2,7 +2,7 @@
 
 import { html, useEffect, useState } from "./htm-preact-standalone.js";
 import { Conflict } from "./conflict.js";
-import { compare, compareAnswers, differentAskers, explainAll } from "./explanations.js";
+import { compare, compareAnswers, compareOrders, differentAskers, explainAll } from "./explanations.js";
 import { Icon } from "./icons.js";
 import { report, useConnected, useStore } from "./store.js";
 import { Modal, ProblemNotice } from "./ui.js";
@@ -69,5 +69,14 @@ async function readDifferences(inventory, planned) {
   return [
     ...compare(all[0].before, all[0].after),
     ...all.flatMap(({ name, before, after }) => compareAnswers(name, before, after)),
+    ...all.flatMap(({ name, before, after }) => compareOrders(name, before, after)),
+    ...ofRefusals(planned.policy?.on_refusal),
   ];
 }
+
+const REFUSALS = {
+  fail: "What a hosted model refuses is the answer; nobody else is asked.",
+  local: "What a hosted model refuses, or its filter blocks, is asked of the local backend, once.",
+};
+const ofRefusals = (chosen) =>
+  chosen ? [{ key: "refusals", icon: "info", text: REFUSALS[chosen] }] : [];

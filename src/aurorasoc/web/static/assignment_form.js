@@ -3,9 +3,10 @@
 import { html, useState } from "./htm-preact-standalone.js";
 import { useChange } from "./change.js";
 import { Conflict } from "./conflict.js";
+import { Fallbacks } from "./fallbacks.js";
 import { ModelInput, useModels } from "./fields.js";
 import { say } from "./store.js";
-import { Field, Modal, ProblemNotice } from "./ui.js";
+import { Check, Field, Modal, ProblemNotice } from "./ui.js";
 import { connectionName, rowOf } from "./words.js";
 
 /** `who` is `{kind: "roles" | "agents", name}`; an empty name is typed. */
@@ -14,13 +15,14 @@ export function AssignmentForm({ who, inventory, onClose }) {
   const [name, setName] = useState(who.name);
   const [connection, setConnection] = useState(own?.connection ?? "");
   const [model, setModel] = useState(own?.model ?? "");
+  const [fallbacks, setFallbacks] = useState(own?.fallbacks ?? null); // null: the policy's
   const change = useChange();
   const row = rowOf(inventory, connection);
   const what = who.kind === "roles" ? "role" : "agent";
 
   async function save(event) {
     event.preventDefault();
-    const its = connection ? { connection, model: model.trim() || null } : null;
+    const its = connection ? { connection, model: model.trim() || null, fallbacks } : null;
     const body = { [who.kind]: { [name]: its } };
     if (!(await change.run((call) => call("PUT", "/system/llm/assignments", body)))) return;
     say(`The ${what} ${name} ${its ? `uses ${connection}` : "uses the connection in force"}.`);
@@ -38,6 +40,7 @@ export function AssignmentForm({ who, inventory, onClose }) {
         ${!who.name && html`<${AgentField} value=${name} onValue=${setName} />`}
         <${ConnectionField} ...${{ inventory, connection, what }} onChoose=${choose} />
         ${row && html`<${Model} ...${{ row, model }} onType=${setModel} />`}
+        ${row && html`<${ItsFallbacks} ...${{ inventory, fallbacks }} onNames=${setFallbacks} />`}
         <div class="form-ways">
           <button class="primary" disabled=${change.busy || change.overtaken}>
             ${change.busy ? "Saving…" : "Save"}
@@ -83,6 +86,18 @@ function ConnectionField({ inventory, connection, what, onChoose }) {
     </select>
   `;
   return html`<${Field} label="Connection" hint=${hint}>${control}<//>`;
+}
+
+/** The policy's fallbacks, or a list of one's own, which begins as the policy's. */
+function ItsFallbacks({ inventory, fallbacks, onNames }) {
+  const present = inventory.policy.fallbacks.filter((name) => rowOf(inventory, name));
+  const own = (checked) => onNames(checked ? present : null);
+  return html`
+    <${Check} checked=${fallbacks !== null} onChange=${own}>
+      Fallbacks of its own, instead of the policy's
+    <//>
+    ${fallbacks && html`<${Fallbacks} legend="Its fallbacks" names=${fallbacks} ...${{ inventory, onNames }} />`}
+  `;
 }
 
 function Model({ row, model, onType }) {

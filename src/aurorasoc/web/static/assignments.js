@@ -28,6 +28,7 @@ export function Assignments({ inventory }) {
             <th role="columnheader" scope="col">Who</th>
             <th role="columnheader" scope="col">Connection</th>
             <th role="columnheader" scope="col">Model</th>
+            <th role="columnheader" scope="col">Fallbacks</th>
             ${may("users:manage") &&
             html`<th role="columnheader" scope="col"><span class="unseen">Actions</span></th>`}
           </tr>
@@ -59,7 +60,7 @@ function everybody(assignments, known) {
 }
 
 const Row = ({ one, inventory, onOpen }) => {
-  const { connection, model, why } = usedBy(one, inventory);
+  const { connection, model, fallbacks, why } = usedBy(one, inventory);
   const what = one.kind === "roles" ? "role" : "agent";
   const button = inventory.assignments[one.kind][one.name] ? "Change" : "Assign";
   return html`
@@ -71,6 +72,9 @@ const Row = ({ one, inventory, onOpen }) => {
         <span>${connectionName(connection)} <span class=${why ? "dim" : "badge"}>${why || "assigned"}</span></span>
       </td>
       <td role="cell" data-label="Model"><code>${model ?? "none"}</code></td>
+      <td role="cell" data-label="Fallbacks">
+        ${fallbacks ? fallbacks.map(connectionName).join(", ") || "none" : html`<span class="dim">the policy's</span>`}
+      </td>
       ${may("users:manage") &&
       html`
         <td role="cell" class="actions">
@@ -91,9 +95,10 @@ const Row = ({ one, inventory, onOpen }) => {
 function usedBy({ kind, name, role }, inventory) {
   const { assignments, active } = inventory;
   const own = assignments[kind][name];
-  const { connection, model } = own ?? assignments.roles[role] ?? { connection: active.backend };
+  const assigned = own ?? assignments.roles[role] ?? { connection: active.backend };
+  const { connection, model, fallbacks } = assigned;
   const row = rowOf(inventory, connection);
   const its = role === "orchestrator" ? row?.orchestrator_model : row?.model;
   const why = own ? "" : assignments.roles[role] ? `as the role ${role}` : "in force";
-  return { connection, model: model ?? its, why };
+  return { connection, model: model ?? its, fallbacks, why };
 }

@@ -28,29 +28,32 @@ export function askersOf({ assignments }) {
   ];
 }
 
-/** Who is answered differently: the roles, if one is assigned, and one agent of each connection. */
+/** Who is answered differently: the roles, if one is assigned, and one agent of those alike. */
 export function differentAskers(inventory) {
   const { roles, agents } = inventory.assignments;
   const [specialist, orchestrator, ...others] = askersOf(inventory);
   const apart = Object.keys(roles).length > 0 ? [specialist, orchestrator] : [specialist];
   const first = new Map();
   for (const one of others) {
-    const { connection } = agents[one.name];
-    const alike = first.get(connection);
-    first.set(connection, alike ? { ...alike, name: `${alike.name}, ${one.name}` } : one);
+    const { connection, fallbacks } = agents[one.name];
+    const key = `${connection} ${fallbacks}`;
+    const alike = first.get(key);
+    first.set(key, alike ? { ...alike, name: `${alike.name}, ${one.name}` } : one);
   }
   return [...apart, ...first.values()];
 }
 
-/** How a connection stands in an explanation: `{state, why}`, state as in `STATES`. */
-export function standing({ answers, allowed, refused }, connection) {
+/** How a connection stands in an explanation: `{state, role, why}`, state as in `STATES`. */
+export function standing({ answers, fallbacks, allowed, refused }, connection) {
   const entry = allowed.find((one) => one.connection === connection);
   if (!entry) {
     const { why } = refused.find((one) => one.connection === connection) ?? {};
     return { state: "refused", why: why ?? "It isn't known to the service any more." };
   }
   const state = entry.local ? "local" : "allowed";
-  return { state, answers: answers === connection, why: entry.why };
+  const place = fallbacks.indexOf(connection) + 1;
+  const role = answers === connection ? "answers" : place > 0 ? `fallback ${place}` : "";
+  return { state, role, why: entry.why };
 }
 
 export const STATES = {
@@ -103,6 +106,20 @@ export function compareAnswers(asker, before, after) {
     icon: "info",
     text: `${list(labels)}, asked by ${asker}: ${answerer(to)} answers instead of ${answerer(from)}.`,
   }));
+}
+
+/** Who is asked after a failure, where that changes: `[{key, icon, text}]`. Pure. */
+export function compareOrders(asker, before, after) {
+  const orders = new Map(); // the new order → the labels that it holds for
+  ASKED.forEach((label, index) => {
+    const [from, to] = [before[index].fallbacks.join(), after[index].fallbacks.join()];
+    if (from !== to) orders.set(to, [...(orders.get(to) ?? []), labelName(label)]);
+  });
+  return [...orders].map(([order, labels]) => {
+    const names = order ? order.split(",").map(connectionName).join(", then ") : "nobody";
+    const text = `${list(labels)}, asked by ${asker}: after a failure, ${names} is asked.`;
+    return { key: `${asker} after ${order}`, icon: "info", text };
+  });
 }
 
 const answerer = (name) => (name ? connectionName(name) : "nobody");

@@ -84,12 +84,12 @@ const LabelTable = ({ inventory, explained }) => html`
   </table>
 `;
 
-function Cell({ label, of: { state, answers, why } }) {
+function Cell({ label, of: { state, role, why } }) {
   const { icon, word } = STATES[state];
   return html`
-    <td role="cell" data-label=${labelName(label)} title=${why} class=${answers ? "answers" : ""}>
+    <td role="cell" data-label=${labelName(label)} title=${why} class=${role === "answers" ? role : ""}>
       <${Mark} tone=${icon}>${word}<//>
-      ${answers && html`<span class="badge">answers</span>`}
+      ${role && html`<span class="badge">${role}</span>`}
     </td>
   `;
 }

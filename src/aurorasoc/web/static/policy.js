@@ -1,12 +1,14 @@
-// Which labelled data may go to hosted providers, and which backend takes the rest.
+// Which labelled data may go to hosted providers, which backend takes the rest, and who is asked
+// after a failure or a refusal.
 
 import { html, useEffect, useState } from "./htm-preact-standalone.js";
 import { Asking } from "./asking.js";
 import { MEANING } from "./ceiling.js";
 import { useChange } from "./change.js";
 import { Conflict } from "./conflict.js";
+import { Fallbacks } from "./fallbacks.js";
 import { may } from "./store.js";
-import { Check, Field, Mark, Notice, ProblemNotice, useId } from "./ui.js";
+import { Check, Field, Mark, Notice, ProblemNotice, Problems, useId } from "./ui.js";
 import { connectionName, HIGHEST, mayBeLocal } from "./words.js";
 
 export function Policy({ inventory }) {
@@ -16,7 +18,7 @@ export function Policy({ inventory }) {
   const [asking, setAsking] = useState(false);
   const change = useChange();
   const sent = Object.fromEntries(
-    Object.entries(draft).filter(([name, value]) => value !== policy[name]),
+    Object.entries(draft).filter(([name, value]) => !isSame(value, policy[name])),
   );
   const idle = Object.keys(sent).length === 0;
   useEffect(() => {
@@ -46,6 +48,7 @@ export function Policy({ inventory }) {
         ${!asking && html`<${ProblemNotice} problem=${change.problem} />`}
         ${done && html`<${Notice} tone="ok" alert>The policy is saved, and in force.<//>`}
         <${Choices} shown=${{ ...policy, ...draft }} set=${set} rows=${inventory.providers} />
+        <${Afterwards} shown=${{ ...policy, ...draft }} set=${set} inventory=${inventory} />
         ${may("users:manage") &&
         html`<${Ways} idle=${idle} change=${change} onDiscard=${() => setDraft({})} />`}
       </form>
@@ -60,6 +63,38 @@ export function Policy({ inventory }) {
         />
       `}
     </section>
+  `;
+}
+
+const isSame = (one, other) => JSON.stringify(one) === JSON.stringify(other);
+
+/** Who is asked after a failure, and after a refusal. */
+function Afterwards({ shown, set, inventory }) {
+  const fixed = !may("users:manage");
+  const { policy } = inventory;
+  const source = isSame(shown.fallbacks, policy.fallbacks) ? policy.sources.fallbacks : null;
+  const refusals = (ties) => html`
+    <select
+      ...${ties}
+      disabled=${fixed}
+      value=${shown.on_refusal}
+      onChange=${(event) => set("on_refusal")(event.target.value)}
+    >
+      <option value="fail">is the answer</option>
+      <option value="local">is asked of the local backend, once</option>
+    </select>
+  `;
+  return html`
+    <${Fallbacks}
+      legend="Fallbacks: asked in this order when a connection fails"
+      names=${shown.fallbacks}
+      onNames=${set("fallbacks")}
+      ...${{ source, inventory, fixed }}
+    />
+    <${Problems} problems=${policy.warnings} />
+    <div class="policy-rest">
+      <${Field} label="What a hosted model refuses" hint="It never goes to another vendor.">${refusals}<//>
+    </div>
   `;
 }
 

@@ -28,7 +28,7 @@ export const Problems = ({ problems }) =>
   html`
     <ul class="problems">
       ${problems.map(
-        ({ code, detail }) => html`<li key=${code}><${Mark} tone="warn">${detail}<//></li>`,
+        ({ code, detail }) => html`<li key="${code} ${detail}"><${Mark} tone="warn">${detail}<//></li>`,
       )}
     </ul>
   `;

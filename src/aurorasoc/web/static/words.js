@@ -117,10 +117,12 @@ const FIELDS = {
   api_key: "key",
   backend: "active connection",
   base_url: "base URL",
+  fallbacks: "fallbacks",
   hosted_max_tlp: "highest label for hosted providers",
   local_backend: "local backend",
   max_tlp: "its own ceiling",
   model: "specialist model",
+  on_refusal: "after a refusal",
   orchestrator_model: "orchestrator model",
   require_tlp: "label required",
 };
@@ -136,6 +138,7 @@ export function fieldName(path) {
 
 export function valueName(value) {
   if (value === null) return "boot default";
+  if (Array.isArray(value)) return value.map(connectionName).join(", ") || "none";
   if (typeof value === "object") return JSON.stringify(value);
   return typeof value === "boolean" ? (value ? "yes" : "no") : value;
 }
