@@ -26,7 +26,7 @@ from aurorasoc.api.routers import (
 from aurorasoc.config.settings import Settings, load_settings
 from aurorasoc.core.audit.log import AuditSink
 from aurorasoc.core.inbound.origins import HostGuard
-from aurorasoc.core.logs import quieten_libraries
+from aurorasoc.core.logs import guard_libraries
 from aurorasoc.runtime import open_runtime
 from aurorasoc.web.settings_page import include_settings_page, lead_to_settings_page
 from aurorasoc.workflows.investigation.runner import open_runner
@@ -111,9 +111,9 @@ async def _running(
     """Open the runtime and the investigation runner, and warm up once the API is ready.
 
     Libraries must not log their input from the first request on: at DEBUG, `aiosqlite` logs every
-    parameter, and `httpcore` every header.
+    parameter, and `httpcore` every header. The host's handlers and levels stay as they are.
     """
-    quieten_libraries()
+    guard_libraries()
     async with (
         open_runtime(
             settings, audit=audit, wait_for_keys=False, kind="api", name=app.title

@@ -2,13 +2,16 @@
 
 Our loggers redact and render before the standard library sees the event, so a host platform's
 handlers get safe lines too. `configure_logging` applies the same steps to the libraries' loggers,
-in processes that run only this service.
+in processes that run only this service. In a host, handlers and levels that aren't ours stay as the
+host set them: the libraries' loggers only get a filter against keys and content.
 """
 
 from __future__ import annotations
 
 import logging
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any, Final
 
 import structlog
@@ -36,7 +39,24 @@ _LIBRARIES: Final = (
     "uvicorn.error",
 )
 
-_FAMILIES: Final = frozenset(name.split(".")[0] for name in _LIBRARIES)
+_FAMILIES: Final = frozenset(name.split(".")[0] for name in _LIBRARIES) - {"uvicorn"}
+"""Loggers that are filtered, with those below them. The server's lines are the host's own."""
+
+_WITH_CONTENT: Final = frozenset(
+    {
+        "LiteLLM",
+        "LiteLLM Proxy",
+        "LiteLLM Router",
+        "aiosqlite",
+        "beeai_framework",
+        "httpcore",
+        "openai",
+    }
+)
+"""Loggers that write prompts, answers, headers or parameters of SQL at DEBUG."""
+
+_WITH_PARAMETERS: Final = "aiosqlite"
+"""Parameters may be keys that nobody stored, such as one in a filter of the audit log."""
 
 _BEFORE: Final[list[Processor]] = [
     structlog.stdlib.add_log_level,
@@ -99,18 +119,76 @@ def quieten_libraries() -> None:
         library.handlers.clear()
         library.propagate = True
         library.setLevel(logging.WARNING)
-    for name in list(logging.root.manager.loggerDict):
+    guard_libraries()
+
+
+def guard_libraries() -> None:
+    """Filter the libraries' loggers; nothing else about them changes."""
+    for name in {*_WITH_CONTENT, *logging.root.manager.loggerDict}:
         if name.split(".")[0] in _FAMILIES:
-            logging.getLogger(name).addFilter(_redacted)  # adding it twice has no effect
+            logging.getLogger(name).addFilter(_guarded)  # adding it twice has no effect
 
 
-def _redacted(record: logging.LogRecord) -> bool:
-    """Redact a library's record at its logger, which a host may have made verbose again."""
-    record.msg, record.args = REDACTOR.text(record.getMessage()), ()
+@contextmanager
+def loggers_kept() -> Iterator[None]:
+    """Undo what libraries do to loggers while they are imported.
+
+    What was there keeps its level, handlers and filters, and where it leads to. What comes with
+    them loses its handlers, which would write past everybody's configuration.
+    """
+    before = {name: _state(logger) for name, logger in _loggers()}
+    try:
+        yield
+    finally:
+        for name, logger in _loggers():
+            level, propagate, handlers, filters = before.get(name, (logger.level, True, [], []))
+            logger.setLevel(level)
+            logger.propagate = propagate
+            logger.handlers[:], logger.filters[:] = handlers, filters
+        guard_libraries()
+
+
+def _loggers() -> list[tuple[str, logging.Logger]]:
+    """Return those that the libraries touch: a host may set others up meanwhile."""
+    families = _FAMILIES | {"apscheduler", "backoff", "uvicorn"}
+    known = list(logging.root.manager.loggerDict.items())
+    return [
+        (name, logger)
+        for name, logger in known
+        if isinstance(logger, logging.Logger) and name.split(".")[0] in families
+    ]
+
+
+def _state(logger: logging.Logger) -> tuple[int, bool, list[logging.Handler], list[Any]]:
+    return logger.level, logger.propagate, list(logger.handlers), list(logger.filters)
+
+
+def _guarded(record: logging.LogRecord) -> bool:
+    """Redact a library's record; drop one with content unless a host asked for this logger's."""
+    if record.levelno < logging.INFO and not _is_wanted(record.name):
+        return False
+    text = record.getMessage()
+    redacted = REDACTOR.text(text)
+    if redacted != text:
+        record.msg, record.args = redacted, ()
     if record.exc_info:
         record.exc_text = REDACTOR.text(logging.Formatter().formatException(record.exc_info))
         record.exc_info = None
     return True
+
+
+def _is_wanted(name: str) -> bool:
+    """Whether a logger doesn't write content, or has a level of its own, not only the root's."""
+    if name.split(".", maxsplit=1)[0] not in _WITH_CONTENT:
+        return True
+    if name == _WITH_PARAMETERS:
+        return False
+    logger: logging.Logger | None = logging.getLogger(name)
+    while logger is not None and logger is not logging.root:
+        if logger.level != logging.NOTSET:
+            return True
+        logger = logger.parent
+    return False
 
 
 def _handler(formatter: logging.Formatter, form: LogForm) -> logging.Handler:

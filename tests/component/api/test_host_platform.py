@@ -8,6 +8,7 @@ import asyncio
 import os
 import sqlite3
 from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Annotated, Any, Final
 
@@ -364,6 +365,45 @@ async def test_investigations_run_in_a_host(host: Host) -> None:
     while (state := (await host.call("GET", path, "bob:analyst")).json())["status"] != "failed":  # noqa: ASYNC110 - a row sets no event
         await asyncio.sleep(0.05)
     assert state["failure"]["code"] == "unreachable"  # nobody plays a backend here
+
+
+def mounted_app(settings: Settings) -> FastAPI:
+    """Build an app of ours to be mounted in another."""
+    mounted = FastAPI()
+    include_routers(mounted, principal=host_user, settings=settings)
+    return mounted
+
+
+async def test_a_mounted_app_says_why_it_cannot_answer(settings: Settings) -> None:
+    """Its lifespan isn't run; the answer says what to do."""
+    app = FastAPI()
+    app.mount("/llm", mounted_app(settings))
+    transport = httpx.ASGITransport(app)
+    async with httpx.AsyncClient(transport=transport, base_url="http://host") as client:
+        answer = await client.get(f"/llm{API}{PROVIDERS}", headers={"X-Host-User": "a:admin"})
+    assert (answer.status_code, answer.json()["code"]) == (500, "runtime_not_open")
+    assert "mounted.router.lifespan_context(mounted)" in answer.json()["detail"]
+
+
+async def test_a_mounted_app_whose_lifespan_is_run_answers(settings: Settings) -> None:
+    """As docs/embedding.md shows it."""
+    migrate(settings.database_url)
+    mounted = mounted_app(settings)
+
+    @asynccontextmanager
+    async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
+        async with mounted.router.lifespan_context(mounted):
+            yield
+
+    app = FastAPI(lifespan=lifespan)
+    app.mount("/llm", mounted)
+    transport = httpx.ASGITransport(app)
+    async with (
+        app.router.lifespan_context(app),
+        httpx.AsyncClient(transport=transport, base_url="http://host") as client,
+    ):
+        answer = await client.get(f"/llm{API}{PROVIDERS}", headers={"X-Host-User": "a:admin"})
+    assert answer.status_code == 200, answer.text
 
 
 async def test_a_hosts_principal_of_another_type_is_a_clear_error(settings: Settings) -> None:

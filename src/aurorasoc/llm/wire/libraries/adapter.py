@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from aurorasoc.config.settings.ambient import ambient_overrides
 from aurorasoc.core.collector import collector_off
-from aurorasoc.core.logs import quieten_libraries
+from aurorasoc.core.logs import loggers_kept
 from aurorasoc.errors import ProviderNotReady
 from aurorasoc.granite.catalog import CATALOG
 from aurorasoc.llm.wire.calls import CallSite
@@ -88,7 +88,7 @@ def _import_libraries() -> None:
 
 @cache
 def _import_guarded() -> None:
-    with confined(), collector_off():
+    with confined(), collector_off(), loggers_kept():
         litellm: Any = import_module("litellm")
         for prefix in {spec.prefix for spec in CATALOG.values()}:
             import_module(f"beeai_framework.adapters.{prefix}.backend.chat")
@@ -100,7 +100,6 @@ def _import_guarded() -> None:
     litellm.telemetry = litellm.modify_params = False
     guard_factories()
     beeai_speed.install()
-    quieten_libraries()
 
 
 def _loaded() -> bool:

@@ -14,6 +14,7 @@ from typing import Any
 import httpcore
 import httpx
 
+from aurorasoc.core.logs import guard_libraries
 from aurorasoc.errors import AuroraError, TlpRefused, Unavailable
 from aurorasoc.granite.address_policy import AddressPolicy, resolve
 from aurorasoc.llm.wire.libraries.socket_guard import confined, transport_opens
@@ -60,6 +61,7 @@ def trusted_transport() -> httpx.AsyncBaseTransport:
 
 def verifying_context() -> ssl.SSLContext:
     """Return the context that every call uses: `SSL_CERT_FILE` counts, `SSL_VERIFY` doesn't."""
+    guard_libraries()  # httpcore has its loggers by now
     with confined():  # neither does Python's own `SSLKEYLOGFILE`, which would write session keys
         return httpx.create_ssl_context()
 
