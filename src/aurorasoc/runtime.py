@@ -31,6 +31,7 @@ from aurorasoc.llm.admin import Admin, MutationAnswer
 from aurorasoc.llm.adoption.adopt import Adoption
 from aurorasoc.llm.adoption.compose import check_boot_defaults
 from aurorasoc.llm.changes.apply import Changer
+from aurorasoc.llm.changes.host_stops import HostStops
 from aurorasoc.llm.changes.journal import Journal
 from aurorasoc.llm.fleet.feed import Feed
 from aurorasoc.llm.fleet.hindrances import Hindrances
@@ -38,10 +39,12 @@ from aurorasoc.llm.fleet.key_reports import key_last_sent
 from aurorasoc.llm.fleet.membership import Instance, Kind, Membership, this_process
 from aurorasoc.llm.fleet.registry import Fleet, FleetAdoption
 from aurorasoc.llm.fleet.sources import source_of
+from aurorasoc.llm.fleet.stop_watch import StopWatch
 from aurorasoc.llm.models.keep_resolved import keep_resolved, resolve_once
 from aurorasoc.llm.models.learned_rows import LearnedRows
 from aurorasoc.llm.models.pool import ModelPool
 from aurorasoc.llm.models.traffic import TrafficLedger
+from aurorasoc.llm.wire import awake
 
 log = get_logger("aurorasoc.runtime")
 
@@ -183,6 +186,7 @@ async def _open(
     await require_usable(database, reachable=member is None)
     audit = AuditLog(keyring) if audit is None else GuardedSink(audit)
     adoption = Adoption(settings, database, store, keyring)
+    await _watch_stop(settings, adoption, resources)
     try:
         await adoption.adopt(fetch=wait_for_keys)
     except (DatabaseUnavailable, Conflict) as error:  # a change, or the database's return, mends it
@@ -197,6 +201,7 @@ async def _open(
         settings.llm.max_concurrency,
     )
     adoption.on_adopted(pool.end_refused)
+    _audit_host_stops(settings, database, audit, adoption, resources)
     learned = LearnedRows(database, pool.learned)
     resources.push_async_callback(learned.close)
     learned.start()
@@ -249,6 +254,30 @@ async def _open(
         instance,
         hindrances,
     )
+
+
+async def _watch_stop(settings: Settings, adoption: Adoption, resources: AsyncExitStack) -> None:
+    """Put this host's stop of hosted traffic in force, and whatever was missed while frozen."""
+    watch = StopWatch(settings.server.state_dir, adoption.stop_here, adoption.follow)
+    resources.push_async_callback(watch.close)
+    await watch.start()
+    awake.follow(watch)
+    resources.callback(awake.follow, None)
+
+
+def _audit_host_stops(
+    settings: Settings,
+    database: Database,
+    audit: AuditSink,
+    adoption: Adoption,
+    resources: AsyncExitStack,
+) -> None:
+    """Audit this host's stops, which need no database, once it is there."""
+    folder = settings.server.state_dir
+    stops = HostStops(folder, database, audit, lambda: adoption.stopped_here)
+    resources.push_async_callback(stops.close)
+    adoption.on_stop_here(stops.said)
+    stops.start()
 
 
 def _with_vault(changer: Changer, poll_interval: float, resources: AsyncExitStack) -> Changer:

@@ -37,6 +37,8 @@ MEMBER: Final = {
     "state",
     "hindrances",
     "differences",
+    "hosted_stopped",
+    "last_hosted_at",
 }
 
 pytestmark = ON_BOTH

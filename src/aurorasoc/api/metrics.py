@@ -78,6 +78,11 @@ def _in_force(runtime: Runtime) -> Iterator[Metric]:
                 answering.add_metric([name, config.provider], float(state == "ok"))
         yield ready
         yield answering
+        yield GaugeMetricFamily(
+            "aurorasoc_hosted_stopped",
+            "Whether this process calls no hosted provider.",
+            value=float(snapshot.stop is not None),
+        )
     yield GaugeMetricFamily(
         "aurorasoc_database_stale",
         "Whether the database stopped answering.",

@@ -12,6 +12,7 @@ from aurorasoc.config.snapshot import Snapshot
 from aurorasoc.config.vocabulary import ServingBackend
 from aurorasoc.core.secret_store import SecretStore
 from aurorasoc.errors import AuroraError, SecretStoreUnavailable
+from aurorasoc.granite.hosted_stop import said_of
 from aurorasoc.llm.fleet.hindrances import (
     AddressPolicyOf,
     connections_in_use,
@@ -42,6 +43,7 @@ async def running_findings(settings: Settings) -> AsyncIterator[Finding]:
             yield key_finding(key)
         snapshot = runtime.adoption.snapshot
         yield await allowed_hosts(snapshot, runtime.pool.address_policy, settings.server)
+        yield hosted_traffic(snapshot)
         for finding in connection_findings(await inventory_of_fleet(runtime)):
             yield finding
         for finding in fleet_findings(await runtime.fleet.look()):
@@ -55,6 +57,13 @@ async def stored_configuration(runtime: Runtime) -> Finding:
     except AuroraError as error:
         return wrong("stored configuration", "can't be put in force here", error.detail)
     return good("stored configuration", f"revision {snapshot.revision}")
+
+
+def hosted_traffic(snapshot: Snapshot) -> Finding:
+    """Say whether hosted traffic is stopped, by whom, and how it is allowed again."""
+    if snapshot.stop is None:
+        return good("hosted traffic", "allowed")
+    return wrong("hosted traffic", "stopped", said_of(snapshot, snapshot.stop))
 
 
 async def secret_store(store: SecretStore) -> Finding:

@@ -1,4 +1,4 @@
-"""The stored rows. Migrations 027 to 040 create them; times are microseconds, UTC."""
+"""The stored rows. Migrations 027 to 041 create them; times are microseconds, UTC."""
 
 from __future__ import annotations
 
@@ -135,7 +135,7 @@ class InstanceRow(Base):
     `key_ids` lists the ids of its seeds, comma-separated. `keys_sent` is JSON: when it last sent
     each key, in microseconds, by the key's tag. `health` is JSON: how its calls ended. `hindrances`
     is JSON: what keeps it from calling the connections in use. `settings` is JSON: a digest of each
-    setting that it runs, read only where its fingerprint is another.
+    setting that it runs, read only where its fingerprint is another. `hosted_us` is when it last exchanged a byte with a hosted provider.
     """
 
     __tablename__ = "llm_instances"
@@ -155,6 +155,8 @@ class InstanceRow(Base):
     health: Mapped[str | None] = mapped_column(Text)
     hindrances: Mapped[str | None] = mapped_column(Text)
     settings: Mapped[str | None] = mapped_column(Text, deferred=True)
+    hosted_stopped: Mapped[bool | None] = mapped_column(Boolean)
+    hosted_us: Mapped[int | None] = mapped_column(BigInteger)
     seen_us: Mapped[int] = mapped_column(BigInteger)
 
 

@@ -69,7 +69,8 @@ class Adoption:
         self._committing: tuple[int, int] | None = None
         self.refusal: Conflict | None = None
         self.on_refused: Callable[[], object] = lambda: None
-        self._stopped_here: HostedTraffic | None = None
+        self.stopped_here: HostedTraffic | None = None
+        self._on_stop_here: list[Callable[[], None]] = []
         self.adopted_us = 0
         self.latencies = Latencies()
         self.stale_since: str | None = None
@@ -233,14 +234,23 @@ class Adoption:
 
         The database isn't asked: it may be away.
         """
-        self._stopped_here = stop
+        if stop == self.stopped_here:
+            return
+        self.stopped_here = stop
+        log.warning("hosted traffic of this host", stopped=stop is not None)
         if self._snapshot is not None:
             self.swap(self._snapshot)
+        for callback in self._on_stop_here:
+            callback()
+
+    def on_stop_here(self, callback: Callable[[], None]) -> None:
+        """Call back after each stop by this host's file, and its end; it must return at once."""
+        self._on_stop_here.append(callback)
 
     def _with_stop_here(self, snapshot: Snapshot) -> Snapshot:
-        if snapshot.stopped_here == self._stopped_here:
+        if snapshot.stopped_here == self.stopped_here:
             return snapshot
-        return replace(snapshot, stopped_here=self._stopped_here)
+        return replace(snapshot, stopped_here=self.stopped_here)
 
     def credential_of(self, origin: str, api_key: SecretStr, stamp: Stamp) -> Credential:
         """Return a key's credential as it will be stored."""

@@ -31,12 +31,15 @@ from aurorasoc.llm.adoption.adopt import Adoption
 from aurorasoc.llm.fleet.differences import report_of_settings
 from aurorasoc.llm.fleet.key_reports import report_of_keys
 from aurorasoc.llm.fleet.live import heartbeat_seconds, is_forgotten, reports_of_health
+from aurorasoc.llm.wire.hosted_bytes import HOSTED_BYTES
 
 Kind = Literal["api", "agent", "library"]
 
 RETRY_SECONDS: Final = 1.0
 LEAVE_SECONDS: Final = 2.0
 JITTER: Final = 0.1
+STOPPED_SECONDS: Final = 1.0
+"""How long after a stop the last hosted byte is reported again."""
 LONGEST_NAME: Final = 255
 
 log = get_logger("aurorasoc.fleet")
@@ -117,8 +120,13 @@ class Membership:
 
     def start(self) -> None:
         """Join now, and report after each adoption from then on."""
-        self._adoption.on_adopted(self.report)
+        self._adoption.on_adopted(self._adopted)
         self._task = asyncio.create_task(self._run(), name="aurorasoc-membership")
+
+    def _adopted(self) -> None:
+        self.report()
+        if self._adoption.snapshot.stop is not None:  # what was under way has ended by then
+            asyncio.get_running_loop().call_later(STOPPED_SECONDS, self.report)
 
     def report(self) -> None:
         """Have the row written soon; several reports in a row count as one."""
@@ -172,6 +180,7 @@ class Membership:
             keys_sent=report_of_keys(),
             health=self._health.report(),
             hindrances=self._hindrances(),
+            hosted_us=HOSTED_BYTES.last_us,
             seen_us=now_us,
         )
 
@@ -187,6 +196,7 @@ class Membership:
             "backend": backend,
             "model": model,
             "settings": self._settings_of(snapshot),
+            "hosted_stopped": snapshot.stop is not None,
         }
 
     def _settings_of(self, snapshot: Snapshot) -> str:

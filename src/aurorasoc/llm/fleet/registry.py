@@ -10,7 +10,7 @@ import asyncio
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Annotated, Final, Literal
 
 from pydantic import Field
@@ -40,6 +40,8 @@ class Member:
     Attributes:
         feed: The feed in use now: `listen`, `data_version`, or only the slow `poll`.
         adopted_at: When it adopted that; None if it couldn't adopt anything yet.
+        hosted_stopped: Whether it calls no hosted provider.
+        last_hosted_at: When it last exchanged a byte with one; None: never since it started.
         state: `behind` the stored revision; `diverged`: at the revision of the process that
             answers, with another fingerprint; else `current`.
         hindrances: What keeps it from calling the connections in use.
@@ -57,6 +59,8 @@ class Member:
     adopted_at: str | None
     feed: Annotated[str, Field(examples=["listen", "data_version", "poll"])]
     state: State
+    hosted_stopped: bool
+    last_hosted_at: str | None = field(compare=False)  # it moves with each call
     hindrances: tuple[Hindrance, ...] = ()
     differences: tuple[Difference, ...] = ()
 
@@ -227,6 +231,8 @@ def _member(row: InstanceRow, state: State) -> Member:
         adopted_at=iso(row.adopted_us) if row.adopted_us else None,
         feed=row.feed,
         state=state,
+        hosted_stopped=bool(row.hosted_stopped),
+        last_hosted_at=iso(row.hosted_us),
         hindrances=hindrances_in(row.hindrances),
     )
 

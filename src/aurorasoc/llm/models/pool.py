@@ -42,6 +42,7 @@ from aurorasoc.llm.models.traffic import TrafficLedger
 from aurorasoc.llm.wire.asking.learned import Learned
 from aurorasoc.llm.wire.calls import CallSite, JudgeAddress
 from aurorasoc.llm.wire.failures.translate import translate
+from aurorasoc.llm.wire.hosted_bytes import HOSTED_BYTES
 from aurorasoc.llm.wire.under_way import close_idle, may_go_on
 from aurorasoc.llm.wire.waits import Judge, Waits
 
@@ -331,7 +332,9 @@ class ModelPool:
         if site.judge_address is not None:
             await site.judge_address()
         async with self._waits.asking(site.judge_under_way):
+            HOSTED_BYTES.note(reference)
             yield site.reach
+            HOSTED_BYTES.note(reference)
 
     def address_policy(self, snapshot: Snapshot, name: ConnectionName) -> AddressPolicy | None:
         """Return which addresses an admin's base URL may reach; None trusts the environment's."""

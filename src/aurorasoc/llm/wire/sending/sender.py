@@ -25,6 +25,7 @@ from aurorasoc.llm.wire.failures.translate import (
     failure_in_document,
     failure_of_answer,
 )
+from aurorasoc.llm.wire.hosted_bytes import HOSTED_BYTES
 from aurorasoc.llm.wire.key_uses import KEY_USES
 from aurorasoc.llm.wire.sending.bounded import read_at_most
 from aurorasoc.llm.wire.sending.events import EventReader
@@ -64,6 +65,7 @@ class Sender:
         """
         async with self._answered(transmission) as response:
             body = await read_at_most(response, MAX_ANSWER_BYTES)
+            HOSTED_BYTES.note(self._reference)
         if body is None:
             raise AnswerTooLong
         return body
@@ -83,6 +85,7 @@ class Sender:
             reader, beginning = EventReader(), bytearray()
             chunks = response.aiter_raw()
             async for chunk in chunks:
+                HOSTED_BYTES.note(self._reference)
                 if not reader.count and len(beginning) < MAX_ERROR_BYTES:
                     beginning += chunk
                 for data in reader.feed(chunk):
@@ -105,6 +108,7 @@ class Sender:
         )
         # No client in between: it would follow redirects, keep cookies and merge headers.
         KEY_USES.note(self._reference.key_tag)
+        HOSTED_BYTES.note(self._reference)
         response = await _transport(self._address_policy).handle_async_request(request)
         try:
             if not response.is_success:

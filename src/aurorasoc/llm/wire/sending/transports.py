@@ -18,6 +18,7 @@ from aurorasoc.core.logs import guard_libraries
 from aurorasoc.errors import AuroraError, TlpRefused, Unavailable
 from aurorasoc.granite.address_policy import AddressPolicy, resolve
 from aurorasoc.llm.wire.libraries.socket_guard import confined, transport_opens
+from aurorasoc.llm.wire.sending.awake_streams import AwakeBackend
 from aurorasoc.llm.wire.sending.kept_connections import KeptConnections
 from aurorasoc.llm.wire.under_way import know_kept
 
@@ -95,7 +96,7 @@ class _TrustedTransport(httpx.AsyncBaseTransport):
                 await transport._pool.aclose()  # type: ignore[attr-defined]  # noqa: SLF001
 
 
-class _TrustedBackend(httpcore.AnyIOBackend):
+class _TrustedBackend(AwakeBackend):
     """Connects wherever it is told, in model calls too."""
 
     async def connect_tcp(self, *args: Any, **kwargs: Any) -> httpcore.AsyncNetworkStream:
@@ -109,7 +110,7 @@ class _JudgedBackend(httpcore.AsyncNetworkBackend):
 
     def __init__(self, policy: AddressPolicy) -> None:
         self._policy = policy
-        self._sockets = httpcore.AnyIOBackend()
+        self._sockets = AwakeBackend()
 
     async def connect_tcp(
         self,
