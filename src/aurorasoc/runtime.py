@@ -193,14 +193,7 @@ async def _open(
         log.warning("not adopted", code=error.code, detail=error.detail)
     ledger = TrafficLedger()
     adoption.on_adopted(lambda: ledger.keep(adoption.snapshot.connections))
-    pool = ModelPool(
-        adoption,
-        settings.llm.local_networks,
-        settings.server.allowed_hosts,
-        ledger,
-        settings.llm.max_concurrency,
-    )
-    adoption.on_adopted(pool.end_refused)
+    pool = _pool(settings, adoption, ledger)
     _audit_host_stops(settings, database, audit, adoption, resources)
     learned = LearnedRows(database, pool.learned)
     resources.push_async_callback(learned.close)
@@ -254,6 +247,19 @@ async def _open(
         instance,
         hindrances,
     )
+
+
+def _pool(settings: Settings, adoption: Adoption, ledger: TrafficLedger) -> ModelPool:
+    """Return the pool of live models, which ends what an adoption refuses."""
+    pool = ModelPool(
+        adoption,
+        settings.llm.local_networks,
+        settings.server.allowed_hosts,
+        ledger,
+        settings.llm.max_concurrency,
+    )
+    adoption.on_adopted(pool.end_refused)
+    return pool
 
 
 async def _watch_stop(settings: Settings, adoption: Adoption, resources: AsyncExitStack) -> None:

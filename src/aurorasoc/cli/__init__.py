@@ -16,6 +16,7 @@ from aurorasoc.cli import (
     connections,
     fleet,
     history,
+    hosted,
     investigate,
     key,
     keys,
@@ -76,6 +77,7 @@ app.add_typer(connections.app, name="connections")
 app.add_typer(assignments.app, name="assignments")
 app.add_typer(policy.app, name="policy")
 app.add_typer(history.app, name="history")
+app.add_typer(hosted.app, name="hosted")
 app.add_typer(providers.app, name="providers")
 app.add_typer(key.app, name="key")
 app.add_typer(keys.app, name="keys")

@@ -12,7 +12,17 @@ from aurorasoc.cli.table import table
 if TYPE_CHECKING:
     from aurorasoc.llm.fleet.registry import FleetView, Member
 
-_HEADER: Final = ("STATE", "KIND", "NAME", "HOST", "REVISION", "CONNECTION", "MODEL", "ADOPTED AT")
+_HEADER: Final = (
+    "STATE",
+    "KIND",
+    "NAME",
+    "HOST",
+    "REVISION",
+    "CONNECTION",
+    "MODEL",
+    "ADOPTED AT",
+    "HOSTED",
+)
 
 
 def fleet(as_json: AsJson = False) -> None:
@@ -59,6 +69,7 @@ def _cells(member: Member) -> tuple[str | None, ...]:
         member.backend,
         member.model,
         member.adopted_at,
+        _hosted(member),
     )
 
 
@@ -69,3 +80,9 @@ def _details(member: Member) -> Iterator[str]:
     if member.differences:
         named = (f"{one.setting} ({one.variable or 'no variable'})" for one in member.differences)
         yield f"differs from this shell: {', '.join(named)}"
+
+
+def _hosted(member: Member) -> str:
+    """Say whether a process calls hosted providers, and when it last exchanged a byte with one."""
+    state = "stopped" if member.hosted_stopped else "allowed"
+    return state if member.last_hosted_at is None else f"{state}, last byte {member.last_hosted_at}"

@@ -31,7 +31,7 @@ def said_of(snapshot: Snapshot, stop: HostedTraffic) -> str:
     by = f" by {stop.by}" if stop.by else ""
     why = f" ({stop.reason})" if stop.reason else ""
     if stop is snapshot.stopped_here:
-        how = f"`aurorasoc hosted allow --here` on that host removes {STOP_FILE}"
+        how = f"`aurorasoc hosted allow --here --reason …` on that host removes {STOP_FILE}"
         return f"Hosted traffic of this host is stopped{since}{by}{why}. To allow it again, {how}."
     how = "an admin's `aurorasoc hosted allow --reason …` allows it again"
     return f"Hosted traffic is stopped{since}{by}{why}. Local connections go on; {how}."

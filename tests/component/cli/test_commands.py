@@ -118,6 +118,7 @@ def test_an_unknown_command_is_wrong_usage(shell: Shell) -> None:
         ("connections",),
         ("assignments",),
         ("policy",),
+        ("hosted",),
         ("providers",),
         ("key",),
         ("keys",),

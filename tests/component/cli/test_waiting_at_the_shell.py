@@ -22,6 +22,7 @@ CHANGES = [
     ("connections", "set", "openai", "--model", "m"),
     ("assignments", "set", "--role", "orchestrator=ollama"),
     ("policy", "set", "--require-tlp"),
+    ("hosted", "stop"),
 ]
 
 

@@ -34,7 +34,14 @@ from aurorasoc.config.validation import rule_of
 from aurorasoc.config.vocabulary import AUTO, LOCAL_BACKENDS, ConnectionName
 from aurorasoc.errors import ConfigurationError
 
-__all__ = ["FILE_ENCODING", "LOCAL_MODEL_FILE", "SECRETS_FILE", "Settings", "load_settings"]
+__all__ = [
+    "FILE_ENCODING",
+    "LOCAL_MODEL_FILE",
+    "SECRETS_FILE",
+    "Settings",
+    "load_settings",
+    "state_folder",
+]
 
 LOCAL_MODEL_FILE = "local-model.env"
 SECRETS_FILE = "secrets.env"
@@ -95,6 +102,15 @@ def load_settings(*, secrets_file: bool = True) -> Settings:
         vault=_read(VaultSettings, files),
         server=server,
     )
+
+
+def state_folder() -> Path:
+    """Return the state folder alone, whatever else is wrong in the environment.
+
+    Raises:
+        ConfigurationError: `AURORA_STATE_DIR`, or another variable of the server, is invalid.
+    """
+    return _read(ServerSettings, ()).state_dir
 
 
 def _connections(files: tuple[Path, ...]) -> dict[ConnectionName, ConnectionSettings]:

@@ -135,7 +135,8 @@ class InstanceRow(Base):
     `key_ids` lists the ids of its seeds, comma-separated. `keys_sent` is JSON: when it last sent
     each key, in microseconds, by the key's tag. `health` is JSON: how its calls ended. `hindrances`
     is JSON: what keeps it from calling the connections in use. `settings` is JSON: a digest of each
-    setting that it runs, read only where its fingerprint is another. `hosted_us` is when it last exchanged a byte with a hosted provider.
+    setting that it runs, read only where its fingerprint is another. `hosted_us` is when it last
+    exchanged a byte with a hosted provider.
     """
 
     __tablename__ = "llm_instances"
