@@ -20,6 +20,7 @@ STEP: Final = re.compile(r"^## (\d+)\. .*?(?=^## |\Z)", re.MULTILINE | re.DOTALL
 BLOCK: Final = re.compile(r"^```bash\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 BASH: Final = shutil.which("bash") or "/bin/bash"
 END: Final = "== end of the block =="
+MARK: Final = re.compile(r"</?[0-9a-f]{16}")
 
 pytestmark = [
     pytest.mark.timeout(600),
@@ -107,11 +108,14 @@ def _first_answers(shell: Shell, steps: dict[int, list[str]]) -> None:
 
 
 def _investigation(shell: Shell, steps: dict[int, list[str]]) -> None:
-    events = shell.paste(*steps[6])
+    run, read = steps[6]
+    events = shell.paste(run)
     last = json.loads(events.rstrip().rpartition("data: ")[2])
     assert last["status"] == "completed", events
     assert {step["provider"] for step in last["steps"]} == {"vllm"}
     assert all(value is not None for value in last["report"].values())
+    assert json.loads(shell.paste(read)) == last["report"]
+    assert not MARK.search(events), "a prompt's mark is shown"
 
 
 def _second_process(

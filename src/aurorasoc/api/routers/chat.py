@@ -55,7 +55,7 @@ class ChatBody(BaseModel):
     messages: list[MessageView] = Field(
         min_length=1,
         max_length=MAX_MESSAGES,
-        examples=[[{"role": "user", "content": "In one sentence: what is a SOC?"}]],
+        examples=[[{"role": "user", "content": "Explain phishing in one sentence."}]],
     )
     role: Role = "specialist"
     tlp: TlpLabel | None = Field(None, description="TLP 2.0 label of what is sent.")

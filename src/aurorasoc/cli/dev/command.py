@@ -35,6 +35,8 @@ from aurorasoc.core.access.tokens import create_token
 
 _MODEL: Final = (sys.executable, "-m", "aurorasoc.local_model")
 
+_MODEL_PORT: Final = 8081
+
 TOKEN_LIFETIME: Final = timedelta(hours=12)
 
 
@@ -61,11 +63,11 @@ def dev(
 def _start(
     children: Children, settings: Settings, host: str | None, port: int | None, *, with_model: bool
 ) -> FirstRun:
-    model_url = _start_model(children) if with_model else None
-    _write_address(children, settings.server.state_dir, model_url)
     used_host = host or settings.server.host
     requested = settings.server.port if port is None else port
     used_port = _port(requested, fixed=port is not None or is_set("AURORA_PORT"))
+    model_url = _start_model(children, beside=used_port) if with_model else None
+    _write_address(children, settings.server.state_dir, model_url)
     say("==> starting the API")
     url = f"http://{used_host}:{used_port}"
     children.start(
@@ -93,13 +95,14 @@ def _start(
     return FirstRun(url, token, model_url, settings.server.state_dir)
 
 
-def _start_model(children: Children) -> str | None:
+def _start_model(children: Children, *, beside: int) -> str | None:
+    """Start the small model at its usual port, or at another one; never at the API's."""
     reason = local_model.unavailable_reason()
     if reason:
         say(f"==> no local model: {reason}")
         return None
     say(f"==> starting the local model {local_model.MODEL_NAME} (135 million parameters)")
-    port = _port(8081, fixed=False)
+    port = _port(0 if beside == _MODEL_PORT else _MODEL_PORT, fixed=False)
     url = f"http://127.0.0.1:{port}"
     children.start(
         [*_MODEL, "--port", str(port), "--parent", str(os.getpid())],

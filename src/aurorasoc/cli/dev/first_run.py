@@ -17,7 +17,12 @@ _QUESTION: Final = (
     '{"messages": [{"role": "user", "content": "Explain phishing in one sentence."}]}'
 )
 
-_ALERT: Final = '{"alert": {"title": "Ten failed logins, then a success"}, "tlp": "RED"}'
+_ALERT: Final = (
+    '{"tlp": "RED", "alert": {"title": "Ransomware attack on the server web01", '
+    '"severity": "critical", "message": "The program locker.exe encrypted 4000 files on the server '
+    'web01 and left a note that demands a payment."}}'
+)
+"""The alert of docs/first-run.md: the small model's verdict on it is right, and it quotes it."""
 
 
 @dataclass(frozen=True, slots=True)

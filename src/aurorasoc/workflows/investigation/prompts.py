@@ -15,8 +15,9 @@ from aurorasoc.llm.wire.windows.token_bounds import most_tokens, tokens_of_sente
 from aurorasoc.workflows.investigation.fence import Fence, neutral
 from aurorasoc.workflows.investigation.schemas import Examination, Specialist
 
-_PLAN: Final = """Plan the investigation of this alert: choose one to three specialists, and give \
-each one question that the evidence can answer, and why it matters."""
+_PLAN: Final = """Plan the investigation of this alert: what happened, on which host, and by which \
+program or user? Choose one to three specialists, and give each one question that the evidence can \
+answer, and why it matters."""
 
 _EXAMINE: Final = """Examine this alert as far as your field reaches. Give one or two findings, \
 each with the words of the alert that it rests on, copied exactly, and the ATT&CK techniques that \

@@ -11,8 +11,11 @@ from typing import Final, TextIO
 
 import pytest
 
-from aurorasoc.cli.dev.command import _log_default, _port
+from aurorasoc.cli.dev.command import _log_default, _port, _start
+from aurorasoc.cli.dev.supervisor import Children
+from aurorasoc.config.settings import LOCAL_MODEL_FILE, load_settings
 from aurorasoc.config.settings.child_environment import child_environment
+from aurorasoc.errors import ConfigurationError
 
 MAKE: Final = shutil.which("make") or ""
 ROOT: Final = Path(__file__).parents[4]
@@ -41,6 +44,21 @@ def test_a_free_port_is_taken_without_a_word(capsys: pytest.CaptureFixture[str])
     """Port 0 asks for any, so none is taken."""
     _port(0, fixed=True)
     assert capsys.readouterr().out == ""
+
+
+def test_a_taken_port_that_was_asked_for_stops_before_anything_starts(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nobody waits for the local model first."""
+    monkeypatch.setenv("AURORA_STATE_DIR", str(tmp_path))
+    monkeypatch.setenv("JWT_SECRET_KEY", "for-this-test-only-and-long-enough")
+    with socket.socket() as other, Children() as children:
+        other.bind(("127.0.0.1", 0))
+        other.listen()
+        taken = other.getsockname()[1]
+        with pytest.raises(ConfigurationError, match=f"Port {taken} is taken"):
+            _start(children, load_settings(), None, taken, with_model=True)
+        assert not (tmp_path / LOCAL_MODEL_FILE).exists()
 
 
 def test_in_a_terminal_log_lines_are_short(
