@@ -18,6 +18,7 @@ from aurorasoc.llm.changes import edits
 from aurorasoc.llm.changes.requests import ConnectionRequest
 from aurorasoc.llm.models.handle import LiveChatModel
 from aurorasoc.llm.wire.answers.outcome import outcome_of
+from aurorasoc.llm.wire.breaker import FAILURES
 from aurorasoc.llm.wire.windows.known import ContextWindow, forget_window, keep_window
 from aurorasoc.runtime import Runtime
 from tests.component.in_line import InLine, in_line, opened
@@ -121,6 +122,20 @@ async def test_own_retries_come_first(state: Path, line: InLine) -> None:
     async with opened(state, line, LLM_MAX_RETRIES="1"):
         output = await get_chat_model().run(PING)
     assert (output.get_text_content(), line.asked) == ("m-first says: pong", {"first": 2})
+
+
+async def test_who_is_not_asked_for_a_while_is_passed_at_once(
+    runtime: Runtime, line: InLine
+) -> None:
+    """An open breaker's calls go to the next without a request to the first."""
+    line.first.faults.set(DOWN)
+    for _ in range(FAILURES):
+        await get_chat_model().run(PING)
+    line.clear()
+    output = await get_chat_model().run(PING)
+    assert attempts_of(output) == [("first", "overloaded"), ("second", None)]
+    assert line.asked == {"second": 1}
+    assert runtime.admin.ledger.fall_overs["first", "second", "overloaded"] == FAILURES + 1
 
 
 async def test_without_fallbacks_nobody_else_is_asked(state: Path, line: InLine) -> None:
