@@ -61,8 +61,8 @@ class RuntimeNotOpen(AuroraError):
         super().__init__(
             "No runtime is open in this process. Wrap the program in "
             "`async with aurorasoc.open_runtime():` and call get_chat_model() inside it. In an "
-            "app, include_routers() opens it in the app's lifespan, which Starlette doesn't run for "
-            "a mounted app: include the routers in the outermost one, or run "
+            "app, include_routers() opens it in the app's lifespan, which Starlette doesn't run "
+            "for a mounted app: include the routers in the outermost one, or run "
             "`mounted.router.lifespan_context(mounted)` in its lifespan."
         )
 

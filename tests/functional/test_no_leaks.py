@@ -189,8 +189,8 @@ def _wrong_bodies(key: str) -> Iterator[tuple[str, str, dict[str, Any]]]:
         {"provider": "openai", "options": {key: key}},
     ):
         yield "PUT", "/system/llm/connections/lab", {"json": values}
-    for values in ({"provider": key}, {"api_key": [key]}, {"base_url": key, "api_key": key}):
-        yield "POST", f"{PROVIDERS}/openai/models", {"json": values}
+    for listed in ({"provider": key}, {"api_key": [key]}, {"base_url": key, "api_key": key}):
+        yield "POST", f"{PROVIDERS}/openai/models", {"json": listed}
     yield "POST", f"{PROVIDERS}/{key}/models", {"json": {"base_url": "https://gw.example"}}
     yield "POST", "/system/llm/address", {"json": {"provider": key, "base_url": key}}
     yield "POST", "/system/llm/address", {"json": {"provider": "openai", "base_url": key}}

@@ -46,7 +46,7 @@ async def runtime(libraries: None, database_file: Path, line: InLine) -> AsyncIt
         yield runtime
 
 
-async def _ask(runtime: Runtime, **options: bool) -> Any:  # noqa: ANN401 - a whole answer or a stream
+async def _ask(runtime: Runtime, **options: Any) -> Any:  # noqa: ANN401 - a whole answer or a stream
     asked = [chat.MessageView(role="user", content="ping")]
     return await chat.converse(chat.ChatBody(messages=asked, **options), ALICE, runtime)
 

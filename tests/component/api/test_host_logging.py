@@ -80,7 +80,7 @@ async def _user(x_role: Annotated[str, Header()] = "admin") -> Principal:
 async def _served(config: uvicorn.Config) -> AsyncIterator[str]:
     """Serve an app with uvicorn as a host does."""
     server = uvicorn.Server(config)
-    server.capture_signals = nullcontext  # type: ignore[method-assign]  # pytest's stay pytest's
+    server.capture_signals = nullcontext  # type: ignore[method-assign, assignment]  # pytest's stay pytest's
     serving = asyncio.create_task(server.serve())
     while not server.started:
         assert not serving.done()
@@ -96,9 +96,7 @@ async def test_a_hosts_handlers_and_levels_stay_as_they_are(
     """From before the start until after a model call; its access log has its lines."""
     app = FastAPI()
     include_routers(app, principal=_user, settings=runtime.settings)
-    config = uvicorn.Config(
-        app, host=LOOPBACK, port=free_port(), ws="none"
-    )  # sets up uvicorn's logging
+    config = uvicorn.Config(app, host=LOOPBACK, port=free_port(), ws="none")  # sets up its logging
     logging.getLogger("uvicorn.access").addHandler(host_log)
     before = _state()
     async with _served(config) as url, httpx.AsyncClient() as http:
@@ -121,14 +119,15 @@ def test_no_library_filters_the_servers_lines() -> None:
 def test_what_an_import_does_to_loggers_is_undone() -> None:
     """LiteLLM attaches a handler and sets levels when it is imported."""
     logger, handler = logging.getLogger("LiteLLM"), logging.NullHandler()
+    every = logging.Filter()
     before = _state()
     with loggers_kept():
         logger.addHandler(handler)
         logger.setLevel(logging.DEBUG)
         logger.propagate = False
-        logger.addFilter(str)
+        logger.addFilter(every)
     assert _state() == before
-    assert str not in logger.filters
+    assert every not in logger.filters
 
 
 def test_content_is_not_logged_because_the_root_is_at_debug(
@@ -168,7 +167,7 @@ def test_a_librarys_line_keeps_its_arguments_unless_it_holds_a_secret(host_log: 
     guard_libraries()
     records: list[logging.LogRecord] = []
     monitor = logging.Handler()
-    monitor.emit = records.append  # type: ignore[method-assign]
+    monitor.emit = records.append  # type: ignore[method-assign, assignment]
     logger.addHandler(monitor)
     logger.warning("%s", "plain")
     logger.warning("%s", SECRET)

@@ -29,6 +29,8 @@ def member(state: State) -> Member:
         adopted_at="2026-01-01T00:00:00Z",
         feed="listen",
         state=state,
+        hosted_stopped=False,
+        last_hosted_at=None,
     )
 
 

@@ -311,7 +311,7 @@ async def test_option_that_no_call_takes_is_refused_and_nothing_is_sent(
     await use("vllm", runtime)
     for value in (None, wire.ollama.url, [wire.ollama.url]):
         with pytest.raises(InvalidInput, match=option):
-            get_chat_model().run(PING, **{option: value})
+            get_chat_model().run(PING, **{option: value})  # type: ignore[arg-type]
     assert wire.requests == []
 
 

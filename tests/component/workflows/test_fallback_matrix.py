@@ -89,9 +89,9 @@ async def _set(runtime: Runtime, order: tuple[str, ...], ceilings: Mapping[str, 
     await use(chosen, runtime)
     await runtime.admin.change(edits.set_policy(policy_request(fallbacks=fallbacks)), actor="test")
     for name, kind in KINDS.items():
-        wanted = Tlp(ceilings[name]) if name in ceilings else None
-        if runtime.adoption.snapshot.connections[name].max_tlp.value != wanted:
-            body = ConnectionRequest(provider=ServingBackend(kind), max_tlp=wanted)
+        requested = Tlp(ceilings[name]) if name in ceilings else None
+        if runtime.adoption.snapshot.connections[name].max_tlp.value != requested:
+            body = ConnectionRequest(provider=ServingBackend(kind), max_tlp=requested)
             await runtime.admin.put_connection(name, body, actor="test")
 
 

@@ -176,13 +176,15 @@ class _Relay:
         succession = self._site.succession
         while succession is not None:
             tried = {attempt.connection for attempt in self._attempts}
-            found = await succession.after(self._failure, self._failed, tried)
-            if found is None:
+            following = await succession.after(self._failure, self._failed, tried)
+            if following is None:
                 return None
-            if not isinstance(found, Skipped):
-                self._site.ledger.fell_over(self._failed, found.reference, self._failure)
-                return found
-            self._attempts.append(Attempt(found.connection, found.model, found.code, 0.0))
+            if not isinstance(following, Skipped):
+                self._site.ledger.fell_over(self._failed, following.reference, self._failure)
+                return following
+            self._attempts.append(
+                Attempt(following.connection, following.model, following.code, 0.0)
+            )
         return None
 
     def failed(self, member: Member, error: AuroraError, began: float) -> None:
@@ -195,9 +197,9 @@ class _Relay:
         """Note that a member answered, where whoever reads the answer finds it."""
         self._attempts.append(_attempt(member.reference, None, began))
         attach(output, replace(outcome_of(output), attempts=tuple(self._attempts)))
-        told = notes.get()
-        if told is not None:
-            told.answered_by = member
+        call = notes.get()
+        if call is not None:
+            call.answered_by = member
 
     def first_failure(self) -> ModelCallError:
         """Return the first failure: who was chosen isn't hidden by who stood in."""
@@ -217,8 +219,8 @@ class _Relay:
 def _pieces(
     outputs: AsyncGenerator[ChatModelOutput], *, holds: bool
 ) -> AsyncGenerator[ChatModelOutput]:
-    told = notes.get()
-    if told is not None and told.checked:
+    call = notes.get()
+    if call is not None and call.checked:
         return _once_whole(outputs)
     return _once_visible(outputs) if holds else outputs
 

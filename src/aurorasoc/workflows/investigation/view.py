@@ -187,8 +187,8 @@ def step_view(step: InvestigationStepRow, state: State) -> StepView:
     """Return a step. One that was running when its process ended is interrupted, too."""
     stopped = step.status == "running" and state != "running"
     result = _read(_RESULT, step.result)
-    told = (_read(_RESULT, step.failure) if result is None else result) or {}
-    attempts = _attempts(told.pop(ATTEMPTS, []))
+    details = (_read(_RESULT, step.failure) if result is None else result) or {}
+    attempts = _attempts(details.pop(ATTEMPTS, []))
     return StepView(
         position=step.position,
         kind=cast("StepKind", step.kind) if step.kind in get_args(StepKind) else "specialist",

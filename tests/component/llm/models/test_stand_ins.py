@@ -351,9 +351,9 @@ async def test_no_key_stands_in_what_is_told_of_attempts(runtime: Runtime, line:
     line.third.faults.set(DOWN)
     with pytest.raises(ModelCallError) as failure:
         await get_chat_model().run(PING)
-    told = repr(output.context) + repr(vars(failure.value))
+    details = repr(output.context) + repr(vars(failure.value))
     keys = [c.credential.api_key for c in runtime.adoption.snapshot.connections.values()]
-    assert not any(key.get_secret_value() in told for key in keys if key is not None)
+    assert not any(key.get_secret_value() in details for key in keys if key is not None)
     assert failure.value.__context__ is None
 
 
