@@ -29,6 +29,7 @@ NAMES: Final = (
     "writers",
     "fleet",
     "stall",
+    "faults",
 )
 
 _HEADINGS: Final = ("measured", "against", "ratio (lowest–highest)", "medians", "bar", "met")
