@@ -131,8 +131,8 @@ async def test_a_list_with_unsaved_values_is_audited_as_a_test(
     async with runtime.database.reading() as session:
         finished, started, *_ = await find_entries(session, AuditFilter(limit=2))
     assert (started.action, finished.action) == ("llm.test.started", "llm.test.finished")
-    assert started.details["of"] == "models"
-    assert finished.details["code"] == code
+    assert (started.details or {})["of"] == "models"
+    assert (finished.details or {})["code"] == code
     assert key not in repr((started, finished))
 
 

@@ -59,9 +59,9 @@ class Successors:
         for way in self._ways(snapshot):
             if way.connection in tried:
                 continue
-            found = self._bound(snapshot, way)
-            if remedy == "another" or await self._is_larger(found, failure, failed):
-                return found
+            candidate = self._bound(snapshot, way)
+            if remedy == "another" or await self._is_larger(candidate, failure, failed):
+                return candidate
         return None
 
     def _ways(self, snapshot: Snapshot) -> Iterator[Route]:
@@ -105,15 +105,15 @@ class Successors:
             return Skipped(way.connection, model, error.code)
 
     async def _is_larger(
-        self, found: Binding | Skipped, failure: ModelCallError, failed: ModelReference
+        self, candidate: Binding | Skipped, failure: ModelCallError, failed: ModelReference
     ) -> bool:
         """Whether a model is known to hold more than the one whose window was too small."""
-        if isinstance(found, Skipped):
+        if isinstance(candidate, Skipped):
             return False
         await litellm_table.load()
         window = failure.context_window if isinstance(failure, ContextTooLong) else None
         too_small = window or self._window(failed)
-        larger = self._window(found.reference)
+        larger = self._window(candidate.reference)
         return None not in {too_small, larger} and larger > too_small  # type: ignore[operator]
 
     def _window(self, reference: ModelReference) -> int | None:

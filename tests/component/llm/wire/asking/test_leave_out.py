@@ -247,7 +247,7 @@ async def test_one_call_learns_all_that_is_refused(tmp_path: Path, *, stream: bo
     names = ("temperature", "top_p", "seed", "max_tokens")
     with PickyServer(refuses_role("system"), *map(refuses, names)) as server:
         handle = handle_to(server, tmp_path)
-        options = {"temperature": 0, "top_p": 0.5, "seed": 1, "max_tokens": 9}
+        options: dict[str, Any] = {"temperature": 0, "top_p": 0.5, "seed": 1, "max_tokens": 9}
         for _ in range(2):
             await handle.run(GUIDED, stream=stream, **options)
         assert len(server.bodies) == len(names) + 3
@@ -268,7 +268,12 @@ async def test_outcome_names_what_was_left_out_of_this_call(
     """Of what the model refuses, only what the caller asked for."""
     with PickyServer(*REFUSING, says='{"severity": "low"}') as server:
         handle = handle_to(server, tmp_path)
-        options = {"response_format": Verdict, "seed": 1, "max_tokens": 9, "top_p": 0.5}
+        options: dict[str, Any] = {
+            "response_format": Verdict,
+            "seed": 1,
+            "max_tokens": 9,
+            "top_p": 0.5,
+        }
         for _ in range(2):
             outcome = outcome_of(await handle.run(GUIDED, stream=stream, **options))
             assert outcome.left_out == {
