@@ -51,6 +51,11 @@ MISPLACED: Final[dict[str, tuple[str, str, Any]]] = {
     "a role": ("PUT", ASSIGNMENTS, {"roles": {SECRET: None}}),
     "an assigned connection": ("PUT", ASSIGNMENTS, {"agents": {"a": {"connection": SECRET}}}),
     "a planned connection": ("POST", EXPLAIN, {"planned": {"connections": {SECRET: None}}}),
+    "a connection that would be added": (
+        "POST",
+        EXPLAIN,
+        {"planned": {"connections": {SECRET: {"provider": "vllm", "max_tlp": "RED"}}}},
+    ),
     "a planned switch": ("POST", EXPLAIN, {"planned": {"provider": SECRET}}),
     "who asks": ("POST", EXPLAIN, {"agent": SECRET}),
     "an address": ("PUT", f"{CONNECTIONS}/lab", LAB | {"base_url": f"http://h/v1?key={SECRET}"}),

@@ -160,9 +160,14 @@ def roll_back(admin: Visit) -> None:
     expect(history.locator("dl").last).to_contain_text("boot default → to CLEAR")
     admin.look("history", full=True)
     admin.button("Roll back to revision 2").click()
+    asking = admin.dialog("Roll back to revision 2?")
+    expect(asking).to_contain_text("active connectionfrom deepseek → to vllm")
+    expect(asking).to_contain_text("from AMBER → to CLEAR")
     admin.look("rollback")
-    admin.button("Roll back").click()
-    admin.says("Rolled back to revision 2, as revision 5.")
+    admin.button("Test and roll back").click()
+    admin.dialog("Every process has adopted it")
+    admin.says("All 2 processes run revision 5.")
+    admin.button("Done").click()
     assert admin.service.inventory()["active"]["requested"] == "vllm"
 
 

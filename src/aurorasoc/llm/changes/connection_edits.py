@@ -37,6 +37,7 @@ from aurorasoc.llm.changes.requests import (
     AssignmentsRequest,
     ConnectionRequest,
     ListRequest,
+    PlannedCeiling,
     PlannedRequest,
 )
 from aurorasoc.llm.changes.uses import uses_of
@@ -61,12 +62,7 @@ def put_connection(settings: Settings, name: str, requested: ConnectionRequest) 
             provider, or a value can't be met.
         Conflict: When it is planned: there are too many, or one in use would not be ready.
     """
-    if name not in BUILT_IN and not is_connection_name(name):
-        detail = (
-            "A connection's name has a-z, 0-9 and -, begins with a letter, has at most 32 "
-            "characters, and is neither auto nor llm."
-        )
-        raise InvalidInput(detail)
+    _require_name(name)
 
     def edit(before: Stored) -> Edited:
         if name not in before.snapshot.connections:
@@ -151,14 +147,14 @@ def plan_only(requested: PlannedRequest) -> Change:
     """Return what several changes together would lead to. It is planned, and never made.
 
     Raises:
-        InvalidInput: When it is planned: it names a connection that doesn't exist.
+        InvalidInput: When it is planned: it names a connection that doesn't exist, and no provider
+            for it, or one that can't be called so.
     """
 
     def edit(before: Stored) -> Edited:
         config = before.config
         for name, planned in requested.connections.items():
-            require_exists(before.snapshot, name)
-            choice = replace(config.choice(name), max_tlp=planned.max_tlp)
+            choice = _planned(before, name, planned)
             config = config.with_choice(name, choice)
         if requested.provider is not None:
             if requested.provider != AUTO:
@@ -173,6 +169,16 @@ def plan_only(requested: PlannedRequest) -> Change:
         return Edited(config)
 
     return Change(Action.POLICY_CHANGED, EVERYTHING, edit)
+
+
+def _planned(before: Stored, name: str, planned: PlannedCeiling) -> ConnectionChoice:
+    """Return a connection with another ceiling; one that would be added has nothing else."""
+    if planned.provider is None or name in before.snapshot.connections:
+        require_exists(before.snapshot, name)
+        return replace(before.config.choice(name), max_tlp=planned.max_tlp)
+    _require_name(name)
+    _require_no_secret(name)
+    return ConnectionChoice(provider=planned.provider, max_tlp=planned.max_tlp)
 
 
 def _chosen(before: ConnectionChoice, requested: ConnectionRequest) -> ConnectionChoice:
@@ -193,6 +199,16 @@ def _merged(before: Mapping[Any, Assignment], sent: Mapping[Any, Any]) -> dict[A
         if its is not None:
             merged[who] = its.as_assignment()
     return merged
+
+
+def _require_name(name: str) -> None:
+    """Refuse what no connection can be called."""
+    if name not in BUILT_IN and not is_connection_name(name):
+        detail = (
+            "A connection's name has a-z, 0-9 and -, begins with a letter, has at most 32 "
+            "characters, and is neither auto nor llm."
+        )
+        raise InvalidInput(detail)
 
 
 def _require_no_secret(name: str) -> None:

@@ -348,11 +348,14 @@ class HostedTrafficRequest(BaseModel):
 
 
 class PlannedCeiling(BaseModel):
-    """A connection's ceiling as it would be."""
+    """A connection's ceiling as it would be; one that doesn't exist yet has a provider, too."""
 
     model_config = ConfigDict(extra="forbid")
 
     max_tlp: Tlp | None
+    provider: Annotated[
+        ServingBackend | None, Field(description="Of a connection that would be added.")
+    ] = None
 
 
 class PlannedRequest(BaseModel):

@@ -1,6 +1,7 @@
 // "Add a connection": to a known service, or to a provider at an address of one's own.
 
 import { html, useState } from "./htm-preact-standalone.js";
+import { Asking } from "./asking.js";
 import { CeilingField } from "./ceiling.js";
 import { useChange } from "./change.js";
 import { Conflict } from "./conflict.js";
@@ -21,9 +22,9 @@ export function Add({ onAdded, onClose }) {
   const change = useChange();
   const [service, setService] = useState(null); // a known one, or {provider, name}
   const [draft, setDraft] = useState(EMPTY);
-  const [leaving, setLeaving] = useState(false);
+  const [step, setStep] = useState("typing"); // typing | leaving | asking
   const set = (name) => (value) => setDraft({ ...draft, [name]: value });
-  const close = () => (service && !leaving ? setLeaving(true) : onClose());
+  const close = () => (service && step !== "leaving" ? setStep("leaving") : onClose());
   const taken = rowOf(inventory, draft.name) !== undefined;
 
   function choose(chosen) {
@@ -32,16 +33,32 @@ export function Add({ onAdded, onClose }) {
     setService(chosen);
     setDraft({ ...EMPTY, name: freeName(chosen.name, names), address: open ? chosen.base_url : "" });
   }
-  async function add(event) {
+  function submit(event) {
     event.preventDefault();
+    if (draft.ceiling) setStep("asking"); // it says where data may go
+    else add();
+  }
+  async function add() {
     const path = `/system/llm/connections/${draft.name}`;
     const answer = await change.run((call) => call("PUT", path, bodyOf(service, draft)));
     if (answer) onAdded(draft.name);
   }
+  if (step === "asking") {
+    const added = { provider: service.provider, max_tlp: draft.ceiling };
+    return html`
+      <${Asking}
+        title="Add ${draft.name} with a ceiling of its own?"
+        planned=${{ connections: { [draft.name]: added } }}
+        ...${{ change, verb: ["Add", "Adding…"], onConfirm: add }}
+        onClose=${() => setStep("typing")}
+      />
+    `;
+  }
   return html`
     <${Modal} title="Add a connection" onClose=${close}>
-      <form onSubmit=${add}>
-        ${leaving && html`<${Leaving} onStay=${() => setLeaving(false)} onLeave=${onClose} />`}
+      <form onSubmit=${submit}>
+        ${step === "leaving" &&
+        html`<${Leaving} onStay=${() => setStep("typing")} onLeave=${onClose} />`}
         <${Conflict} change=${change} revision=${inventory.revision} />
         <${ProblemNotice} problem=${change.problem} />
         <${ServiceField} ...${{ services, service }} onChoose=${choose} />

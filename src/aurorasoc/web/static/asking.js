@@ -1,4 +1,5 @@
-// Before a policy or a ceiling is saved: what becomes allowed, what no longer is; and a question.
+// Before a policy, a ceiling or an address is saved: what becomes allowed, what no longer is, where
+// data moves; and a question.
 
 import { html, useEffect, useState } from "./htm-preact-standalone.js";
 import { Conflict } from "./conflict.js";
@@ -7,17 +8,19 @@ import { Icon } from "./icons.js";
 import { report, useConnected, useStore } from "./store.js";
 import { Modal, ProblemNotice } from "./ui.js";
 
+const SAVE = ["Save", "Saving…"];
+
 /**
- * `planned` is what would be saved, as `explain` takes it; `change` a `useChange`, by which
- * `onConfirm` saves it.
+ * `planned` is what would be saved, as `explain` takes it; `moves` a sentence of where data moves;
+ * `change` a `useChange`, by which `onConfirm` saves it; `verb` what that is called.
  */
-export function Asking({ title, planned, change, onConfirm, onClose }) {
+export function Asking({ title, planned, moves, change, verb = SAVE, onConfirm, onClose }) {
   const { inventory } = useStore();
   const { differences, problem } = useDifferences(inventory, planned);
   const blocked = !differences || change.busy || change.overtaken;
   const footer = html`
     <button type="button" class="primary" disabled=${blocked} onClick=${onConfirm}>
-      ${change.busy ? "Saving…" : "Save"}
+      ${verb[Number(change.busy)]}
     </button>
     <button type="button" onClick=${onClose}>Back</button>
   `;
@@ -25,6 +28,8 @@ export function Asking({ title, planned, change, onConfirm, onClose }) {
     <${Modal} title=${title} onClose=${onClose} footer=${footer}>
       <${ProblemNotice} problem=${change.problem ?? problem} />
       <${Conflict} change=${change} revision=${inventory.revision} />
+      ${moves &&
+      html`<ul class="consequences"><li><${Icon} name="info" /> <span>${moves}</span></li></ul>`}
       ${differences
         ? html`<${Differences} of=${differences} />`
         : !problem && html`<p class="empty">Comparing where each label may go…</p>`}

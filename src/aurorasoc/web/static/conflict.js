@@ -31,8 +31,9 @@ const Entry = ({ entry }) => html`
   <${Differences} changes=${entry.changes} />
 `;
 
-/** Field by field: what it was, and what it is. */
-export function Differences({ changes }) {
+/** Field by field: what it was, and what it is. `nothing` is what null means. */
+export function Differences({ changes, nothing }) {
+  const shown = (value) => (value === null && nothing ? nothing : valueName(value));
   if (changes.length === 0) {
     return html`<p class="dim">No field changed; a key may have.</p>`;
   }
@@ -43,9 +44,9 @@ export function Differences({ changes }) {
           <div key=${field}>
             <dt>${fieldName(field)}</dt>
             <dd>
-              <del><span class="unseen">from </span>${valueName(before)}</del>
+              <del><span class="unseen">from </span>${shown(before)}</del>
               <span aria-hidden="true"> → </span>
-              <ins><span class="unseen">to </span>${valueName(after)}</ins>
+              <ins><span class="unseen">to </span>${shown(after)}</ins>
             </dd>
           </div>
         `,

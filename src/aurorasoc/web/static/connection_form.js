@@ -4,13 +4,13 @@ import { html, useRef, useState } from "./htm-preact-standalone.js";
 import { Asking } from "./asking.js";
 import { CeilingField } from "./ceiling.js";
 import { Conflict } from "./conflict.js";
-import { fitsASwitch, isDirty, isTestable } from "./draft.js";
+import { fitsASwitch, isDirty, isTestable, movesOf } from "./draft.js";
 import { BaseUrlField, ModelField, useModels } from "./fields.js";
 import { KeyPart } from "./key_part.js";
 import { Leaving } from "./leaving.js";
 import { Options } from "./options.js";
 import { Verdict } from "./probe.js";
-import { Removal } from "./removal.js";
+import { Removal, usesOf } from "./removal.js";
 import { say, useStore } from "./store.js";
 import { Switch } from "./switch.js";
 import { useForm } from "./use_form.js";
@@ -34,6 +34,7 @@ function Form({ inventory, row, isNew, gone, onClose }) {
   const [step, setStep] = useState("typing"); // typing | leaving | asking | switching
   const title = connectionName(name);
   const chosen = inventory.active.requested === name; // `auto` may have found it, too
+  const moves = movesOf(form.changes, row, usesOf(inventory, name));
   const close = () => (isDirty(form.changes) ? setStep("leaving") : onClose());
   const testable = isDirty(form.changes) && isTestable(form.changes, row);
   const save = async () => {
@@ -47,8 +48,8 @@ function Form({ inventory, row, isNew, gone, onClose }) {
   };
   const submit = (event) => {
     event.preventDefault();
-    if (form.changes.max_tlp === undefined) save();
-    else setStep("asking"); // a ceiling says where data may go
+    if (form.changes.max_tlp === undefined && !moves) save();
+    else setStep("asking"); // a ceiling says where data may go, an address where it goes
   };
 
   if (step === "switching") {
@@ -62,11 +63,12 @@ function Form({ inventory, row, isNew, gone, onClose }) {
     `;
   }
   if (step === "asking") {
-    const planned = { connections: { [name]: { max_tlp: form.changes.max_tlp } } };
+    const { max_tlp: ceiling = row.max_tlp } = form.changes;
+    const planned = { connections: { [name]: { max_tlp: ceiling } } };
     return html`
       <${Asking}
-        title="Save the ceiling of ${title}?"
-        ...${{ planned, change: form.change, onConfirm: save }}
+        title="Save the ${moves ? "address" : "ceiling"} of ${title}?"
+        ...${{ planned, moves, change: form.change, onConfirm: save }}
         onClose=${() => setStep("typing")}
       />
     `;

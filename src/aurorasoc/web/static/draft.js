@@ -1,7 +1,7 @@
 // What an admin types into a connection's form, against what is in force. Pure.
 
 import { asSent, asTyped } from "./options.js";
-import { originOf } from "./words.js";
+import { list, originOf } from "./words.js";
 
 const FIELDS = ["model", "orchestrator_model", "base_url", "max_tlp"];
 const OF_A_CALL = ["model", "orchestrator_model", "base_url", "api_key"]; // or a test
@@ -36,6 +36,14 @@ export function leavesKeyBehind(draft, row) {
   if (typed === undefined || row.key_state !== "usable") return false;
   if (typed === "") return row.sources.base_url === "runtime"; // back to the boot default
   return originOf(typed) !== originOf(row.base_url);
+}
+
+/** Where data of a connection in use goes then, in a sentence; empty where it doesn't move. */
+export function movesOf({ base_url: typed }, row, uses) {
+  if (typed === undefined || uses.length === 0) return "";
+  const to = typed === null ? "its boot default" : originOf(typed);
+  if (to === originOf(row.base_url)) return "";
+  return `Its data goes to ${to ?? typed} from now on, not to ${originOf(row.base_url)}. It is used by ${list(uses)}.`;
 }
 
 export const isDirty = (changes) => Object.keys(changes).length > 0;

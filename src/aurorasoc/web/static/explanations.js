@@ -73,7 +73,7 @@ const STEPS = [
 
 /** What becomes allowed, and what no longer is: `[{key, icon, text}]`. Pure. */
 export function compare(before, after) {
-  const names = before[0].allowed.concat(before[0].refused).map((one) => one.connection);
+  const names = after[0].allowed.concat(after[0].refused).map((one) => one.connection); // and a new one
   return STEPS.flatMap(([from, to, icon, words]) => {
     const alike = new Map(); // labels → the connections for which they change so
     for (const name of names) {

@@ -2,11 +2,11 @@
 
 import { html, useState } from "./htm-preact-standalone.js";
 import { call } from "./api.js";
-import { useChange } from "./change.js";
-import { Conflict, Differences } from "./conflict.js";
+import { Differences } from "./conflict.js";
 import { usePages } from "./pages.js";
-import { may, report, say } from "./store.js";
-import { Modal, ProblemNotice, Summary } from "./ui.js";
+import { Rollback } from "./rollback.js";
+import { may, report } from "./store.js";
+import { ProblemNotice, Summary } from "./ui.js";
 
 export function History({ inventory }) {
   const { revision } = inventory;
@@ -33,7 +33,7 @@ export function History({ inventory }) {
       </ol>
       ${more && html`<button type="button" class="quiet" onClick=${older}>Older</button>`}
       ${chosen &&
-      html`<${Rollback} to=${chosen} revision=${revision} onClose=${() => setChosen(null)} />`}
+      html`<${Rollback} to=${chosen} onClose=${() => setChosen(null)} />`}
     </section>
   `;
 }
@@ -58,33 +58,5 @@ function Revision({ entry, onBack }) {
         `}
       </details>
     </li>
-  `;
-}
-
-function Rollback({ to, revision, onClose }) {
-  const change = useChange();
-  async function confirm() {
-    const body = { revision: to };
-    const answer = await change.run((call) => call("POST", "/system/llm/rollback", body));
-    if (!answer) return;
-    say(`Rolled back to revision ${to}, as revision ${answer.revision}.`);
-    onClose();
-  }
-  const blocked = change.busy || change.overtaken;
-  const footer = html`
-    <button type="button" class="primary" disabled=${blocked} onClick=${confirm}>
-      ${change.busy ? "Rolling back…" : "Roll back"}
-    </button>
-    <button type="button" onClick=${onClose}>Back</button>
-  `;
-  return html`
-    <${Modal} title="Roll back to revision ${to}?" onClose=${onClose} footer=${footer}>
-      <${ProblemNotice} problem=${change.problem} />
-      <${Conflict} change=${change} revision=${revision} />
-      <p>
-        The active connection, models, base URLs and policy return to revision ${to}, as a new
-        revision. Keys are not rolled back.
-      </p>
-    <//>
   `;
 }

@@ -59,7 +59,7 @@ export function Switch({ wanted, base, onSwitched, onClose }) {
 }
 
 /** The processes, as each of them adopts it. */
-function Adopting({ made, onClose }) {
+export function Adopting({ made, onClose }) {
   const { fleet } = useStore();
   const known = fleet && fleet.revision >= made.revision;
   const text = known ? summary(fleet, made.revision) : "Waiting for the processes to report…";
