@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Annotated, Final
 
 from pydantic import Field
@@ -12,12 +12,13 @@ from aurorasoc.config.snapshot import ConnectionConfig, Problem, Snapshot
 from aurorasoc.config.vocabulary import ConnectionName, Role, Tlp
 from aurorasoc.errors import BackendUnavailable, HostedStopped, ProviderNotReady, TlpRefused
 from aurorasoc.granite.sensitivity import Passage, Route, passage, passage_of_label, route
-from aurorasoc.granite.succession import successors
+from aurorasoc.granite.succession import asked_of_refusals, successors
 
 _ORDINALS: Final = ("first", "second", "third", "fourth", "fifth", "sixth", "seventh", "eighth")
 """As many as a list of fallbacks may have."""
 
 _NOT_ASKED: Final = "It isn't a fallback, and isn't asked."
+_ASKED_OF_REFUSALS: Final = "It is asked what a hosted model refuses, while it is local."
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +46,7 @@ class Explanation:
         answers: Who answers now; None if nobody does, and `problem` says why.
         model: The model that answers; None where the connection has none.
         allowed: Who may have the label, in the order in which they are asked: who answers, the
-            fallbacks, and whoever isn't asked.
+            fallbacks, who is asked what hosted models refuse, and whoever isn't asked.
         refused: Who may not.
     """
 
@@ -88,7 +89,8 @@ def explain(
     ]
     names = {one.connection for one, _ in asked}
     others = [config for name, config in snapshot.connections.items() if name not in names]
-    asked += [(one, _NOT_ASKED) for one in _passable(snapshot, others, tlp)]
+    local = asked_of_refusals(snapshot, tlp, (one for one, _ in asked))
+    asked += _besides(_passable(snapshot, others, tlp), local)
     return Explanation(
         answers=None if chosen is None else chosen.connection,
         model=None if chosen is None else _model(snapshot, chosen, role),
@@ -97,6 +99,17 @@ def explain(
         allowed=tuple(_allowed(snapshot, one, why, tlp) for one, why in asked),
         refused=tuple(_refused(snapshot, others, tlp)),
     )
+
+
+def _besides(
+    passable: Iterable[Route], local: ConnectionName | None
+) -> Iterator[tuple[Route, str]]:
+    """Yield who is asked of refusals, then who isn't asked."""
+    for one in sorted(passable, key=lambda one: one.connection != local):
+        if one.connection == local:
+            yield replace(one, restricted=True), _ASKED_OF_REFUSALS
+        else:
+            yield one, _NOT_ASKED
 
 
 def _model(snapshot: Snapshot, chosen: Route, role: Role) -> str | None:

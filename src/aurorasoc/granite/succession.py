@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
 
 from aurorasoc.config.snapshot import Problem, Snapshot
 from aurorasoc.config.vocabulary import ConnectionName, Role, Tlp
 from aurorasoc.errors import BackendUnavailable, HostedStopped, ProviderNotReady, TlpRefused
-from aurorasoc.granite.sensitivity import Route, passage, route
+from aurorasoc.granite.catalog import CATALOG
+from aurorasoc.granite.sensitivity import Route, local_instead, passage, route
 
 
 def fallbacks_of(snapshot: Snapshot, role: Role, agent: str | None) -> tuple[ConnectionName, ...]:
@@ -47,6 +49,22 @@ def successors(
     except TlpRefused:
         return ()
     return tuple(_passable(snapshot, tlp, (name for name in names if name != first)))
+
+
+def asked_of_refusals(
+    snapshot: Snapshot, tlp: Tlp | None, asked: Iterable[Route]
+) -> ConnectionName | None:
+    """Return the local connection that is asked what hosted models refuse.
+
+    None: the policy doesn't want that, none of those asked is hosted, or no local one is known now.
+    """
+    if snapshot.policy.on_refusal.value != "local":
+        return None
+    for one in asked:
+        if not CATALOG[snapshot.connections[one.connection].provider].may_be_local:
+            with suppress(BackendUnavailable, TlpRefused):
+                return local_instead(snapshot, one.connection, tlp).connection
+    return None
 
 
 def unusable_fallbacks(snapshot: Snapshot) -> tuple[Problem, ...]:

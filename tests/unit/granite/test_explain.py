@@ -140,6 +140,25 @@ def test_allowed_connections_stand_in_the_order_in_which_they_are_asked(
         assert ("isn't a fallback" in one.why) == (not is_asked)
 
 
+@pytest.mark.parametrize(
+    ("on_refusal", "backend", "why"),
+    [
+        ("local", "deepseek", "It is asked what a hosted model refuses, while it is local."),
+        ("fail", "deepseek", "It isn't a fallback, and isn't asked."),
+        ("local", "vllm", "It isn't a fallback, and isn't asked."),
+    ],
+)
+def test_the_local_backend_is_said_to_be_asked_of_refusals(
+    boot: Settings, on_refusal: str, backend: str, why: str
+) -> None:
+    """Where the policy wants that, and a hosted model is asked before it; it must be local then."""
+    stored = StoredConfig(backend=backend, local_backend="ollama", on_refusal=on_refusal)
+    explained = explain(snapshot(boot, stored), Tlp.GREEN)
+    (ollama,) = (one for one in explained.allowed if one.connection == "ollama")
+    assert ollama.why == f"{why} GREEN is within the policy's ceiling, GREEN."
+    assert ollama.local == why.startswith("It is asked")
+
+
 def test_each_fallback_is_said_when_it_is_asked(boot: Settings) -> None:
     """One that can't take calls is skipped, and one that may not have the label isn't on it."""
     eu = ConnectionChoice(provider=ServingBackend.OPENAI, max_tlp="GREEN")
