@@ -16,6 +16,7 @@ from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4, generate_late
 from aurorasoc.llm.fleet.feed import Feed
 from aurorasoc.llm.fleet.registry import FleetView, State
 from aurorasoc.llm.observe import models_in_use
+from aurorasoc.llm.wire.breaker import BreakerCounts, BreakerState
 from aurorasoc.runtime import Runtime, current_runtime
 
 if TYPE_CHECKING:
@@ -35,7 +36,7 @@ class RuntimeCollector:
         self._fleet = fleet
 
     def collect(self) -> Iterator[Metric]:
-        """Yield the revision in force, adoption times, the feed, the fleet, and model calls."""
+        """Yield the revision in force, adoption times, the feed, the fleet, calls and breakers."""
         runtime = current_runtime()
         yield from _in_force(runtime)
         yield _latencies(runtime)
@@ -43,6 +44,7 @@ class RuntimeCollector:
         if self._fleet is not None:
             yield _instances(self._fleet)
         yield _calls(runtime)
+        yield from _breakers(runtime)
         yield _fall_overs(runtime)
 
 
@@ -144,3 +146,33 @@ def _calls(runtime: Runtime) -> Metric:
         if name in connections:
             calls.add_metric([name, connections[name].provider, outcome], count)
     return calls
+
+
+def _breakers(runtime: Runtime) -> Iterator[Metric]:
+    states = GaugeMetricFamily(
+        "aurorasoc_connection_breaker",
+        "Whether this process asks a connection: 1 for the state that its breaker is in.",
+        labels=[*_CONNECTION, "state"],
+    )
+    opened = CounterMetricFamily(
+        "aurorasoc_connection_breaker_opened",
+        "How often a breaker opened, because calls failed.",
+        labels=_CONNECTION,
+    )
+    not_asked = CounterMetricFamily(
+        "aurorasoc_model_calls_not_asked",
+        "Calls that failed at once, because a breaker was open.",
+        labels=_CONNECTION,
+    )
+    adoption, breakers = runtime.adoption, runtime.admin.ledger.breakers
+    for name, config in (adoption.snapshot.connections if adoption.ready else {}).items():
+        labels, breaker = [name, config.provider.value], breakers.to(config)
+        state = "closed" if breaker is None else breaker.state
+        for one in get_args(BreakerState):
+            states.add_metric([*labels, one], float(one == state))
+        counts = breakers.counts.get(name, BreakerCounts())
+        opened.add_metric(labels, counts.opened)
+        not_asked.add_metric(labels, counts.not_asked)
+    yield states
+    yield opened
+    yield not_asked

@@ -45,7 +45,8 @@ def list_connections(as_json: AsJson = False) -> None:
 
 async def inventory_of_fleet(runtime: Runtime) -> Inventory:
     """Return the inventory with what the live processes say of their calls."""
-    runtime.admin.ledger.health.hear(await runtime.fleet.reports_of_health())
+    reports = await runtime.fleet.reports_of_health()
+    runtime.admin.ledger.health.hear(reports.texts, reports.processes)
     return await runtime.admin.inventory()
 
 
@@ -53,9 +54,16 @@ def _state(row: ConnectionView) -> str:
     """Say whether a connection answers; a problem keeps it from being called at all."""
     if row.problems:
         return row.problems[0].code
-    if row.health.state == "failing":
-        return f"failing: {row.health.code}"
-    return "answering" if row.health.state == "ok" else "not called yet"
+    health = row.health
+    match health.state:
+        case "open" | "probing":
+            return f"not asked{health.where}: {health.code}"
+        case "failing":
+            return f"failing: {health.code}"
+        case "ok":
+            return f"answering, not asked{health.where}" if health.where else "answering"
+        case _:
+            return "not called yet"
 
 
 def _cells(row: ConnectionView) -> tuple[str | None, ...]:
@@ -84,6 +92,8 @@ def _details(row: ConnectionView) -> Iterator[str]:
         words = in_words(known)
         if words:
             yield f"{model}: {words}"
+    if declined := row.refusals.refused + row.refusals.blocked:
+        yield f"declined {declined} of {row.refusals.calls} calls since {row.refusals.since}"
     for notice in row.problems + row.warnings:
         if notice.code in {"model_retired", "model_retires"}:
             yield notice.detail

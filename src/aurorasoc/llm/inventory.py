@@ -33,6 +33,7 @@ from aurorasoc.errors import BackendUnavailable
 from aurorasoc.granite.backend_resolution import active_connection
 from aurorasoc.granite.catalog import CATALOG
 from aurorasoc.granite.succession import unusable_fallbacks
+from aurorasoc.llm.models.declined import Refusals
 from aurorasoc.llm.models.facts import ModelFacts
 from aurorasoc.llm.models.health import Health
 from aurorasoc.llm.models.traffic import LastError
@@ -140,6 +141,7 @@ class ConnectionView:
     last_ok_at: str | None
     last_error: LastError | None
     health: Annotated[Health, Field(description="What the calls and tests of all processes say.")]
+    refusals: Annotated[Refusals, Field(description="How often its models declined, here.")]
     capabilities: Capabilities | None
     model_facts: ModelFacts | None
     orchestrator_model_facts: ModelFacts | None
@@ -277,6 +279,7 @@ def connection_row(
         last_ok_at=observed.last.ok_at,
         last_error=observed.last.error,
         health=observed.health,
+        refusals=observed.refusals,
         capabilities=observed.capabilities,
         model_facts=observed.models.specialist,
         orchestrator_model_facts=observed.models.orchestrator,

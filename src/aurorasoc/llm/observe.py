@@ -14,6 +14,7 @@ from aurorasoc.core.clock import Clock, day_of, now_us
 from aurorasoc.granite.sensitivity import why_not_local
 from aurorasoc.llm.adoption.key_age import age_warning
 from aurorasoc.llm.models.connection_models import ConnectionModels, models_of
+from aurorasoc.llm.models.declined import NONE_DECLINED, Refusals
 from aurorasoc.llm.models.health import UNKNOWN, Health
 from aurorasoc.llm.models.traffic import LastCalls, TrafficLedger
 from aurorasoc.llm.wire.asking.learned import Capabilities, Learned, Place
@@ -30,6 +31,7 @@ class Observation:
         capabilities: What a test found its model to do; None if it wasn't tested.
         models: What its models are.
         health: Whether it answers.
+        refusals: How often its models declined.
         warnings: What to do soon, besides what is to be said of its models.
     """
 
@@ -39,6 +41,7 @@ class Observation:
     models: ConnectionModels = field(default_factory=ConnectionModels)
     warnings: tuple[Problem, ...] = ()
     health: Health = UNKNOWN
+    refusals: Refusals = NONE_DECLINED
 
 
 def models_in_use(snapshot: Snapshot, config: ConnectionConfig) -> list[str | None]:
@@ -91,4 +94,5 @@ class Observer:
             models,
             () if old is None else (old,),
             self.ledger.health.of(config, models_in_use(snapshot, config)),
+            self.ledger.refusals.of(config, models_in_use(snapshot, config)),
         )

@@ -14,6 +14,8 @@ from aurorasoc.llm.models.health import Health
 from tests.examples import settings
 from tests.world.processes import free_port
 
+SINCE = "2026-01-01T00:00:00Z"
+
 
 def member(state: State) -> Member:
     """Return a live process in this state."""
@@ -71,10 +73,31 @@ async def test_a_connection_in_use_whose_calls_fail_is_wrong(database_file: Path
     async with open_runtime(settings(database_file.parent)) as runtime:
         inventory = await runtime.admin.inventory()
     (active,) = [row for row in inventory.providers if row.active]
-    health = Health("failing", "2026-01-01T00:00:00Z", "unreachable")
+    health = Health("failing", SINCE, "unreachable")
     finding = of_used(replace(active, health=health))
     assert not finding.healthy
-    assert finding.state == "failing since 2026-01-01T00:00:00Z: unreachable"
+    assert finding.state == f"failing since {SINCE}: unreachable"
+    assert f"aurorasoc providers test {active.connection}" in (finding.cure or "")
+
+
+@pytest.mark.parametrize(
+    ("health", "state"),
+    [
+        (Health("open", SINCE, "timeout", 3, 8), f"not asked in 3 of 8 processes since {SINCE}"),
+        (Health("probing", SINCE, "timeout", 1, 1), f"not asked since {SINCE}"),
+        (Health("ok", SINCE, None, 1, 8), "answering, but not asked in 1 of 8 processes"),
+    ],
+)
+async def test_a_connection_in_use_that_is_not_asked_is_wrong(
+    database_file: Path, health: Health, state: str
+) -> None:
+    """With in how many processes; one that answers some of them, too."""
+    async with open_runtime(settings(database_file.parent)) as runtime:
+        inventory = await runtime.admin.inventory()
+    (active,) = [row for row in inventory.providers if row.active]
+    finding = of_used(replace(active, health=health))
+    assert not finding.healthy
+    assert finding.state == (f"{state}: {health.code}" if health.code else state)
     assert f"aurorasoc providers test {active.connection}" in (finding.cure or "")
 
 

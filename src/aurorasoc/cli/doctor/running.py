@@ -125,13 +125,17 @@ def of_used(row: ConnectionView) -> Finding:
     if row.problems:
         codes = ", ".join(problem.code for problem in row.problems)
         return wrong(name, codes, " ".join(problem.detail for problem in row.problems))
-    if row.health.state == "failing":
+    health = row.health
+    if health.state in {"failing", "open", "probing"}:
         cure = f"{test}, which says what to do."
-        return wrong(name, f"failing since {row.health.since}: {row.health.code}", cure)
+        ends = "failing" if health.state == "failing" else f"not asked{health.where}"
+        return wrong(name, f"{ends} since {health.since}: {health.code}", cure)
     advice = " ".join(warning.detail for warning in row.warnings)
-    if row.health.state == "unknown":
+    if health.state == "unknown":
         return good(name, "not called yet", f"{test}. {advice}".rstrip())
-    return good(name, f"answering since {row.health.since}", advice or None)
+    if health.where:
+        return wrong(name, f"answering, but not asked{health.where}", f"{test}. {advice}".rstrip())
+    return good(name, f"answering since {health.since}", advice or None)
 
 
 def of_unused(row: ConnectionView) -> Finding:

@@ -22,13 +22,13 @@ class CallReport(Protocol):
     def subjects(self) -> tuple[str, ...]:
         """Name what was called, by digests."""
 
-    def report(self) -> str | None:
-        """Return how the calls ended; None if there was none."""
+    def report(self, *, openings: bool = True) -> str | None:
+        """Return how the calls ended, with what isn't asked for a while; None for nothing."""
 
 
 async def leave_report(database: Database, calls: CallReport) -> None:
     """Leave this command's report; it replaces that of an earlier one of the same subjects."""
-    report = calls.report()
+    report = calls.report(openings=False)  # its breakers end with it
     if report is None:
         return
     about = hashlib.sha256(",".join(sorted(calls.subjects())).encode()).hexdigest()[:16]

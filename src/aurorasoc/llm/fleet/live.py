@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Final
 
-from sqlalchemy import ColumnElement, and_, or_, select
+from sqlalchemy import ColumnElement, and_, func, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from aurorasoc.core.database.engine import Database
@@ -66,9 +67,17 @@ async def live_rows(database: Database, session: AsyncSession) -> list[InstanceR
     return sorted(rows, key=lambda row: (row.kind, row.name, row.instance))
 
 
+@dataclass(frozen=True, slots=True)
+class HealthReports:
+    """What processes and commands say of their calls, and how many live processes there are."""
+
+    texts: tuple[str, ...] = ()
+    processes: int = 0
+
+
 async def reports_of_health(
     database: Database, session: AsyncSession, now_us: int, *, but: str = ""
-) -> list[str]:
+) -> HealthReports:
     """Read what live processes and commands say of their calls, those that ended last first.
 
     Args:
@@ -84,7 +93,13 @@ async def reports_of_health(
         .order_by(InstanceRow.seen_us.desc())
         .limit(MOST_REPORTS)
     )
-    return [report for report in await session.scalars(query) if report is not None]
+    texts = tuple(report for report in await session.scalars(query) if report is not None)
+    live = (
+        select(func.count())
+        .select_from(InstanceRow)
+        .where(is_live(database, now_us), InstanceRow.kind != COMMAND, InstanceRow.instance != but)
+    )
+    return HealthReports(texts, await session.scalar(live) or 0)
 
 
 async def reports_of_settings(session: AsyncSession, instances: Sequence[str]) -> dict[str, str]:

@@ -79,8 +79,8 @@ class Reports(Protocol):
     def report(self) -> str | None:
         """Return this process's report; None if it has nothing to say."""
 
-    def hear(self, reports: Iterable[str]) -> None:
-        """Take what the other live processes report."""
+    def hear(self, reports: Iterable[str], processes: int) -> None:
+        """Take what the others report, and how many live processes there are."""
 
 
 class Membership:
@@ -167,7 +167,7 @@ class Membership:
             await session.merge(self._row(now))
             me = self.instance.instance
             others = await reports_of_health(self._database, session, now, but=me)
-        self._health.hear(others)
+        self._health.hear(others.texts, others.processes + 1)
         return True
 
     def _row(self, now_us: int) -> InstanceRow:

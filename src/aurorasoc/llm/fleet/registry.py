@@ -24,7 +24,12 @@ from aurorasoc.llm.adoption.adopt import Adoption
 from aurorasoc.llm.adoption.stored import SINGLETON
 from aurorasoc.llm.fleet.differences import Difference, differences, report_of_settings
 from aurorasoc.llm.fleet.hindrances import Hindrance, hindrances_in
-from aurorasoc.llm.fleet.live import live_rows, reports_of_health, reports_of_settings
+from aurorasoc.llm.fleet.live import (
+    HealthReports,
+    live_rows,
+    reports_of_health,
+    reports_of_settings,
+)
 
 State = Literal["current", "behind", "diverged"]
 
@@ -161,13 +166,13 @@ class Fleet:
                 return await self.after(None)
         return None
 
-    async def reports_of_health(self) -> list[str]:
-        """Return what live processes say of their calls; nothing if the registry can't be read."""
+    async def reports_of_health(self) -> HealthReports:
+        """Return what the fleet says of its calls; nothing if the registry can't be read."""
         with suppress(DatabaseUnavailable):
             async with self._database.reading() as session:
                 now = await self._database.clock(session)
                 return await reports_of_health(self._database, session, now)
-        return []
+        return HealthReports()
 
     async def adoption_of(self, revision: int, seconds: float, me: str | None) -> FleetAdoption:
         """Wait until all live processes have adopted a revision.

@@ -9,9 +9,10 @@ from dataclasses import dataclass, replace
 from aurorasoc.config.snapshot import ConnectionConfig
 from aurorasoc.config.vocabulary import ConnectionName, ServingBackend
 from aurorasoc.core.clock import Clock, iso, now_us
-from aurorasoc.errors import ModelCallError
+from aurorasoc.errors import DECLINED, ModelCallError
 from aurorasoc.granite import ModelReference
 from aurorasoc.llm.models.breakers import Breakers
+from aurorasoc.llm.models.declined import RefusalBook
 from aurorasoc.llm.models.health import HealthBook, Subject
 
 
@@ -39,6 +40,7 @@ class TrafficLedger:
         breakers: Which connections aren't asked for a while.
         health: Whether connections answer.
         on_health: Called when that changes.
+        refusals: How often models decline.
         counts: Calls by connection and by how they ended: `ok`, or the failure's code.
         fall_overs: How often another connection was asked: by who failed, who was asked, and why.
     """
@@ -47,8 +49,9 @@ class TrafficLedger:
         self._clock = clock
         self.breakers = breakers or Breakers()
         self.breakers.on_change = self._changed
-        self.health = HealthBook()
+        self.health = HealthBook(self.breakers, clock)
         self.on_health: Callable[[], object] = lambda: None
+        self.refusals = RefusalBook()
         self.counts: Counter[tuple[ConnectionName, str]] = Counter()
         self.fall_overs: Counter[tuple[ConnectionName, ConnectionName, str]] = Counter()
         self._last: dict[ConnectionName, LastCalls] = {}
@@ -67,6 +70,7 @@ class TrafficLedger:
             if connection not in kept:
                 del self.counts[connection, code]
         self.breakers.keep(connections, kept)
+        self.refusals.keep(kept)
         for failed, asked, code in list(self.fall_overs):
             if not {failed, asked} <= kept:
                 del self.fall_overs[failed, asked, code]
@@ -82,6 +86,7 @@ class TrafficLedger:
         self.counts[reference.connection, "ok"] += 1
         at_us = self._clock()
         self._note(reference, None, at_us)
+        self.refusals.note(reference, None, at_us)
         self._last[reference.connection] = LastCalls(ok_at=iso(at_us))
 
     def failed(self, reference: ModelReference, error: ModelCallError) -> None:
@@ -92,6 +97,8 @@ class TrafficLedger:
         at_us = self._clock()
         if not error.of_request:
             self._note(reference, error.code, at_us)
+        if isinstance(error, DECLINED):
+            self.refusals.note(reference, error, at_us)
         last = LastError(error.code, error.detail, iso(at_us))
         self._last[reference.connection] = replace(self.of(reference.connection), error=last)
 

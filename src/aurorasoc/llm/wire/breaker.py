@@ -46,18 +46,10 @@ class Opening:
     since_us: int
     until: float
 
-    def error(self, reference: ModelReference, seconds: int) -> ModelCallError:
-        """Return what a call fails with that isn't made.
-
-        Args:
-            reference: The model that isn't called.
-            seconds: Until it is asked again; 0 while another call asks it.
-        """
+    def detail(self, seconds: int) -> str:
+        """Say why a call isn't made, and until when; 0 while another call asks."""
         again = f"It is asked again in {seconds} s." if seconds else "Another call asks it now."
-        detail = f"{self.why} {again}"
-        error = self.leaf(detail, provider=reference.provider, model=reference.model)
-        error.retry_after, error.asked = float(seconds or 1), False
-        return error
+        return f"{self.why} {again}"
 
 
 @dataclass(slots=True)
@@ -90,6 +82,7 @@ class Breaker:
         self._lock = RLock()  # a collected call may be left in the midst of another's verdict
         self._opening: Opening | None = None
         self._prober: Passage | None = None
+        self._told: tuple[Opening | None, int, str] = (None, 0, "")
         self._verdicts = 0
         self._answered = 0  # the last verdict that was an answer
         self._failed = 0  # the first of the failures in a row
@@ -175,16 +168,26 @@ class Breaker:
             self._prober = None
 
     def _admit(self, passage: Passage, *, probes: bool) -> None:
+        opening = self._opening
+        if opening is None or passage.forced or self._prober is passage:
+            return
+        left = opening.until - self._clock()
+        if left > 0:
+            raise self._refusal(opening, passage, math.ceil(left))
         with self._lock:
-            opening = self._opening
-            if opening is None or passage.forced or self._prober is passage:
-                return
-            left = max(0.0, opening.until - self._clock())
-            if left or self._prober is not None:
-                self.counts.not_asked += 1
-                raise opening.error(passage.reference, math.ceil(left))
+            if self._prober is not None:
+                raise self._refusal(opening, passage, 0)
             if probes:
                 self._prober = passage
+
+    def _refusal(self, opening: Opening, passage: Passage, seconds: int) -> ModelCallError:
+        self.counts.not_asked += 1
+        told, reference = self._told, passage.reference
+        if told[0] is not opening or told[1] != seconds:  # one text for many refusals
+            self._told = told = opening, seconds, opening.detail(seconds)
+        error = opening.leaf(told[2], provider=reference.provider, model=reference.model)
+        error.retry_after, error.asked = float(seconds or 1), False
+        return error
 
     def _opens(self, passage: Passage) -> bool:
         """Count a failure; return whether it opens this.

@@ -4,14 +4,30 @@ import { html } from "./htm-preact-standalone.js";
 import { failure } from "./errors.js";
 import { Mark } from "./ui.js";
 
-/** What the calls and tests of all processes show; green only while it answers. */
-export function Health({ of: { state, since, code } }) {
-  if (state === "ok") return html`<${Mark} tone="ok">Answering since <${Since} at=${since} /><//>`;
-  if (state === "failing") {
-    return html`<${Mark} tone="bad">Failing since <${Since} at=${since} />: ${failure(code)}<//>`;
-  }
-  return html`<${Mark} tone="off">Not called yet<//>`;
+/** What the calls and tests of all processes show; green only while it answers everybody. */
+export function Health({ of: health }) {
+  const { state, since, code } = health;
+  const [tone, word] = STATES[state] ?? ["off", "Not called yet"];
+  if (!since) return html`<${Mark} tone=${tone}>${word}<//>`;
+  const isPartly = state === "ok" && health.open_in > 0;
+  return html`
+    <${Mark} tone=${isPartly ? "warn" : tone}>
+      ${word} since <${Since} at=${since} />${isPartly && ", not asked"}
+      ${where(health)}${code && `: ${failure(code)}`}
+    <//>
+  `;
 }
+
+const STATES = {
+  ok: ["ok", "Answering"],
+  failing: ["bad", "Failing"],
+  open: ["bad", "Not asked"],
+  probing: ["wait", "Being tried again, not asked"],
+};
+
+/** In how many processes it isn't asked for a while, where there are several. */
+const where = ({ open_in: open, processes }) =>
+  open > 0 && processes > 1 ? ` in ${open} of ${processes} processes` : "";
 
 /** Since when a state lasts: the time of day, and the date unless it is today's. */
 function Since({ at }) {

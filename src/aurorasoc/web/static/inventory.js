@@ -140,7 +140,7 @@ function Key({ row }) {
 const NoKey = ({ needed }) =>
   needed ? html`<${Mark} tone="off">none<//>` : html`<span class="dim">none, optional</span>`;
 
-function LastCalls({ row: { last_ok_at: ok, last_error: error, health } }) {
+function LastCalls({ row: { last_ok_at: ok, last_error: error, health, refusals } }) {
   if (!ok && !error) return html`<span class="dim">none yet</span>`;
   const tone = health.state === "ok" ? "ok" : "wait"; // an answer of the past is no state
   return html`
@@ -154,5 +154,13 @@ function LastCalls({ row: { last_ok_at: ok, last_error: error, health } }) {
         <//>
       </span>
     `}
+    <${Declined} of=${refusals} />
   `;
 }
+
+/** How often its models declined, once one has: a SOC asks who answers its malware case. */
+const Declined = ({ of: { refused, blocked, calls, since } }) =>
+  refused + blocked > 0 &&
+  html`<span class="value facts">
+    declined ${refused + blocked} of ${calls} calls since <${When} at=${since} />
+  </span>`;

@@ -50,7 +50,7 @@ async def test_the_fleet_hears_how_a_command_ended(database: Database, fleet: Fl
     """Though it is over, and hours later."""
     await leave_report(database, _book())
     await _age(database, COMMAND_REMEMBERED_US - 60_000_000)
-    assert await fleet.reports_of_health() == [_book().report()]
+    assert (await fleet.reports_of_health()).texts == (_book().report(),)
 
 
 async def test_a_command_is_no_process(database: Database, fleet: Fleet) -> None:
@@ -64,7 +64,7 @@ async def test_what_it_left_is_forgotten_after_a_day(database: Database, fleet: 
     """Not heard any more, and deleted when the next process starts."""
     await leave_report(database, _book())
     await _age(database, COMMAND_REMEMBERED_US + 60_000_000)
-    assert await fleet.reports_of_health() == []
+    assert (await fleet.reports_of_health()).texts == ()
     async with database.reading() as session:
         gone = select(InstanceRow).where(is_forgotten(await database.clock(session)))
         assert len(list(await session.scalars(gone))) == 1
@@ -75,7 +75,7 @@ async def test_a_later_command_replaces_an_earlier_one(database: Database, fleet
     await leave_report(database, _book("unreachable"))
     await leave_report(database, _book(at_us=2))
     assert len(await _left(database)) == 1
-    assert await fleet.reports_of_health() == [_book(at_us=2).report()]
+    assert (await fleet.reports_of_health()).texts == (_book(at_us=2).report(),)
 
 
 async def test_a_command_that_called_nobody_leaves_nothing(database: Database) -> None:
