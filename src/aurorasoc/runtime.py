@@ -195,7 +195,7 @@ async def _open(
     adoption.on_adopted(lambda: ledger.keep(adoption.snapshot.connections))
     pool = _pool(settings, adoption, ledger)
     _audit_host_stops(settings, database, audit, adoption, resources)
-    learned = LearnedRows(database, pool.learned)
+    learned = LearnedRows(database, pool.sites.learned)
     resources.push_async_callback(learned.close)
     learned.start()
     resources.push_async_callback(_close_pool, pool)
@@ -203,7 +203,7 @@ async def _open(
     resources.push_async_callback(feed.close)
     feed.start()
     fleet = Fleet(database, adoption, keyring)
-    hindrances = Hindrances(adoption, pool.address_policy)
+    hindrances = Hindrances(adoption, pool.sites.address_policy)
     resources.push_async_callback(fleet.close)
     if member is not None:
         membership = Membership(

@@ -325,7 +325,7 @@ class Admin:
         snapshot = self.adoption.snapshot
         tag = connection_named(snapshot, name).credential.tag
         reference = listing_reference(snapshot, name)
-        async with self.pool.asking(reference, snapshot) as address_policy:
+        async with self.pool.sites.asking(reference, snapshot) as address_policy:
             return await self.lists.of(reference, tag, address_policy)
 
     async def test(self, name: str, *, role: Role, actor: str) -> CallTest:
@@ -381,4 +381,4 @@ class Admin:
 
     @property
     def _observer(self) -> Observer:
-        return Observer(self.settings.llm, self.pool.learned, self.ledger, self.clock)
+        return Observer(self.settings.llm, self.pool.sites.learned, self.ledger, self.clock)

@@ -78,7 +78,7 @@ async def test_health_says_what_only_this_process_cannot_reach(runtime: Runtime)
         "openai", base_url="http://127.0.0.1:9/v1", api_key="sk-test-0123456789abcdef"
     )
     async with served(runtime, "threat-hunter") as http:
-        runtime.pool._allowed_hosts = ()  # as if this process's AURORA_ALLOWED_HOSTS were empty
+        runtime.pool.sites._allowed_hosts = ()  # as if its AURORA_ALLOWED_HOSTS were empty
         await runtime.admin.switch(elsewhere, actor="test")
         await until(lambda: bool(runtime.hindrances.now))
         problem = (await http.get("/health")).json()["problem"]

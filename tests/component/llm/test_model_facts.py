@@ -83,7 +83,7 @@ async def test_what_a_test_learnt_of_the_window_is_shown(admin: Admin) -> None:
     reference = model_reference(admin.adoption.snapshot, GEMINI, "specialist")
     keep_window(reference, ContextWindow(1_048_576, "table"))  # as an investigation does
     tested = Capabilities(context_window=32_000)
-    admin.pool.learned.learn(Lesson(Place.of(reference), capabilities=tested))
+    admin.pool.sites.learned.learn(Lesson(Place.of(reference), capabilities=tested))
     facts = (await row_of(admin, "gemini")).model_facts
     assert facts is not None
     assert (facts.context_window, facts.context_window_source) == (32_000, "test")

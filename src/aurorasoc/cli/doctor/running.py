@@ -42,7 +42,7 @@ async def running_findings(settings: Settings) -> AsyncIterator[Finding]:
         for key in await examine(runtime.database, runtime.keyring, runtime.adoption, max_age):
             yield key_finding(key)
         snapshot = runtime.adoption.snapshot
-        yield await allowed_hosts(snapshot, runtime.pool.address_policy, settings.server)
+        yield await allowed_hosts(snapshot, runtime.pool.sites.address_policy, settings.server)
         yield hosted_traffic(snapshot)
         for finding in connection_findings(await inventory_of_fleet(runtime)):
             yield finding

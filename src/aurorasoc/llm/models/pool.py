@@ -6,45 +6,26 @@ discarded when the next one is adopted.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING, Protocol
 
-from aurorasoc.config.settings.ambient import proxies
 from aurorasoc.config.snapshot import Snapshot
 from aurorasoc.config.vocabulary import AUTO, ConnectionName, Role, Tlp
 from aurorasoc.core.process import SLOT
 from aurorasoc.errors import RuntimeNotOpen
 from aurorasoc.granite import ModelReference
-from aurorasoc.granite.address_policy import AddressPolicy
-from aurorasoc.granite.allowed_addresses import address_policy_of
 from aurorasoc.granite.backend_resolution import Probe, model_reference, refresh_resolution
-from aurorasoc.granite.sensitivity import (
-    Networks,
-    Route,
-    require_local,
-    resolve_for,
-    route,
-)
+from aurorasoc.granite.sensitivity import Networks, Route, resolve_for, route
 from aurorasoc.llm.models.binding import Asker, Binding
 from aurorasoc.llm.models.handles import Handles, parse_tlp
 from aurorasoc.llm.models.local_probe import local_probe, probe_headers
-from aurorasoc.llm.models.pins import (
-    Pin,
-    became_restricted,
-    require_key,
-    require_unrestricted,
-)
-from aurorasoc.llm.models.stop_rule import StopRule
+from aurorasoc.llm.models.pins import Pin, became_restricted, require_key
+from aurorasoc.llm.models.sites import CallSites
 from aurorasoc.llm.models.successors import Successors
 from aurorasoc.llm.models.traffic import TrafficLedger
-from aurorasoc.llm.wire.asking.learned import Learned
-from aurorasoc.llm.wire.calls import CallSite, JudgeAddress
-from aurorasoc.llm.wire.failures.translate import translate
-from aurorasoc.llm.wire.hosted_bytes import HOSTED_BYTES
-from aurorasoc.llm.wire.under_way import close_idle, may_go_on
-from aurorasoc.llm.wire.waits import Judge, Waits
+from aurorasoc.llm.wire.calls import CallSite
+from aurorasoc.llm.wire.under_way import close_idle
+from aurorasoc.llm.wire.waits import Waits
 
 if TYPE_CHECKING:
     from aurorasoc.llm.models.handle import LiveChatModel
@@ -102,7 +83,7 @@ class ModelPool:
         max_concurrency: Calls under way at once; None means no limit.
 
     Attributes:
-        learned: What is known of models by asking them.
+        sites: What surrounds the calls of each model.
     """
 
     def __init__(
@@ -115,12 +96,8 @@ class ModelPool:
     ) -> None:
         self.handles: Handles = Handles(self._new_handle)
         self._source = source
-        self._networks = tuple(networks)
-        self._allowed_hosts = allowed_hosts
-        self._ledger = ledger
         self._waits = Waits(max_concurrency)
-        self._stop = StopRule(self._snapshot, self._networks)
-        self.learned = Learned()
+        self.sites = CallSites(self._snapshot, networks, allowed_hosts, ledger, self._waits)
         self._generation = _Generation(None)
         self._open = True
 
@@ -161,11 +138,12 @@ class ModelPool:
             await refresh_resolution(snapshot, self._probe(snapshot))
 
     def _probe(self, snapshot: Snapshot) -> Probe:
+        stop = self.sites.stop
         probe = local_probe(
-            lambda backend: self._stop.confines() or self.address_policy(snapshot, backend.value),
+            lambda backend: stop.confines() or self.sites.address_policy(snapshot, backend.value),
             lambda backend: probe_headers(snapshot.connections[backend]),
         )
-        return self._stop.judged(probe, self._waits)
+        return stop.judged(probe, self._waits)
 
     def reset(self) -> None:
         """Discard the built models."""
@@ -199,40 +177,15 @@ class ModelPool:
         return self._bind(snapshot, route(snapshot, tlp, role, agent), Asker(role, tlp, agent))
 
     def of_connection(self, name: ConnectionName, role: Role, snapshot: Snapshot) -> Binding:
-        """Bind to a connection whether it is active or not: the production path for a test.
-
-        Its calls are made even while the connection's breaker is open.
-        """
-        from aurorasoc.llm.wire.libraries import adapter  # noqa: PLC0415 - its libraries cost seconds
-
+        """Bind to a connection whether it is active or not: the production path for a test."""
         reference = model_reference(snapshot, name, role)
-
-        def judge() -> None:
-            require_key(self._snapshot(), reference)
-            self._stop.require_allowed(reference)
-
-        site = replace(
-            self._site(snapshot, reference, self._ledger),
-            judge=judge,
-            asks_again=False,
-            is_test=True,
-        )
-        model = adapter.build(site)
-        return Binding(model, reference, snapshot.revision, role, None, restricted=False)
+        return _tested(self.sites.of_test(snapshot, reference), snapshot, role)
 
     def of_reference(
         self, reference: ModelReference, snapshot: Snapshot, role: Role = "specialist"
     ) -> Binding:
         """Bind to a reference that is not configured; its calls are not in the ledger."""
-        from aurorasoc.llm.wire.libraries import adapter  # noqa: PLC0415 - its libraries cost seconds
-
-        site = replace(
-            self._site(snapshot, reference, TrafficLedger()),
-            judge=lambda: self._stop.require_allowed(reference),
-            asks_again=False,
-        )
-        model = adapter.build(site)
-        return Binding(model, reference, snapshot.revision, role, None, restricted=False)
+        return _tested(self.sites.of_unconfigured(snapshot, reference), snapshot, role)
 
     def pin(self, binding: Binding) -> Pin:
         """Keep to a binding until its key is deleted, or the policy or a stop forbids it."""
@@ -269,96 +222,19 @@ class ModelPool:
     ) -> Binding:
         from aurorasoc.llm.wire.libraries import adapter  # noqa: PLC0415 - its libraries cost seconds
 
-        site = self._site(snapshot, reference, self._ledger)
-        if restricted:
-            local = AddressPolicy(only=self._networks)
-            site = replace(
-                site,
-                judge_address=self._judge_address(reference),
-                judge_under_way=may_go_on,
-                address_policy=local,
-            )
-        judge = self._judge(reference, asker.tlp, restricted=restricted)
-        model = adapter.build(replace(site, judge=judge, succession=self._successors(asker)))
+        site = self.sites.of(snapshot, reference, asker.tlp, restricted=restricted)
+        model = adapter.build(replace(site, succession=self._successors(asker)))
         role, tlp, agent = asker.role, asker.tlp, asker.agent
         return Binding(model, reference, snapshot.revision, role, tlp, restricted, agent)
 
     def _successors(self, asker: Asker) -> Successors:
-        return Successors(asker, self._snapshot, self._bind, self._resolve_local, self.learned)
+        return Successors(
+            asker, self._snapshot, self._bind, self._resolve_local, self.sites.learned
+        )
 
     async def _resolve_local(self, snapshot: Snapshot) -> None:
         if snapshot.policy.local_backend.value == AUTO:
             await refresh_resolution(snapshot, self._probe(snapshot))
-
-    def _site(
-        self, snapshot: Snapshot, reference: ModelReference, ledger: TrafficLedger
-    ) -> CallSite:
-        return CallSite(
-            reference,
-            translate,
-            ledger,
-            self._waits,
-            judge_address=self._stop.judge_address(reference),
-            judge_under_way=self._stop.judge_under_way(reference),
-            breaker=ledger.breakers.of(reference),
-            address_policy=self.address_policy(snapshot, reference.connection),
-            confine=self._stop.confines,
-            learned=self.learned,
-        )
-
-    def require_allowed(self, reference: ModelReference) -> None:
-        """Refuse a hosted provider while hosted traffic is stopped.
-
-        Raises:
-            HostedStopped: It is.
-        """
-        self._stop.require_allowed(reference)
-
-    @asynccontextmanager
-    async def asking(
-        self, reference: ModelReference, snapshot: Snapshot
-    ) -> AsyncIterator[AddressPolicy | None]:
-        """Ask a provider what is no model call, by the rules of one: for its list of models.
-
-        Yields:
-            Which addresses may be connected to; None: the configuration is trusted.
-
-        Raises:
-            HostedStopped: Hosted traffic is, or was meanwhile, stopped.
-            TlpRefused: It is stopped, and the connection isn't shown to be local.
-        """
-        self._stop.require_allowed(reference)
-        site = self._site(snapshot, reference, self._ledger)
-        if site.judge_address is not None:
-            await site.judge_address()
-        async with self._waits.asking(site.judge_under_way):
-            HOSTED_BYTES.note(reference)
-            yield site.reach
-            HOSTED_BYTES.note(reference)
-
-    def address_policy(self, snapshot: Snapshot, name: ConnectionName) -> AddressPolicy | None:
-        """Return which addresses an admin's base URL may reach; None trusts the environment's."""
-        config = snapshot.connections[name]
-        if config.base_url.source != "runtime":
-            return None
-        return address_policy_of(config.provider, config.origin or "", self._allowed_hosts)
-
-    def _judge(self, reference: ModelReference, tlp: Tlp | None, *, restricted: bool) -> Judge:
-        """Judge each transmission; a restricted one's address is judged besides."""
-        require = became_restricted if restricted else require_unrestricted
-
-        def judge() -> None:
-            snapshot = self._snapshot()
-            require_key(snapshot, reference)
-            require(snapshot, reference, tlp)
-
-        return judge
-
-    def _judge_address(self, reference: ModelReference) -> JudgeAddress:
-        async def judge() -> None:
-            await require_local(reference.provider, reference.origin, self._networks, proxies())
-
-        return judge
 
     def _new_handle(self, role: Role, tlp: Tlp | None, agent: str | None) -> LiveChatModel:
         from aurorasoc.llm.models.handle import LiveChatModel  # noqa: PLC0415 - BeeAI costs two seconds
@@ -372,3 +248,10 @@ class _Generation:
     def __init__(self, snapshot: Snapshot | None) -> None:
         self.snapshot = snapshot
         self.bindings: dict[_ModelKey, Binding] = {}
+
+
+def _tested(site: CallSite, snapshot: Snapshot, role: Role) -> Binding:
+    from aurorasoc.llm.wire.libraries import adapter  # noqa: PLC0415 - its libraries cost seconds
+
+    model = adapter.build(site)
+    return Binding(model, site.reference, snapshot.revision, role, None, restricted=False)

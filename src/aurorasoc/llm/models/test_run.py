@@ -99,16 +99,19 @@ class TestRuns:
 
         Raises:
             ProviderNotReady: It couldn't be called.
+            HostedStopped: Hosted traffic is, or was meanwhile, stopped.
             ModelCallError: It failed.
             AuditUnavailable, DatabaseUnavailable: It can't be audited; nothing was sent.
         """
         reference = listing_reference(candidate, name)
+        self.pool.sites.stop.require_allowed(reference)
         REDACTOR.learn([reference.reveal_key()])  # as for a test
         details = {"of": "models", "origin": reference.origin}
         await self._record(AuditEvent(actor, Action.TEST_STARTED, name, details))
         finished = AuditEvent(actor, Action.TEST_FINISHED, name, {"of": "models", "code": "ok"})
         try:
-            listed = await lists.read(reference, self.pool.address_policy(candidate, name))
+            async with self.pool.sites.asking(reference, candidate) as address_policy:
+                listed = await lists.read(reference, address_policy)
         except AuroraError as error:
             await self._record(replace(finished, details={"of": "models", "code": error.code}))
             raise
@@ -117,12 +120,12 @@ class TestRuns:
 
     async def _run(self, binding: Binding, snapshot: Snapshot, actor: str) -> CallTest:
         name, reference = binding.reference.connection, binding.reference
-        self.pool.require_allowed(reference)
+        self.pool.sites.stop.require_allowed(reference)
         details = {"role": binding.role, "model": reference.model, "origin": reference.origin}
         await self._record(AuditEvent(actor, Action.TEST_STARTED, name, details))
         place = Place.of(reference)
-        known = self.pool.learned.of(place)
-        self.pool.learned.learn(Lesson(place, forget=True))  # all is asked anew
+        known = self.pool.sites.learned.of(place)
+        self.pool.sites.learned.learn(Lesson(place, forget=True))  # all is asked anew
         lesson = Lesson(place, known.refused, known.capabilities)
         try:
             result = await make_test_call(binding, self._wrong_key(reference, snapshot))
@@ -132,11 +135,11 @@ class TestRuns:
                 result = result.with_findings(findings)
                 lesson = findings.lesson(place)
         except HostedStopped as stopped:  # meanwhile
-            self.pool.learned.learn(lesson)
+            self.pool.sites.learned.learn(lesson)
             outcome = {"ok": False, "code": stopped.code}
             await self._record(AuditEvent(actor, Action.TEST_FINISHED, name, outcome))
             raise
-        self.pool.learned.learn(lesson)  # a failure says nothing of the model
+        self.pool.sites.learned.learn(lesson)  # a failure says nothing of the model
         outcome = asdict(result)
         del outcome["connection"], outcome["provider"]  # the entry's target says who was asked
         await self._record(AuditEvent(actor, Action.TEST_FINISHED, name, outcome))

@@ -106,7 +106,7 @@ async def test_test_learns_all_anew(world: World, runtime: Runtime) -> None:
     binding = runtime.pool.of_connection(
         ServingBackend("deepseek"), "specialist", runtime.adoption.snapshot
     )
-    place, learned = Place.of(binding.reference), runtime.pool.learned
+    place, learned = Place.of(binding.reference), runtime.pool.sites.learned
     learned.learn(Lesson(place, refused=frozenset({Refusable.SEED})))
     result = await runtime.admin.test("deepseek", role="specialist", actor="test")
     assert learned.of(place).refused == frozenset()
@@ -128,10 +128,10 @@ async def test_stream_of_a_tested_model_shows_no_thoughts_that_have_no_beginning
         await run.on("new_token", lambda data, _: deltas.append(data.value.get_text_content()))
         assert "".join(deltas) == ANSWER
         place = Place.of(get_chat_model().binding.reference)
-        assert runtime.pool.learned.of(place).thinks_untagged
+        assert runtime.pool.sites.learned.of(place).thinks_untagged
         server.says = ANSWER
         await runtime.admin.test("vllm", role="specialist", actor="test")
-        assert not runtime.pool.learned.of(place).thinks_untagged
+        assert not runtime.pool.sites.learned.of(place).thinks_untagged
 
 
 async def test_a_test_that_fails_forgets_nothing(
@@ -145,9 +145,9 @@ async def test_a_test_that_fails_forgets_nothing(
         await runtime.admin.switch(requested, actor="test")
         await runtime.admin.test("vllm", role="specialist", actor="test")
         place = Place.of(get_chat_model().binding.reference)
-    known = runtime.pool.learned.of(place)
+    known = runtime.pool.sites.learned.of(place)
     assert not (await runtime.admin.test("vllm", role="specialist", actor="test")).ok
-    assert (runtime.pool.learned.of(place), known.capabilities is None) == (known, False)
+    assert (runtime.pool.sites.learned.of(place), known.capabilities is None) == (known, False)
 
 
 @pytest.mark.parametrize(

@@ -187,7 +187,7 @@ async def test_process_that_starts_later_sends_nothing_refused(
         )
         for _ in range(2):
             async with open_runtime(boot) as runtime:
-                learned = runtime.pool.learned
+                learned = runtime.pool.sites.learned
                 if server.bodies:
                     await until(lambda known=learned: bool(known._known))  # type: ignore[misc]  # bound now
                 await get_chat_model().run(PING, temperature=0)

@@ -7,11 +7,12 @@ from typing import Any, Final
 
 import pytest
 from beeai_framework.backend.message import UserMessage
+from pydantic import SecretStr
 
 from aurorasoc import get_chat_model
 from aurorasoc.core.database.tables import AuditRow
 from aurorasoc.errors import AuroraError, HostedStopped, TlpRefused
-from aurorasoc.llm.changes.requests import HostedTrafficRequest
+from aurorasoc.llm.changes.requests import HostedTrafficRequest, ListRequest
 from aurorasoc.llm.models.windows import window_of
 from aurorasoc.runtime import Runtime, open_runtime
 from tests.component.live import until, use
@@ -140,6 +141,9 @@ async def test_tests_lists_and_windows_of_hosted_providers_are_refused(
     asking: list[Awaitable[object]] = [
         opened.admin.test("openai", role="specialist", actor="alice"),
         opened.admin.models("openai"),
+        opened.admin.models_unsaved(
+            "openai", ListRequest(api_key=SecretStr(API_KEY)), actor="alice"
+        ),
         window_of(binding),
     ]
     for question in asking:
