@@ -40,6 +40,7 @@ from aurorasoc.llm.fleet.membership import Instance, Kind, Membership, this_proc
 from aurorasoc.llm.fleet.registry import Fleet, FleetAdoption
 from aurorasoc.llm.fleet.sources import source_of
 from aurorasoc.llm.fleet.stop_watch import StopWatch
+from aurorasoc.llm.models.health import open_in
 from aurorasoc.llm.models.keep_resolved import keep_resolved, resolve_once
 from aurorasoc.llm.models.learned_rows import LearnedRows
 from aurorasoc.llm.models.pool import ModelPool
@@ -202,7 +203,7 @@ async def _open(
     feed = Feed(source_of(settings.database_url, settings.database.feed_url), adoption.follow)
     resources.push_async_callback(feed.close)
     feed.start()
-    fleet = Fleet(database, adoption, keyring)
+    fleet = Fleet(database, adoption, keyring, open_in)
     hindrances = Hindrances(adoption, pool.sites.address_policy)
     resources.push_async_callback(fleet.close)
     if member is not None:

@@ -39,6 +39,7 @@ MEMBER: Final = {
     "differences",
     "hosted_stopped",
     "last_hosted_at",
+    "not_asked",
 }
 
 pytestmark = ON_BOTH

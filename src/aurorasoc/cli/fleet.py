@@ -77,6 +77,8 @@ def _details(member: Member) -> Iterator[str]:
     for hindrance in member.hindrances:
         subject = f"can't call {hindrance.connection}" if hindrance.connection else "not adopted"
         yield f"{subject}: {hindrance.detail}"
+    if member.not_asked:
+        yield f"doesn't ask for a while: {', '.join(member.not_asked)}"
     if member.differences:
         named = (f"{one.setting} ({one.variable or 'no variable'})" for one in member.differences)
         yield f"differs from this shell: {', '.join(named)}"

@@ -8,13 +8,15 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from typing import Annotated, Final, Literal
 
 from pydantic import Field
 
+from aurorasoc.config.snapshot import ConnectionConfig
+from aurorasoc.config.vocabulary import ConnectionName
 from aurorasoc.core.clock import iso
 from aurorasoc.core.database.engine import Database
 from aurorasoc.core.database.tables import InstanceRow, RuntimeConfigRow
@@ -32,6 +34,9 @@ from aurorasoc.llm.fleet.live import (
 )
 
 State = Literal["current", "behind", "diverged"]
+NotAsked = Callable[
+    [str | None, Mapping[ConnectionName, ConnectionConfig]], tuple[ConnectionName, ...]
+]
 
 WATCH_SECONDS: Final = 0.1
 LOOK_SECONDS: Final = 5.0
@@ -50,6 +55,7 @@ class Member:
         state: `behind` the stored revision; `diverged`: at the revision of the process that
             answers, with another fingerprint; else `current`.
         hindrances: What keeps it from calling the connections in use.
+        not_asked: Connections that it doesn't ask for a while, because their calls failed.
         differences: Where it is `diverged`: which settings differ, as far as both name them.
     """
 
@@ -67,6 +73,7 @@ class Member:
     hosted_stopped: bool
     last_hosted_at: str | None = field(compare=False)  # it moves with each call
     hindrances: tuple[Hindrance, ...] = ()
+    not_asked: tuple[ConnectionName, ...] = ()
     differences: tuple[Difference, ...] = ()
 
 
@@ -104,16 +111,24 @@ class Fleet:
         database: Holds it.
         adoption: What this process runs, to compare the others with.
         keyring: The seeds it has.
+        not_asked: Reads which connections a process doesn't ask in its report of calls.
 
     Attributes:
         watchers: How many wait for changes.
         dismissed: Whether this process is about to stop, so that waiters must return.
     """
 
-    def __init__(self, database: Database, adoption: Adoption, keyring: Keyring) -> None:
+    def __init__(
+        self,
+        database: Database,
+        adoption: Adoption,
+        keyring: Keyring,
+        not_asked: NotAsked = lambda _report, _connections: (),
+    ) -> None:
         self._database = database
         self._adoption = adoption
         self._keyring = keyring
+        self._not_asked = not_asked
         self.watchers = 0
         self._watching: asyncio.Task[None] | None = None
         self._latest: FleetView | None = None
@@ -133,7 +148,10 @@ class Fleet:
             states = {row.instance: self._state(row, revision) for row in rows}
             diverged = [name for name, state in states.items() if state == "diverged"]
             settings = await reports_of_settings(session, diverged)
-        members = (_member(row, states[row.instance]) for row in rows)
+        here = self._adoption.snapshot.connections if self._adoption.ready else {}
+        members = (
+            _member(row, states[row.instance], self._not_asked(row.health, here)) for row in rows
+        )
         return FleetView(revision, tuple(self._compared(one, settings) for one in members))
 
     @contextmanager
@@ -223,7 +241,7 @@ class Fleet:
         return "current" if same else "diverged"
 
 
-def _member(row: InstanceRow, state: State) -> Member:
+def _member(row: InstanceRow, state: State, not_asked: tuple[ConnectionName, ...]) -> Member:
     return Member(
         instance=row.instance,
         kind=row.kind,
@@ -239,6 +257,7 @@ def _member(row: InstanceRow, state: State) -> Member:
         hosted_stopped=bool(row.hosted_stopped),
         last_hosted_at=iso(row.hosted_us),
         hindrances=hindrances_in(row.hindrances),
+        not_asked=not_asked,
     )
 
 

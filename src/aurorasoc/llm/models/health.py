@@ -245,17 +245,19 @@ def with_breakers(health: Health, openings: Sequence[Standing], processes: int) 
     )
 
 
-def open_in(report: str | None, ways: Mapping[str, ConnectionName]) -> tuple[ConnectionName, ...]:
+def open_in(
+    report: str | None, connections: Mapping[ConnectionName, ConnectionConfig]
+) -> tuple[ConnectionName, ...]:
     """Name the connections that a process doesn't ask for a while, by its report.
 
     Args:
         report: What it reports.
-        ways: Connections by their ways' digests.
+        connections: As they are configured: with another address or key they are others.
     """
     if not report or not any(f'"{state}:' in report for state in ("open", "probing")):
         return ()
     known = _others_of([report])
-    return tuple(name for digest, name in ways.items() if digest in known)
+    return tuple(name for name, config in connections.items() if Way.to(config).digest in known)
 
 
 _Code = Annotated[str, Field(max_length=64)]

@@ -65,6 +65,12 @@ function Process({ of: process }) {
           </span>
         `,
       )}
+      ${process.not_asked.length > 0 &&
+      html`<span class="process-runs">
+        <${Mark} tone="warn">
+          doesn't ask for a while: ${process.not_asked.map(connectionName).join(", ")}
+        <//>
+      </span>`}
     </li>
   `;
 }

@@ -8,10 +8,14 @@ import pytest
 
 from aurorasoc.core.database.engine import Database
 from aurorasoc.core.open_store import open_secret_store
-from aurorasoc.errors import Conflict, DatabaseUnavailable
+from aurorasoc.errors import Conflict, DatabaseUnavailable, ProviderUnreachable
+from aurorasoc.granite.backend_resolution import model_reference
 from aurorasoc.llm.adoption.adopt import Adoption
-from aurorasoc.llm.fleet.live import lifetime_us
+from aurorasoc.llm.fleet.live import COMMAND, lifetime_us
 from aurorasoc.llm.fleet.registry import Fleet, FleetAdoption, FleetView, require_seed_everywhere
+from aurorasoc.llm.models.health import open_in
+from aurorasoc.llm.models.traffic import TrafficLedger
+from aurorasoc.llm.wire.breaker import FAILURES, Passage
 from tests.component.llm.fleet.fleet_world import report, write_revision
 from tests.examples import OTHER_SEED, SEED, keyring, settings
 from tests.world.databases import ON_BOTH
@@ -68,6 +72,37 @@ async def test_equal_revision_with_another_fingerprint_is_diverged(
     """Its environment or its keys differ."""
     await report(database, adoption, "other", fingerprint="f" * 16)
     assert _states(await fleet.look()) == {"other": "diverged"}
+
+
+async def test_process_names_the_connections_that_it_does_not_ask(
+    database: Database, adoption: Adoption
+) -> None:
+    """As its report says, by their address and key as they are configured here."""
+    ledger, failure = TrafficLedger(), ProviderUnreachable("It failed.", provider="vllm", model="m")
+    called = model_reference(adoption.snapshot, "vllm", "specialist")
+    breaker = ledger.breakers.of(called)
+    for _ in range(FAILURES):
+        with Passage(breaker, called) as passage:
+            breaker.ask(passage)
+            breaker.failed(passage, failure)
+    await report(database, adoption, "failing", health=ledger.health.report())
+    await report(database, adoption, "silent")
+    view = await Fleet(database, adoption, keyring(), open_in).look()
+    assert {one.instance: one.not_asked for one in view.instances} == {
+        "failing": ("vllm",),
+        "silent": (),
+    }
+
+
+async def test_fleet_counts_its_live_processes(
+    database: Database, adoption: Adoption, fleet: Fleet
+) -> None:
+    """Silent ones too, and none that is dead or over: it is open in so many of them."""
+    await report(database, adoption, "silent")
+    await report(database, adoption, "calling", health="[]")
+    await report(database, adoption, "dead", age=3_000)
+    await report(database, adoption, "command-1", kind=COMMAND, health="[]")
+    assert (await fleet.reports_of_health()).processes == 2
 
 
 async def test_what_this_process_has_not_adopted_is_not_called_diverged(
