@@ -25,7 +25,7 @@ import pytest
 from beeai_framework.backend.message import UserMessage
 
 from aurorasoc.cli import main
-from aurorasoc.errors import CALL_ERRORS, AuroraError, EmptyAnswer, RequestRefused
+from aurorasoc.errors import CALL_ERRORS, AuroraError, CutBeforeAnswer, EmptyAnswer, RequestRefused
 from aurorasoc.llm.models.pool import get_chat_model
 from aurorasoc.runtime import open_runtime
 from tests.world.canaries import SOAK, canaries, found
@@ -62,7 +62,7 @@ CALLED: Final[dict[str, dict[str, Any]]] = {
 """Whom canaries go to: a switch to each, where null is the boot default."""
 
 STATUSES: Final = (200, 204, 400, 402, 403, 404, 408, 409, 413, 418, 422, 429, 500, 502, 503, 504)
-OURS: Final = {EmptyAnswer, RequestRefused, *CALL_ERRORS.values()}
+OURS: Final = {CutBeforeAnswer, EmptyAnswer, RequestRefused, *CALL_ERRORS.values()}
 REDIRECTS: Final = (301, 302, 303, 307, 308)
 
 Send = Callable[..., httpx.Response]

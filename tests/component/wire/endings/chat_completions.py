@@ -8,6 +8,7 @@ from aurorasoc.errors import (
     EmptyAnswer,
     ProviderOverloaded,
     ProviderUnreachable,
+    ToolCallUnusable,
 )
 from aurorasoc.llm.wire.answers.outcome import Finish, Usage
 from tests.component.wire.endings.kinds import (
@@ -129,7 +130,7 @@ BROKEN_CALLS: Final[Rows] = (
     both(
         Ending.UNREADABLE_TOOL_CALL,
         "arguments that are no JSON",
-        Failed(BadResponse),
+        Failed(ToolCallUnusable),
         says({"tool_calls": [function("address=192.0.2.1")]}, "tool_calls"),
     ),
 )

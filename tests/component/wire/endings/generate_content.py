@@ -15,6 +15,7 @@ from aurorasoc.errors import (
     EmptyAnswer,
     ProviderOverloaded,
     ProviderUnreachable,
+    ToolCallUnusable,
 )
 from aurorasoc.llm.wire.answers.outcome import Finish, Usage
 from tests.component.wire.endings.kinds import (
@@ -135,7 +136,12 @@ GEMINI: Final[Rows] = (
     ),
     both(Ending.CUT_TOOL_CALL, "MAX_TOKENS", Failed(AnswerCut), _says(_CALL, reason="MAX_TOKENS")),
     *(
-        both(Ending.UNREADABLE_TOOL_CALL, reason, Failed(BadResponse, reason), _says(reason=reason))
+        both(
+            Ending.UNREADABLE_TOOL_CALL,
+            reason,
+            Failed(ToolCallUnusable, reason),
+            _says(reason=reason),
+        )
         for reason in ("MALFORMED_FUNCTION_CALL", "UNEXPECTED_TOOL_CALL", "TOO_MANY_TOOL_CALLS")
     ),
     Never(

@@ -15,6 +15,7 @@ from aurorasoc.errors import (
     ProviderOverloaded,
     ProviderUnreachable,
     Refused,
+    ToolCallUnusable,
 )
 from aurorasoc.llm.wire.answers.outcome import Finish, Usage
 from tests.component.wire.endings.kinds import (
@@ -149,7 +150,7 @@ ANTHROPIC: Final[Rows] = (
     streamed_only(
         Ending.UNREADABLE_TOOL_CALL,
         "arguments that are no JSON",
-        Failed(BadResponse),
+        Failed(ToolCallUnusable),
         claude([_call("address=192.0.2.1")], "tool_use", stream=True),
     ),
     both(

@@ -15,6 +15,7 @@ from aurorasoc.errors import (
     ProviderRateLimited,
     ProviderUnreachable,
     Refused,
+    ToolCallUnusable,
 )
 from aurorasoc.llm.wire.answers.outcome import Finish, Usage
 from tests.component.wire.endings.kinds import (
@@ -161,7 +162,7 @@ RESPONSES: Final[Rows] = (
     both(
         Ending.UNREADABLE_TOOL_CALL,
         "arguments that are no JSON",
-        Failed(BadResponse),
+        Failed(ToolCallUnusable),
         _says(_call("address=192.0.2.1")),
     ),
     both(Ending.REFUSED, "refusal, nothing else", Failed(Refused), _says(said("No.", "refusal"))),

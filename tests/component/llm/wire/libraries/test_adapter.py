@@ -18,7 +18,7 @@ from aurorasoc.errors import (
     AuroraError,
     AuthFailed,
     BadResponse,
-    EmptyAnswer,
+    CutBeforeAnswer,
     EndpointNotFound,
     ModelCallError,
     ModelNotFound,
@@ -180,7 +180,7 @@ async def test_an_answer_all_of_thinking_is_empty_or_says_why(
 ) -> None:
     """Whether or not the vendor shows its thinking: no answer looks like one without a word."""
     _set(world, Fault(empty_content=True))
-    assert await _row(boot, stream=stream) == _all(EmptyAnswer)
+    assert await _row(boot, stream=stream) == _all(CutBeforeAnswer)
 
 
 async def test_a_silent_provider_is_a_timeout(
