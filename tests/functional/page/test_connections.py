@@ -8,6 +8,7 @@ from playwright.sync_api import Locator, ViewportSize, expect
 
 from tests.functional.page.visit import Visit
 from tests.world.fixtures import VENDOR_KEYS
+from tests.world.service import CONFIG
 from tests.world.vendor import VendorServer
 
 AZURE: Final = "https://soc-eu.openai.azure.com/openai/v1"
@@ -54,7 +55,7 @@ def add_from_a_preset(admin: Visit) -> None:
     form = open_add(admin, "Azure OpenAI")
     expect(form.get_by_role("textbox", name="Name")).to_have_value("azure")
     form.get_by_role("textbox", name="Resource").fill("https://soc-eu.openai.azure.com/")
-    expect(form).to_contain_text(f"Calls go to {AZURE}")
+    expect(form).to_contain_text(f"Calls will go to {AZURE}/chat/completions")
     form.get_by_role("combobox", name="Highest label").select_option("AMBER")
     admin.look("add")
     form.get_by_role("button", name="Add", exact=True).click()
@@ -256,6 +257,13 @@ def test_a_built_in_connection_is_offered_no_deletion(admin: Visit) -> None:
     expect(admin.button("Delete this connection…")).to_have_count(0)
 
 
+def put_in_force(admin: Visit, name: str) -> None:
+    """Switch to a connection, as another admin does meanwhile."""
+    switched = admin.service.client().put(CONFIG, json={"provider": name})
+    assert switched.status_code == 200, switched.text
+    admin.page.get_by_role("region", name=name).wait_for()
+
+
 @pytest.mark.parametrize("width", WIDTHS)
 def test_long_names_break_no_layout(admin: Visit, width: int) -> None:
     """The longest names that there can be, on a wide screen and on a phone."""
@@ -264,10 +272,16 @@ def test_long_names_break_no_layout(admin: Visit, width: int) -> None:
     assigned = {"agents": {LONG_AGENT: {"connection": LONG_NAME, "model": LONG_MODEL}}}
     admin.service.client().put("/system/llm/assignments", json=assigned)
     admin.page.set_viewport_size(size)
+    put_in_force(admin, LONG_NAME)
     used(admin, LONG_AGENT).wait_for()
     assert admin.page.evaluate("document.documentElement.scrollWidth") == width
     assert admin.violations() == []
-    for opener in (f"Configure {LONG_NAME}", f"Change the agent {LONG_AGENT}"):
+    openers = (
+        f"Configure {LONG_NAME}",
+        f"Change the agent {LONG_AGENT}",
+        "Switch to Ollama",  # from the one with the long names
+    )
+    for opener in openers:
         admin.button(opener).click()
         dialog = admin.page.get_by_role("dialog")
         assert dialog.evaluate("(it) => it.scrollWidth <= it.clientWidth")

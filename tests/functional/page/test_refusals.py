@@ -45,6 +45,7 @@ def test_a_lost_sign_in_asks_for_a_new_one_over_what_was_typed(visit: Visit) -> 
     """401: the form waits below, and can be saved afterwards."""
     visit.sign_in()
     type_model(visit, "vLLM")
+    visit.says("Calls will go to")  # nothing more is asked before it is saved
     visit.let_the_sign_in_run_out()
     save(visit)
     visit.dialog("Sign in again")
@@ -61,8 +62,7 @@ def test_who_may_not_read_is_told_which_permission_is_missing(visit: Visit) -> N
     """403: at the door, and the token is not kept."""
     visit.open()
     visit.enter(token("api_service"))
-    visit.says("You may not do this")
-    visit.says("This needs the permission agents:read.")
+    visit.says("You may not use this page. This needs the permission agents:read.")
 
 
 def test_a_switch_to_a_provider_that_is_not_ready_says_what_it_needs(visit: Visit) -> None:

@@ -71,7 +71,10 @@ def test_a_key_that_came_with_a_switch_is_nowhere_in_the_browser(admin: Visit) -
 def test_what_is_typed_is_tested_and_sent_nowhere_else(
     admin: Visit, hosted: VendorServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Only what differs from what is saved is sent; a correction drops the verdict."""
+    """Only what differs from what is saved is sent; a correction drops the verdict.
+
+    The key goes with the test, and with the question for the models that it may use.
+    """
     monkeypatch.setitem(hosted.models, "openai", [TYPED, OTHER])
     sent: list[tuple[str, str]] = []
     admin.page.on("request", lambda it: sent.append((it.url, it.post_data or "")))
@@ -85,10 +88,11 @@ def test_what_is_typed_is_tested_and_sent_nowhere_else(
     admin.says(f"{TYPED} answered.")
     admin.says("Nothing is saved yet.")
     admin.look("tested-as-typed")
-    ((url, body),) = [(url, body) for url, body in sent if OPENAI in body]
-    assert url.endswith("/system/llm/providers/openai/test")
-    typed = {"role": "specialist", "model": TYPED, "api_key": OPENAI}
-    assert json.loads(body) == typed
+    bodies = {url.rpartition("/")[2]: json.loads(it) for url, it in sent if OPENAI in it}
+    assert bodies == {
+        "models": {"api_key": OPENAI},
+        "test": {"role": "specialist", "model": TYPED, "api_key": OPENAI},
+    }
     expect(key).to_have_value(OPENAI)
     model.fill(OTHER)
     expect(form.get_by_text(f"{TYPED} answered.")).to_have_count(0)
@@ -128,7 +132,7 @@ def test_the_token_is_not_in_the_document(visit: Visit) -> None:
 
 
 def test_a_reload_signs_out(admin: Visit) -> None:
-    """Since the token is in memory only."""
+    """Since the token is in memory only; the browser asks first (`test_leaving.py`)."""
     admin.page.reload()
     admin.button("Sign in").wait_for()
     assert not admin.page.get_by_role("heading", name="Connections").is_visible()

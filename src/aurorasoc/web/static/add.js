@@ -1,18 +1,21 @@
 // "Add a connection": to a known service, or to a provider at an address of one's own.
 
 import { html, useState } from "./htm-preact-standalone.js";
+import { AddressInput, CallsTo, useAddress } from "./address.js";
 import { Asking } from "./asking.js";
 import { CeilingField } from "./ceiling.js";
 import { useChange } from "./change.js";
 import { Conflict } from "./conflict.js";
-import { AddressInput, ModelInput } from "./fields.js";
 import { filledIn, freeName, placeholderIn, placeholdersOf, useKnown } from "./known.js";
 import { Leaving } from "./leaving.js";
+import { ModelInput } from "./model_picker.js";
+import { useModels } from "./models.js";
 import { asSent, Options } from "./options.js";
 import { ServiceField, ServiceNote } from "./services.js";
 import { useStore } from "./store.js";
 import { Field, Modal, ProblemNotice, SecretField } from "./ui.js";
-import { rowOf } from "./words.js";
+import { useUnsaved } from "./unsaved.js";
+import { mayBeLocal, rowOf } from "./words.js";
 
 const EMPTY = { name: "", values: {}, address: "", model: "", key: "", ceiling: "", options: {} };
 
@@ -25,6 +28,7 @@ export function Add({ onAdded, onClose }) {
   const [step, setStep] = useState("typing"); // typing | leaving | asking
   const set = (name) => (value) => setDraft({ ...draft, [name]: value });
   const close = () => (service && step !== "leaving" ? setStep("leaving") : onClose());
+  useUnsaved(service !== null);
   const taken = rowOf(inventory, draft.name) !== undefined;
 
   function choose(chosen) {
@@ -75,18 +79,12 @@ export function Add({ onAdded, onClose }) {
 }
 
 function Parts({ service, draft, set, taken, inventory }) {
+  const address = useAddress(service.provider, addressOf(service, draft) ?? "");
+  const models = useModels(withTyped(service, draft, inventory));
   return html`
     <${ServiceNote} service=${service} />
     <${NameField} value=${draft.name} taken=${taken} onValue=${set("name")} />
-    <${Address} ...${{ service, draft, set }} />
-    <${ModelInput}
-      label="Model"
-      hint="Leave it empty to choose from the service's own list once the connection is added."
-      example=${service.model && `for example ${service.model}`}
-      value=${draft.model}
-      names=${[]}
-      onType=${set("model")}
-    />
+    <${Address} ...${{ service, draft, set, address }} />
     ${service.provider !== "ollama" &&
     html`
       <${SecretField}
@@ -96,9 +94,34 @@ function Parts({ service, draft, set, taken, inventory }) {
         onValue=${set("key")}
       />
     `}
+    <${ModelInput}
+      label="Model"
+      hint=${models.text || "It can also be chosen later. The service's own list needs address and key."}
+      example=${service.model && `for example ${service.model}`}
+      value=${draft.model}
+      names=${models.names}
+      onType=${set("model")}
+      onOpen=${models.read}
+    />
     <${CeilingField} value=${draft.ceiling} policy=${inventory.policy} onValue=${set("ceiling")} />
     <${Options} typed=${draft.options} onType=${set("options")} />
   `;
+}
+
+/** What to ask for models with: nothing of it is saved, and the connection isn't made yet. */
+function withTyped(service, draft, inventory) {
+  const names = inventory.providers.map((row) => row.connection);
+  const address = addressOf(service, draft) || undefined;
+  const key = draft.key.trim() || undefined;
+  const askable = mayBeLocal(service.provider) ? address : key && address !== null;
+  const body = { provider: service.provider, base_url: address, api_key: key };
+  return { connection: freeName("new", names), saved: [], askable: Boolean(askable), body };
+}
+
+/** The address as typed or filled in; null while a part of it is missing. */
+function addressOf(service, { values, address }) {
+  const pattern = service.base_url ?? "";
+  return placeholdersOf(pattern).length > 0 ? filledIn(pattern, values) : address.trim();
 }
 
 function NameField({ value, taken, onValue }) {
@@ -115,28 +138,31 @@ function NameField({ value, taken, onValue }) {
       autocomplete="off"
       spellcheck=${false}
       value=${value}
-      onInput=${(event) => onValue(event.target.value)}
+      onInput=${(event) => onValue(event.target.value.toLowerCase())}
     />
   `;
   return html`<${Field} label="Name" hint=${hint} tone=${taken ? "warn" : ""}>${control}<//>`;
 }
 
 /** The base URL, or the parts of it that a known service leaves open. */
-function Address({ service, draft, set }) {
+function Address({ service, draft, set, address }) {
   if (service.provider === "gemini") return null;
   const pattern = service.base_url ?? "";
   const parts = placeholdersOf(pattern);
   if (parts.length === 0) {
-    const required = ["ollama", "vllm"].includes(service.provider);
+    const required = mayBeLocal(service.provider);
     const hint = required
       ? "Where the server is."
       : "Leave it empty for the vendor's own address.";
     return html`
-      <${AddressInput} ...${{ hint, required, value: draft.address }} onType=${set("address")} />
+      <${AddressInput}
+        ...${{ hint, required, address, value: draft.address }}
+        onType=${set("address")}
+      />
     `;
   }
-  const address = filledIn(pattern, draft.values);
-  const hint = address ? `Calls go to ${address}` : `It is filled in here: ${pattern}`;
+  const complete = filledIn(pattern, draft.values) !== null;
+  const hint = complete ? html`<${CallsTo} address=${address} />` : `It is filled in here: ${pattern}`;
   return parts.map((name) => {
     const fill = (event) =>
       set("values")({ ...draft.values, [name]: placeholderIn(pattern, name, event.target.value) });
@@ -162,14 +188,13 @@ const keyHint = ({ key }) =>
   `${key ? `It takes ${key.replaceAll("`", "")}. ` : ""}It can also be entered later.`;
 
 /** What is sent: only what was typed. */
-function bodyOf(service, { values, address, model, key, ceiling, options }) {
-  const open = placeholdersOf(service.base_url ?? "").length > 0;
+function bodyOf(service, draft) {
   const sent = {
-    base_url: (open ? filledIn(service.base_url, values) : address.trim()) || undefined,
-    model: model.trim() || undefined,
-    api_key: key.trim() || undefined,
-    max_tlp: ceiling || undefined,
-    options: asSent(options) ?? undefined,
+    base_url: addressOf(service, draft) || undefined,
+    model: draft.model.trim() || undefined,
+    api_key: draft.key.trim() || undefined,
+    max_tlp: draft.ceiling || undefined,
+    options: asSent(draft.options) ?? undefined,
   };
   return { provider: service.provider, ...sent };
 }

@@ -4,9 +4,12 @@ import { html, useState } from "./htm-preact-standalone.js";
 import { useChange } from "./change.js";
 import { Conflict } from "./conflict.js";
 import { Fallbacks } from "./fallbacks.js";
-import { ModelInput, useModels } from "./fields.js";
+import { Leaving } from "./leaving.js";
+import { ModelInput } from "./model_picker.js";
+import { asSaved, useModels } from "./models.js";
 import { say } from "./store.js";
 import { Check, Field, Modal, ProblemNotice } from "./ui.js";
+import { useUnsaved } from "./unsaved.js";
 import { connectionName, rowOf } from "./words.js";
 
 /** `who` is `{kind: "roles" | "agents", name}`; an empty name is typed. */
@@ -16,7 +19,13 @@ export function AssignmentForm({ who, inventory, onClose }) {
   const [connection, setConnection] = useState(own?.connection ?? "");
   const [model, setModel] = useState(own?.model ?? "");
   const [fallbacks, setFallbacks] = useState(own?.fallbacks ?? null); // null: the policy's
+  const [leaving, setLeaving] = useState(false);
   const change = useChange();
+  const typed = [name, connection, model.trim(), fallbacks];
+  const saved = [who.name, own?.connection ?? "", own?.model ?? "", own?.fallbacks ?? null];
+  const dirty = JSON.stringify(typed) !== JSON.stringify(saved);
+  useUnsaved(dirty);
+  const close = () => (dirty && !leaving ? setLeaving(true) : onClose());
   const row = rowOf(inventory, connection);
   const what = who.kind === "roles" ? "role" : "agent";
 
@@ -33,8 +42,9 @@ export function AssignmentForm({ who, inventory, onClose }) {
     setModel(""); // it was another connection's
   };
   return html`
-    <${Modal} title=${who.name ? `Assign the ${what} ${who.name}` : "Assign an agent"} onClose=${onClose}>
+    <${Modal} title=${who.name ? `Assign the ${what} ${who.name}` : "Assign an agent"} onClose=${close}>
       <form onSubmit=${save}>
+        ${leaving && html`<${Leaving} onStay=${() => setLeaving(false)} onLeave=${onClose} />`}
         <${Conflict} change=${change} revision=${inventory.revision} />
         <${ProblemNotice} problem=${change.problem} />
         ${!who.name && html`<${AgentField} value=${name} onValue=${setName} />`}
@@ -45,7 +55,7 @@ export function AssignmentForm({ who, inventory, onClose }) {
           <button class="primary" disabled=${change.busy || change.overtaken}>
             ${change.busy ? "Saving…" : "Save"}
           </button>
-          <button type="button" class="quiet" onClick=${onClose}>Close</button>
+          <button type="button" class="quiet" onClick=${close}>Close</button>
         </div>
       </form>
     <//>
@@ -64,7 +74,7 @@ const AgentField = ({ value, onValue }) => html`
         autocomplete="off"
         spellcheck=${false}
         value=${value}
-        onInput=${(event) => onValue(event.target.value)}
+        onInput=${(event) => onValue(event.target.value.toLowerCase())}
       />
     `}
   <//>
@@ -101,7 +111,7 @@ function ItsFallbacks({ inventory, fallbacks, onNames }) {
 }
 
 function Model({ row, model, onType }) {
-  const { names, text } = useModels(row);
+  const { names, text, read } = useModels(asSaved(row));
   const hint = `Leave it empty for the connection's own. ${text}`;
-  return html`<${ModelInput} label="Model" value=${model} ...${{ hint, names, onType }} />`;
+  return html`<${ModelInput} label="Model" value=${model} ...${{ hint, names, onType }} onOpen=${read} />`;
 }

@@ -5,9 +5,10 @@ import { Asking } from "./asking.js";
 import { CeilingField } from "./ceiling.js";
 import { Conflict } from "./conflict.js";
 import { fitsASwitch, isDirty, isTestable, movesOf } from "./draft.js";
-import { BaseUrlField, ModelField, useModels } from "./fields.js";
+import { BaseUrlField, ModelField } from "./fields.js";
 import { KeyPart } from "./key_part.js";
 import { Leaving } from "./leaving.js";
+import { asTyped, useModels } from "./models.js";
 import { Options } from "./options.js";
 import { Verdict } from "./probe.js";
 import { Removal, usesOf } from "./removal.js";
@@ -30,7 +31,7 @@ export function ConnectionForm({ name, isNew, onClose }) {
 function Form({ inventory, row, isNew, gone, onClose }) {
   const name = row.connection;
   const form = useForm(row);
-  const models = useModels(row);
+  const models = useModels(asTyped(row, form.changes, form.moved));
   const [step, setStep] = useState("typing"); // typing | leaving | asking | switching
   const title = connectionName(name);
   const chosen = inventory.active.requested === name; // `auto` may have found it, too
@@ -104,7 +105,11 @@ const Fields = ({ form, row, models, policy }) => html`
     models=${models}
   />
   ${row.base_url_support !== "none" &&
-  html`<${BaseUrlField} ...${form.field("base_url")} moved=${form.moved} />`}
+  html`<${BaseUrlField}
+    ...${form.field("base_url")}
+    moved=${form.moved}
+    address=${form.address}
+  />`}
   <${KeyPart} ...${form.field("api_key")} moved=${form.moved} onRemove=${form.removeKey} />
   <${Ceiling} ...${form.field("max_tlp")} policy=${policy} />
   <${Options} ...${form.options} />

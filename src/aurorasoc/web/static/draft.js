@@ -30,12 +30,15 @@ export function changesOf(draft, row) {
   return changes;
 }
 
-/** Whether the key in force would be left behind at another origin, unless one comes along. */
-export function leavesKeyBehind(draft, row) {
+/**
+ * Whether the key in force would be left behind at another origin, unless one comes along. `meant` is
+ * how the service understands the typed address, once it has said.
+ */
+export function leavesKeyBehind(draft, row, meant) {
   const typed = draft.base_url?.trim();
   if (typed === undefined || row.key_state !== "usable") return false;
   if (typed === "") return row.sources.base_url === "runtime"; // back to the boot default
-  return originOf(typed) !== originOf(row.base_url);
+  return originOf(meant ?? typed) !== originOf(row.base_url);
 }
 
 /** Where data of a connection in use goes then, in a sentence; empty where it doesn't move. */

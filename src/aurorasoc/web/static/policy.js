@@ -9,6 +9,7 @@ import { Conflict } from "./conflict.js";
 import { Fallbacks } from "./fallbacks.js";
 import { may } from "./store.js";
 import { Check, Field, Mark, Notice, ProblemNotice, Problems, useId } from "./ui.js";
+import { useUnsaved } from "./unsaved.js";
 import { connectionName, HIGHEST, mayBeLocal } from "./words.js";
 
 export function Policy({ inventory }) {
@@ -21,6 +22,7 @@ export function Policy({ inventory }) {
     Object.entries(draft).filter(([name, value]) => !isSame(value, policy[name])),
   );
   const idle = Object.keys(sent).length === 0;
+  useUnsaved(!idle);
   useEffect(() => {
     if (idle && change.overtaken) change.accept(); // nothing was typed, so nothing can be lost
   });

@@ -4,7 +4,7 @@ import { html, useEffect, useState } from "./htm-preact-standalone.js";
 import { HOST_SIGNS_IN } from "./api.js";
 import { onLink } from "./sign_in_link.js";
 import { signIn, useStore } from "./store.js";
-import { Modal, Notice, ProblemNotice, SecretField } from "./ui.js";
+import { Modal, Notice, SecretField } from "./ui.js";
 
 /** The first thing that a visitor sees. */
 export function SignIn() {
@@ -56,7 +56,7 @@ function TokenForm({ takesLinks = false }) {
   };
   return html`
     <form onSubmit=${send}>
-      <${ProblemNotice} problem=${refusal(problem)} />
+      <${Refusal} problem=${problem} />
       <${SecretField}
         label="Bearer token"
         value=${text}
@@ -77,7 +77,7 @@ function HostSession() {
   const { busy, problem, submit } = useSignIn();
   useEffect(() => void submit(), []);
   return html`
-    <${ProblemNotice} problem=${refusal(problem)} />
+    <${Refusal} problem=${problem} />
     <p>
       ${busy
         ? "Signing in with the platform's session…"
@@ -99,9 +99,17 @@ function useSignIn() {
   return { busy, problem, submit, said };
 }
 
-/** Here a 401 is no lost sign-in, but a token that was never accepted. */
-function refusal(problem) {
-  if (problem?.status !== 401) return problem;
-  const detail = "It is mistyped, has expired, or was made for another service.";
-  return { code: "", title: "The token was refused", detail };
+/** Why nobody is signed in, in one sentence: nothing was changed here, and nothing was lost. */
+function refusal({ status, detail }) {
+  if (status === 401) {
+    return HOST_SIGNS_IN
+      ? "The platform's session has ended, or isn't accepted here."
+      : "The token was refused: it is mistyped, has expired, or was made for another service.";
+  }
+  if (status === 403) return `You may not use this page. ${detail}`;
+  if (status === 0) return "The service can't be reached. Try again.";
+  return `The service can't check the sign-in now: ${detail || `it answered ${status}.`}`;
 }
+
+const Refusal = ({ problem }) =>
+  problem && html`<${Notice} tone="bad" alert>${refusal(problem)}<//>`;

@@ -1,11 +1,13 @@
 // What was typed into a connection's form, and what can be done with it.
 
 import { useState } from "./htm-preact-standalone.js";
+import { useAddress } from "./address.js";
 import { useChange } from "./change.js";
-import { changesOf, emptyDraft, isKeyAlone } from "./draft.js";
+import { changesOf, emptyDraft, isDirty, isKeyAlone, shown } from "./draft.js";
 import { leavesKeyBehind, shownOptions, testsOf } from "./draft.js";
 import { oldKeyText, PATIENCE } from "./old_key.js";
 import { useTest } from "./probe.js";
+import { useUnsaved } from "./unsaved.js";
 
 export function useForm(row) {
   const [draft, setDraft] = useState(emptyDraft);
@@ -14,6 +16,9 @@ export function useForm(row) {
   const change = useChange();
   const test = useTest(row.connection);
   const changes = changesOf(draft, row);
+  const address = useAddress(row.provider, shown(draft, row, "base_url"));
+  const moved = leavesKeyBehind(draft, row, address.base_url);
+  useUnsaved(isDirty(changes));
   const forget = () => setDraft(emptyDraft());
   const type = (typed) => {
     setDraft({ ...draft, ...typed });
@@ -39,8 +44,7 @@ export function useForm(row) {
       : call("PUT", `${place}?${query}`, { provider: row.provider, ...changes });
   };
   return {
-    ...{ change, changes, done, forget, setVerify, test, verify },
-    moved: leavesKeyBehind(draft, row),
+    ...{ address, change, changes, done, forget, moved, setVerify, test, verify },
     field: (name) => ({
       ...{ draft, row, name },
       onType: (text) => type({ [name]: text }),
