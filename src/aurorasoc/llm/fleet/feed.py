@@ -68,6 +68,7 @@ class Feed:
         self._clock = clock
         self._callbacks: list[Callable[[], None]] = []
         self._heard: int | None = 0
+        self._failing = ""
         self._wake = asyncio.Event()
         self._stop = threading.Event()
         self._loop = asyncio.get_running_loop()
@@ -145,9 +146,22 @@ class Feed:
             try:
                 await self._changed(heard)
             except AuroraError as error:
-                log.warning("not adopted", code=error.code, detail=error.detail)
+                self._warn_once(error)
             except Exception:  # the feed must survive failures of what it calls
                 log.exception("not adopted")
+            else:
+                self._recover()
+
+    def _warn_once(self, error: AuroraError) -> None:
+        """Log why nothing is adopted, when it begins: each poll fails for the same reason."""
+        if self._failing != error.detail:
+            log.warning("not adopted", code=error.code, detail=error.detail)
+        self._failing = error.detail
+
+    def _recover(self) -> None:
+        if self._failing:
+            log.info("adopting again")
+        self._failing = ""
 
     async def _woken(self) -> bool:
         """Wait until woken; return False when it is time to poll."""

@@ -12,6 +12,7 @@ import asyncio
 import random
 import re
 import threading
+from collections.abc import Callable
 from contextlib import suppress
 from typing import Any, Final
 
@@ -22,19 +23,27 @@ from sqlalchemy import make_url
 
 from aurorasoc.core.database.engine import FEED_CHANNEL, LIBPQ
 from aurorasoc.core.database.migrations import sync_url
+from aurorasoc.core.database.reach import why_unreachable
 from aurorasoc.core.logs import get_logger
 from aurorasoc.llm.fleet.feed import CommitListener
 
 CHECK_SECONDS: Final = 5.0
 ANSWER_SECONDS: Final = 2.0
 CONNECT_SECONDS: Final = 3
-FIRST_PAUSE_SECONDS: Final = 0.1
 BACK_OFF_SECONDS: Final = 2.0
+REFUSED_BACK_OFF_SECONDS: Final = 30.0
+"""Where the server refuses: a right or a password doesn't come back within seconds."""
+
 SPREAD_SECONDS: Final = 0.2
 """Randomises reconnects, so that all processes of a lost server don't reconnect together."""
 
 _A_REVISION: Final = re.compile(r"[0-9]{1,18}")
 _REVISION: Final = "SELECT revision FROM llm_runtime_config WHERE id = 1"
+_REFUSED: Final = re.compile(
+    "permission denied|authentication failed|no password supplied|not permitted to log in"
+    '|(database|role) ".*" does not exist|pg_hba|rejects connection',
+    re.IGNORECASE,
+)
 _FAILURES: Final = (psycopg.Error, OSError, TimeoutError)
 
 log = get_logger("aurorasoc.feed")
@@ -52,6 +61,7 @@ class Listener:
     def __init__(self, url: str) -> None:
         self._arguments = _arguments(url)
         self._stopped = threading.Event()
+        self._pauses = _Pauses()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._task: asyncio.Task[None] | None = None
 
@@ -71,27 +81,67 @@ class Listener:
     async def _watch(self, listener: CommitListener) -> None:
         self._loop, self._task = asyncio.get_running_loop(), asyncio.current_task()
         while not self._stopped.is_set():
-            connection = await self._connect()
             try:
-                await _listen(connection, listener)
+                await self._connected(listener)
             except _FAILURES as error:
-                log.info("feed lost", error=type(error).__name__)
-            finally:
-                await connection.close()
-                listener.connected(up=False)
-            await asyncio.sleep(random.uniform(0, SPREAD_SECONDS))  # noqa: S311 - jitter
+                await asyncio.sleep(self._pauses.after(error))
 
-    async def _connect(self) -> AsyncConnection[Any]:
-        """Try until it works; the pauses grow and are random, so processes don't retry together."""
-        longest = FIRST_PAUSE_SECONDS
-        while True:
-            with suppress(*_FAILURES):
-                return await AsyncConnection.connect(**self._arguments)
-            await asyncio.sleep(random.uniform(0, longest))  # noqa: S311 - jitter
-            longest = min(2 * longest, BACK_OFF_SECONDS)
+    async def _connected(self, listener: CommitListener) -> None:
+        """Connect, and listen until the connection is lost.
+
+        Raises:
+            psycopg.Error, OSError, TimeoutError: It can't be connected, or was lost.
+        """
+        connection = await AsyncConnection.connect(**self._arguments)
+        try:
+            await _listen(connection, listener, self._pauses.end)
+        finally:
+            await connection.close()
+            listener.connected(up=False)
 
 
-async def _listen(connection: AsyncConnection[Any], listener: CommitListener) -> None:
+class _Pauses:
+    """How long to wait after a failure, and whether to log it."""
+
+    def __init__(self) -> None:
+        self._longest = SPREAD_SECONDS
+        self._refusal: str | None = None
+
+    def after(self, error: BaseException) -> float:
+        """Return the seconds until the next try; log a refusal once.
+
+        They grow, and are random, so that processes don't retry together.
+        """
+        refusal = _refusal_in(error)
+        if refusal is not None and refusal != self._refusal:
+            log.warning("feed refused", detail=refusal)
+        self._refusal = refusal or self._refusal
+        most = BACK_OFF_SECONDS if refusal is None else REFUSED_BACK_OFF_SECONDS
+        longest, self._longest = min(self._longest, most), min(2 * self._longest, most)
+        return random.uniform(longest / 2 if refusal else 0, longest)  # noqa: S311 - jitter
+
+    def end(self) -> None:
+        """Note that it listens: the next failure is a new one."""
+        if self._refusal is not None:
+            log.info("feed no longer refused")
+        self._longest, self._refusal = SPREAD_SECONDS, None
+
+
+def _refusal_in(error: BaseException) -> str | None:
+    """Return what to do if the server answers and refuses; None if it doesn't answer."""
+    if isinstance(error, psycopg.errors.InsufficientPrivilege):
+        table = "llm_runtime_config"
+        return (
+            f"The role in the feed's address may not read {table}. Run as the owner of the "
+            f"tables: GRANT SELECT ON {table} TO …"
+        )
+    cure = why_unreachable(error)
+    return cure if _REFUSED.search(str(error)) else None
+
+
+async def _listen(
+    connection: AsyncConnection[Any], listener: CommitListener, begun: Callable[[], None]
+) -> None:
     """Report each notification, and every few seconds the stored revision.
 
     Raises:
@@ -101,6 +151,7 @@ async def _listen(connection: AsyncConnection[Any], listener: CommitListener) ->
     while True:
         listener.heard(await _revision(connection))
         listener.connected(up=True)
+        begun()
         async for notification in connection.notifies(timeout=CHECK_SECONDS):
             listener.heard(_revision_in(notification.payload))
 
