@@ -81,7 +81,7 @@ const AgentField = ({ value, onValue }) => html`
 `;
 
 function ConnectionField({ inventory, connection, what, onChoose }) {
-  const none = what === "agent" ? "not assigned: as its role, or in force" : "not assigned: in force";
+  const none = what === "agent" ? "None: uses its role's, or the one in force" : "None: uses the one in force";
   const hint = "A label that may not go there goes to the policy's local backend, or nowhere.";
   const control = (ties) => html`
     <select ...${ties} value=${connection} onChange=${onChoose}>

@@ -175,10 +175,10 @@ const Gone = () => html`
 const Unsaved = ({ changes }) => html`
   <p class="hint">
     Tested as typed. Nothing is saved yet.
-    ${"options" in changes && " The options were tested as they are saved, not as typed."}
+    ${"options" in changes && " The test used the saved options, not the typed ones."}
   </p>
 `;
 
 const LastError = ({ error }) => html`
-  <p class="hint">Its last error${error.at && html`, <${When} at=${error.at} />`}: ${error.detail}</p>
+  <p class="hint">Last error${error.at && html`, <${When} at=${error.at} />`}: ${error.detail}</p>
 `;

@@ -34,12 +34,12 @@ const OF_A_RESET = [
 const NO_LONGER_AUTOMATIC = { icon: "info", text: "The choice is no longer automatic." };
 const BOTH_LOCAL = {
   icon: "stays",
-  text: "Both are local backends; the inventory says where their addresses lead.",
+  text: "Both are local backends: the table of connections shows their addresses.",
 };
 
 function whoAnswers(from, to, wanted) {
   const before = from ? `${connectionName(from.connection)} (${from.model})` : "no backend";
-  if (!to) return `Instead of ${before}, vLLM answers if it is there, else Ollama.`;
+  if (!to) return `vLLM answers instead of ${before} if it is reachable, otherwise Ollama.`;
   const model = wanted.model ?? to.model ?? "boot default";
   const name = connectionName(to.connection);
   if (to === from) return `${name} keeps answering (${model}).`;
@@ -57,7 +57,7 @@ function changedFields(to, wanted) {
 
 function whereDataGoes(from, to, moves) {
   if (moves) {
-    const text = "Whether data leaves this host depends on the new address: see the inventory.";
+    const text = "Whether data leaves this host depends on the new address: the table of connections shows it.";
     return { icon: "info", text };
   }
   const left = from?.data_leaves_host ?? false;

@@ -7,12 +7,12 @@ const BY_CODE = {
   no_connection: [
     "No connection to the service",
     () =>
-      `It can't be reached just now, so whether a change was made isn't known yet: the page ` +
-      `shows it once the connection is back. ${KEPT}`,
+      `A change may or may not have been made: the page shows it once the connection is ` +
+      `back. ${KEPT}`,
   ],
   unauthenticated: [
     "Your sign-in had expired",
-    () => `${UNCHANGED} ${KEPT} Once you are signed in, do it again.`,
+    () => `${UNCHANGED} ${KEPT} Sign in, then try again.`,
   ],
   permission_denied: [
     "You may not do this",
@@ -23,7 +23,7 @@ const BY_CODE = {
     () => `${UNCHANGED} Their change is shown below. ${KEPT}`,
   ],
   outcome_unknown: [
-    "It isn't known whether the key was written",
+    "The key may or may not have been stored",
     (problem) =>
       `${problem.detail} Operation ${problem.operation_id}: it is in the audit log, ` +
       `and is resolved once the secret store answers again.`,
@@ -76,8 +76,8 @@ export const failure = (code) => BY_VERDICT[code] ?? `The call failed (${code})`
 
 /** Say what a test found of the key: an endpoint may answer whatever key it is sent. */
 export function keyVerdict(test) {
-  if (test.key_checked === true) return "It refuses a wrong key, so this one was really checked.";
-  if (test.key_checked === false) return "It answers a wrong key as well, so this proves no key.";
+  if (test.key_checked === true) return "The endpoint refused a wrong key, so it does check keys.";
+  if (test.key_checked === false) return "The endpoint accepts any key, so this doesn't show that yours is right.";
   return "";
 }
 
@@ -86,7 +86,7 @@ function said(problem) {
 }
 
 function unclear(problem) {
-  return `${problem.detail} Whether a change was made isn't known: the history shows it. ${KEPT}`;
+  return `${problem.detail} A change may or may not have been made: check the history. ${KEPT}`;
 }
 
 function spellOut({ field, message }) {

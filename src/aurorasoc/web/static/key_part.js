@@ -10,7 +10,7 @@ export function KeyPart({ row, draft, moved, onType, onRemove }) {
     ? "The new address needs its own key, together with this change."
     : html`
         ${known(row)}${row.key_set_at && html`, <${KeyLife} row=${row} />`}. Paste or type a new
-        one; once stored it is never shown again.
+        one. A stored key is never shown again.
       `;
   return html`
     <${SecretField}

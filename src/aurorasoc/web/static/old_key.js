@@ -5,7 +5,7 @@ const USES = {
   ending:
     "Only runs that began with the old key still use it: revoke it at the vendor once they have ended.",
   in_use: "A process that hasn't adopted the change still uses the old key: don't revoke it yet.",
-  unknown: "It isn't known whether a process still uses the old key: the fleet couldn't be read.",
+  unknown: "Some process may still use the old key: the fleet couldn't be read.",
 };
 
 /** Seconds to wait for the other processes, so that the answer knows of them. */

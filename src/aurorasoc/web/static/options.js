@@ -62,7 +62,7 @@ export function Options({ typed, onType }) {
   return html`
     <details class="folded">
       <summary>Options${count > 0 && `: ${count} set`}</summary>
-      <p class="hint">What is left empty isn't sent.</p>
+      <p class="hint">An empty field isn't sent.</p>
       ${NUMBERS.map(
         ([name, label, limits, hint]) => html`
           <${Field} key=${name} label=${label} hint=${hint}>
