@@ -9,6 +9,7 @@ from typing import Final
 import pytest
 from playwright.sync_api import BrowserContext, Page, Route
 
+from tests.functional.page.visit import leave_and_stay, leave_unasked
 from tests.world.databases import DATABASES, Stored, bring_to_head
 from tests.world.forked import Forked
 from tests.world.loopback import LOOPBACK
@@ -83,3 +84,15 @@ def test_without_a_session_the_page_sends_the_user_to_the_platform(host: Host, p
     page.goto(f"{host.url}/settings/llm")
     page.get_by_text("Sign in to the platform, then try again.").wait_for()
     assert not page.get_by_role("textbox").is_visible()
+
+
+def test_leaving_asks_first_only_while_something_is_typed(host: Host, page: Page) -> None:
+    """The host's session outlives the page: nobody is signed out."""
+    page.goto(f"{host.url}/login")
+    page.get_by_role("radio", name="RED the recipients only").check()
+    assert leave_and_stay(page, "location.reload()") == ["beforeunload"]
+    discard = page.get_by_role("button", name="Discard")
+    discard.click()
+    discard.wait_for(state="detached")
+    assert leave_unasked(page)
+    page.get_by_role("heading", name="Connections").wait_for()

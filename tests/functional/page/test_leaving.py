@@ -3,28 +3,13 @@
 from typing import Final
 
 import pytest
-from playwright.sync_api import Dialog, expect
+from playwright.sync_api import expect
 
-from tests.functional.page.visit import Visit
+from tests.functional.page.visit import Visit, leave_and_stay, leave_unasked
 
 TYPED: Final = "a-model-of-mine"
 KEY: Final = "sk-not-a-real-key-0000"
 WAYS: Final = {"reload": "location.reload()", "back": "history.back()"}
-
-
-def leave(visit: Visit, way: str) -> list[str]:
-    """Leave and think better of it; return the questions that the browser asked."""
-    asked: list[str] = []
-
-    def stay(dialog: Dialog) -> None:
-        asked.append(dialog.type)
-        dialog.dismiss()
-
-    visit.page.on("dialog", stay)
-    with visit.page.expect_event("dialog"):
-        visit.page.evaluate(f"() => void setTimeout(() => {WAYS[way]}, 0)")
-    visit.page.remove_listener("dialog", stay)
-    return asked
 
 
 @pytest.mark.parametrize("way", WAYS)
@@ -35,7 +20,7 @@ def test_leaving_asks_first_and_nothing_typed_is_lost(visit: Visit, way: str) ->
     form = visit.configure("DeepSeek")
     form.get_by_role("combobox", name="Specialist model").fill(TYPED)
     form.get_by_role("textbox", name="Key").fill(KEY)
-    assert leave(visit, way) == ["beforeunload"]
+    assert leave_and_stay(visit.page, WAYS[way]) == ["beforeunload"]
     expect(form.get_by_role("combobox", name="Specialist model")).to_have_value(TYPED)
     expect(form.get_by_role("textbox", name="Key")).to_have_value(KEY)
     assert visit.page.evaluate("() => [localStorage.length, sessionStorage.length]") == [0, 0]
@@ -44,15 +29,12 @@ def test_leaving_asks_first_and_nothing_typed_is_lost(visit: Visit, way: str) ->
 def test_leaving_asks_first_as_it_signs_out(visit: Visit) -> None:
     """Also where nothing is typed; not once somebody has signed out."""
     visit.sign_in()
-    assert leave(visit, "reload") == ["beforeunload"]
+    assert leave_and_stay(visit.page, WAYS["reload"]) == ["beforeunload"]
     visit.page.get_by_role("heading", name="Connections").wait_for()
     visit.button("Sign out").click()
     visit.says("Signed out.")
-    asked: list[str] = []
-    visit.page.on("dialog", lambda dialog: (asked.append(dialog.type), dialog.accept()))
-    visit.page.reload()
+    assert leave_unasked(visit.page)
     visit.button("Sign in").wait_for()
-    assert asked == []
 
 
 def test_closing_an_assignment_with_something_typed_asks_first(visit: Visit) -> None:

@@ -7,7 +7,15 @@ from pathlib import Path
 from typing import Any, Final, Literal
 
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import BrowserContext, ConsoleMessage, Locator, Page, Request, expect
+from playwright.sync_api import (
+    BrowserContext,
+    ConsoleMessage,
+    Dialog,
+    Locator,
+    Page,
+    Request,
+    expect,
+)
 
 from aurorasoc.web import SETTINGS_PAGE
 from tests.world.service import CONNECTIONS, Service, bearer, token
@@ -19,6 +27,35 @@ expect.set_options(timeout=_PATIENCE)
 HEALTHY: Final = re.compile("Not called yet|Answering since")  # the service may be used already
 _SCHEMES: Final[tuple[Literal["dark", "light"], ...]] = ("dark", "light")
 _COLOURS: Final = {"runOnly": ["color-contrast"]}  # the one rule that the scheme can change
+
+
+def leave_and_stay(page: Page, script: str) -> list[str]:
+    """Leave a page by a script, think better of it, and return what the browser asked."""
+    asked: list[str] = []
+
+    def stay(dialog: Dialog) -> None:
+        asked.append(dialog.type)
+        dialog.dismiss()
+
+    page.on("dialog", stay)
+    with page.expect_event("dialog"):
+        page.evaluate(f"() => void setTimeout(() => {script}, 0)")
+    page.remove_listener("dialog", stay)
+    return asked
+
+
+def leave_unasked(page: Page) -> bool:
+    """Reload a page, and return whether the browser asked nothing."""
+    asked: list[Dialog] = []
+
+    def go(dialog: Dialog) -> None:
+        asked.append(dialog)
+        dialog.accept()
+
+    page.on("dialog", go)
+    page.reload()
+    page.remove_listener("dialog", go)
+    return asked == []
 
 
 class Visit:

@@ -1,7 +1,7 @@
 // Leaving the page asks first while something typed would be lost, or a token: neither is ever kept
 // in storage.
 
-import { useEffect } from "./htm-preact-standalone.js";
+import { useLayoutEffect } from "./htm-preact-standalone.js";
 import { HOST_SIGNS_IN } from "./api.js";
 import { current } from "./store.js";
 
@@ -9,7 +9,7 @@ let forms = 0; // in which something is typed that isn't saved
 
 /** Count a form while something in it isn't saved. */
 export function useUnsaved(dirty) {
-  useEffect(() => {
+  useLayoutEffect(() => {
     if (!dirty) return undefined;
     forms += 1;
     return () => void (forms -= 1);
