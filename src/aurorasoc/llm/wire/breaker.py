@@ -82,7 +82,7 @@ class Breaker:
         self._lock = RLock()  # a collected call may be left in the midst of another's verdict
         self._opening: Opening | None = None
         self._prober: Passage | None = None
-        self._told: tuple[Opening | None, int, str] = (None, 0, "")
+        self._message: tuple[Opening | None, int, str] = (None, 0, "")
         self._verdicts = 0
         self._answered = 0  # the last verdict that was an answer
         self._failed = 0  # the first of the failures in a row
@@ -182,10 +182,10 @@ class Breaker:
 
     def _refusal(self, opening: Opening, passage: Passage, seconds: int) -> ModelCallError:
         self.counts.not_asked += 1
-        told, reference = self._told, passage.reference
-        if told[0] is not opening or told[1] != seconds:  # one text for many refusals
-            self._told = told = opening, seconds, opening.detail(seconds)
-        error = opening.leaf(told[2], provider=reference.provider, model=reference.model)
+        message, reference = self._message, passage.reference
+        if message[0] is not opening or message[1] != seconds:  # one text for many refusals
+            self._message = message = opening, seconds, opening.detail(seconds)
+        error = opening.leaf(message[2], provider=reference.provider, model=reference.model)
         error.retry_after, error.asked = float(seconds or 1), False
         return error
 
