@@ -20,7 +20,7 @@ from aurorasoc.errors import (
     Unauthenticated,
 )
 from aurorasoc.llm.admin import MutationAnswer
-from aurorasoc.llm.changes.requests import as_name
+from aurorasoc.llm.changes.fields import as_name
 from aurorasoc.runtime import Runtime, current_runtime
 
 CALLER: Final = "aurorasoc.caller"

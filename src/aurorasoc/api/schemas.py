@@ -7,7 +7,8 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict
 
 from aurorasoc.config.vocabulary import Role, TlpLabel
-from aurorasoc.llm.changes.requests import Address, AgentName, PlannedRequest, Provider
+from aurorasoc.llm.changes.fields import Address, AgentName, Provider
+from aurorasoc.llm.changes.requests import PlannedRequest
 
 
 class ExplainBody(BaseModel):

@@ -19,7 +19,7 @@ T = TypeVar("T")
 
 def connection_of(text: str) -> str:
     """Return the connection's name that is meant, by the rules of REST."""
-    from aurorasoc.llm.changes.requests import as_name  # noqa: PLC0415 - SQLAlchemy costs time
+    from aurorasoc.llm.changes.fields import as_name  # noqa: PLC0415 - SQLAlchemy costs time
 
     return str(as_name(text))
 
