@@ -271,7 +271,7 @@ class PlannedCeiling(BaseModel):
 
     max_tlp: Tlp | None
     provider: Annotated[
-        ServingBackend | None, Field(description="Of a connection that would be added.")
+        Provider | None, Field(description="Of a connection that would be added.")
     ] = None
 
 
