@@ -6,19 +6,19 @@ from tests.component.cli.conftest import Shell
 
 WIDER = {
     ("policy", "set", "--hosted-max-tlp", "AMBER"): (
-        "Data that is AMBER may go to openai, deepseek, gemini and anthropic. Now it may not."
+        "Data that is AMBER may then go to openai, deepseek, gemini and anthropic. Now it may not."
     ),
     ("connections", "set", "deepseek", "--max-tlp", "AMBER"): (
-        "Data that is AMBER may go to deepseek. Now it may not."
+        "Data that is AMBER may then go to deepseek. Now it may not."
     ),
     ("connections", "set", "lab", "--preset", "groq", "--model", "m", "--max-tlp", "CLEAR"): (
-        "Data that is unlabelled or CLEAR may go to lab. Now it may not."
+        "Data that is unlabelled or CLEAR may then go to lab. Now it may not."
     ),
     ("connections", "set", "vllm", "--base-url", "http://localhost:9/v1"): (
-        "Data for vllm goes to http://localhost:9. Now it goes to http://localhost:8000."
+        "Data for vllm then goes to http://localhost:9. Now it goes to http://localhost:8000."
     ),
     ("providers", "use", "vllm", "--base-url", "http://localhost:9/v1"): (
-        "Data for vllm goes to http://localhost:9. Now it goes to http://localhost:8000."
+        "Data for vllm then goes to http://localhost:9. Now it goes to http://localhost:8000."
     ),
 }
 

@@ -7,7 +7,7 @@ from tests.examples import API_KEY
 from tests.world.vendor import Fault, Refusal, VendorServer
 
 WIDER = (
-    "Data that is unlabelled may go to ollama, vllm, openai, deepseek, gemini and anthropic. "
+    "Data that is unlabelled may then go to ollama, vllm, openai, deepseek, gemini and anthropic. "
     "Now it may not."
 )
 

@@ -34,7 +34,7 @@ def test_a_rollback_asks_for_the_key_of_the_old_address(admin: Visit) -> None:
     asking = admin.dialog(f"Roll back to revision {used}?")
     expect(asking).to_contain_text(f"from {ELSEWHERE} → to {there}")
     expect(asking).to_contain_text("Its present key belongs to http://127.0.0.1:9")
-    expect(asking).to_contain_text("Data for vllm goes to")
+    expect(asking).to_contain_text("Data for vllm then goes to")
     make = asking.get_by_role("button", name="Test and roll back")
     expect(make).to_be_disabled()
     asking.get_by_role("textbox", name="Key of vLLM").fill(KEY)

@@ -17,16 +17,11 @@ _ASKED: Final = (None, *(label for label in Tlp if label is not Tlp.NONE))
 """No label, then each of them."""
 
 _SENTENCES: Final[dict[tuple[Passage, Passage], str]] = {
-    ("forbidden", "free"): "{labels} may go to {names}. Now it may not.",
-    (
-        "forbidden",
-        "local_only",
-    ): "{labels} may go to {names}, while the server is local. Now it may not.",
-    (
-        "local_only",
-        "free",
-    ): "{labels} may go to {names} wherever the server is. Now only while it is local.",
+    ("forbidden", "free"): "{} may then go to {}. Now it may not.",
+    ("forbidden", "local_only"): "{} may then go to {}, while the server is local. Now it may not.",
+    ("local_only", "free"): "{} may then go to {} wherever it is. Now only while it is local.",
 }
+"""From how labels may go to a connection now, to how they may then."""
 
 Step = tuple[Passage, Passage, tuple[Tlp | None, ...]]
 """How some labels may go to a connection before a change, and after it."""
@@ -47,8 +42,7 @@ def _newly_allowed(before: Snapshot, after: Snapshot) -> Iterator[str]:
             alike.setdefault(step, []).append(name)
     for (was, will_be, labels), names in alike.items():
         words = _listed(label or "unlabelled" for label in labels)
-        sentence = _SENTENCES[was, will_be]
-        yield sentence.format(labels=f"Data that is {words}", names=_listed(names, "and"))
+        yield _SENTENCES[was, will_be].format(f"Data that is {words}", _listed(names, "and"))
 
 
 def _steps(
@@ -76,7 +70,7 @@ def _moved(before: Snapshot, after: Snapshot) -> Iterator[str]:
         if present is None or present.origin == config.origin or not config.origin:
             continue
         if _in_use(before, name) and _in_use(after, name):
-            yield f"Data for {name} goes to {config.origin}. Now it goes to {_place(present)}."
+            yield f"Data for {name} then goes to {config.origin}. Now it goes to {_place(present)}."
 
 
 def _in_use(snapshot: Snapshot, name: ConnectionName) -> bool:

@@ -31,7 +31,7 @@ export function Asking({ title, planned, moves, change, verb = SAVE, onConfirm, 
       ${moves &&
       html`<ul class="consequences"><li><${Icon} name="info" /> <span>${moves}</span></li></ul>`}
       ${differences
-        ? html`<${Differences} of=${differences} />`
+        ? (differences.length > 0 || !moves) && html`<${Differences} of=${differences} />`
         : !problem && html`<p class="empty">Comparing where each label may go…</p>`}
     <//>
   `;

@@ -46,7 +46,7 @@ export function Rollback({ to, onClose }) {
       <${Conflict} change=${change} revision=${inventory.revision} />
       ${plan
         ? html`
-            <${Planned} plan=${plan} />
+            <${Planned} plan=${plan} others=${needed.length > 0} />
             <${Keys} keys=${plan.keys} needed=${needed} value=${key} onValue=${setKey} />
             ${plan.testable &&
             html`<${TestFirst} checked=${verify} onChange=${setVerify} name="each model that would answer" />`}
@@ -74,14 +74,14 @@ function usePlan(to, base) {
   return state;
 }
 
-function Planned({ plan: { changes, widens } }) {
+function Planned({ plan: { changes, widens }, others }) {
   if (changes.length === 0) return html`<p>Nothing that is in force changes.</p>`;
   return html`
     <p>In force now, and then:</p>
     <${Differences} changes=${changes} nothing="none" />
     <ul class="consequences">
       ${widens.map((text) => html`<li key=${text}><${Icon} name="warn" /> <span>${text}</span></li>`)}
-      <li><${Icon} name="key" /> <span>Keys stay as they are.</span></li>
+      <li><${Icon} name="key" /> <span>${others ? "Other keys" : "Keys"} stay as they are.</span></li>
     </ul>
   `;
 }

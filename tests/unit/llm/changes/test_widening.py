@@ -30,7 +30,7 @@ def with_lab(**values: Any) -> StoredConfig:
         (
             with_lab(max_tlp="GREEN"),
             with_lab(max_tlp="AMBER+STRICT"),
-            ["Data that is AMBER or AMBER+STRICT may go to lab. Now it may not."],
+            ["Data that is AMBER or AMBER+STRICT may then go to lab. Now it may not."],
         ),
         (
             with_lab(max_tlp="RED"),
@@ -41,9 +41,9 @@ def with_lab(**values: Any) -> StoredConfig:
             with_lab(max_tlp="NONE"),
             with_lab(),
             [
-                "Data that is CLEAR or GREEN may go to lab. Now it may not.",
+                "Data that is CLEAR or GREEN may then go to lab. Now it may not.",
                 (
-                    "Data that is AMBER, AMBER+STRICT or RED may go to lab, "
+                    "Data that is AMBER, AMBER+STRICT or RED may then go to lab, "
                     "while the server is local. Now it may not."
                 ),
             ],
@@ -53,7 +53,7 @@ def with_lab(**values: Any) -> StoredConfig:
             with_lab(max_tlp="RED"),
             [
                 (
-                    "Data that is AMBER, AMBER+STRICT or RED may go to lab wherever the server is. "
+                    "Data that is AMBER, AMBER+STRICT or RED may then go to lab wherever it is. "
                     "Now only while it is local."
                 )
             ],
@@ -62,7 +62,7 @@ def with_lab(**values: Any) -> StoredConfig:
         (
             NOW,
             with_lab(max_tlp="CLEAR"),
-            ["Data that is unlabelled or CLEAR may go to lab. Now it may not."],
+            ["Data that is unlabelled or CLEAR may then go to lab. Now it may not."],
         ),
         (StoredConfig(hosted_max_tlp="RED"), NOW, []),
         (NOW, StoredConfig(require_tlp=True), []),
@@ -71,8 +71,8 @@ def with_lab(**values: Any) -> StoredConfig:
             NOW,
             [
                 (
-                    "Data that is unlabelled may go to ollama, vllm, openai, deepseek, gemini and "
-                    "anthropic. Now it may not."
+                    "Data that is unlabelled may then go to ollama, vllm, openai, deepseek, gemini "
+                    "and anthropic. Now it may not."
                 )
             ],
         ),
@@ -111,6 +111,8 @@ def test_another_address_of_what_is_in_use_moves_data(
     path = StoredConfig(
         **use, providers={"vllm": ConnectionChoice(base_url="http://localhost:8000/v2")}
     )
-    sentence = "Data for vllm goes to http://10.0.0.1:80. Now it goes to http://localhost:8000."
+    sentence = (
+        "Data for vllm then goes to http://10.0.0.1:80. Now it goes to http://localhost:8000."
+    )
     assert widened(tmp_path, before, there) == ([sentence] if asked else [])
     assert widened(tmp_path, before, path) == []
