@@ -1,6 +1,7 @@
 // "Add a connection": to a known service, or to a provider at an address of one's own.
 
 import { html, useState } from "./htm-preact-standalone.js";
+import { addressOf, bodyOf, EMPTY, withTyped } from "./added.js";
 import { AddressInput, CallsTo, useAddress } from "./address.js";
 import { Asking } from "./asking.js";
 import { CeilingField } from "./ceiling.js";
@@ -10,14 +11,12 @@ import { filledIn, freeName, placeholderIn, placeholdersOf, useKnown } from "./k
 import { Leaving } from "./leaving.js";
 import { ModelInput } from "./model_picker.js";
 import { useModels } from "./models.js";
-import { asSent, Options } from "./options.js";
+import { Options } from "./options.js";
 import { ServiceField, ServiceNote } from "./services.js";
 import { useStore } from "./store.js";
 import { Field, Modal, ProblemNotice, SecretField } from "./ui.js";
 import { useUnsaved } from "./unsaved.js";
 import { mayBeLocal, rowOf } from "./words.js";
-
-const EMPTY = { name: "", values: {}, address: "", model: "", key: "", ceiling: "", options: {} };
 
 export function Add({ onAdded, onClose }) {
   const { inventory } = useStore();
@@ -108,22 +107,6 @@ function Parts({ service, draft, set, taken, inventory }) {
   `;
 }
 
-/** What to ask for models with: nothing of it is saved, and the connection isn't made yet. */
-function withTyped(service, draft, inventory) {
-  const names = inventory.providers.map((row) => row.connection);
-  const address = addressOf(service, draft) || undefined;
-  const key = draft.key.trim() || undefined;
-  const askable = mayBeLocal(service.provider) ? address : key && address !== null;
-  const body = { provider: service.provider, base_url: address, api_key: key };
-  return { connection: freeName("new", names), saved: [], askable: Boolean(askable), body };
-}
-
-/** The address as typed or filled in; null while a part of it is missing. */
-function addressOf(service, { values, address }) {
-  const pattern = service.base_url ?? "";
-  return placeholdersOf(pattern).length > 0 ? filledIn(pattern, values) : address.trim();
-}
-
 function NameField({ value, taken, onValue }) {
   const hint = taken
     ? `There is a connection called ${value} already.`
@@ -186,15 +169,3 @@ function Address({ service, draft, set, address }) {
 
 const keyHint = ({ key }) =>
   `${key ? `It takes ${key.replaceAll("`", "")}. ` : ""}It can also be entered later.`;
-
-/** What is sent: only what was typed. */
-function bodyOf(service, draft) {
-  const sent = {
-    base_url: addressOf(service, draft) || undefined,
-    model: draft.model.trim() || undefined,
-    api_key: draft.key.trim() || undefined,
-    max_tlp: draft.ceiling || undefined,
-    options: asSent(draft.options) ?? undefined,
-  };
-  return { provider: service.provider, ...sent };
-}
