@@ -11,7 +11,7 @@ from aurorasoc.api.changes import Verify
 from aurorasoc.api.deps import AgentsReader, OpenRuntime, Terms, UserManager
 from aurorasoc.api.problems import ProblemRoute, documented
 from aurorasoc.llm.admin import MutationAnswer
-from aurorasoc.llm.adoption.stored import MAX_REVISION
+from aurorasoc.llm.adoption.rows import MAX_REVISION
 from aurorasoc.llm.changes.history import (
     HistoryPage,
     RevisionDetail,

@@ -28,7 +28,8 @@ from aurorasoc.errors import Conflict, DatabaseUnavailable
 from aurorasoc.llm.adoption.compose import compose, knows_backend
 from aurorasoc.llm.adoption.declared import declared_connections
 from aurorasoc.llm.adoption.latencies import Latencies
-from aurorasoc.llm.adoption.stored import SINGLETON, Stored, StoredConfig, load_stored
+from aurorasoc.llm.adoption.rows import SINGLETON, load_stored
+from aurorasoc.llm.adoption.stored import Stored, StoredConfig
 
 PATIENCE_SECONDS: Final = 1.0
 """How long a change of configuration waits for keys to be fetched."""

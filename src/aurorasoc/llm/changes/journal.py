@@ -11,7 +11,8 @@ from aurorasoc.core.audit.log import AuditEvent, AuditSink
 from aurorasoc.core.canonical import canonical
 from aurorasoc.core.clock import Clock, now_us
 from aurorasoc.core.database.tables import RevisionRow
-from aurorasoc.llm.adoption.stored import StoredConfig, save_config
+from aurorasoc.llm.adoption.rows import save_config
+from aurorasoc.llm.adoption.stored import StoredConfig
 from aurorasoc.llm.changes.in_words import NO_KEY, KeyRecord
 
 

@@ -23,7 +23,7 @@ from aurorasoc.core.database.tables import InstanceRow, RuntimeConfigRow
 from aurorasoc.core.keyring import Keyring
 from aurorasoc.errors import Conflict, DatabaseUnavailable
 from aurorasoc.llm.adoption.adopt import Adoption
-from aurorasoc.llm.adoption.stored import SINGLETON
+from aurorasoc.llm.adoption.rows import SINGLETON
 from aurorasoc.llm.fleet.differences import Difference, differences, report_of_settings
 from aurorasoc.llm.fleet.hindrances import Hindrance, hindrances_in
 from aurorasoc.llm.fleet.live import (

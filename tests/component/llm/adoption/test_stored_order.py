@@ -6,7 +6,8 @@ import pytest
 
 from aurorasoc.config.assignments import Assignment, Assignments
 from aurorasoc.core.database.engine import Database
-from aurorasoc.llm.adoption.stored import StoredConfig, is_possible, load_stored, save_config
+from aurorasoc.llm.adoption.rows import load_stored, save_config
+from aurorasoc.llm.adoption.stored import StoredConfig, is_possible
 from tests.world.databases import ON_BOTH, Stored
 
 pytestmark = ON_BOTH

@@ -13,7 +13,8 @@ from aurorasoc.core.database.engine import FEED_CHANNEL, Database
 from aurorasoc.core.open_store import open_secret_store
 from aurorasoc.llm.adoption import adopt
 from aurorasoc.llm.adoption.adopt import Adoption
-from aurorasoc.llm.adoption.stored import StoredConfig, save_config
+from aurorasoc.llm.adoption.rows import save_config
+from aurorasoc.llm.adoption.stored import StoredConfig
 from aurorasoc.llm.fleet import postgresql
 from aurorasoc.llm.fleet.feed import CLOSE_SECONDS, Feed
 from aurorasoc.llm.fleet.postgresql import Listener
