@@ -16,8 +16,10 @@ from aurorasoc.llm.changes import key_edits
 from aurorasoc.llm.models.breakers import Breakers
 from aurorasoc.llm.models.handle import LiveChatModel
 from aurorasoc.llm.models.traffic import TrafficLedger
+from aurorasoc.llm.wire.answers.outcome import outcome_of
 from aurorasoc.llm.wire.breaker import FAILURES
 from aurorasoc.runtime import Runtime
+from tests.component.in_line import in_line, opened
 from tests.component.live import World, asked, handle_on, in_production, until, use
 from tests.examples import Stopwatch, settings
 from tests.world.vendor import Fault, Refusal
@@ -218,3 +220,23 @@ async def test_test_that_fails_leaves_it_open(world: World, runtime: Runtime) ->
     assert (result.code, len(asked(world.keyed))) == ("unreachable", 1)
     world.clear()
     assert not (await fails(get_chat_model())).asked
+
+
+@pytest.mark.usefixtures("libraries")
+async def test_next_connection_answers_while_the_first_is_not_asked(
+    database_file: Path, *, stream: bool
+) -> None:
+    """At once: the first one's failure is the breaker's, with the code of those before it."""
+    with in_line() as line:
+        async with opened(database_file.parent, line):
+            line.first.faults.set(DOWN)
+            for _ in range(FAILURES):
+                await get_chat_model().run(PING, stream=stream)
+            line.clear()
+            answer = await get_chat_model().run(PING, stream=stream)
+            assert line.asked == {"second": 1}
+            attempts = outcome_of(answer).attempts
+            assert [(one.connection, one.code) for one in attempts] == [
+                ("first", "unreachable"),
+                ("second", None),
+            ]

@@ -1,6 +1,8 @@
 """When a provider is asked, and when it isn't: the breaker alone, with a clock of its own."""
 
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from threading import Barrier
 from typing import Final
 
 import pytest
@@ -248,6 +250,22 @@ def test_calls_that_are_not_made_are_counted_apart(opened: Guarded) -> None:
     opened.refusal()
     opened.refusal()
     assert (opened.breaker.counts.not_asked, opened.breaker.counts.opened) == (2, 1)
+
+
+def test_one_of_many_threads_asks_again(opened: Guarded) -> None:
+    """Whichever comes first."""
+    opened.wait(10)
+    together = Barrier(8)
+
+    def ask() -> bool:
+        together.wait()
+        with suppress(ModelCallError):
+            opened.breaker.ask(Passage(opened.breaker, opened.reference))
+            return True
+        return False
+
+    with ThreadPoolExecutor(8) as threads:
+        assert sum(one.result() for one in [threads.submit(ask) for _ in range(8)]) == 1
 
 
 class Calls(RuleBasedStateMachine):
