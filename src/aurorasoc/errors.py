@@ -494,6 +494,9 @@ class TlsError(ModelCallError):
 DECLINED: Final = (Refused, Blocked)
 """No answer on purpose: the same model is never asked again."""
 
+TOO_LONG: Final = (ContextTooLong, ContextTruncated)
+"""The prompt doesn't fit: a shorter one may."""
+
 OF_MODEL: Final = frozenset({ModelNotFound.code, BadResponse.code})
 """Codes that speak of one model, and say nothing of another at the same address."""
 

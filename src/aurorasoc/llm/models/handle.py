@@ -252,8 +252,9 @@ class _Call:
         except FrameworkError as error:
             failure = our_error(error) or _unusable(error, self._answering)
         finally:
-            if isinstance(self._bound, Pin) and self._notes.answered_by is not None:
-                self._bound.move(self._answering)
+            onward = self._notes.goes_on_with
+            if isinstance(self._bound, Pin) and isinstance(onward, Binding):
+                self._bound.move(onward)
         raise failure.with_traceback(None)  # BeeAI's frames hold the model, and so its key
 
     async def _noted(self) -> ChatModelOutput:

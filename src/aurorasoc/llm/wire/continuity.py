@@ -16,7 +16,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Protocol
 
 from aurorasoc.config.vocabulary import ConnectionName
-from aurorasoc.errors import Attempt, AuroraError, ModelCallError
+from aurorasoc.errors import TOO_LONG, Attempt, AuroraError, ModelCallError
 from aurorasoc.granite import ModelReference
 from aurorasoc.llm.wire.answers.outcome import attach, is_known, outcome_of
 
@@ -79,10 +79,17 @@ class CallNotes:
     Attributes:
         checked: Whether a stream is held back until its answer is whole.
         answered_by: Who answered in place of the model that was called; None: nobody did.
+        asks_shorter: Who would have, had the prompt been shorter.
     """
 
     checked: bool = False
     answered_by: Member | None = None
+    asks_shorter: Member | None = None
+
+    @property
+    def goes_on_with(self) -> Member | None:
+        """Who is asked next in the same run; None: whoever was asked in this call."""
+        return self.answered_by or self.asks_shorter
 
 
 notes: ContextVar[CallNotes | None] = ContextVar("notes_of_call", default=None)
@@ -192,6 +199,9 @@ class _Relay:
         self._attempts.append(_attempt(member.reference, error.code, began))
         if isinstance(error, ModelCallError):
             self._failure, self._failed = error, member.reference
+        call = notes.get()
+        if call is not None and isinstance(error, TOO_LONG):
+            call.asks_shorter = member
 
     def answered(self, member: Member, output: ChatModelOutput, began: float) -> None:
         """Note that a member answered, where whoever reads the answer finds it."""

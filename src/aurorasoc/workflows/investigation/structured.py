@@ -5,6 +5,7 @@ Both calls go to the same model, even after a switch; or to the one that stood i
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final, Generic, TypeVar
 
@@ -14,11 +15,10 @@ from aurorasoc.config.vocabulary import ConnectionName, ServingBackend
 from aurorasoc.core.json_in_text import objects_as
 from aurorasoc.core.logs import get_logger
 from aurorasoc.errors import (
+    TOO_LONG,
     AnswerCut,
     Attempt,
     BadResponse,
-    ContextTooLong,
-    ContextTruncated,
     EmptyAnswer,
     ModelCallError,
 )
@@ -142,6 +142,7 @@ class Question(Generic[TAnswer]):
 
     async def _try(self, prompt: str) -> tuple[TAnswer | None, str]:
         """Return the answer, or what is wrong with it, in our words only."""
+        began = time.monotonic()
         try:
             output = await self._call(prompt)
         except ModelCallError as error:
@@ -151,12 +152,19 @@ class Question(Generic[TAnswer]):
             self._usages.append(None)
             return None, "It was empty."
         outcome = outcome_of(output)
-        self.attempts += outcome.attempts
+        self.attempts += outcome.attempts or self._last_attempt(began)
         self._usages.append(outcome.usage)
         self.provenance = replace(_provenance_of(self._model.pinned), model=outcome.model)
         if outcome.finish is Finish.LENGTH:
             return None, _CUT_OFF
         return answer_in(outcome.text, self._schema, prompt, self._fence)
+
+    def _last_attempt(self, began: float) -> tuple[Attempt, ...]:
+        """Return who answered, where others were asked before in the same step."""
+        if not self.attempts:
+            return ()
+        reference, seconds = self._model.pinned.reference, round(time.monotonic() - began, 3)
+        return (Attempt(reference.connection, reference.model, None, seconds),)
 
     async def _call(self, prompt: str) -> ChatModelOutput:
         from beeai_framework.backend.message import (  # noqa: PLC0415 - BeeAI costs two seconds
@@ -193,8 +201,8 @@ async def ask_fitted(
 ) -> tuple[Answered[TAnswer], int]:
     """Ask with as much of the evidence as the model's window holds.
 
-    A refusal may be the first to name the window: then the prompt is fitted anew, and asked once
-    more.
+    A refusal may be the first to name the window, and who stands in for another may have a smaller
+    one: then the prompt is fitted anew, and asked once more.
 
     Returns:
         The answer, and how many characters of the evidence the model didn't see.
@@ -206,12 +214,20 @@ async def ask_fitted(
     prompt = await question.fit(draft, evidence)
     try:
         return await question.ask(prompt.text), prompt.left_out
-    except (ContextTooLong, ContextTruncated) as error:
+    except ModelCallError as error:
+        if not _was_too_long(error):
+            raise
         failure: ModelCallError = error
     again = await question.fit(draft, evidence, refused=True)
     if again == prompt:
         raise failure
     return await question.ask(again.text), again.left_out
+
+
+def _was_too_long(error: ModelCallError) -> bool:
+    """Whether the prompt didn't fit: at who was asked, or at who stood in."""
+    codes = {attempt.code for attempt in error.attempts}
+    return isinstance(error, TOO_LONG) or any(leaf.code in codes for leaf in TOO_LONG)
 
 
 def _provenance_of(binding: Binding) -> Provenance:

@@ -1,5 +1,6 @@
 """An investigation whose provider fails goes on with the next one; each step says who was asked."""
 
+import hashlib
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import Any, Final
@@ -14,6 +15,7 @@ from aurorasoc.workflows.investigation.runner import InvestigationRunner
 from tests.component.in_line import InLine, in_line, opened
 from tests.component.workflows.investigation.test_runner import ANALYST, Site
 from tests.world.investigation import Script, playing
+from tests.world.small_window import SmallWindow
 from tests.world.vendor import Fault, Refusal
 
 DOWN: Final = Fault(refusal=Refusal.SERVER_ERROR)
@@ -104,6 +106,33 @@ async def test_a_resumed_run_falls_over_too(site: Site, line: InLine) -> None:
     assert result["status"] == "completed"
     assert {step["connection"] for step in result["steps"]} == {"second"}
     assert _asked(result["steps"][0]) == [("first", "overloaded"), ("second", None)]
+
+
+async def test_a_step_is_fitted_anew_for_a_stand_in_with_a_smaller_window(
+    database_file: Path, line: InLine
+) -> None:
+    """Who is local often has one: the alert's beginning is better than no answer."""
+    line.first.faults.set(DOWN)
+    hashes = [hashlib.sha256(bytes([number])).hexdigest() for number in range(100)]
+    with SmallWindow("vllm", 4096) as small:
+        variables = {
+            "LLM_CONNECTION_THIRD_BASE_URL": f"{small.url}/v1",
+            "LLM_CONNECTION_THIRD_MODEL": "m",
+            "LLM_FALLBACKS": "third",
+        }
+        async with opened(database_file.parent, line, **variables) as runtime:
+            site = Site(runtime, small.script)
+            result = await site.over(await site.open(alert={"title": "x", "hashes": hashes}))
+            await site.runner.close()
+    assert result["status"] == "completed"
+    assert result["report"]["evidence_left_out"] > 0
+    plan = result["steps"][0]
+    assert plan["connection"] == "third"
+    assert _asked(plan) == [
+        ("first", "overloaded"),
+        ("third", "context_too_long"),
+        ("third", None),
+    ]
 
 
 @pytest.mark.parametrize("stored", ['{"attempts": 7}', '{"attempts": [{"code": "x"}]}'])
