@@ -1,22 +1,24 @@
 // "Add a connection": to a known service, or to a provider at an address of one's own.
 
 import { html, useState } from "./htm-preact-standalone.js";
-import { addressOf, bodyOf, EMPTY, withTyped } from "./added.js";
-import { AddressInput, CallsTo, useAddress } from "./address.js";
+import { useAddress } from "./address.js";
 import { Asking } from "./asking.js";
 import { CeilingField } from "./ceiling.js";
 import { useChange } from "./change.js";
 import { Conflict } from "./conflict.js";
-import { filledIn, freeName, placeholderIn, placeholdersOf, useKnown } from "./known.js";
+import { freeName, placeholdersOf, useKnown } from "./known.js";
 import { Leaving } from "./leaving.js";
 import { ModelInput } from "./model_picker.js";
 import { useModels } from "./models.js";
-import { Options } from "./options.js";
+import { asSent, Options } from "./options.js";
+import { addressOf, ServiceAddress } from "./service_address.js";
 import { ServiceField, ServiceNote } from "./services.js";
 import { useStore } from "./store.js";
 import { Field, Modal, ProblemNotice, SecretField } from "./ui.js";
 import { useUnsaved } from "./unsaved.js";
 import { mayBeLocal, rowOf } from "./words.js";
+
+const EMPTY = { name: "", values: {}, address: "", model: "", key: "", ceiling: "", options: {} };
 
 export function Add({ onAdded, onClose }) {
   const { inventory } = useStore();
@@ -83,7 +85,7 @@ function Parts({ service, draft, set, taken, inventory }) {
   return html`
     <${ServiceNote} service=${service} />
     <${NameField} value=${draft.name} taken=${taken} onValue=${set("name")} />
-    <${Address} ...${{ service, draft, set, address }} />
+    <${ServiceAddress} ...${{ service, draft, set, address }} />
     ${service.provider !== "ollama" &&
     html`
       <${SecretField}
@@ -107,6 +109,16 @@ function Parts({ service, draft, set, taken, inventory }) {
   `;
 }
 
+/** What to ask for models with: nothing of it is saved, and the connection isn't made yet. */
+function withTyped(service, draft, inventory) {
+  const names = inventory.providers.map((row) => row.connection);
+  const address = addressOf(service, draft) || undefined;
+  const key = draft.key.trim() || undefined;
+  const askable = mayBeLocal(service.provider) ? address : key && address !== null;
+  const body = { provider: service.provider, base_url: address, api_key: key };
+  return { connection: freeName("new", names), saved: [], askable: Boolean(askable), body };
+}
+
 function NameField({ value, taken, onValue }) {
   const hint = taken
     ? `There is a connection called ${value} already.`
@@ -127,45 +139,17 @@ function NameField({ value, taken, onValue }) {
   return html`<${Field} label="Name" hint=${hint} tone=${taken ? "warn" : ""}>${control}<//>`;
 }
 
-/** The base URL, or the parts of it that a known service leaves open. */
-function Address({ service, draft, set, address }) {
-  if (service.provider === "gemini") return null;
-  const pattern = service.base_url ?? "";
-  const parts = placeholdersOf(pattern);
-  if (parts.length === 0) {
-    const required = mayBeLocal(service.provider);
-    const hint = required
-      ? "Where the server is."
-      : "Leave it empty for the vendor's own address.";
-    return html`
-      <${AddressInput}
-        ...${{ hint, required, address, value: draft.address }}
-        onType=${set("address")}
-      />
-    `;
-  }
-  const complete = filledIn(pattern, draft.values) !== null;
-  const hint = complete ? html`<${CallsTo} address=${address} />` : `It is filled in here: ${pattern}`;
-  return parts.map((name) => {
-    const fill = (event) =>
-      set("values")({ ...draft.values, [name]: placeholderIn(pattern, name, event.target.value) });
-    const control = (ties) => html`
-      <input
-        ...${ties}
-        type="text"
-        pattern="[A-Za-z0-9.\\-]+"
-        required
-        maxlength="253"
-        autocomplete="off"
-        spellcheck=${false}
-        value=${draft.values[name] ?? ""}
-        onInput=${fill}
-      />
-    `;
-    const label = `${name[0].toUpperCase()}${name.slice(1)}`;
-    return html`<${Field} key=${name} label=${label} hint=${hint}>${control}<//>`;
-  });
-}
-
 const keyHint = ({ key }) =>
   `${key ? `It takes ${key.replaceAll("`", "")}. ` : ""}It can also be entered later.`;
+
+/** What is sent: only what was typed. */
+function bodyOf(service, draft) {
+  const sent = {
+    base_url: addressOf(service, draft) || undefined,
+    model: draft.model.trim() || undefined,
+    api_key: draft.key.trim() || undefined,
+    max_tlp: draft.ceiling || undefined,
+    options: asSent(draft.options) ?? undefined,
+  };
+  return { provider: service.provider, ...sent };
+}

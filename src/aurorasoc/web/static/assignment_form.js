@@ -4,12 +4,11 @@ import { html, useState } from "./htm-preact-standalone.js";
 import { useChange } from "./change.js";
 import { Conflict } from "./conflict.js";
 import { Fallbacks } from "./fallbacks.js";
-import { Leaving } from "./leaving.js";
+import { useLeaving } from "./leaving.js";
 import { ModelInput } from "./model_picker.js";
 import { asSaved, useModels } from "./models.js";
 import { say } from "./store.js";
 import { Check, Field, Modal, ProblemNotice } from "./ui.js";
-import { useUnsaved } from "./unsaved.js";
 import { connectionName, rowOf } from "./words.js";
 
 /** `who` is `{kind: "roles" | "agents", name}`; an empty name is typed. */
@@ -19,13 +18,11 @@ export function AssignmentForm({ who, inventory, onClose }) {
   const [connection, setConnection] = useState(own?.connection ?? "");
   const [model, setModel] = useState(own?.model ?? "");
   const [fallbacks, setFallbacks] = useState(own?.fallbacks ?? null); // null: the policy's
-  const [leaving, setLeaving] = useState(false);
   const change = useChange();
   const typed = [name, connection, model.trim(), fallbacks];
   const saved = [who.name, own?.connection ?? "", own?.model ?? "", own?.fallbacks ?? null];
   const dirty = JSON.stringify(typed) !== JSON.stringify(saved);
-  useUnsaved(dirty);
-  const close = () => (dirty && !leaving ? setLeaving(true) : onClose());
+  const { close, question } = useLeaving(dirty, onClose);
   const row = rowOf(inventory, connection);
   const what = who.kind === "roles" ? "role" : "agent";
 
@@ -44,7 +41,7 @@ export function AssignmentForm({ who, inventory, onClose }) {
   return html`
     <${Modal} title=${who.name ? `Assign the ${what} ${who.name}` : "Assign an agent"} onClose=${close}>
       <form onSubmit=${save}>
-        ${leaving && html`<${Leaving} onStay=${() => setLeaving(false)} onLeave=${onClose} />`}
+        ${question}
         <${Conflict} change=${change} revision=${inventory.revision} />
         <${ProblemNotice} problem=${change.problem} />
         ${!who.name && html`<${AgentField} value=${name} onValue=${setName} />`}

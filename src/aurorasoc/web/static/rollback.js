@@ -5,6 +5,7 @@ import { call } from "./api.js";
 import { useChange } from "./change.js";
 import { Conflict, Differences } from "./conflict.js";
 import { Icon } from "./icons.js";
+import { useLeaving } from "./leaving.js";
 import { report, useConnected, useStore } from "./store.js";
 import { Adopting } from "./switch.js";
 import { Modal, Notice, ProblemNotice, SecretField, TestFirst } from "./ui.js";
@@ -17,6 +18,7 @@ export function Rollback({ to, onClose }) {
   const [verify, setVerify] = useState(true);
   const [key, setKey] = useState("");
   const [made, setMade] = useState(null);
+  const { close, question } = useLeaving(!made && key.trim() !== "", onClose);
   const needed = plan ? plan.keys.filter((one) => one.in_use) : [];
 
   async function confirm() {
@@ -38,10 +40,11 @@ export function Rollback({ to, onClose }) {
     >
       ${way[Number(change.busy)]}
     </button>
-    <button type="button" onClick=${onClose}>Back</button>
+    <button type="button" onClick=${close}>Back</button>
   `;
   return html`
-    <${Modal} title="Roll back to revision ${to}?" onClose=${onClose} footer=${footer}>
+    <${Modal} title="Roll back to revision ${to}?" onClose=${close} footer=${footer}>
+      ${question}
       <${ProblemNotice} problem=${change.problem ?? problem} />
       <${Conflict} change=${change} revision=${inventory.revision} />
       ${plan
