@@ -27,7 +27,7 @@ from aurorasoc.errors import (
     RuntimeAlreadyOpen,
     RuntimeNotOpen,
 )
-from aurorasoc.llm.admin import Admin, MutationAnswer
+from aurorasoc.llm.admin import Admin
 from aurorasoc.llm.adoption.adopt import Adoption
 from aurorasoc.llm.adoption.compose import check_boot_defaults
 from aurorasoc.llm.changes.apply import Changer
@@ -45,6 +45,7 @@ from aurorasoc.llm.models.keep_resolved import keep_resolved, resolve_once
 from aurorasoc.llm.models.learned_rows import LearnedRows
 from aurorasoc.llm.models.pool import ModelPool
 from aurorasoc.llm.models.traffic import TrafficLedger
+from aurorasoc.llm.mutations import MutationAnswer
 from aurorasoc.llm.wire import awake
 
 log = get_logger("aurorasoc.runtime")

@@ -9,8 +9,8 @@ from fastapi import Depends, Query
 from aurorasoc.api.deps import ChangeTerms, UserManager
 from aurorasoc.api.rate_limit import limit_tests
 from aurorasoc.core.access.principal import Principal
-from aurorasoc.llm.admin import MutationAnswer
 from aurorasoc.llm.changes.plan import Change
+from aurorasoc.llm.mutations import MutationAnswer
 from aurorasoc.runtime import Runtime
 
 

@@ -19,8 +19,8 @@ from aurorasoc.errors import (
     PermissionDenied,
     Unauthenticated,
 )
-from aurorasoc.llm.admin import MutationAnswer
 from aurorasoc.llm.changes.fields import as_name
+from aurorasoc.llm.mutations import MutationAnswer
 from aurorasoc.runtime import Runtime, current_runtime
 
 CALLER: Final = "aurorasoc.caller"

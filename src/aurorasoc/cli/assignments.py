@@ -17,7 +17,7 @@ from aurorasoc.errors import InvalidInput
 
 if TYPE_CHECKING:
     from aurorasoc.config.assignments import Assignment, Assignments
-    from aurorasoc.llm.admin import MutationAnswer
+    from aurorasoc.llm.mutations import MutationAnswer
     from aurorasoc.runtime import Runtime
 
 _FORM: Final = "CONNECTION[:MODEL]; an empty value goes back to the active connection"

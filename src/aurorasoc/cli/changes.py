@@ -16,9 +16,9 @@ from aurorasoc.granite.catalog import CATALOG
 
 if TYPE_CHECKING:
     from aurorasoc.config.snapshot import ConnectionConfig
-    from aurorasoc.llm.admin import MutationAnswer
     from aurorasoc.llm.changes.in_words import Difference
     from aurorasoc.llm.fleet.registry import FleetAdoption
+    from aurorasoc.llm.mutations import MutationAnswer
     from aurorasoc.runtime import Runtime
 
 Wait = Annotated[

@@ -19,8 +19,8 @@ from aurorasoc.config.vocabulary import ServingBackend, Tlp
 
 if TYPE_CHECKING:
     from aurorasoc.config.snapshot import ConnectionConfig
-    from aurorasoc.llm.admin import MutationAnswer
     from aurorasoc.llm.changes.requests import ConnectionRequest
+    from aurorasoc.llm.mutations import MutationAnswer
     from aurorasoc.runtime import Runtime
 
 app = typer.Typer(help="Named connections to providers.", no_args_is_help=True)

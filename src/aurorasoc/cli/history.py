@@ -12,8 +12,8 @@ from aurorasoc.cli.output import AsJson, operator, say, say_json
 from aurorasoc.cli.table import table
 
 if TYPE_CHECKING:
-    from aurorasoc.llm.admin import MutationAnswer
     from aurorasoc.llm.changes.history import HistoryPage, RevisionDetail
+    from aurorasoc.llm.mutations import MutationAnswer
     from aurorasoc.runtime import Runtime
 
 app = typer.Typer(help="What changed, when, and by whom.", no_args_is_help=True)

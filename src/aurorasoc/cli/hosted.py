@@ -16,8 +16,8 @@ from aurorasoc.errors import ConfigurationError, InvalidInput
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from aurorasoc.llm.admin import MutationAnswer
     from aurorasoc.llm.changes.requests import HostedTrafficRequest
+    from aurorasoc.llm.mutations import MutationAnswer
     from aurorasoc.runtime import Runtime
 
 app = typer.Typer(help="Stop all traffic to hosted providers, or allow it.", no_args_is_help=True)

@@ -14,7 +14,7 @@ from aurorasoc.cli.output import AsJson, operator
 from aurorasoc.cli.same_store import require_same_store
 
 if TYPE_CHECKING:
-    from aurorasoc.llm.admin import MutationAnswer
+    from aurorasoc.llm.mutations import MutationAnswer
     from aurorasoc.runtime import Runtime
 
 app = typer.Typer(help="Store and remove the keys of connections.", no_args_is_help=True)

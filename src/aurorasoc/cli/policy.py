@@ -29,7 +29,7 @@ from aurorasoc.errors import InvalidInput
 
 if TYPE_CHECKING:
     from aurorasoc.config.snapshot import Policy, Sourced
-    from aurorasoc.llm.admin import MutationAnswer
+    from aurorasoc.llm.mutations import MutationAnswer
     from aurorasoc.runtime import Runtime
 
 app = typer.Typer(help="Where labelled data may go.", no_args_is_help=True)

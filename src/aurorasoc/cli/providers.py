@@ -22,7 +22,7 @@ from aurorasoc.cli.same_store import require_same_store
 from aurorasoc.config.vocabulary import Role
 
 if TYPE_CHECKING:
-    from aurorasoc.llm.admin import MutationAnswer
+    from aurorasoc.llm.mutations import MutationAnswer
     from aurorasoc.runtime import Runtime
 
 app = typer.Typer(help="Look at connections, switch, test.", no_args_is_help=True)

@@ -19,9 +19,9 @@ from aurorasoc.cli.same_store import require_same_store
 from aurorasoc.errors import InvalidInput
 
 if TYPE_CHECKING:
-    from aurorasoc.llm.admin import MutationAnswer
     from aurorasoc.llm.changes.requests import RollbackKey
     from aurorasoc.llm.changes.rollback_plan import KeyNeeded, RollbackPlan
+    from aurorasoc.llm.mutations import MutationAnswer
     from aurorasoc.runtime import Runtime
 
 

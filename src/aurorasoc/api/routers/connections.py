@@ -11,13 +11,13 @@ from aurorasoc.api.schemas import AddressBody, AddressView, ExplainBody
 from aurorasoc.granite.base_url import called_url, normalise_base_url
 from aurorasoc.granite.catalog import CATALOG
 from aurorasoc.granite.explain import Explanation
-from aurorasoc.llm.admin import MutationAnswer
 from aurorasoc.llm.changes import connection_edits
 from aurorasoc.llm.changes.requests import (
     AssignmentsRequest,
     ConnectionRequest,
     HostedTrafficRequest,
 )
+from aurorasoc.llm.mutations import MutationAnswer
 
 router = APIRouter(prefix="/system/llm", tags=["llm"], route_class=ProblemRoute)
 

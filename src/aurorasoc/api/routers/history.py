@@ -10,7 +10,6 @@ from pydantic import BaseModel, ConfigDict, Field
 from aurorasoc.api.changes import Verify
 from aurorasoc.api.deps import AgentsReader, OpenRuntime, Terms, UserManager
 from aurorasoc.api.problems import ProblemRoute, documented
-from aurorasoc.llm.admin import MutationAnswer
 from aurorasoc.llm.adoption.rows import MAX_REVISION
 from aurorasoc.llm.changes.history import (
     HistoryPage,
@@ -20,6 +19,7 @@ from aurorasoc.llm.changes.history import (
 )
 from aurorasoc.llm.changes.requests import RollbackKey
 from aurorasoc.llm.changes.rollback_plan import RollbackPlan
+from aurorasoc.llm.mutations import MutationAnswer
 
 router = APIRouter(prefix="/system/llm", tags=["llm"], route_class=ProblemRoute)
 

@@ -8,7 +8,6 @@ from aurorasoc.api.changes import Verify, make_change
 from aurorasoc.api.deps import AgentsReader, Named, OpenRuntime, Terms, UserManager
 from aurorasoc.api.problems import ProblemRoute, documented
 from aurorasoc.api.rate_limit import limit_tests
-from aurorasoc.llm.admin import MutationAnswer
 from aurorasoc.llm.changes import edits, key_edits
 from aurorasoc.llm.changes.requests import (
     ConfigRequest,
@@ -20,6 +19,7 @@ from aurorasoc.llm.changes.requests import (
 from aurorasoc.llm.inventory import Inventory
 from aurorasoc.llm.models.model_lists import ModelList
 from aurorasoc.llm.models.test_call import CallTest
+from aurorasoc.llm.mutations import MutationAnswer
 
 router = APIRouter(prefix="/system/llm", tags=["llm"], route_class=ProblemRoute)
 

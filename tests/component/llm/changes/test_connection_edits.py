@@ -22,7 +22,6 @@ from aurorasoc.errors import (
     TlpRefused,
     UnknownProvider,
 )
-from aurorasoc.llm.admin import MutationAnswer
 from aurorasoc.llm.adoption.stored import MAX_NAMED
 from aurorasoc.llm.changes import connection_edits, edits, key_edits
 from aurorasoc.llm.changes.requests import (
@@ -31,6 +30,7 @@ from aurorasoc.llm.changes.requests import (
     ConnectionRequest,
     PlannedRequest,
 )
+from aurorasoc.llm.mutations import MutationAnswer
 from aurorasoc.runtime import Runtime, open_runtime
 from tests.examples import API_KEY, config_request, policy_request, settings
 

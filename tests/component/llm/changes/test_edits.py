@@ -26,7 +26,6 @@ from aurorasoc.errors import (
     ProviderNotReady,
     RevisionMismatch,
 )
-from aurorasoc.llm.admin import MutationAnswer
 from aurorasoc.llm.changes import connection_edits, edits, key_edits
 from aurorasoc.llm.changes.requests import (
     AssignmentRequest,
@@ -34,6 +33,7 @@ from aurorasoc.llm.changes.requests import (
     ConfigRequest,
     ConnectionRequest,
 )
+from aurorasoc.llm.mutations import MutationAnswer
 from aurorasoc.runtime import Runtime, open_runtime
 from tests.examples import (
     API_KEY,

@@ -11,10 +11,10 @@ from pydantic import ValidationError
 
 from aurorasoc import get_chat_model
 from aurorasoc.errors import HostedStopped, RevisionMismatch
-from aurorasoc.llm.admin import MutationAnswer
 from aurorasoc.llm.changes import edits
 from aurorasoc.llm.changes.history import read_revision
 from aurorasoc.llm.changes.requests import HostedTrafficRequest
+from aurorasoc.llm.mutations import MutationAnswer
 from aurorasoc.runtime import Runtime, open_runtime
 from tests.examples import API_KEY, settings
 from tests.world.databases import ON_BOTH, Stored

@@ -11,12 +11,12 @@ from sqlalchemy import select
 from aurorasoc import get_chat_model
 from aurorasoc.core.clock import iso, now_us
 from aurorasoc.core.database.tables import InstanceRow
-from aurorasoc.llm.admin import MutationAnswer
 from aurorasoc.llm.changes import key_edits
 from aurorasoc.llm.fleet.key_reports import key_last_sent
 from aurorasoc.llm.fleet.live import lifetime_us
 from aurorasoc.llm.fleet.registry import FleetAdoption
 from aurorasoc.llm.models import test_run
+from aurorasoc.llm.mutations import MutationAnswer
 from aurorasoc.llm.wire.key_uses import KEY_USES
 from aurorasoc.runtime import Runtime
 from tests.component.live import KEYS, World

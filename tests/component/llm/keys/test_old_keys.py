@@ -8,10 +8,10 @@ import pytest
 from pydantic import SecretStr
 
 from aurorasoc.config.vocabulary import ServingBackend
-from aurorasoc.llm.admin import MutationAnswer
 from aurorasoc.llm.changes import edits, key_edits
 from aurorasoc.llm.changes.plan import Change
 from aurorasoc.llm.fleet.registry import FleetAdoption
+from aurorasoc.llm.mutations import MutationAnswer
 from aurorasoc.runtime import Runtime, open_runtime
 from tests.examples import API_KEY, OTHER_API_KEY, SEED, policy_request, settings
 

@@ -9,8 +9,8 @@ from aurorasoc.config.snapshot import Credential
 from aurorasoc.config.vocabulary import ServingBackend
 from aurorasoc.core.secret_store import last4_of
 from aurorasoc.errors import AuthFailed, RevisionMismatch
-from aurorasoc.llm.admin import MutationAnswer
 from aurorasoc.llm.changes import key_edits
+from aurorasoc.llm.mutations import MutationAnswer
 from aurorasoc.runtime import Runtime
 from tests.component.live import KEYS, World
 from tests.world.vendor import Fault, Refusal
