@@ -20,7 +20,7 @@ MOST_WORDS: Final = 6
 _LONGEST: Final = 80
 """Characters of a value that a summary shows: a base URL may have 2,048."""
 
-_WITHOUT_DEFAULT: Final = re.compile(r"^assignments\.|\.options\.|\.provider$")
+_WITHOUT_DEFAULT: Final = re.compile(r"^assignments\.|^hosted_traffic\.|\.options\.|\.provider$")
 """Fields that the environment never sets for what an admin added."""
 
 _OF_ASSIGNMENTS: Final = re.compile(r"^assignments\..+\.fallbacks$")
@@ -142,6 +142,8 @@ def _subject_and_words(one: Difference) -> tuple[str, str | None]:
             return f"{kind.removesuffix('s')} {who}", f"{what} {_step(one)}"
         case [field] if field in _PARTS_OF_POLICY:
             return "policy", f"{field} {_step(one)}"
+        case ["hosted_traffic", field]:
+            return "hosted traffic", _step(one) if field == "state" else None
         case ["backend"]:
             return "active connection", _step(one)
         case _:

@@ -11,6 +11,7 @@ import threading
 import time
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
+from contextvars import copy_context
 from functools import partial
 from pathlib import Path
 from typing import Final
@@ -64,6 +65,7 @@ class StopWatch:
         self._follow = follow
         self._clock = clock or _counting_suspension()
         self._loop = asyncio.get_running_loop()
+        self._context = copy_context()
         self._looked = self._clock()
         self._mark: Mark | None = None
         self._behind = False
@@ -116,7 +118,10 @@ class StopWatch:
 
     def _catch_up(self) -> None:
         if self._catching is None and not self._closing.is_set():
-            self._catching = asyncio.create_task(self._caught_up(), name="aurorasoc-stop")
+            # Not in the context of who asks: a model call may reach no database.
+            self._catching = asyncio.get_running_loop().create_task(
+                self._caught_up(), name="aurorasoc-stop", context=self._context.copy()
+            )
 
     async def _caught_up(self) -> None:
         try:

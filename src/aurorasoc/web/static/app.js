@@ -1,12 +1,13 @@
 // The page: what is in force, the processes that run it, the providers, policy and record.
 
-import { html, render, useEffect, useRef } from "./htm-preact-standalone.js";
+import { html, render, useEffect, useRef, useState } from "./htm-preact-standalone.js";
 import { HOST_SIGNS_IN } from "./api.js";
 import { Active } from "./active.js";
 import { Assignments } from "./assignments.js";
 import { Audit } from "./audit.js";
 import { Fleet } from "./fleet.js";
 import { History } from "./history.js";
+import { StopButton, StopDialog, StoppedBanner } from "./hosted_stop.js";
 import { Inventory } from "./inventory.js";
 import { Labels } from "./labels.js";
 import { Policy } from "./policy.js";
@@ -25,16 +26,19 @@ function Page() {
 
 function Settings() {
   const { inventory, problem } = useStore();
+  const [stopping, setStopping] = useState(false);
   const main = useRef(null);
   useEffect(() => main.current.focus({ preventScroll: true }), []);
   return html`
-    <${Top} />
+    <${Top} onStop=${() => setStopping(true)} />
     <main ref=${main} tabindex="-1" aria-label="Language models">
       <${UnusedLink} />
       <${Warnings} />
       ${inventory
         ? html`<${Parts} inventory=${inventory} />`
         : !problem && html`<p class="empty">Reading the configuration…</p>`}
+      ${stopping &&
+      html`<${StopDialog} inventory=${inventory} onClose=${() => setStopping(false)} />`}
     </main>
   `;
 }
@@ -54,8 +58,8 @@ const Parts = ({ inventory }) => html`
   </div>
 `;
 
-function Top() {
-  const { caller } = useStore();
+function Top({ onStop }) {
+  const { caller, inventory } = useStore();
   return html`
     <header class="top">
       <h1><span class="brand">aurorasoc</span> Language models</h1>
@@ -63,6 +67,7 @@ function Top() {
         <span class="name">${caller.subject}</span>
         ${!may("users:manage") && html`<span class="source">read only</span>`}
       </span>
+      <${StopButton} inventory=${inventory} onOpen=${onStop} />
       ${!HOST_SIGNS_IN && html`<button type="button" onClick=${signOut}>Sign out</button>`}
     </header>
   `;
@@ -74,6 +79,7 @@ function Warnings() {
   if (!inventory) return html`<${ProblemNotice} problem=${problem} />`;
   const { secret_store: store } = inventory;
   return html`
+    <${StoppedBanner} stop=${inventory.hosted_traffic} />
     ${problem && html`<${Cut} at=${inventoryAt} />`}
     ${inventory.stale_since && html`<${Stale} since=${inventory.stale_since} />`}
     ${store.state !== "ok" && html`<${StoreDown} store=${store} />`}

@@ -56,6 +56,11 @@ function Process({ of: process }) {
         }
         ${process.state === "diverged" && `. Same revision, other configuration: ${differs(process)}`}
       </span>
+      ${process.hosted_stopped &&
+      html`<span class="process-runs">
+        calls no hosted provider${process.last_hosted_at &&
+        html`; last byte <${When} at=${process.last_hosted_at} />`}
+      </span>`}
       ${process.hindrances.map(
         ({ connection, code, detail }) => html`
           <span class="process-runs" key=${`${connection} ${code}`}>

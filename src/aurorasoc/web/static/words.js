@@ -96,6 +96,8 @@ const ACTIONS = {
   "llm.assignments.changed": "Assignments changed",
   "llm.connection.changed": "Connection changed",
   "llm.connection.deleted": "Connection deleted",
+  "llm.hosted.stopped": "Hosted traffic stopped",
+  "llm.hosted.allowed": "Hosted traffic allowed",
   "llm.policy.changed": "Policy changed",
   "llm.key.set": "Key stored",
   "llm.key.deleted": "Key removed",
@@ -132,6 +134,7 @@ export function fieldName(path) {
   const [part, ...rest] = path.split(".");
   const last = FIELDS[rest.at(-1) ?? part] ?? rest.at(-1) ?? part;
   if (part === "providers") return `${connectionName(rest[0])}, ${last.replaceAll("_", " ")}`;
+  if (part === "hosted_traffic") return `hosted traffic, ${last}`;
   if (part === "assignments") return `${rest[1]}, ${last}`;
   return last;
 }

@@ -16,6 +16,7 @@ from aurorasoc.errors import HostedStopped
 from aurorasoc.llm.adoption.stop_file import make_stop, remove_stop, stop_in
 from aurorasoc.llm.fleet.stop_watch import FROZEN_SECONDS, StopWatch
 from aurorasoc.llm.wire import awake
+from aurorasoc.llm.wire.libraries.socket_guard import confined
 from aurorasoc.llm.wire.sending.awake_streams import AwakeStream
 from aurorasoc.runtime import Runtime, open_runtime
 from tests.component.live import table_away, until
@@ -151,26 +152,31 @@ async def test_a_process_that_was_frozen_sends_nothing_until_it_has_caught_up(
     stops: list[HostedTraffic | None] = []
 
     async def follow() -> None:
+        await asyncio.get_running_loop().getaddrinfo("127.0.0.1", 5432)  # as to reach a database
         asked.set()
         await answered.wait()
 
+    async def send(data: bytes) -> None:
+        with confined():  # as in a model call, which may reach none
+            await stream.write(data)
+
     watch = StopWatch(tmp_path, stops.append, follow, clock)
+    stream = AwakeStream(sink)
     await watch.start()
     awake.follow(watch)
     try:
-        stream = AwakeStream(sink)
-        await stream.write(b"before")
+        await send(b"before")
         clock.now += FROZEN_SECONDS + 1
         make_stop(tmp_path, STOP)
-        writing = asyncio.create_task(stream.write(b"after"))
-        await asked.wait()
+        writing = asyncio.create_task(send(b"after"))
+        await asyncio.wait_for(asked.wait(), 10)
         assert stops[-1] == STOP
         assert sink.written == [b"before"]
         writing.cancel()  # as the stop does, before it has caught up
         answered.set()
         with pytest.raises(asyncio.CancelledError):
             await writing
-        await stream.write(b"allowed")
+        await send(b"allowed")
         assert sink.written == [b"before", b"allowed"]
     finally:
         awake.follow(None)

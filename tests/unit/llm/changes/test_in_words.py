@@ -110,3 +110,13 @@ def test_what_has_no_boot_default_is_said_to_be_none() -> None:
     """An assignment and an option come from nowhere else than from an admin."""
     assert value_in_words("assignments.roles.specialist.model", None) == "none"
     assert value_in_words("providers.vllm.model", None) == "boot default"
+
+
+def test_a_stop_is_said_by_its_state_alone() -> None:
+    """The entry itself says by whom and when; the revision's fields hold the reason."""
+    changes = [
+        Difference("hosted_traffic.by", None, "alice"),
+        Difference("hosted_traffic.reason", None, "breach"),
+        Difference("hosted_traffic.state", "allowed", "stopped"),
+    ]
+    assert summary_of("llm.hosted.stopped", "llm", changes) == ["hosted traffic: allowed → stopped"]
