@@ -26,7 +26,7 @@ _HEADER: Final = (
 
 
 def fleet(as_json: AsJson = False) -> None:
-    """List the live processes, which revision each runs, and what keeps one from calling."""
+    """List the live processes, what each runs, and what keeps it from calling."""
     view = in_runtime(lambda runtime: runtime.fleet.look())
     if as_json:
         say_json(view)
