@@ -22,6 +22,7 @@ NAMES: Final = (
     "pool",
     "handle",
     "breaker",
+    "fail_over",
     "chat",
     "proxy",
     "append",
