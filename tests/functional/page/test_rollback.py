@@ -68,7 +68,8 @@ def test_another_address_of_what_is_in_use_asks_first(admin: Visit) -> None:
     """It says where data goes then, and by whom the connection is used."""
     admin.sign_in()
     form = admin.configure("vLLM")
-    form.get_by_role("textbox", name="Base URL").fill(ELSEWHERE)
+    form.get_by_role("textbox", name="Base URL").fill(ELSEWHERE.removeprefix("http://"))
+    expect(form).to_contain_text(f"{ELSEWHERE}/chat/completions")  # as the service understands it
     form.get_by_role("textbox", name="key").fill(f"{KEY}-new")
     form.get_by_role("checkbox", name="Test first").uncheck()
     form.get_by_role("button", name="Save").click()

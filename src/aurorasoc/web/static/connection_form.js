@@ -35,7 +35,7 @@ function Form({ inventory, row, isNew, gone, onClose }) {
   const [step, setStep] = useState("typing"); // typing | leaving | asking | switching
   const title = connectionName(name);
   const chosen = inventory.active.requested === name; // `auto` may have found it, too
-  const moves = movesOf(form.changes, row, usesOf(inventory, name));
+  const moves = movesOf(form.changes, row, usesOf(inventory, name), form.address.base_url);
   const close = () => (isDirty(form.changes) ? setStep("leaving") : onClose());
   const testable = isDirty(form.changes) && isTestable(form.changes, row);
   const save = async () => {

@@ -41,10 +41,13 @@ export function leavesKeyBehind(draft, row, meant) {
   return originOf(meant ?? typed) !== originOf(row.base_url);
 }
 
-/** Where data of a connection in use goes then, in a sentence; empty where it doesn't move. */
-export function movesOf({ base_url: typed }, row, uses) {
+/**
+ * Where data of a connection in use goes then, in a sentence; empty where it doesn't move. `meant` is
+ * the address as the service understands what was typed.
+ */
+export function movesOf({ base_url: typed }, row, uses, meant) {
   if (typed === undefined || uses.length === 0) return "";
-  const to = typed === null ? "its boot default" : originOf(typed);
+  const to = typed === null ? "its boot default" : originOf(meant ?? typed);
   if (to === originOf(row.base_url)) return "";
   return `Its data goes to ${to ?? typed} from now on, not to ${originOf(row.base_url)}. It is used by ${list(uses)}.`;
 }
