@@ -26,7 +26,7 @@ _HEADER: Final = (
 
 
 def fleet(as_json: AsJson = False) -> None:
-    """List the live processes, what each runs, and what keeps it from calling."""
+    """List the live processes, what each runs, and what hinders it."""
     view = in_runtime(lambda runtime: runtime.fleet.look())
     if as_json:
         say_json(view)
