@@ -1,6 +1,7 @@
 """Named connections over REST, attacked: odd names, misplaced secrets, redirects, races."""
 
 import asyncio
+from collections import deque
 from collections.abc import AsyncIterator
 from typing import Annotated, Any, Final
 
@@ -280,7 +281,10 @@ async def test_lists_with_unsaved_values_are_counted_as_tests(
     http: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Each may try a key at an address."""
-    monkeypatch.setattr(rate_limit, "TESTS_PER_MINUTE", 0)
+    monkeypatch.setattr(rate_limit, "_tests", deque())
+    monkeypatch.setattr(rate_limit, "TESTS_PER_MINUTE", 1)
+    first = await http.post("/system/llm/providers/vllm/models", json={})
+    assert first.status_code == 200, first.text
     for what in ("models", "test"):
         answer = await http.post(f"/system/llm/providers/vllm/{what}", json={})
         assert (answer.status_code, answer.json()["code"]) == (429, "too_many_requests")
