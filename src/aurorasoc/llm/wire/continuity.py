@@ -183,7 +183,10 @@ class _Relay:
         succession = self._site.succession
         while succession is not None:
             tried = {attempt.connection for attempt in self._attempts}
-            following = await succession.after(self._failure, self._failed, tried)
+            try:
+                following = await succession.after(self._failure, self._failed, tried)
+            except AuroraError:  # this process ends, say: that doesn't hide the failure
+                return None
             if following is None:
                 return None
             if not isinstance(following, Skipped):

@@ -1,6 +1,8 @@
 """Who stands in: by window, for refusals, for a whole run, and who is passed over."""
 
+import asyncio
 import json
+import threading
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import Any, Final
@@ -22,6 +24,7 @@ from aurorasoc.llm.wire.breaker import FAILURES
 from aurorasoc.llm.wire.windows.known import ContextWindow, forget_window, keep_window
 from aurorasoc.runtime import Runtime
 from tests.component.in_line import InLine, in_line, opened
+from tests.component.live import until
 from tests.component.llm.models.test_continuity import attempts_of
 from tests.examples import policy_request
 from tests.world.vendor import Fault, Refusal
@@ -319,6 +322,21 @@ async def test_a_label_keeps_out_who_may_not_have_it(runtime: Runtime, line: InL
     await runtime.admin.put_connection("second", lowered, actor="test")
     output = await get_chat_model(tlp="GREEN").run(PING)
     assert attempts_of(output) == [("first", "overloaded"), ("third", None)]
+
+
+async def test_a_runtime_that_closes_meanwhile_does_not_hide_the_failure(
+    runtime: Runtime, line: InLine
+) -> None:
+    """Nobody can be asked any more."""
+    gate = threading.Event()
+    line.first.faults.set(Fault(refusal=Refusal.SERVER_ERROR, gate=gate))
+    calling = asyncio.ensure_future(get_chat_model().run(PING))
+    await until(lambda: line.asked == {"first": 1})
+    runtime.pool.close()
+    gate.set()
+    with pytest.raises(ProviderOverloaded):
+        await calling
+    assert line.asked == {"first": 1}
 
 
 async def test_fall_overs_are_counted(runtime: Runtime, line: InLine) -> None:
