@@ -16,7 +16,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Protocol
 
 from aurorasoc.config.vocabulary import ConnectionName
-from aurorasoc.errors import TOO_LONG, Attempt, AuroraError, ModelCallError
+from aurorasoc.errors import DECLINED, TOO_LONG, Attempt, AuroraError, ModelCallError
 from aurorasoc.granite import ModelReference
 from aurorasoc.llm.wire.answers.outcome import attach, is_known, outcome_of
 
@@ -198,9 +198,13 @@ class _Relay:
         return None
 
     def failed(self, member: Member, error: AuroraError, began: float) -> None:
-        """Note that a member failed, too; one that refused by itself leaves nothing to mend."""
+        """Note that a member failed, too; one that refused by itself leaves nothing to mend.
+
+        Once a model declined, that is what is to be mended: no other vendor is asked because the
+        local backend failed.
+        """
         self._attempts.append(_attempt(member.reference, error.code, began))
-        if isinstance(error, ModelCallError):
+        if isinstance(error, ModelCallError) and not isinstance(self._failure, DECLINED):
             self._failure, self._failed = error, member.reference
         call = notes.get()
         if call is not None and isinstance(error, TOO_LONG):
