@@ -83,8 +83,9 @@ class UnderWay:
             self._end()
 
     def _end(self) -> None:
-        if self._ending is not None:
-            self._ending.reschedule(0)  # its task closes what it has open on its way out
+        if self._ending is not None:  # its task closes what it has open on its way out
+            if not self._ending.expired():  # else it is on its way already
+                self._ending.reschedule(0)
             return
         if self.confined.answer is not None:
             _in_background(self.confined.answer.aclose())
