@@ -141,6 +141,7 @@ def test_failures_that_were_asked_before_the_last_answer_are_older_than_it(
     guarded.breaker.answered()
     for passage in silent:
         guarded.breaker.failed(passage, error("timeout"))
+    guarded.fail()
     assert guarded.breaker.state == "closed"
 
 
