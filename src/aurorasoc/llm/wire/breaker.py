@@ -2,7 +2,8 @@
 
 A breaker is *closed* while the provider is asked. It is *open*, and refuses calls, after `FAILURES`
 of them failed in a row; only failures that speak of the provider count. Once its time is over, it
-is *probing*: one call asks, and closes it or opens it again for twice as long.
+is *probing*: one call asks, and closes it or opens it again for twice as long
+(docs/decisions/048).
 """
 
 from __future__ import annotations
