@@ -77,12 +77,17 @@ def explain(
     """
     asker = (tlp, role, agent)
     problem, chosen = None, None
+    following = successors(snapshot, *asker)
+    asked: list[tuple[Route, str]] = []
     try:
         chosen = route(snapshot, *asker)
-    except (BackendUnavailable, HostedStopped, ProviderNotReady, TlpRefused) as error:
+        asked.append((chosen, _why(snapshot, chosen, *asker)))
+    except BackendUnavailable as error:
+        chosen = next((one for one in following if _is_ready(snapshot, one)), None)
+        problem = None if chosen else Problem(error.code, error.detail)
+    except (HostedStopped, ProviderNotReady, TlpRefused) as error:
         problem = Problem(error.code, error.detail)
-    asked = [] if chosen is None else [(chosen, _why(snapshot, chosen, *asker))]
-    following = successors(snapshot, *asker)
+        following = ()  # nobody is asked in its place
     asked += [
         (one, _why_fallback(snapshot, one, ordinal))
         for one, ordinal in zip(following, _ORDINALS, strict=False)
@@ -146,8 +151,12 @@ def _allowed(snapshot: Snapshot, way: Route, why: str, tlp: Tlp | None) -> Allow
 
 def _why_fallback(snapshot: Snapshot, way: Route, ordinal: str) -> str:
     """Say when a fallback is asked."""
-    ready = snapshot.connections[way.connection].ready
-    return f"It is the {ordinal} fallback{'' if ready else ', skipped while it is not ready'}."
+    unready = "" if _is_ready(snapshot, way) else ", skipped while it is not ready"
+    return f"It is the {ordinal} fallback{unready}."
+
+
+def _is_ready(snapshot: Snapshot, way: Route) -> bool:
+    return snapshot.connections[way.connection].ready
 
 
 def _why(snapshot: Snapshot, chosen: Route, tlp: Tlp | None, role: Role, agent: str | None) -> str:

@@ -45,7 +45,7 @@ def successors(
     try:
         first = route(snapshot, tlp, role, agent).connection
     except (BackendUnavailable, HostedStopped, ProviderNotReady):
-        first = None  # another connection can mend that
+        first = None  # for a run that began elsewhere
     except TlpRefused:
         return ()
     return tuple(_passable(snapshot, tlp, (name for name in names if name != first)))

@@ -6,13 +6,20 @@ from pathlib import Path
 import pytest
 
 from aurorasoc import open_runtime
-from aurorasoc.errors import AuthFailed, ProviderUnreachable, RuntimeNotOpen, TlpRefused
+from aurorasoc.errors import (
+    AuthFailed,
+    BackendUnavailable,
+    ProviderUnreachable,
+    RuntimeNotOpen,
+    TlpRefused,
+)
 from aurorasoc.llm.changes import edits
 from aurorasoc.runtime import Runtime
 from aurorasoc.workflows.chat import Answer, Message, begin
 from tests.component.live import World, asked, use
 from tests.component.two_servers import assign, two_servers
 from tests.examples import policy_request, settings
+from tests.world.loopback import refused_port
 from tests.world.vendor import Fault, Refusal
 
 ASKED = [Message("system", "Be brief."), Message("user", "ping"), Message("assistant", "pong?")]
@@ -175,3 +182,23 @@ async def test_without_a_runtime_there_is_no_conversation() -> None:
     """As with `get_chat_model`."""
     with pytest.raises(RuntimeNotOpen):
         await begin([Message("user", "ping")])
+
+
+async def test_fallback_answers_where_auto_finds_no_local_backend(
+    world: World, database_file: Path
+) -> None:
+    """What must stay local goes nowhere, as before."""
+    nowhere = f"http://127.0.0.1:{refused_port()}"
+    variables = world.variables(
+        AURORA_DATABASE_URL=f"sqlite:///{database_file}",
+        LLM_BACKEND="auto",
+        LLM_VLLM_BASE_URL=nowhere,
+        LLM_OLLAMA_BASE_URL=nowhere,
+        LLM_FALLBACKS="anthropic,deepseek",
+        LLM_ANTHROPIC_API_KEY="",
+    )
+    async with open_runtime(settings(database_file.parent, **variables)) as runtime:
+        answer = await (await begin(ASKED)).answer()
+        assert (await runtime.admin.explain(None)).answers == answer.connection == "deepseek"
+        with pytest.raises(BackendUnavailable):
+            await begin(ASKED, tlp="RED")

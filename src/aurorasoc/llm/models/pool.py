@@ -6,16 +6,23 @@ discarded when the next one is adopted.
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING, Protocol
 
 from aurorasoc.config.snapshot import Snapshot
 from aurorasoc.config.vocabulary import AUTO, ConnectionName, Role, Tlp
 from aurorasoc.core.process import SLOT
-from aurorasoc.errors import RuntimeNotOpen
+from aurorasoc.errors import (
+    BackendUnavailable,
+    NoModelConfigured,
+    ProviderNotReady,
+    RuntimeNotOpen,
+)
 from aurorasoc.granite import ModelReference
 from aurorasoc.granite.backend_resolution import Probe, model_reference, refresh_resolution
 from aurorasoc.granite.sensitivity import Networks, Route, resolve_for, route
+from aurorasoc.granite.succession import successors
 from aurorasoc.llm.models.binding import Asker, Binding
 from aurorasoc.llm.models.handles import Handles, parse_tlp
 from aurorasoc.llm.models.local_probe import local_probe, probe_headers
@@ -166,15 +173,24 @@ class ModelPool:
     def current(self, role: Role, tlp: Tlp | None, agent: str | None = None) -> Binding:
         """Bind a role, or an agent, and a label to the model in force.
 
+        Where `auto` finds no local backend, that is the first fallback that can be called.
+
         Raises:
             RuntimeNotOpen: The runtime this pool belongs to was closed.
             NoModelConfigured: The backend in force has no model.
             ProviderNotReady: It can't take calls.
-            BackendUnavailable: `auto` found no local backend.
+            BackendUnavailable: `auto` found no local backend, and no fallback can be called.
             TlpRefused: The label forbids it.
         """
-        snapshot = self._snapshot()
-        return self._bind(snapshot, route(snapshot, tlp, role, agent), Asker(role, tlp, agent))
+        snapshot, asker = self._snapshot(), Asker(role, tlp, agent)
+        try:
+            way = route(snapshot, tlp, role, agent)
+        except BackendUnavailable:
+            for way in successors(snapshot, tlp, role, agent):
+                with suppress(NoModelConfigured, ProviderNotReady):
+                    return self._bind(snapshot, way, asker)
+            raise
+        return self._bind(snapshot, way, asker)
 
     def of_connection(self, name: ConnectionName, role: Role, snapshot: Snapshot) -> Binding:
         """Bind to a connection whether it is active or not: the production path for a test."""

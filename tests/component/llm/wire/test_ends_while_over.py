@@ -10,7 +10,8 @@ from aurorasoc.llm.wire.waits import Waits
 
 
 def _refuse(_call: UnderWay) -> None:
-    raise HostedStopped("stopped")
+    detail = "Hosted traffic is stopped."
+    raise HostedStopped(detail)
 
 
 async def test_a_call_whose_time_is_over_does_not_shield_the_others() -> None:
