@@ -28,6 +28,10 @@ RETRY_SECONDS: Final = 5.0
 MOST: Final = 100
 """Stops and releases that wait for the database."""
 
+BY_HAND: Final = "hosted.stop was removed by hand"
+
+_End = asyncio.Task[AuditEvent | None]
+
 log = get_logger("aurorasoc.stop")
 
 
@@ -52,18 +56,30 @@ class HostStops:
         self._database = database
         self._audit = audit
         self._stop = stop
-        self._waiting: deque[HostedTraffic | None] = deque([None, stop()], maxlen=MOST)
+        self._last: HostedTraffic | None = None
+        self._waiting: deque[AuditEvent | _End] = deque(maxlen=MOST)
         self._wake = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
 
     def start(self) -> None:
         """Audit what isn't audited yet, and what is said from now on."""
-        self._wake.set()
+        self._note_end(None)
+        self.said()
         self._task = asyncio.create_task(self._run(), name="aurorasoc-host-stops")
 
     def said(self) -> None:
-        """Audit what this host says now: it is stopped, or allowed again."""
-        self._waiting.append(self._stop())
+        """Audit what this host says now: it is stopped, or allowed again.
+
+        A stop because nobody can look is nobody's, and says nothing of the one before it.
+        """
+        ended, stop = self._last, self._stop()
+        if stop == ended or (stop is not None and stop.since is None):
+            return
+        self._last = stop
+        if ended is not None:
+            self._note_end(ended)
+        if stop is not None:
+            self._waiting.append(_event_of(stop))
         self._wake.set()
 
     async def close(self) -> None:
@@ -86,21 +102,29 @@ class HostStops:
                 else:
                     self._waiting.popleft()
 
-    async def _record(self, stop: HostedTraffic | None) -> None:
-        """Write what was said, unless another process did; nothing if there was no stop yet."""
+    def _note_end(self, ended: HostedTraffic | None) -> None:
+        """Note the end of a stop. Who released it is read at once: the next release hides that."""
+        self._waiting.append(asyncio.create_task(self._end_of(ended)))
+        self._wake.set()
+
+    async def _end_of(self, ended: HostedTraffic | None) -> AuditEvent | None:
+        """Return the entry for the end of a stop, or for the last release; None: there is none."""
         host = socket.gethostname()
-        if stop is not None:
-            details = {"reason": stop.reason, "here": host}
-            target = _target(host, stop.since)
-            event = AuditEvent(stop.by or host, Action.HOSTED_STOPPED, target, details)
-        else:
-            release = await asyncio.to_thread(release_in, self._folder)
-            if release is None:
-                return
-            details = {"reason": release.reason, "here": host}
-            target = _target(host, release.stopped_since)
-            event = AuditEvent(release.by, Action.HOSTED_ALLOWED, target, details)
-        await self._write_once(event)
+        release = await asyncio.to_thread(release_in, self._folder)
+        if ended is not None and (release is None or release.stopped_since != ended.since):
+            details = {"reason": BY_HAND, "here": host}
+            return AuditEvent(host, Action.HOSTED_ALLOWED, _target(host, ended.since), details)
+        if release is None:
+            return None
+        details = {"reason": release.reason, "here": host}
+        target = _target(host, release.stopped_since)
+        return AuditEvent(release.by, Action.HOSTED_ALLOWED, target, details)
+
+    async def _record(self, said: AuditEvent | _End) -> None:
+        """Write what was said, unless another process did."""
+        event = said if isinstance(said, AuditEvent) else await said
+        if event is not None:
+            await self._write_once(event)
 
     async def _write_once(self, event: AuditEvent) -> None:
         written = select(AuditRow.seq).where(
@@ -109,6 +133,12 @@ class HostStops:
         async with self._database.transaction() as session:
             if await session.scalar(written.limit(1)) is None:
                 await self._audit.append(session, event)
+
+
+def _event_of(stop: HostedTraffic) -> AuditEvent:
+    host = socket.gethostname()
+    details = {"reason": stop.reason, "here": host}
+    return AuditEvent(stop.by or host, Action.HOSTED_STOPPED, _target(host, stop.since), details)
 
 
 def _target(host: str, since: str | None) -> str:

@@ -3,6 +3,7 @@
 import asyncio
 import json
 from collections.abc import AsyncIterator, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -14,6 +15,7 @@ from aurorasoc import get_chat_model
 from aurorasoc.config.hosted_traffic import HostedTraffic
 from aurorasoc.errors import HostedStopped
 from aurorasoc.llm.adoption.stop_file import make_stop, remove_stop, stop_in
+from aurorasoc.llm.changes.host_stops import BY_HAND
 from aurorasoc.llm.fleet.stop_watch import FROZEN_SECONDS, StopWatch
 from aurorasoc.llm.wire import awake
 from aurorasoc.llm.wire.libraries.socket_guard import confined
@@ -92,6 +94,34 @@ async def test_a_file_holds_for_a_process_that_starts_later_and_is_audited_once(
     assert boot.server.state_dir == tmp_path
     assert (len(first), first[0][0]) == (1, "llm.hosted.stopped")
     assert vendor.callers == []
+
+
+async def test_each_stop_and_each_end_is_audited_in_order(
+    opened: Runtime, tmp_path: Path, database_file: Path
+) -> None:
+    """Though all were over when the database came back, and the last ended by hand."""
+    since, again = str(STOP.since), "2026-11-28T02:00:00.000000Z"
+
+    async def shown(*, stopped: bool) -> None:
+        await until(lambda: (opened.adoption.snapshot.stop is not None) == stopped, SOON)
+
+    async with table_away(database_file, "user_audit_log"):
+        make_stop(tmp_path, STOP)
+        await shown(stopped=True)
+        remove_stop(tmp_path, by="root@soc-7", reason="all clear", since=since)
+        await shown(stopped=False)
+        make_stop(tmp_path, replace(STOP, since=again, reason="again"))
+        await shown(stopped=True)
+        opened.adoption.stop_here(HostedTraffic("stopped", reason="can't be looked at"))
+        (tmp_path / "hosted.stop").unlink()
+        await shown(stopped=False)
+    await until(lambda: len(audited(database_file)) == 4)
+    assert [(action, reason) for action, _, reason in audited(database_file)] == [
+        ("llm.hosted.stopped", "breach"),
+        ("llm.hosted.allowed", "all clear"),
+        ("llm.hosted.stopped", "again"),
+        ("llm.hosted.allowed", BY_HAND),
+    ]
 
 
 @pytest.mark.parametrize("content", [b"", b"{", b"\xff" * 9000, b'{"reason": "a\\nb"}', b"[1]"])
