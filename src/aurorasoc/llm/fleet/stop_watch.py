@@ -31,10 +31,13 @@ LATE_SECONDS: Final = 5.0
 CLOSE_SECONDS: Final = 1.0
 
 _CANT_LOOK: Final = HostedTraffic("stopped", reason="hosted.stop can't be looked at")
+_UNSEEN: Final = Mark(-1, -1, -1)
+"""No file's: whatever is seen next is a change."""
 
 log = get_logger("aurorasoc.stop")
 
 Clock = Callable[[], float]
+_Look = tuple[Mark | None, HostedTraffic | None]
 
 
 def _counting_suspension() -> Clock:
@@ -71,6 +74,7 @@ class StopWatch:
         self._behind = False
         self._frozen = False
         self._catching: asyncio.Task[None] | None = None
+        self._looking: asyncio.Task[_Look] | None = None
         self._closing = threading.Event()
         self._thread: threading.Thread | None = None
 
@@ -101,9 +105,12 @@ class StopWatch:
         """Wait until all that is known of a stop is in force."""
         if self._clock() - self._looked > FROZEN_SECONDS:
             self._frozen = True
-        self._catch_up()
-        if self._catching is not None:
-            await asyncio.shield(self._catching)
+        for _ in range(2):  # the first may have begun before this process was frozen
+            self._catch_up()
+            if self._catching is not None:
+                await asyncio.shield(self._catching)
+            if not (self._frozen or self._behind):
+                return
 
     def _run(self) -> None:
         while not self._closing.wait(LOOK_SECONDS):
@@ -137,14 +144,20 @@ class StopWatch:
             self._catching = None
 
     async def _look(self) -> None:
-        """Look at the file, in a thread: a disk may hang."""
+        """Look at the file, in a thread: a disk may hang, and then in one thread alone."""
+        self._looking = looking = self._looking or asyncio.create_task(
+            asyncio.to_thread(self._seen)
+        )
         try:
             async with asyncio.timeout(LATE_SECONDS):
-                self._mark, stop = await asyncio.to_thread(self._seen)
+                self._mark, stop = await asyncio.shield(looking)
         except TimeoutError:
-            stop = _CANT_LOOK
+            self._mark, stop = _UNSEEN, _CANT_LOOK
+        finally:
+            if looking.done():
+                self._looking = None
         self._stop_here(stop)
 
-    def _seen(self) -> tuple[Mark | None, HostedTraffic | None]:
+    def _seen(self) -> _Look:
         mark = mark_of(self._folder)  # first: what changes behind it is seen at the next look
         return mark, stop_in(self._folder)
