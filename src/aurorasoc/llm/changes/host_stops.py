@@ -112,8 +112,10 @@ class HostStops:
         host = socket.gethostname()
         release = await asyncio.to_thread(release_in, self._folder)
         if ended is not None and (release is None or release.stopped_since != ended.since):
-            details = {"reason": BY_HAND, "here": host}
-            return AuditEvent(host, Action.HOSTED_ALLOWED, _target(host, ended.since), details)
+            target = _target(host, ended.since)
+            return AuditEvent(
+                host, Action.HOSTED_ALLOWED, target, {"reason": BY_HAND, "here": host}
+            )
         if release is None:
             return None
         details = {"reason": release.reason, "here": host}

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from aurorasoc.config.hosted_traffic import HostedTraffic
+from aurorasoc.llm.adoption.stop_file import mark_of
 from aurorasoc.llm.fleet import stop_watch
 from aurorasoc.llm.fleet.stop_watch import FROZEN_SECONDS, StopWatch
 from tests.component.live import until
@@ -23,14 +24,13 @@ class _HangingDisk:
         self.answers = threading.Event()
         self.answers.set()
         self.waiting = 0
-        self._mark_of = stop_watch.mark_of
         monkeypatch.setattr(stop_watch, "mark_of", self._mark)
 
     def _mark(self, folder: Path) -> object:
         self.waiting += 1
         self.answers.wait()
         self.waiting -= 1
-        return self._mark_of(folder)
+        return mark_of(folder)
 
 
 async def test_a_disk_that_hung_stops_traffic_until_it_answers(
