@@ -132,7 +132,8 @@ class LiveChatModel(ChatModel):
         bound = self._bound()
         binding = bound()
         run = binding.model.run(*args, **kwargs)
-        run.handler = _Call(run.handler, bound, binding, CallNotes(checked=checked))
+        notes = CallNotes(checked, declined=isinstance(bound, Pin) and bound.declined)
+        run.handler = _Call(run.handler, bound, binding, notes)
         run._run_context.emitter.on(self._is_heard, self._forward, _IN_ORDER)  # noqa: SLF001 - `Run.on` goes through a thread
         return run
 
@@ -254,7 +255,7 @@ class _Call:
         finally:
             onward = self._notes.goes_on_with
             if isinstance(self._bound, Pin) and isinstance(onward, Binding):
-                self._bound.move(onward)
+                self._bound.move(onward, declined=self._notes.declined)
         raise failure.with_traceback(None)  # BeeAI's frames hold the model, and so its key
 
     async def _noted(self) -> ChatModelOutput:

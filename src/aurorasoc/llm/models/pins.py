@@ -30,10 +30,12 @@ class Pin:
 
     Attributes:
         binding: The model, whether it may be used or not.
+        declined: Whether it moved because a model declined: no other vendor is asked then.
     """
 
     def __init__(self, binding: Binding, still: Callable[[Binding], Binding]) -> None:
         self.binding = binding
+        self.declined = False
         self._still = still
 
     def __call__(self) -> Binding:
@@ -44,9 +46,9 @@ class Pin:
         """
         return self._still(self.binding)
 
-    def move(self, binding: Binding) -> None:
+    def move(self, binding: Binding, *, declined: bool = False) -> None:
         """Keep to another model from now on."""
-        self.binding = binding
+        self.binding, self.declined = binding, declined
 
 
 def require_key(snapshot: Snapshot, reference: ModelReference) -> None:

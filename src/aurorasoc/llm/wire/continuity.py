@@ -78,11 +78,14 @@ class CallNotes:
 
     Attributes:
         checked: Whether a stream is held back until its answer is whole.
+        declined: Whether a model declined in the run that this is a part of: no other vendor is
+            asked from then on, whatever fails.
         answered_by: Who answered in place of the model that was called; None: nobody did.
         asks_shorter: Who would have, had the prompt been shorter.
     """
 
     checked: bool = False
+    declined: bool = False
     answered_by: Member | None = None
     asks_shorter: Member | None = None
 
@@ -177,10 +180,14 @@ class _Relay:
         self._first = self._failure = failure
         self._failed = self._site.reference
         self._attempts = [_attempt(self._failed, failure.code, began)]
+        self._notes = notes.get() or CallNotes()
+        self._notes.declined |= isinstance(failure, DECLINED)
 
     async def next(self) -> Member | None:
         """Return who is asked next; None: nobody can mend the last failure."""
         succession = self._site.succession
+        if self._notes.declined and not isinstance(self._failure, DECLINED):
+            return None
         while succession is not None:
             tried = {attempt.connection for attempt in self._attempts}
             try:
@@ -198,25 +205,19 @@ class _Relay:
         return None
 
     def failed(self, member: Member, error: AuroraError, began: float) -> None:
-        """Note that a member failed, too; one that refused by itself leaves nothing to mend.
-
-        Once a model declined, that is what is to be mended: no other vendor is asked because the
-        local backend failed.
-        """
+        """Note that a member failed, too; one that refused by itself leaves nothing to mend."""
         self._attempts.append(_attempt(member.reference, error.code, began))
-        if isinstance(error, ModelCallError) and not isinstance(self._failure, DECLINED):
+        if isinstance(error, ModelCallError):
             self._failure, self._failed = error, member.reference
-        call = notes.get()
-        if call is not None and isinstance(error, TOO_LONG):
-            call.asks_shorter = member
+        self._notes.declined |= isinstance(error, DECLINED)
+        if isinstance(error, TOO_LONG):
+            self._notes.asks_shorter = member
 
     def answered(self, member: Member, output: ChatModelOutput, began: float) -> None:
         """Note that a member answered, where whoever reads the answer finds it."""
         self._attempts.append(_attempt(member.reference, None, began))
         attach(output, replace(outcome_of(output), attempts=tuple(self._attempts)))
-        call = notes.get()
-        if call is not None:
-            call.answered_by = member
+        self._notes.answered_by = member
 
     def first_failure(self) -> ModelCallError:
         """Return the first failure: who was chosen isn't hidden by who stood in."""

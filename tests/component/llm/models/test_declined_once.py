@@ -67,3 +67,18 @@ async def test_what_a_stand_in_declined_goes_to_no_other_vendor(
         ("second", "blocked"),
         ("third", "overloaded"),
     ]
+
+
+async def test_a_run_that_went_on_locally_after_a_refusal_goes_to_no_other_vendor(
+    database_file: Path, line: InLine
+) -> None:
+    """Its next step holds what was declined."""
+    line.first.faults.set(FILTERED)
+    async with opened(database_file.parent, line, LLM_FALLBACKS="second", **LOCALLY):
+        run = await get_chat_model().clone()
+        output = await run.run(PING)
+        assert attempts_of(output) == [("first", "blocked"), ("third", None)]
+        line.third.faults.set(DOWN)
+        with pytest.raises(ProviderOverloaded, match=r"^third "):
+            await run.run(PING)
+    assert line.asked == {"first": 1, "third": 2}
