@@ -74,7 +74,8 @@ async def _everywhere(
         return answer, ["Hosted traffic is stopped. Local connections go on."]
     lines = ["Hosted traffic is allowed."]
     if snapshot.stopped_here is not None:
-        lines.append("A file on this host still stops it here: `aurorasoc hosted allow --here`.")
+        how = "`aurorasoc hosted allow --here --reason …` removes it"
+        lines.append(f"A file on this host still stops it here: {how}.")
     return answer, lines
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, replace
 from typing import Annotated, Final
 
@@ -12,12 +12,13 @@ from aurorasoc.config.snapshot import ConnectionConfig, Problem, Snapshot
 from aurorasoc.config.vocabulary import ConnectionName, Role, Tlp
 from aurorasoc.errors import BackendUnavailable, HostedStopped, ProviderNotReady, TlpRefused
 from aurorasoc.granite.sensitivity import Passage, Route, passage, passage_of_label, route
-from aurorasoc.granite.succession import asked_of_refusals, successors
+from aurorasoc.granite.succession import asked_of_refusals, fallbacks_of, successors
 
 _ORDINALS: Final = ("first", "second", "third", "fourth", "fifth", "sixth", "seventh", "eighth")
 """As many as a list of fallbacks may have."""
 
 _NOT_ASKED: Final = "It isn't a fallback, and isn't asked."
+_NO_CALL_FAILS: Final = "It is a fallback, for calls that fail. None is made, so it isn't asked."
 _ASKED_OF_REFUSALS: Final = "It is asked what a hosted model refuses, while it is local."
 
 
@@ -95,7 +96,8 @@ def explain(
     names = {one.connection for one, _ in asked}
     others = [config for name, config in snapshot.connections.items() if name not in names]
     local = asked_of_refusals(snapshot, tlp, (one for one, _ in asked))
-    asked += _besides(_passable(snapshot, others, tlp), local)
+    fallbacks = fallbacks_of(snapshot, role, agent)
+    asked += _besides(_passable(snapshot, others, tlp), local, fallbacks if problem else ())
     return Explanation(
         answers=None if chosen is None else chosen.connection,
         model=None if chosen is None else _model(snapshot, chosen, role),
@@ -107,14 +109,14 @@ def explain(
 
 
 def _besides(
-    passable: Iterable[Route], local: ConnectionName | None
+    passable: Iterable[Route], local: ConnectionName | None, idle: Collection[ConnectionName]
 ) -> Iterator[tuple[Route, str]]:
-    """Yield who is asked of refusals, then who isn't asked."""
+    """Yield who is asked of refusals, then who isn't asked: `idle` are fallbacks all the same."""
     for one in sorted(passable, key=lambda one: one.connection != local):
         if one.connection == local:
             yield replace(one, restricted=True), _ASKED_OF_REFUSALS
         else:
-            yield one, _NOT_ASKED
+            yield one, _NO_CALL_FAILS if one.connection in idle else _NOT_ASKED
 
 
 def _model(snapshot: Snapshot, chosen: Route, role: Role) -> str | None:

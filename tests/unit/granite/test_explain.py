@@ -17,7 +17,7 @@ from aurorasoc.errors import AuroraError, BackendUnavailable, ProviderNotReady, 
 from aurorasoc.granite.backend_resolution import refresh_resolution, reset_resolution_cache
 from aurorasoc.granite.explain import explain
 from aurorasoc.granite.sensitivity import Route, needs_resolution, route
-from aurorasoc.granite.succession import successors
+from aurorasoc.granite.succession import fallbacks_of, successors
 from aurorasoc.llm.adoption.stored import ConnectionChoice, StoredConfig
 from tests.configurations import CONNECTIONS, ELSEWHERE, Asker, askers, configurations, may_have
 from tests.examples import settings, snapshot
@@ -139,8 +139,9 @@ def test_allowed_connections_stand_in_the_order_in_which_they_are_asked(
     else:
         assert following == []  # nobody answers in its place
     for one in explained.allowed:
-        is_asked = one.connection in asked
-        assert ("isn't a fallback" in one.why) == (not is_asked)
+        assert ("isn't asked" in one.why) == (one.connection not in asked)
+        configured = fallbacks_of(composed, *asker[1:])
+        assert "isn't a fallback" not in one.why or one.connection not in configured
 
 
 @pytest.mark.parametrize(
@@ -212,3 +213,16 @@ def test_a_stop_is_the_reason_that_is_said(tmp_path: Path) -> None:
     assert refused["deepseek"] == "Hosted traffic is stopped: it is hosted."
     above = {one.connection: one.why for one in explain(stopped, Tlp.RED).refused}
     assert "above the policy's ceiling" in above["deepseek"]
+
+
+def test_a_fallback_is_called_one_also_where_no_call_is_made_that_could_fail(
+    boot: Settings,
+) -> None:
+    """Who is stopped isn't replaced; a reader would look for a mistake in the list."""
+    stop = HostedTraffic("stopped")
+    stored = StoredConfig(backend="deepseek", hosted_traffic=stop, fallbacks=("vllm",))
+    explained = explain(snapshot(boot, stored), Tlp.GREEN)
+    why = {one.connection: one.why for one in explained.allowed}
+    assert (explained.answers, explained.fallbacks) == (None, ())
+    assert why["vllm"].startswith("It is a fallback, for calls that fail. None is made")
+    assert why["ollama"].startswith("It isn't a fallback")

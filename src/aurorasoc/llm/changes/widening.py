@@ -19,7 +19,10 @@ _ASKED: Final = (None, *(label for label in Tlp if label is not Tlp.NONE))
 _SENTENCES: Final[dict[tuple[Passage, Passage], str]] = {
     ("forbidden", "free"): "{} may then go to {}. Now it may not.",
     ("forbidden", "local_only"): "{} may then go to {}, while the server is local. Now it may not.",
-    ("local_only", "free"): "{} may then go to {} wherever it is. Now only while it is local.",
+    (
+        "local_only",
+        "free",
+    ): "{} may then go to {} wherever the server is. Now only while it is local.",
 }
 """From how labels may go to a connection now, to how they may then."""
 

@@ -78,7 +78,7 @@ async def test_a_plan_says_what_data_may_do_then_that_it_may_not_now(runtime: Ru
     plan = await runtime.admin.plan_rollback(wide)
     assert plan.widens == [
         (
-            "Data that is AMBER may then go to ollama and vllm wherever it is. "
+            "Data that is AMBER may then go to ollama and vllm wherever the server is. "
             "Now only while it is local."
         ),
         "Data that is AMBER may then go to openai, deepseek, gemini and anthropic. Now it may not.",

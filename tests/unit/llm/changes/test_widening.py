@@ -53,8 +53,8 @@ def with_lab(**values: Any) -> StoredConfig:
             with_lab(max_tlp="RED"),
             [
                 (
-                    "Data that is AMBER, AMBER+STRICT or RED may then go to lab wherever it is. "
-                    "Now only while it is local."
+                    "Data that is AMBER, AMBER+STRICT or RED may then go to lab "
+                    "wherever the server is. Now only while it is local."
                 )
             ],
         ),
