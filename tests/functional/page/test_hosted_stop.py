@@ -1,9 +1,10 @@
 """Stopping all hosted traffic on the page: asked once, shown on top, released with a reason."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from typing import Any
 
 import pytest
-from playwright.sync_api import BrowserContext, expect
+from playwright.sync_api import BrowserContext, Route, expect
 
 from tests.functional.page.visit import Visit
 from tests.world.service import Service
@@ -41,6 +42,65 @@ def test_an_admin_stops_and_allows_hosted_traffic(stopping: Visit) -> None:
     allow.click()
     expect(banner).to_have_count(0)
     assert visit.service.inventory()["hosted_traffic"]["reason"] == "all clear"
+
+
+def test_what_is_in_force_says_that_nothing_goes_there(stopping: Visit) -> None:
+    """A hosted connection's labels aren't said to be allowed while it isn't called."""
+    visit = stopping
+    visit.service.client().put(STOP, json={"state": "stopped", "reason": None})
+    _change_inventory(visit, lambda one: _active(one).update(provider="openai"))
+    visit.sign_in()
+    visit.says("Nothing goes there: hosted traffic is stopped.")
+
+
+def test_a_host_that_stops_by_its_file_isnt_said_to_be_allowed(stopping: Visit) -> None:
+    """The button releases the database's stop alone; who listens is told what still holds."""
+    visit = stopping
+    held = {"state": "stopped", "here": True}
+    _change_inventory(visit, lambda one: one["hosted_traffic"].update(held))
+    visit.sign_in()
+    visit.button("Allow it again…").click()
+    released = visit.dialog("Allow hosted traffic again?")
+    released.get_by_role("textbox", name="Reason").fill("all clear")
+    visit.button("Allow hosted traffic").click()
+    visit.says("A file on the service's host still stops hosted traffic.")
+
+
+def test_processes_that_lag_behind_a_release_are_not_to_be_stopped(stopping: Visit) -> None:
+    """The hint to stop them by a file belongs to a stop."""
+    visit = stopping
+    visit.service.client().put(STOP, json={"state": "stopped", "reason": None})
+    visit.sign_in()
+    visit.page.route("**/hosted-traffic?*", _left_behind)
+    visit.button("Allow it again…").click()
+    released = visit.dialog("Allow hosted traffic again?")
+    released.get_by_role("textbox", name="Reason").fill("all clear")
+    visit.button("Allow hosted traffic").click()
+    notice = released.get_by_role("alert").filter(has_text="api-1")
+    expect(notice).to_be_visible()
+    expect(notice).not_to_contain_text("hosted stop")
+
+
+def _left_behind(route: Route) -> None:
+    """Answer as if a process hadn't adopted the change."""
+    answer = route.fetch()
+    adoption = {"adopted": False, "pending": ["api-1"]}
+    route.fulfill(response=answer, json=answer.json() | {"adoption": adoption})
+
+
+def _change_inventory(visit: Visit, change: Callable[[dict[str, Any]], None]) -> None:
+    def changed(route: Route) -> None:
+        answer = route.fetch()
+        inventory = answer.json()
+        change(inventory)
+        route.fulfill(response=answer, json=inventory)
+
+    visit.page.route("**/api/v1/system/llm/providers", changed)
+
+
+def _active(inventory: dict[str, Any]) -> dict[str, Any]:
+    (active,) = (row for row in inventory["providers"] if row["active"])
+    return active
 
 
 def test_whoever_may_only_read_sees_the_stop_and_no_button(stopping: Visit) -> None:

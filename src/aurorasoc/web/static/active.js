@@ -1,7 +1,7 @@
 // What is in force, what it still needs, and the two ways back.
 
 import { html, useState } from "./htm-preact-standalone.js";
-import { reachOf } from "./ceiling.js";
+import { reachNow } from "./ceiling.js";
 import { Health } from "./health.js";
 import { may } from "./store.js";
 import { Switch } from "./switch.js";
@@ -15,7 +15,7 @@ const CHOSEN = {
 };
 
 export function Active({ inventory }) {
-  const { active, policy, providers, revision } = inventory;
+  const { active, providers, revision } = inventory;
   const row = providers.find((provider) => provider.active);
   return html`
     <section class="panel active" aria-labelledby="active-title">
@@ -33,7 +33,7 @@ export function Active({ inventory }) {
       </p>
       ${row && html`<${Values} row=${row} />`}
       <${Problems} problems=${[...active.problems, ...active.warnings]} />
-      ${row && html`<p class="where"><${Leaves} row=${row} /> ${reachOf(row, policy)}</p>`}
+      ${row && html`<p class="where"><${Leaves} row=${row} /> ${reachNow(row, inventory)}</p>`}
       ${may("users:manage") && html`<${Ways} requested=${active.requested} />`}
     </section>
   `;

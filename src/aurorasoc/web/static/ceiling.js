@@ -2,7 +2,7 @@
 
 import { html } from "./htm-preact-standalone.js";
 import { Field } from "./ui.js";
-import { allowed, HIGHEST, LABELS, list } from "./words.js";
+import { allowed, HIGHEST, LABELS, list, mayBeLocal } from "./words.js";
 
 export const MEANING = {
   NONE: "nothing that has a label",
@@ -26,7 +26,7 @@ export function ceilingWords(row, policy) {
 }
 
 /** A sentence of which labelled data may go to a connection. */
-export function reachOf(row, policy) {
+function reachOf(row, policy) {
   const limit = limitOf(row, policy);
   if (limit === null) return "Data with any label may go there, while it is local.";
   const labels = allowed(limit);
@@ -34,6 +34,12 @@ export function reachOf(row, policy) {
   if (labels.length === 0) return "No labelled data may go there.";
   return `Data labelled ${list(labels)} may go there; what is labelled higher may not.`;
 }
+
+/** The same, while hosted traffic may be stopped. */
+export const reachNow = (row, { policy, hosted_traffic: traffic }) =>
+  traffic.state === "stopped" && !mayBeLocal(row.provider)
+    ? "Nothing goes there: hosted traffic is stopped."
+    : reachOf(row, policy);
 
 /** Choose a ceiling; an empty value means the policy's. */
 export function CeilingField({ value, policy, onValue }) {

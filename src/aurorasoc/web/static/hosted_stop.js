@@ -2,7 +2,7 @@
 
 import { html, useState } from "./htm-preact-standalone.js";
 import { call } from "./api.js";
-import { may, reload, report, say } from "./store.js";
+import { current, may, reload, report, say } from "./store.js";
 import { Field, Modal, Notice, ProblemNotice, When } from "./ui.js";
 import { connectionName, list, mayBeLocal } from "./words.js";
 
@@ -52,7 +52,10 @@ export function StopDialog({ inventory, onClose }) {
   return html`
     <${Modal} title="Stop all hosted traffic?" onClose=${onClose} footer=${footer}>
       <${ProblemNotice} problem=${change.problem} />
-      <${Pending} names=${change.pending} />
+      <${Pending} names=${change.pending}>
+        On their hosts,${" "}
+        <code>aurorasoc hosted stop --here</code> works without the database.
+      <//>
       <p>${consequences(inventory)}</p>
       <p>
         Calls and streams under way to them end at once, in every process, with those of
@@ -84,12 +87,11 @@ function Allow({ onClose }) {
   `;
 }
 
-const Pending = ({ names }) =>
+const Pending = ({ names, children }) =>
   names.length > 0 &&
   html`
     <${Notice} tone="warn" title="Not in force everywhere yet" alert>
-      These processes haven't adopted it: ${list(names)}. On their hosts,${" "}
-      <code>aurorasoc hosted stop --here</code> works without the database.
+      These processes haven't adopted it: ${list(names)}. ${children}
     <//>
   `;
 
@@ -122,7 +124,7 @@ function useHostedTraffic(state, onDone) {
       const path = `/system/llm/hosted-traffic?wait=${WAIT}`;
       const { adoption } = await call("PUT", path, { body });
       await reload();
-      say(state === "stopped" ? "Hosted traffic is stopped." : "Hosted traffic is allowed.");
+      say(state === "stopped" ? "Hosted traffic is stopped." : released(current().inventory));
       if (adoption.adopted) onDone();
       else setPending(adoption.pending);
     } catch (error) {
@@ -135,6 +137,11 @@ function useHostedTraffic(state, onDone) {
 
   return { busy, problem, pending, run };
 }
+
+const released = (inventory) =>
+  inventory?.hosted_traffic.here
+    ? "A file on the service's host still stops hosted traffic."
+    : "Hosted traffic is allowed.";
 
 /** "3 connections are hosted: DeepSeek, Gemini and azure-eu." */
 function consequences({ providers }) {
