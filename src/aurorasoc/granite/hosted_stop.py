@@ -27,11 +27,22 @@ def require_not_stopped(snapshot: Snapshot, provider: ServingBackend) -> None:
 
 def said_of(snapshot: Snapshot, stop: HostedTraffic) -> str:
     """Say who stopped hosted traffic, since when and why, and how it is allowed again."""
+    scope = " of this host" if stop is snapshot.stopped_here else ""
+    return f"Hosted traffic{scope} is {stopped_by(stop)}. {release_of(snapshot, stop)}"
+
+
+def stopped_by(stop: HostedTraffic) -> str:
+    """Say who stopped it, since when and why."""
     since = f" since {stop.since}" if stop.since else ""
     by = f" by {stop.by}" if stop.by else ""
     why = f" ({stop.reason})" if stop.reason else ""
+    return f"stopped{since}{by}{why}"
+
+
+def release_of(snapshot: Snapshot, stop: HostedTraffic) -> str:
+    """Say how hosted traffic is allowed again."""
     if stop is snapshot.stopped_here:
         how = f"`aurorasoc hosted allow --here --reason …` on that host removes {STOP_FILE}"
-        return f"Hosted traffic of this host is stopped{since}{by}{why}. To allow it again, {how}."
+        return f"To allow it again, {how}."
     how = "an admin's `aurorasoc hosted allow --reason …` allows it again"
-    return f"Hosted traffic is stopped{since}{by}{why}. Local connections go on; {how}."
+    return f"Local connections go on; {how}."

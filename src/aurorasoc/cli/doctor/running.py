@@ -12,7 +12,7 @@ from aurorasoc.config.snapshot import Snapshot
 from aurorasoc.config.vocabulary import ServingBackend
 from aurorasoc.core.secret_store import SecretStore
 from aurorasoc.errors import AuroraError, SecretStoreUnavailable
-from aurorasoc.granite.hosted_stop import said_of
+from aurorasoc.granite.hosted_stop import release_of, stopped_by
 from aurorasoc.llm.fleet.hindrances import (
     AddressPolicyOf,
     connections_in_use,
@@ -63,7 +63,8 @@ def hosted_traffic(snapshot: Snapshot) -> Finding:
     """Say whether hosted traffic is stopped, by whom, and how it is allowed again."""
     if snapshot.stop is None:
         return good("hosted traffic", "allowed")
-    return wrong("hosted traffic", "stopped", said_of(snapshot, snapshot.stop))
+    stop = snapshot.stop
+    return wrong("hosted traffic", stopped_by(stop), release_of(snapshot, stop))
 
 
 async def secret_store(store: SecretStore) -> Finding:

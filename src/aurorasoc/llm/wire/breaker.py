@@ -214,7 +214,7 @@ class Breaker:
         since_us = self._now() if self._opening is None else self._opening.since_us
         until = self._clock() + seconds
         why = (
-            f"{passage.reference.connection} was not asked: {self._failures} calls in a row "
+            f"{passage.reference.connection} was not asked: {self._failures} requests in a row "
             f"failed since {iso(self._failing_us)[:19]}Z, the last with {error.code}."
         )
         self._opening = Opening(CALL_ERRORS[error.code], why, since_us, until)

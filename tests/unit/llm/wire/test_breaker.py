@@ -117,7 +117,7 @@ def test_a_call_fails_as_those_before_it_and_says_that_nothing_was_sent(opened: 
     assert isinstance(refusal, ProviderUnreachable)
     assert (refusal.retry_after, refusal.provider) == (8, "vllm")
     assert refusal.detail == (
-        "vllm was not asked: 5 calls in a row failed since 2027-01-15T08:16:40Z, the last with "
+        "vllm was not asked: 5 requests in a row failed since 2027-01-15T08:16:40Z, the last with "
         "unreachable. It is asked again in 8 s."
     )
 

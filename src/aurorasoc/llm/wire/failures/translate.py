@@ -55,7 +55,8 @@ _UNREACHABLE: Final = Verdict(
     ProviderUnreachable, "{provider} can't be reached. Check its address, and that it runs."
 )
 _CUT: Final = Verdict(
-    ProviderUnreachable, "The connection to {provider} was lost in mid-answer. Try again."
+    ProviderUnreachable,
+    "The connection to {provider} was lost before its answer was whole. Try again.",
 )
 _LONG: Final = Verdict(
     BadResponse,
