@@ -130,9 +130,17 @@ def _say_table(asked: Mapping[Tlp | None, Explanation], *, as_json: bool) -> Non
     for line in table(header, rows):
         say(line)
     say("* answers; 1, 2…: asked after a failure; local: only while it is shown to be local.")
+    for detail, labels in _unanswered(asked).items():
+        say(f"{', '.join(labels)}: nobody answers. {detail}")
+
+
+def _unanswered(asked: Mapping[Tlp | None, Explanation]) -> dict[str, list[str]]:
+    """Return why nobody answers, with the labels that it holds for."""
+    labels: dict[str, list[str]] = {}
     for tlp, explanation in asked.items():
         if explanation.problem is not None:
-            say(_answer(tlp, explanation))
+            labels.setdefault(explanation.problem.detail, []).append(tlp or "unlabelled")
+    return labels
 
 
 def _cells(explanation: Explanation) -> dict[str, str]:
@@ -145,9 +153,8 @@ def _cells(explanation: Explanation) -> dict[str, str]:
     return cells
 
 
-def _answer(tlp: Tlp | None, explanation: Explanation) -> str:
+def _answer(tlp: Tlp, explanation: Explanation) -> str:
     """Say who answers a label; or that nobody does, and why."""
-    label = tlp or "unlabelled"
     if explanation.problem is not None:
-        return f"{label}: nobody answers. {explanation.problem.detail}"
-    return f"{label}: {explanation.answers} answers with {explanation.model}."
+        return f"{tlp}: nobody answers. {explanation.problem.detail}"
+    return f"{tlp}: {explanation.answers} answers with {explanation.model}."

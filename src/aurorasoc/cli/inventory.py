@@ -35,6 +35,8 @@ def list_connections(as_json: AsJson = False) -> None:
         say_json(inventory)
         return
     say(f"revision {inventory.revision}, active: {inventory.active.backend}")
+    if inventory.hosted_traffic.state == "stopped":
+        say("Hosted traffic is stopped. `aurorasoc doctor` says by whom, and how to allow it.")
     header, *lines = table(_HEADER, map(_cells, inventory.providers))
     say(header)
     for line, row in zip(lines, inventory.providers, strict=True):

@@ -288,3 +288,13 @@ async def test_lists_with_unsaved_values_are_counted_as_tests(
     for what in ("models", "test"):
         answer = await http.post(f"/system/llm/providers/vllm/{what}", json={})
         assert (answer.status_code, answer.json()["code"]) == (429, "too_many_requests")
+
+
+async def test_a_name_where_a_list_of_names_belongs_is_refused_in_the_words_of_json(
+    http: httpx.AsyncClient,
+) -> None:
+    """A caller has no tuples."""
+    answer = await http.put("/system/llm/policy", json={"fallbacks": "vllm"})
+    assert answer.json()["errors"] == [
+        {"field": "body.fallbacks", "message": "Input should be a valid list"}
+    ]

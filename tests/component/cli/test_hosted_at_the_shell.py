@@ -18,6 +18,7 @@ def test_a_stop_is_made_shown_and_released(shell: Shell) -> None:
     assert last == "Adopted by all live processes."
     shown = shell("providers", "list", "--json").json["hosted_traffic"]
     assert (shown["state"], shown["reason"]) == ("stopped", "incident")
+    assert "Hosted traffic is stopped." in shell("connections", "list").out.splitlines()[1]
     assert "wrong hosted traffic: stopped since" in shell("doctor").out
     assert shell("hosted", "allow", "--reason", "all clear", "--json").json["revision"] == 2
     assert "ok    hosted traffic: allowed" in shell("doctor").out

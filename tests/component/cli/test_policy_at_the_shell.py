@@ -35,6 +35,15 @@ def test_a_change_of_policy_says_what_changed(shell: Shell) -> None:
     ]
 
 
+def test_labels_that_nobody_answers_for_one_reason_share_a_line(shell: Shell) -> None:
+    """A stop is said once, not for each label."""
+    shell.patch.setenv("LLM_BACKEND", "openai")
+    shell.patch.setenv("LLM_OPENAI_COMPATIBLE_API_KEY", "sk-not-a-real-key-0000")
+    assert shell("hosted", "stop").code == 0
+    said = "\nunlabelled, CLEAR, GREEN: nobody answers. Hosted traffic is stopped"
+    assert said in shell(*EXPLAIN).out
+
+
 def test_fallbacks_are_set_shown_and_taken_back(shell: Shell) -> None:
     """In order; one that can't be asked is named below, and an empty list is nobody."""
     shell.patch.setenv("LLM_FALLBACKS", "later,ollama")
