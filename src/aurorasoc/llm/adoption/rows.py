@@ -103,11 +103,11 @@ def _stored_config(row: RuntimeConfigRow | None, choices: Iterable[ConnectionRow
         assignments=_assignments(row.assignments),
         fallbacks=_fallbacks(row.fallbacks),
         on_refusal=row.on_refusal,
-        hosted_traffic=_hosted_traffic(row),
+        hosted_traffic=hosted_traffic_in(row),
     )
 
 
-def _hosted_traffic(row: RuntimeConfigRow) -> HostedTraffic:
+def hosted_traffic_in(row: RuntimeConfigRow) -> HostedTraffic:
     """Read whether hosted traffic is allowed; a state that no change wrote allows nothing."""
     return HostedTraffic(
         "allowed" if row.hosted_state in {None, "allowed"} else "stopped",

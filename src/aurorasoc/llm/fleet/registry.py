@@ -23,7 +23,7 @@ from aurorasoc.core.database.tables import InstanceRow, RuntimeConfigRow
 from aurorasoc.core.keyring import Keyring
 from aurorasoc.errors import Conflict, DatabaseUnavailable
 from aurorasoc.llm.adoption.adopt import Adoption
-from aurorasoc.llm.adoption.rows import SINGLETON
+from aurorasoc.llm.adoption.rows import SINGLETON, hosted_traffic_in
 from aurorasoc.llm.fleet.differences import Difference, differences, report_of_settings
 from aurorasoc.llm.fleet.hindrances import Hindrance, hindrances_in
 from aurorasoc.llm.fleet.live import (
@@ -52,7 +52,8 @@ class Member:
         adopted_at: When it adopted that; None if it couldn't adopt anything yet.
         hosted_stopped: Whether it calls no hosted provider.
         last_hosted_at: When it last exchanged a byte with one; None: never since it started.
-        state: `behind` the stored revision; `diverged`: at the revision of the process that
+        state: `behind` the stored revision, or without its stop of hosted traffic, as a process of
+            an earlier version is; `diverged`: at the revision of the process that
             answers, with another fingerprint; else `current`.
         hindrances: What keeps it from calling the connections in use.
         not_asked: Connections that it doesn't ask for a while, because their calls failed.
@@ -89,8 +90,13 @@ class FleetView:
         return Counter(member.state for member in self.instances)
 
     def behind(self, revision: int) -> list[str]:
-        """Name the processes that haven't adopted a revision."""
-        return [member.instance for member in self.instances if member.revision < revision]
+        """Name the processes that haven't adopted a revision, or not the stop that is stored."""
+        return [
+            member.instance
+            for member in self.instances
+            if member.revision < revision
+            or (member.state == "behind" and member.revision >= self.revision)
+        ]
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,7 +151,8 @@ class Fleet:
             stored = await session.get(RuntimeConfigRow, SINGLETON)
             rows = await live_rows(self._database, session)
             revision = stored.revision if stored else 0
-            states = {row.instance: self._state(row, revision) for row in rows}
+            stopped = stored is not None and hosted_traffic_in(stored).is_stopped
+            states = {row.instance: self._state(row, revision, stopped=stopped) for row in rows}
             diverged = [name for name, state in states.items() if state == "diverged"]
             settings = await reports_of_settings(session, diverged)
         here = self._adoption.snapshot.connections if self._adoption.ready else {}
@@ -232,8 +239,10 @@ class Fleet:
         here = report_of_settings(self._adoption.snapshot, seed)
         return replace(member, differences=differences(here, settings.get(member.instance)))
 
-    def _state(self, row: InstanceRow, revision: int) -> State:
+    def _state(self, row: InstanceRow, revision: int, *, stopped: bool) -> State:
         if row.revision < revision or not row.fingerprint:
+            return "behind"
+        if stopped and not row.hosted_stopped:
             return "behind"
         if not self._adoption.ready or self._adoption.snapshot.revision != row.revision:
             return "current"

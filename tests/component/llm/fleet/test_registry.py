@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from aurorasoc.core.database.engine import Database
+from aurorasoc.core.database.tables import RuntimeConfigRow
 from aurorasoc.core.open_store import open_secret_store
 from aurorasoc.errors import Conflict, DatabaseUnavailable, ProviderUnreachable
 from aurorasoc.granite.backend_resolution import model_reference
@@ -64,6 +65,19 @@ async def test_process_at_an_older_revision_is_behind(
     await report(database, adoption, "slow")
     await write_revision(database, 1)
     assert _states(await fleet.look()) == {"slow": "behind"}
+
+
+async def test_process_that_knows_no_stop_has_not_adopted_one(
+    database: Database, adoption: Adoption, fleet: Fleet
+) -> None:
+    """One of an earlier version adopts the revision, and goes on calling."""
+    await write_revision(database, 1)
+    async with database.transaction() as session:
+        await session.merge(RuntimeConfigRow(id=1, revision=1, hosted_state="stopped"))
+    await report(database, adoption, "older", revision=1)
+    await report(database, adoption, "stopped", revision=1, hosted_stopped=True)
+    assert _states(await fleet.look())["older"] == "behind"
+    assert await fleet.adoption_of(1, 0, None) == FleetAdoption(adopted=False, pending=["older"])
 
 
 async def test_equal_revision_with_another_fingerprint_is_diverged(
