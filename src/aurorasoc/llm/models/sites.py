@@ -114,9 +114,8 @@ class CallSites:
         if site.judge_address is not None:
             await site.judge_address()
         async with self._waits.asking(site.judge_under_way):
-            HOSTED_BYTES.note(reference)
-            yield site.reach
-            HOSTED_BYTES.note(reference)
+            with HOSTED_BYTES.exchanging(reference):
+                yield site.reach
 
     def address_policy(self, snapshot: Snapshot, name: ConnectionName) -> AddressPolicy | None:
         """Return which addresses an admin's base URL may reach; None trusts the environment's."""

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from aurorasoc.granite import ModelReference
 from aurorasoc.llm.models.binding import Binding
 from aurorasoc.llm.models.facts import window_in_table
+from aurorasoc.llm.wire.hosted_bytes import HOSTED_BYTES
 from aurorasoc.llm.wire.libraries import litellm_table
 from aurorasoc.llm.wire.windows.known import (
     ContextWindow,
@@ -61,7 +62,8 @@ async def _at_server(binding: Binding) -> ContextWindow | None:
         await site.judge_address()
     site.judge()
     async with site.waits.asking(site.judge_under_way):
-        answer = await ask_server(site.reference, site.reach)
+        with HOSTED_BYTES.exchanging(site.reference):
+            answer = await ask_server(site.reference, site.reach)
     tokens = None if answer is None else plausible(answer.tokens)
     if answer is None or tokens is None:
         return None

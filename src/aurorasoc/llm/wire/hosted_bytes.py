@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Final
 
 from aurorasoc.core.clock import Clock, now_us
@@ -27,6 +29,15 @@ class HostedBytes:
         """Note that bytes are exchanged with a provider now; only hosted ones count."""
         if not CATALOG[reference.provider].may_be_local:
             self.last_us = self._clock()
+
+    @contextmanager
+    def exchanging(self, reference: ModelReference) -> Iterator[None]:
+        """Note it at the beginning and at the end, however that comes: bytes came in between."""
+        self.note(reference)
+        try:
+            yield
+        finally:
+            self.note(reference)
 
 
 HOSTED_BYTES: Final = HostedBytes()

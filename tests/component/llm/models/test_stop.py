@@ -10,10 +10,12 @@ from beeai_framework.backend.message import UserMessage
 from pydantic import SecretStr
 
 from aurorasoc import get_chat_model
+from aurorasoc.core.clock import now_us
 from aurorasoc.core.database.tables import AuditRow
 from aurorasoc.errors import AuroraError, HostedStopped, TlpRefused
 from aurorasoc.llm.changes.requests import HostedTrafficRequest, ListRequest
 from aurorasoc.llm.models.windows import window_of
+from aurorasoc.llm.wire.hosted_bytes import HOSTED_BYTES
 from aurorasoc.runtime import Runtime, open_runtime
 from tests.component.live import until, use
 from tests.examples import API_KEY, settings
@@ -169,6 +171,21 @@ async def test_a_test_and_a_list_under_way_end(
     await stop(opened)
     assert isinstance(await ended(task), HostedStopped)
     await until(lambda: not vendor.open, SOON)
+
+
+@pytest.mark.parametrize("ask", ["window", "models"])
+async def test_questions_count_as_bytes_of_a_hosted_provider_until_they_end(
+    opened: Runtime, vendor: WatchedVendor, ask: str
+) -> None:
+    """The fleet shows when the last one was exchanged; a stop hides none."""
+    model = get_chat_model().binding
+    question = window_of(model) if ask == "window" else opened.admin.models("openai")
+    task: asyncio.Task[object] = asyncio.ensure_future(question)
+    await until(lambda: bool(vendor.open))
+    asked_us = now_us()
+    await stop(opened)
+    await ended(task)
+    assert (HOSTED_BYTES.last_us or 0) >= asked_us
 
 
 async def test_local_calls_go_on(opened: Runtime, vendor: WatchedVendor) -> None:

@@ -64,8 +64,8 @@ class Sender:
             httpx.HTTPError: The connection failed.
         """
         async with self._answered(transmission) as response:
-            body = await read_at_most(response, MAX_ANSWER_BYTES)
-            HOSTED_BYTES.note(self._reference)
+            with HOSTED_BYTES.exchanging(self._reference):
+                body = await read_at_most(response, MAX_ANSWER_BYTES)
         if body is None:
             raise AnswerTooLong
         return body
