@@ -120,7 +120,11 @@ def remove_stop(folder: Path, *, by: str, reason: str, since: str) -> bool:
         return False
     note = _text(by, reason, since, stop.since)
     replace_private_file(folder / ALLOWED_FILE, note)
-    (folder / STOP_FILE).unlink()
+    try:
+        (folder / STOP_FILE).unlink()
+    except OSError:  # it is a folder, or nobody may write here
+        (folder / ALLOWED_FILE).unlink(missing_ok=True)
+        raise
     return True
 
 

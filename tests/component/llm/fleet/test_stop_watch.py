@@ -14,7 +14,7 @@ from beeai_framework.backend.message import UserMessage
 from aurorasoc import get_chat_model
 from aurorasoc.config.hosted_traffic import HostedTraffic
 from aurorasoc.errors import HostedStopped
-from aurorasoc.llm.adoption.stop_file import make_stop, remove_stop, stop_in
+from aurorasoc.llm.adoption.stop_file import make_stop, release_in, remove_stop, stop_in
 from aurorasoc.llm.changes.host_stops import BY_HAND
 from aurorasoc.llm.fleet.stop_watch import FROZEN_SECONDS, StopWatch
 from aurorasoc.llm.wire import awake
@@ -145,6 +145,15 @@ def test_a_link_and_a_folder_stop_too(tmp_path: Path) -> None:
     (tmp_path / "other" / "hosted.stop").mkdir()
     assert stop_in(tmp_path / "other") is not None
     assert stop_in(tmp_path / "nowhere") is None
+
+
+def test_a_stop_that_cannot_be_removed_is_not_noted_as_released(tmp_path: Path) -> None:
+    """The audit log would say that traffic was allowed."""
+    (tmp_path / "hosted.stop").mkdir()
+    with pytest.raises(OSError, match=r"hosted\.stop"):
+        remove_stop(tmp_path, by="root", reason="all clear", since=str(STOP.since))
+    assert release_in(tmp_path) is None
+    assert stop_in(tmp_path) is not None
 
 
 class _Clock:
