@@ -217,7 +217,7 @@ def test_other_commands_reach_the_small_model(first_run: FirstRun) -> None:
     """
     env = bare_env(AURORA_STATE_DIR=str(first_run.state_dir), LLM_TIMEOUT="100")
     done = run_command("providers", "test", "vllm", "--json", env=env, cwd=first_run.folder)
-    assert (done.returncode, json.loads(done.stdout)["model"]) == (0, MODEL_NAME), done.stderr
+    assert (done.returncode, json.loads(done.stdout)["model"]) == (0, MODEL_NAME), done.stdout
 
 
 def test_second_start_keeps_the_secrets(second_run: SecondRun) -> None:

@@ -2,6 +2,8 @@
 
 import asyncio
 import logging
+import subprocess
+import sys
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, nullcontext
 from typing import Annotated, Final
@@ -109,11 +111,21 @@ async def test_a_hosts_handlers_and_levels_stay_as_they_are(
     assert any("POST /api/v1/chat" in line for line in host_log.lines)
 
 
-@pytest.mark.usefixtures("libraries")
+LOADS: Final = """
+import asyncio, logging
+from aurorasoc.llm.wire.libraries import adapter
+asyncio.run(adapter.load())
+names = ("uvicorn", "uvicorn.access", "uvicorn.error")
+print([one for name in names for one in logging.getLogger(name).filters])
+"""
+
+
 def test_no_library_filters_the_servers_lines() -> None:
-    """LiteLLM puts filters on uvicorn's loggers when it is imported."""
-    names = ("uvicorn", "uvicorn.access", "uvicorn.error")
-    assert [one for name in names for one in logging.getLogger(name).filters] == []
+    """LiteLLM puts filters on uvicorn's loggers when it is imported; in a process of its own."""
+    loaded = subprocess.run(
+        [sys.executable, "-c", LOADS], capture_output=True, text=True, check=True, timeout=120
+    )
+    assert loaded.stdout.strip() == "[]"
 
 
 def test_what_an_import_does_to_loggers_is_undone() -> None:

@@ -99,7 +99,8 @@ def _change_inventory(visit: Visit, change: Callable[[dict[str, Any]], None]) ->
 
 
 def _active(inventory: dict[str, Any]) -> dict[str, Any]:
-    (active,) = (row for row in inventory["providers"] if row["active"])
+    rows: list[dict[str, Any]] = inventory["providers"]
+    (active,) = (row for row in rows if row["active"])
     return active
 
 
