@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, replace
 from typing import cast
 
@@ -21,6 +21,7 @@ from aurorasoc.core.keyring import Keyring
 from aurorasoc.core.logs import get_logger
 from aurorasoc.core.open_store import open_secret_store
 from aurorasoc.core.process import SLOT
+from aurorasoc.core.tasks import end
 from aurorasoc.errors import (
     Conflict,
     DatabaseUnavailable,
@@ -227,7 +228,7 @@ async def _open(
     if wait_for_keys:
         await resolve_once(adoption, pool)
     resolving = asyncio.create_task(keep_resolved(adoption, pool), name="aurorasoc-resolver")
-    resources.push_async_callback(_cancel, resolving)
+    resources.push_async_callback(end, resolving)
     journal = Journal(audit, on_revision=adoption.will_write)
     changer = Changer(database, adoption, store, journal)
     if not store.transactional:
@@ -298,14 +299,8 @@ def _with_vault(changer: Changer, poll_interval: float, resources: AsyncExitStac
     intents = KeyIntents(changer.database, changer.adoption, vault, changer.journal)
     watch = VaultWatch(vault, intents, poll_interval)
     task = asyncio.create_task(watch.run(), name="aurorasoc-vault")
-    resources.push_async_callback(_cancel, task)
+    resources.push_async_callback(end, task)
     return replace(changer, intents=intents)
-
-
-async def _cancel(task: asyncio.Task[None]) -> None:
-    task.cancel()
-    with suppress(asyncio.CancelledError):
-        await task
 
 
 async def _close_pool(pool: ModelPool) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from typing import Any, Final
 
 from fastapi import FastAPI, Request
@@ -27,6 +27,7 @@ from aurorasoc.config.settings import Settings, load_settings
 from aurorasoc.core.audit.log import AuditSink
 from aurorasoc.core.inbound.origins import HostGuard
 from aurorasoc.core.logs import guard_libraries
+from aurorasoc.core.tasks import end
 from aurorasoc.runtime import open_runtime
 from aurorasoc.web.settings_page import include_settings_page, lead_to_settings_page
 from aurorasoc.workflows.investigation.runner import open_runner
@@ -124,9 +125,7 @@ async def _running(
         try:
             yield
         finally:
-            warming.cancel()
-            with suppress(asyncio.CancelledError):
-                await warming
+            await end(warming)
 
 
 async def _warm_up() -> None:

@@ -9,7 +9,6 @@ import asyncio
 import socket
 from collections import deque
 from collections.abc import Callable
-from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
@@ -21,6 +20,7 @@ from aurorasoc.core.audit.log import AuditEvent, AuditSink
 from aurorasoc.core.database.engine import Database
 from aurorasoc.core.database.tables import AuditRow
 from aurorasoc.core.logs import get_logger
+from aurorasoc.core.tasks import end
 from aurorasoc.errors import AuroraError
 from aurorasoc.llm.adoption.stop_file import release_in
 
@@ -84,10 +84,7 @@ class HostStops:
 
     async def close(self) -> None:
         """End the task."""
-        if self._task is not None:
-            self._task.cancel()
-            with suppress(asyncio.CancelledError):
-                await self._task
+        await end(self._task)
 
     async def _run(self) -> None:
         while True:

@@ -14,6 +14,7 @@ from typing import Final, Protocol, TypeVar
 
 from aurorasoc.core.clock import Clock, now_us
 from aurorasoc.core.logs import get_logger
+from aurorasoc.core.tasks import end
 from aurorasoc.errors import AuroraError
 
 POLL_SECONDS: Final = 5.0
@@ -108,9 +109,7 @@ class Feed:
             await asyncio.to_thread(self._thread.join, CLOSE_SECONDS)
         if self._task is not None:
             await asyncio.wait({self._task}, timeout=CLOSE_SECONDS)
-            self._task.cancel()
-            with suppress(asyncio.CancelledError):
-                await self._task
+            await end(self._task)
 
     def heard(self, revision: int | None) -> None:
         """Wake the task; several reports before it runs count as one."""

@@ -20,6 +20,7 @@ from aurorasoc.config.vocabulary import ConnectionName
 from aurorasoc.core.canonical import canonical
 from aurorasoc.core.logs import get_logger
 from aurorasoc.core.printable import one_line
+from aurorasoc.core.tasks import end
 from aurorasoc.errors import BackendUnavailable
 from aurorasoc.granite.address_policy import AddressPolicy, resolve
 from aurorasoc.granite.backend_resolution import active_connection
@@ -85,10 +86,7 @@ class Hindrances:
 
     async def close(self) -> None:
         """End the task."""
-        if self._task is not None:
-            self._task.cancel()
-            with suppress(asyncio.CancelledError):
-                await self._task
+        await end(self._task)
 
     def of(self, connection: ConnectionName) -> Hindrance | None:
         """Return what keeps calls from a connection; None if nothing is known to."""

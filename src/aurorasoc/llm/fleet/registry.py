@@ -21,6 +21,7 @@ from aurorasoc.core.clock import iso
 from aurorasoc.core.database.engine import Database
 from aurorasoc.core.database.tables import InstanceRow, RuntimeConfigRow
 from aurorasoc.core.keyring import Keyring
+from aurorasoc.core.tasks import end
 from aurorasoc.errors import Conflict, DatabaseUnavailable
 from aurorasoc.llm.adoption.adopt import Adoption
 from aurorasoc.llm.adoption.rows import SINGLETON, hosted_traffic_in
@@ -217,10 +218,7 @@ class Fleet:
 
     async def close(self) -> None:
         """End the loop."""
-        if self._watching is not None:
-            self._watching.cancel()
-            with suppress(asyncio.CancelledError):
-                await self._watching
+        await end(self._watching)
 
     async def _watch(self) -> None:
         while self.watchers:

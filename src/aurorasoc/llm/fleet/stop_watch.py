@@ -18,6 +18,7 @@ from typing import Final
 
 from aurorasoc.config.hosted_traffic import HostedTraffic
 from aurorasoc.core.logs import get_logger
+from aurorasoc.core.tasks import end
 from aurorasoc.errors import AuroraError
 from aurorasoc.llm.adoption.stop_file import Mark, mark_of, stop_in
 
@@ -90,10 +91,7 @@ class StopWatch:
         self._closing.set()
         if self._thread is not None:
             await asyncio.to_thread(self._thread.join, CLOSE_SECONDS)
-        if self._catching is not None:
-            self._catching.cancel()
-            with suppress(asyncio.CancelledError):
-                await self._catching
+        await end(self._catching)
 
     def is_behind(self) -> bool:
         """Whether this process was frozen, or what the thread saw isn't in force yet."""

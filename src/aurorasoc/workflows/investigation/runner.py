@@ -15,6 +15,7 @@ from uuid import uuid4
 from aurorasoc.core.audit.actions import Action
 from aurorasoc.core.audit.log import AuditEvent
 from aurorasoc.core.logs import get_logger
+from aurorasoc.core.tasks import end
 from aurorasoc.errors import AuroraError, DatabaseUnavailable, RateLimited, TlpRefused
 from aurorasoc.runtime import Runtime
 from aurorasoc.workflows.investigation import store
@@ -178,7 +179,5 @@ async def open_runner(runtime: Runtime) -> AsyncIterator[InvestigationRunner]:
     try:
         yield runner
     finally:
-        renewing.cancel()
-        with suppress(asyncio.CancelledError):
-            await renewing
+        await end(renewing)
         await runner.close()
