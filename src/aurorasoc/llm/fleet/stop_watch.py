@@ -8,15 +8,14 @@ from __future__ import annotations
 
 import asyncio
 import threading
-import time
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from contextvars import copy_context
-from functools import partial
 from pathlib import Path
 from typing import Final
 
 from aurorasoc.config.hosted_traffic import HostedTraffic
+from aurorasoc.core.clock import uptime
 from aurorasoc.core.logs import get_logger
 from aurorasoc.core.tasks import end
 from aurorasoc.errors import AuroraError
@@ -37,14 +36,7 @@ _UNSEEN: Final = Mark(-1, -1, -1)
 
 log = get_logger("aurorasoc.stop")
 
-Clock = Callable[[], float]
 _Look = tuple[Mark | None, HostedTraffic | None]
-
-
-def _counting_suspension() -> Clock:
-    """Return the clock that goes on while the machine is suspended, where there is one."""
-    boot_time = getattr(time, "CLOCK_BOOTTIME", None)
-    return time.monotonic if boot_time is None else partial(time.clock_gettime, boot_time)
 
 
 class StopWatch:
@@ -54,7 +46,7 @@ class StopWatch:
         folder: The state folder.
         stop_here: Puts this host's stop in force, or its end.
         follow: Adopts what was committed while this process was frozen.
-        clock: Returns seconds.
+        clock: Returns seconds, time in which the machine slept included.
     """
 
     def __init__(
@@ -62,12 +54,12 @@ class StopWatch:
         folder: Path,
         stop_here: Callable[[HostedTraffic | None], None],
         follow: Callable[[], Awaitable[object]],
-        clock: Clock | None = None,
+        clock: Callable[[], float] = uptime,
     ) -> None:
         self._folder = folder
         self._stop_here = stop_here
         self._follow = follow
-        self._clock = clock or _counting_suspension()
+        self._clock = clock
         self._loop = asyncio.get_running_loop()
         self._context = copy_context()
         self._looked = self._clock()
