@@ -5,7 +5,6 @@ Keys enter by their tags, which are keyed digests; nothing else in a configurati
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
@@ -14,7 +13,7 @@ from aurorasoc.config.assignments import Assignments
 from aurorasoc.config.hosted_traffic import HostedTraffic
 from aurorasoc.config.snapshot import ConnectionConfig, Policy, Snapshot
 from aurorasoc.config.vocabulary import ConnectionName
-from aurorasoc.core.canonical import canonical
+from aurorasoc.core.canonical import digest
 
 
 def fingerprint(
@@ -25,7 +24,7 @@ def fingerprint(
     hosted_traffic: HostedTraffic,
 ) -> str:
     """Return 16 hex characters of SHA-256 over all that is in force; tags stand for keys."""
-    return _digest(_settings(requested, policy, connections, assignments, hosted_traffic))[:16]
+    return digest(_settings(requested, policy, connections, assignments, hosted_traffic))[:16]
 
 
 def digests_of_settings(snapshot: Snapshot) -> dict[str, str]:
@@ -41,7 +40,7 @@ def digests_of_settings(snapshot: Snapshot) -> dict[str, str]:
         snapshot.assignments,
         snapshot.hosted_traffic,
     )
-    return {name: _digest(value)[:8] for name, value in settings.items()}
+    return {name: digest(value)[:8] for name, value in settings.items()}
 
 
 def _settings(
@@ -80,7 +79,3 @@ def _connection(config: ConnectionConfig) -> dict[str, Any]:
         "options": config.options.as_json(),
         "problems": [problem.code for problem in config.problems],
     }
-
-
-def _digest(value: object) -> str:
-    return hashlib.sha256(canonical(value).encode()).hexdigest()

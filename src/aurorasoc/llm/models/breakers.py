@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Collection, Iterator, Mapping
 from typing import NamedTuple
 
 from aurorasoc.config.snapshot import ConnectionConfig
 from aurorasoc.config.vocabulary import ConnectionName
-from aurorasoc.core.canonical import canonical
+from aurorasoc.core.canonical import digest
 from aurorasoc.core.clock import Clock, now_us, uptime
 from aurorasoc.granite import ModelReference
 from aurorasoc.llm.wire.breaker import Breaker, BreakerCounts
@@ -35,7 +34,7 @@ class Way(NamedTuple):
     @property
     def digest(self) -> str:
         """A name for it that processes can share: 16 hex characters."""
-        return hashlib.sha256(canonical(["breaker", *self]).encode()).hexdigest()[:16]
+        return digest(["breaker", *self])[:16]
 
 
 class Breakers:

@@ -7,7 +7,6 @@ doesn't ask the connection, and says so to the others.
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Annotated, Final, Literal, NamedTuple
@@ -16,7 +15,7 @@ from pydantic import Field, TypeAdapter, ValidationError
 
 from aurorasoc.config.snapshot import ConnectionConfig
 from aurorasoc.config.vocabulary import ConnectionName
-from aurorasoc.core.canonical import canonical
+from aurorasoc.core.canonical import canonical, digest
 from aurorasoc.core.clock import Clock, iso, now_us
 from aurorasoc.errors import OF_MODEL
 from aurorasoc.granite import ModelReference
@@ -43,7 +42,7 @@ class Subject(NamedTuple):
     @property
     def digest(self) -> str:
         """A name for it that processes can share: 16 hex characters."""
-        return hashlib.sha256(canonical(list(self)).encode()).hexdigest()[:16]
+        return digest(list(self))[:16]
 
 
 @dataclass(frozen=True, slots=True)
@@ -278,7 +277,7 @@ def _others_of(reports: Iterable[str]) -> dict[str, tuple[Standing, ...]]:
             rows = _REPORT.validate_json(report)
         except ValidationError:
             continue
-        for digest, code, since_us, seen_us in rows:
+        for subject, code, since_us, seen_us in rows:
             standing = Standing(code, since_us, seen_us)
-            known[digest] = (*known.get(digest, ()), standing)
+            known[subject] = (*known.get(subject, ()), standing)
     return known
