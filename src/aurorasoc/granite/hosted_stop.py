@@ -22,13 +22,15 @@ def require_not_stopped(snapshot: Snapshot, provider: ServingBackend) -> None:
     """
     stop = snapshot.stop
     if stop is not None and not CATALOG[provider].may_be_local:
-        raise HostedStopped(said_of(snapshot, stop))
+        raise refusal(snapshot, stop)
 
 
-def said_of(snapshot: Snapshot, stop: HostedTraffic) -> str:
-    """Say who stopped hosted traffic, since when and why, and how it is allowed again."""
+def refusal(snapshot: Snapshot, stop: HostedTraffic) -> HostedStopped:
+    """Return the error: who stopped it, since when and why, and how it is allowed again."""
     scope = " of this host" if stop is snapshot.stopped_here else ""
-    return f"Hosted traffic{scope} is {stopped_by(stop)}. {release_of(snapshot, stop)}"
+    return HostedStopped(
+        f"Hosted traffic{scope} is {stopped_by(stop)}. {release_of(snapshot, stop)}"
+    )
 
 
 def stopped_by(stop: HostedTraffic) -> str:

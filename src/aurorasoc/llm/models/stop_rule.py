@@ -18,7 +18,7 @@ from aurorasoc.granite import ModelReference
 from aurorasoc.granite.address_policy import AddressPolicy
 from aurorasoc.granite.backend_resolution import Probe
 from aurorasoc.granite.catalog import CATALOG
-from aurorasoc.granite.hosted_stop import require_not_stopped, said_of
+from aurorasoc.granite.hosted_stop import refusal, require_not_stopped
 from aurorasoc.granite.sensitivity import Networks, require_local
 from aurorasoc.llm.wire.calls import JudgeAddress
 from aurorasoc.llm.wire.under_way import JudgeUnderWay, UnderWay
@@ -71,7 +71,7 @@ class StopRule:
             stop = snapshot.stop
             if stop is None or (may_be_local and self._stays(host, call)):
                 return
-            raise HostedStopped(said_of(snapshot, stop))
+            raise refusal(snapshot, stop)
 
         return judge
 
@@ -92,7 +92,7 @@ class StopRule:
     def _judge_probe(self, _question: UnderWay) -> None:
         snapshot = self._snapshot()
         if snapshot.stop is not None:
-            raise HostedStopped(said_of(snapshot, snapshot.stop))
+            raise refusal(snapshot, snapshot.stop)
 
     def _stays(self, host: str, call: UnderWay) -> bool:
         """Whether a call's connection leads into the local networks, or it has none yet."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ssl
-from collections.abc import Iterable
 from typing import Any
 
 import httpcore
@@ -42,15 +41,7 @@ class AwakeStream(httpcore.AsyncNetworkStream):
 class AwakeBackend(httpcore.AnyIOBackend):
     """Opens connections, once this process is up to date."""
 
-    async def connect_tcp(
-        self,
-        host: str,
-        port: int,
-        timeout: float | None = None,  # noqa: ASYNC109 - httpcore's signature
-        local_address: str | None = None,
-        socket_options: Iterable[Any] | None = None,
-    ) -> httpcore.AsyncNetworkStream:
+    async def connect_tcp(self, *args: Any, **kwargs: Any) -> httpcore.AsyncNetworkStream:
         """Connect."""
         await require_awake()
-        stream = await super().connect_tcp(host, port, timeout, local_address, socket_options)
-        return AwakeStream(stream)
+        return AwakeStream(await super().connect_tcp(*args, **kwargs))
