@@ -11,8 +11,19 @@ from pydantic import Field
 from aurorasoc.config.snapshot import ConnectionConfig, Problem, Snapshot
 from aurorasoc.config.vocabulary import ConnectionName, Role, Tlp
 from aurorasoc.errors import BackendUnavailable, HostedStopped, ProviderNotReady, TlpRefused
-from aurorasoc.granite.sensitivity import Passage, Route, passage, passage_of_label, route
-from aurorasoc.granite.succession import asked_of_refusals, fallbacks_of, successors
+from aurorasoc.granite.sensitivity import (
+    Route,
+    passage,
+    passage_of_label,
+    passage_of_request,
+    route,
+)
+from aurorasoc.granite.succession import (
+    asked_of_refusals,
+    fallbacks_of,
+    passable,
+    successors,
+)
 
 _ORDINALS: Final = ("first", "second", "third", "fourth", "fifth", "sixth", "seventh", "eighth")
 """As many as a list of fallbacks may have."""
@@ -97,7 +108,8 @@ def explain(
     others = [config for name, config in snapshot.connections.items() if name not in names]
     local = asked_of_refusals(snapshot, tlp, (one for one, _ in asked))
     fallbacks = fallbacks_of(snapshot, role, agent)
-    asked += _besides(_passable(snapshot, others, tlp), local, fallbacks if problem else ())
+    passing = passable(snapshot, tlp, (config.name for config in others))
+    asked += _besides(passing, local, fallbacks if problem else ())
     return Explanation(
         answers=None if chosen is None else chosen.connection,
         model=None if chosen is None else _model(snapshot, chosen, role),
@@ -109,10 +121,10 @@ def explain(
 
 
 def _besides(
-    passable: Iterable[Route], local: ConnectionName | None, idle: Collection[ConnectionName]
+    passing: Iterable[Route], local: ConnectionName | None, idle: Collection[ConnectionName]
 ) -> Iterator[tuple[Route, str]]:
     """Yield who is asked of refusals, then who isn't asked: `idle` are fallbacks all the same."""
-    for one in sorted(passable, key=lambda one: one.connection != local):
+    for one in sorted(passing, key=lambda one: one.connection != local):
         if one.connection == local:
             yield replace(one, restricted=True), _ASKED_OF_REFUSALS
         else:
@@ -123,27 +135,12 @@ def _model(snapshot: Snapshot, chosen: Route, role: Role) -> str | None:
     return chosen.model or snapshot.connections[chosen.connection].model_of(role)
 
 
-def _passable(
-    snapshot: Snapshot, configs: Iterable[ConnectionConfig], tlp: Tlp | None
-) -> Iterator[Route]:
-    for config in configs:
-        way = _passage(snapshot, config, tlp)
-        if way in {"free", "local_only"}:
-            yield Route(config.name, restricted=way == "local_only")
-
-
 def _refused(
     snapshot: Snapshot, configs: Iterable[ConnectionConfig], tlp: Tlp | None
 ) -> Iterator[Refused]:
     for config in configs:
-        if _passage(snapshot, config, tlp) in {"stopped", "forbidden"}:
+        if passage_of_request(snapshot, config, tlp) in {"stopped", "forbidden"}:
             yield Refused(config.name, _reason(snapshot, config, tlp))
-
-
-def _passage(snapshot: Snapshot, config: ConnectionConfig, tlp: Tlp | None) -> Passage:
-    if tlp is None and snapshot.policy.require_tlp.value:
-        return "forbidden"
-    return passage(snapshot, config, tlp)
 
 
 def _allowed(snapshot: Snapshot, way: Route, why: str, tlp: Tlp | None) -> Allowed:

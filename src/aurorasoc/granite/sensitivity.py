@@ -31,7 +31,7 @@ Passage = Literal["free", "local_only", "stopped", "forbidden"]
 """How a label may go to a connection: as it is, only while it is shown to be local, not while
 hosted traffic is stopped, or never."""
 
-Because = Literal["active", "agent", "role", "replaced", "fallback"]
+Because = Literal["active", "agent", "role", "replaced"]
 """Why a connection is asked: it is active, or assigned, or another may not have the label, or one
 failed."""
 
@@ -64,6 +64,13 @@ def passage(snapshot: Snapshot, config: ConnectionConfig, tlp: Tlp | None) -> Pa
     if snapshot.stop is None or way == "forbidden":
         return way
     return "local_only" if CATALOG[config.provider].may_be_local else "stopped"
+
+
+def passage_of_request(snapshot: Snapshot, config: ConnectionConfig, tlp: Tlp | None) -> Passage:
+    """Return how a request may go to a connection: one that lacks a needed label goes nowhere."""
+    if tlp is None and snapshot.policy.require_tlp.value:
+        return "forbidden"
+    return passage(snapshot, config, tlp)
 
 
 def passage_of_label(snapshot: Snapshot, config: ConnectionConfig, tlp: Tlp | None) -> Passage:

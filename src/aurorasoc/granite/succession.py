@@ -9,7 +9,7 @@ from aurorasoc.config.snapshot import Problem, Snapshot
 from aurorasoc.config.vocabulary import ConnectionName, Role, Tlp
 from aurorasoc.errors import BackendUnavailable, HostedStopped, ProviderNotReady, TlpRefused
 from aurorasoc.granite.catalog import CATALOG
-from aurorasoc.granite.sensitivity import Route, local_instead, passage, route
+from aurorasoc.granite.sensitivity import Route, local_instead, passage_of_request, route
 
 
 def fallbacks_of(snapshot: Snapshot, role: Role, agent: str | None) -> tuple[ConnectionName, ...]:
@@ -48,7 +48,7 @@ def successors(
         first = None  # for a run that began elsewhere
     except TlpRefused:
         return ()
-    return tuple(_passable(snapshot, tlp, (name for name in names if name != first)))
+    return tuple(passable(snapshot, tlp, (name for name in names if name != first)))
 
 
 def asked_of_refusals(
@@ -91,12 +91,13 @@ def _warning(snapshot: Snapshot, name: ConnectionName) -> Problem | None:
     return Problem("fallback_not_ready", f"The fallback {name} is skipped: {why}")
 
 
-def _passable(
-    snapshot: Snapshot, tlp: Tlp | None, names: Iterator[ConnectionName]
+def passable(
+    snapshot: Snapshot, tlp: Tlp | None, names: Iterable[ConnectionName]
 ) -> Iterator[Route]:
+    """Yield the ways to those connections that exist here and that a request may go to."""
     for name in names:
         if name not in snapshot.connections:
             continue
-        way = passage(snapshot, snapshot.connections[name], tlp)
+        way = passage_of_request(snapshot, snapshot.connections[name], tlp)
         if way in {"free", "local_only"}:
-            yield Route(name, restricted=way == "local_only", because="fallback")
+            yield Route(name, restricted=way == "local_only")

@@ -158,4 +158,4 @@ def test_a_stop_leaves_local_fallbacks_alone(tmp_path: Path) -> None:
     """Who was chosen to answer instead does, while it is local; no hosted one is asked."""
     boot = settings(tmp_path, LLM_BACKEND="deepseek", LLM_FALLBACKS="openai,vllm")
     stopped = replace(snapshot(boot), hosted_traffic=HostedTraffic("stopped"))
-    assert successors(stopped, None) == (Route("vllm", restricted=True, because="fallback"),)
+    assert successors(stopped, None) == (Route("vllm", restricted=True),)

@@ -10,7 +10,7 @@ from typing import Final
 
 from aurorasoc.config.snapshot import ConnectionConfig, Snapshot
 from aurorasoc.config.vocabulary import AUTO, LOCAL_BACKENDS, ConnectionName, Tlp
-from aurorasoc.granite.sensitivity import Passage, passage
+from aurorasoc.granite.sensitivity import Passage, passage_of_request
 from aurorasoc.llm.changes.uses import uses_of
 
 _ASKED: Final = (None, *(label for label in Tlp if label is not Tlp.NONE))
@@ -61,9 +61,7 @@ def _steps(
 
 def _way(snapshot: Snapshot, config: ConnectionConfig | None, tlp: Tlp | None) -> Passage:
     """Return how a label may go to a connection; one that doesn't exist gets nothing."""
-    if config is None or (tlp is None and snapshot.policy.require_tlp.value):
-        return "forbidden"
-    return passage(snapshot, config, tlp)
+    return "forbidden" if config is None else passage_of_request(snapshot, config, tlp)
 
 
 def _moved(before: Snapshot, after: Snapshot) -> Iterator[str]:
