@@ -1,13 +1,20 @@
 """Drawn configurations with every connection, ceiling, assignment and order, and who may ask."""
 
+import asyncio
 from functools import partial
 from typing import Final
 
+import pytest
+from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 from aurorasoc.config.assignments import Assignment, Assignments
+from aurorasoc.config.settings import Settings
 from aurorasoc.config.vocabulary import AUTO, Role, ServingBackend, Tlp
+from aurorasoc.granite.backend_resolution import refresh_resolution, reset_resolution_cache
 from aurorasoc.llm.adoption.stored import ConnectionChoice, StoredConfig
+from tests.examples import settings, snapshot
+from tests.world.canaries import SOAK
 
 LABELS: Final = (None, *(label for label in Tlp if label is not Tlp.NONE))
 NAMED: Final = {
@@ -58,6 +65,25 @@ askers = st.tuples(
     st.sampled_from((None, *AGENTS)),
 )
 Asker = tuple[Tlp | None, Role, str | None]
+
+many = hypothesis_settings(max_examples=5_000 if SOAK else 150, deadline=None)
+
+
+@pytest.fixture(scope="module")
+def boot(tmp_path_factory: pytest.TempPathFactory) -> Settings:
+    """Return an environment that says nothing."""
+    return settings(tmp_path_factory.mktemp("boot"))
+
+
+@pytest.fixture
+def ollama_is_found(boot: Settings) -> None:
+    """Let `auto` have found Ollama."""
+
+    async def answers(_: ServingBackend, url: str) -> int:
+        return 200 if url.endswith("/api/tags") else 0
+
+    reset_resolution_cache()
+    asyncio.run(refresh_resolution(snapshot(boot), answers))
 
 
 def may_have(stored: StoredConfig, name: str, tlp: Tlp | None) -> str:

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+import pytest
+
 from aurorasoc import open_runtime
 from aurorasoc.runtime import Runtime
 from tests.examples import settings
@@ -77,4 +79,27 @@ def in_line() -> Iterator[InLine]:
 async def opened(state: Path, line: InLine, **variables: str) -> AsyncIterator[Runtime]:
     """Open a runtime on them; `state` holds a migrated database."""
     async with open_runtime(settings(state, **line.variables(**variables))) as runtime:
+        yield runtime
+
+
+@pytest.fixture(scope="module")
+def servers() -> Iterator[InLine]:
+    """Start the vendors once."""
+    with in_line() as started:
+        yield started
+
+
+@pytest.fixture
+def line(servers: InLine, libraries: None) -> Iterator[InLine]:
+    """Return the vendors without faults."""
+    del libraries
+    servers.clear()
+    yield servers
+    servers.clear()
+
+
+@pytest.fixture
+async def runtime(database_file: Path, line: InLine) -> AsyncIterator[Runtime]:
+    """Open a runtime whose first connection is active, with the others as fallbacks."""
+    async with opened(database_file.parent, line) as runtime:
         yield runtime

@@ -1,8 +1,6 @@
 """Chat says who really answered, who was asked before, and nothing of an answer that broke."""
 
 import json
-from collections.abc import AsyncIterator, Iterator
-from pathlib import Path
 from typing import Any, Final
 
 import pytest
@@ -14,36 +12,15 @@ from aurorasoc.api.routers import chat
 from aurorasoc.core.access.principal import Principal
 from aurorasoc.errors import ProviderOverloaded
 from aurorasoc.runtime import Runtime
-from tests.component.in_line import InLine, in_line, opened
+from tests.component.in_line import InLine, line, runtime, servers
 from tests.world.vendor import Fault, Refusal
+
+__all__ = ["line", "runtime", "servers"]  # pytest finds them here
 
 DOWN: Final = Fault(refusal=Refusal.SERVER_ERROR)
 CUT: Final = Fault(cut_after=3)
 ALICE: Final = Principal.of("alice")
 Events = list[tuple[str, dict[str, Any]]]
-
-
-@pytest.fixture(scope="module")
-def servers() -> Iterator[InLine]:
-    """Start the vendors once."""
-    with in_line() as started:
-        yield started
-
-
-@pytest.fixture
-def line(servers: InLine) -> Iterator[InLine]:
-    """Return the vendors without faults."""
-    servers.clear()
-    yield servers
-    servers.clear()
-
-
-@pytest.fixture
-async def runtime(libraries: None, database_file: Path, line: InLine) -> AsyncIterator[Runtime]:
-    """Open a runtime whose first connection is active, with the others as fallbacks."""
-    del libraries
-    async with opened(database_file.parent, line) as runtime:
-        yield runtime
 
 
 async def _ask(runtime: Runtime, **options: Any) -> Any:  # noqa: ANN401 - a whole answer or a stream

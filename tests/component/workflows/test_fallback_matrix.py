@@ -6,7 +6,7 @@ recorded shows who was sent it. The rule is said again here, as plainly as can b
 
 import asyncio
 import threading
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncIterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from itertools import permutations
@@ -22,11 +22,13 @@ from aurorasoc.errors import AuroraError
 from aurorasoc.llm.changes import edits
 from aurorasoc.llm.changes.requests import ConnectionRequest
 from aurorasoc.runtime import Runtime
-from tests.component.in_line import KINDS, InLine, in_line, opened
+from tests.component.in_line import KINDS, InLine, opened, servers
 from tests.component.live import until, use
 from tests.component.workflows.stage import new_mark
 from tests.examples import policy_request
 from tests.world.vendor import Fault, Refusal
+
+__all__ = ["servers"]  # pytest finds them here
 
 RANKS: Final = ("NONE", "CLEAR", "GREEN", "AMBER", "AMBER+STRICT", "RED")
 POLICY: Final = "GREEN"
@@ -65,13 +67,6 @@ class Rules:
             return []
         rest = [name for name in fallbacks if name != first and self.may_have(name, label)]
         return [first, *rest]
-
-
-@pytest.fixture(scope="module")
-def servers() -> Iterator[InLine]:
-    """Start the vendors once."""
-    with in_line() as started:
-        yield started
 
 
 @pytest.fixture

@@ -1,46 +1,39 @@
 """Routing and its explanation: every label, connection, ceiling and assignment, and one answer."""
 
-import asyncio
 from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
 import pytest
 from hypothesis import given
-from hypothesis import settings as hypothesis_settings
 
 from aurorasoc.config.hosted_traffic import HostedTraffic
 from aurorasoc.config.settings import Settings
 from aurorasoc.config.snapshot import Problem, Snapshot
 from aurorasoc.config.vocabulary import AUTO, ServingBackend, Tlp
 from aurorasoc.errors import AuroraError, BackendUnavailable, ProviderNotReady, TlpRefused
-from aurorasoc.granite.backend_resolution import refresh_resolution, reset_resolution_cache
 from aurorasoc.granite.explain import explain
 from aurorasoc.granite.sensitivity import Route, needs_resolution, route
 from aurorasoc.granite.succession import fallbacks_of, successors
 from aurorasoc.llm.adoption.stored import ConnectionChoice, StoredConfig
-from tests.configurations import CONNECTIONS, ELSEWHERE, Asker, askers, configurations, may_have
+from tests.configurations import (
+    CONNECTIONS,
+    ELSEWHERE,
+    Asker,
+    askers,
+    boot,
+    configurations,
+    many,
+    may_have,
+    ollama_is_found,
+)
 from tests.examples import settings, snapshot
-from tests.world.canaries import SOAK
 
 REFUSALS: Final = (BackendUnavailable, ProviderNotReady, TlpRefused)
 
-many = hypothesis_settings(max_examples=5_000 if SOAK else 150, deadline=None)
+__all__ = ["boot", "ollama_is_found"]  # pytest finds them here
 
-
-@pytest.fixture(scope="module")
-def boot(tmp_path_factory: pytest.TempPathFactory) -> Settings:
-    """Return an environment that says nothing."""
-    return settings(tmp_path_factory.mktemp("explain"))
-
-
-@pytest.fixture(autouse=True)
-def _ollama_is_found(boot: Settings) -> None:
-    async def answers(_: ServingBackend, url: str) -> int:
-        return 200 if url.endswith("/api/tags") else 0
-
-    reset_resolution_cache()
-    asyncio.run(refresh_resolution(snapshot(boot), answers))
+pytestmark = pytest.mark.usefixtures("ollama_is_found")
 
 
 def _expected(stored: StoredConfig, asker: Asker) -> Route | None:

@@ -1,48 +1,39 @@
 """Succession: who is asked after a failure, in the configured order, under every label."""
 
-import asyncio
 from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
 import pytest
 from hypothesis import given
-from hypothesis import settings as hypothesis_settings
 
 from aurorasoc.config.assignments import Assignment, Assignments
 from aurorasoc.config.hosted_traffic import HostedTraffic
 from aurorasoc.config.settings import Settings
 from aurorasoc.config.vocabulary import ServingBackend, Tlp
 from aurorasoc.errors import BackendUnavailable, ProviderNotReady, TlpRefused
-from aurorasoc.granite.backend_resolution import refresh_resolution, reset_resolution_cache
 from aurorasoc.granite.sensitivity import Route, passage, route
 from aurorasoc.granite.succession import fallbacks_of, successors
 from aurorasoc.llm.adoption.stored import ConnectionChoice, StoredConfig
-from tests.configurations import Asker, askers, configurations, may_have
+from tests.configurations import (
+    Asker,
+    askers,
+    boot,
+    configurations,
+    many,
+    may_have,
+    ollama_is_found,
+)
 from tests.examples import settings, snapshot
-from tests.world.canaries import SOAK
 
 EU: Final = ConnectionChoice(provider=ServingBackend.OPENAI, max_tlp="AMBER")
 STORED: Final = StoredConfig(
     backend="deepseek", local_backend="vllm", providers={"eu": EU}, fallbacks=("eu", "vllm")
 )
 
-many = hypothesis_settings(max_examples=5_000 if SOAK else 150, deadline=None)
+__all__ = ["boot", "ollama_is_found"]  # pytest finds them here
 
-
-@pytest.fixture(scope="module")
-def boot(tmp_path_factory: pytest.TempPathFactory) -> Settings:
-    """Return an environment that says nothing."""
-    return settings(tmp_path_factory.mktemp("succession"))
-
-
-@pytest.fixture(autouse=True)
-def _ollama_is_found(boot: Settings) -> None:
-    async def answers(_: ServingBackend, url: str) -> int:
-        return 200 if url.endswith("/api/tags") else 0
-
-    reset_resolution_cache()
-    asyncio.run(refresh_resolution(snapshot(boot), answers))
+pytestmark = pytest.mark.usefixtures("ollama_is_found")
 
 
 @pytest.mark.soak

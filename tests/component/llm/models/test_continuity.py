@@ -1,6 +1,5 @@
 """When a connection fails, the next one answers: whole answers, streams, tool calls, refusals."""
 
-from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import Any, Final
 
@@ -19,8 +18,10 @@ from aurorasoc.errors import (
 from aurorasoc.llm.models.handle import LiveChatModel
 from aurorasoc.llm.wire.answers.outcome import outcome_of
 from aurorasoc.runtime import Runtime
-from tests.component.in_line import InLine, in_line, opened
+from tests.component.in_line import InLine, line, opened, runtime, servers
 from tests.world.vendor import Fault, Refusal
+
+__all__ = ["line", "runtime", "servers"]  # pytest finds them here
 
 PING: Final[list[Any]] = [UserMessage("ping")]
 DOWN: Final = Fault(refusal=Refusal.SERVER_ERROR)
@@ -39,29 +40,6 @@ MENDED: Final = {
     "no completion": (Fault(status=200, body=b'{"choices": []}'), "bad_response"),
 }
 CUT: Final = Fault(cut_after=3)
-
-
-@pytest.fixture(scope="module")
-def servers() -> Iterator[InLine]:
-    """Start the vendors once."""
-    with in_line() as started:
-        yield started
-
-
-@pytest.fixture
-def line(servers: InLine) -> Iterator[InLine]:
-    """Return the vendors without faults."""
-    servers.clear()
-    yield servers
-    servers.clear()
-
-
-@pytest.fixture
-async def runtime(libraries: None, database_file: Path, line: InLine) -> AsyncIterator[Runtime]:
-    """Open a runtime whose first connection is active, with the others as fallbacks."""
-    del libraries
-    async with opened(database_file.parent, line) as runtime:
-        yield runtime
 
 
 async def whole(model: LiveChatModel) -> ChatModelOutput:

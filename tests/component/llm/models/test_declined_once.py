@@ -1,6 +1,5 @@
 """What one vendor declined is asked of no other, whatever becomes of the local backend."""
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final
 
@@ -9,9 +8,11 @@ from beeai_framework.backend.message import UserMessage
 
 from aurorasoc import get_chat_model
 from aurorasoc.errors import Blocked, ProviderOverloaded
-from tests.component.in_line import InLine, in_line, opened
+from tests.component.in_line import InLine, line, opened, servers
 from tests.component.llm.models.test_continuity import attempts_of
 from tests.world.vendor import Fault, Refusal
+
+__all__ = ["line", "servers"]  # pytest finds them here
 
 PING: Final[list[Any]] = [UserMessage("ping")]
 DOWN: Final = Fault(refusal=Refusal.SERVER_ERROR)
@@ -19,22 +20,6 @@ FILTERED: Final = Fault(
     status=400, body=b'{"error": {"code": "content_filter", "message": "filtered"}}'
 )
 LOCALLY: Final = {"LLM_ON_REFUSAL": "local", "LLM_LOCAL_BACKEND": "third"}
-
-
-@pytest.fixture(scope="module")
-def servers() -> Iterator[InLine]:
-    """Start the vendors once."""
-    with in_line() as started:
-        yield started
-
-
-@pytest.fixture
-def line(servers: InLine, libraries: None) -> Iterator[InLine]:
-    """Return the vendors without faults."""
-    del libraries
-    servers.clear()
-    yield servers
-    servers.clear()
 
 
 @pytest.mark.parametrize("stream", [False, True])

@@ -3,7 +3,7 @@
 import asyncio
 import json
 import threading
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any, Final
 
@@ -23,11 +23,13 @@ from aurorasoc.llm.wire.answers.outcome import outcome_of
 from aurorasoc.llm.wire.breaker import FAILURES
 from aurorasoc.llm.wire.windows.known import ContextWindow, forget_window, keep_window
 from aurorasoc.runtime import Runtime
-from tests.component.in_line import InLine, in_line, opened
+from tests.component.in_line import InLine, line, opened, servers
 from tests.component.live import until
 from tests.component.llm.models.test_continuity import attempts_of
 from tests.examples import policy_request
 from tests.world.vendor import Fault, Refusal
+
+__all__ = ["line", "servers"]  # pytest finds them here
 
 PING: Final[list[Any]] = [UserMessage("ping")]
 DOWN: Final = Fault(refusal=Refusal.SERVER_ERROR)
@@ -39,22 +41,6 @@ TOO_LONG: Final = Fault(
     status=400, body=b'{"error": {"code": "context_length_exceeded", "message": "too long"}}'
 )
 LOCALLY: Final = {"LLM_ON_REFUSAL": "local", "LLM_LOCAL_BACKEND": "third"}
-
-
-@pytest.fixture(scope="module")
-def servers() -> Iterator[InLine]:
-    """Start the vendors once."""
-    with in_line() as started:
-        yield started
-
-
-@pytest.fixture
-def line(servers: InLine, libraries: None) -> Iterator[InLine]:
-    """Return the vendors without faults."""
-    del libraries
-    servers.clear()
-    yield servers
-    servers.clear()
 
 
 @pytest.fixture

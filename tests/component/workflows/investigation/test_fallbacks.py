@@ -1,7 +1,7 @@
 """An investigation whose provider fails goes on with the next one; each step says who was asked."""
 
 import hashlib
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any, Final
 
@@ -12,36 +12,15 @@ from aurorasoc.agents.factory import AgentFactory
 from aurorasoc.core.database.tables import InvestigationStepRow
 from aurorasoc.runtime import Runtime
 from aurorasoc.workflows.investigation.runner import InvestigationRunner
-from tests.component.in_line import InLine, in_line, opened
+from tests.component.in_line import InLine, line, opened, runtime, servers
 from tests.component.workflows.investigation.test_runner import ANALYST, Site
 from tests.world.investigation import Script, playing
 from tests.world.small_window import SmallWindow
 from tests.world.vendor import Fault, Refusal
 
+__all__ = ["line", "runtime", "servers"]  # pytest finds them here
+
 DOWN: Final = Fault(refusal=Refusal.SERVER_ERROR)
-
-
-@pytest.fixture(scope="module")
-def servers() -> Iterator[InLine]:
-    """Start the vendors once."""
-    with in_line() as started:
-        yield started
-
-
-@pytest.fixture
-def line(servers: InLine, libraries: None) -> Iterator[InLine]:
-    """Return the vendors without faults."""
-    del libraries
-    servers.clear()
-    yield servers
-    servers.clear()
-
-
-@pytest.fixture
-async def runtime(database_file: Path, line: InLine) -> AsyncIterator[Runtime]:
-    """Open a runtime whose first connection is active, with the others as fallbacks."""
-    async with opened(database_file.parent, line) as runtime:
-        yield runtime
 
 
 @pytest.fixture
