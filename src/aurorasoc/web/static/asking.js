@@ -1,11 +1,12 @@
 // Before a policy, a ceiling or an address is saved: what becomes allowed, what no longer is, where
 // data moves; and a question.
 
-import { html, useEffect, useState } from "./htm-preact-standalone.js";
+import { html } from "./htm-preact-standalone.js";
 import { Conflict } from "./conflict.js";
 import { compare, compareAnswers, compareOrders, differentAskers, explainAll } from "./explanations.js";
 import { Icon } from "./icons.js";
-import { report, useConnected, useStore } from "./store.js";
+import { useReading } from "./reading.js";
+import { useStore } from "./store.js";
 import { Modal, ProblemNotice } from "./ui.js";
 
 const SAVE = ["Save", "Saving…"];
@@ -16,7 +17,11 @@ const SAVE = ["Save", "Saving…"];
  */
 export function Asking({ title, planned, moves, change, verb = SAVE, onConfirm, onClose }) {
   const { inventory } = useStore();
-  const { differences, problem } = useDifferences(inventory, planned);
+  const { value, problem } = useReading(
+    () => readDifferences(inventory, planned),
+    [inventory.revision],
+  );
+  const differences = problem ? null : value;
   const blocked = !differences || change.busy || change.overtaken;
   const footer = html`
     <button type="button" class="primary" disabled=${blocked} onClick=${onConfirm}>
@@ -48,21 +53,6 @@ function Differences({ of: differences }) {
       )}
     </ul>
   `;
-}
-
-function useDifferences(inventory, planned) {
-  const [state, setState] = useState({ differences: null, problem: null });
-  const connected = useConnected();
-  useEffect(() => {
-    if (!connected) return;
-    let current = true;
-    readDifferences(inventory, planned).then(
-      (differences) => current && setState({ differences, problem: null }),
-      (problem) => current && (setState({ differences: null, problem }), report(problem)),
-    );
-    return () => (current = false);
-  }, [inventory.revision, connected]);
-  return state;
 }
 
 async function readDifferences(inventory, planned) {

@@ -1,9 +1,9 @@
 // Which label may go where: a table of labels and connections, and the reasons in words.
 
-import { html, useEffect, useState } from "./htm-preact-standalone.js";
+import { html, useState } from "./htm-preact-standalone.js";
 import { ASKED, askersOf, explainAll, labelName, standing, STATES } from "./explanations.js";
 import { Icon } from "./icons.js";
-import { report, useConnected } from "./store.js";
+import { useReading } from "./reading.js";
 import { Field, Mark, ProblemNotice } from "./ui.js";
 import { connectionName } from "./words.js";
 
@@ -12,7 +12,9 @@ export function Labels({ inventory }) {
   const [name, setName] = useState(askers[0].name);
   const [label, setLabel] = useState(0); // its place in ASKED
   const asker = askers.find((one) => one.name === name) ?? askers[0];
-  const { explained, problem } = useExplained(asker.who, inventory.revision);
+  const { who } = asker;
+  const reasons = [inventory.revision, who.role, who.agent];
+  const { value: explained, problem } = useReading(() => explainAll(who), reasons);
   return html`
     <section class="panel" aria-labelledby="labels-title">
       <div class="panel-head">
@@ -28,21 +30,6 @@ export function Labels({ inventory }) {
       `}
     </section>
   `;
-}
-
-function useExplained(who, revision) {
-  const [state, setState] = useState({ explained: null, problem: null });
-  const connected = useConnected();
-  useEffect(() => {
-    if (!connected) return;
-    let current = true;
-    explainAll(who).then(
-      (explained) => current && setState({ explained, problem: null }),
-      (problem) => current && (setState((had) => ({ ...had, problem })), report(problem)),
-    );
-    return () => (current = false);
-  }, [revision, who.role, who.agent, connected]);
-  return state;
 }
 
 const AskerField = ({ askers, name, onChoose }) => html`

@@ -1,12 +1,13 @@
 // A rollback: what it changes of what is in force is shown before, and who has adopted it after.
 
-import { html, useEffect, useState } from "./htm-preact-standalone.js";
+import { html, useState } from "./htm-preact-standalone.js";
 import { call } from "./api.js";
 import { useChange } from "./change.js";
 import { Conflict, Differences } from "./conflict.js";
 import { Icon } from "./icons.js";
 import { useLeaving } from "./leaving.js";
-import { report, useConnected, useStore } from "./store.js";
+import { useReading } from "./reading.js";
+import { useStore } from "./store.js";
 import { Adopting } from "./switch.js";
 import { Modal, Notice, ProblemNotice, SecretField, TestFirst } from "./ui.js";
 import { connectionName, list } from "./words.js";
@@ -14,7 +15,11 @@ import { connectionName, list } from "./words.js";
 export function Rollback({ to, onClose }) {
   const { inventory } = useStore();
   const change = useChange();
-  const { plan, problem } = usePlan(to, change.base);
+  const { value, problem } = useReading(
+    () => call("GET", `/system/llm/history/${to}/rollback`),
+    [to, change.base],
+  );
+  const plan = problem ? null : value; // compared with the revision that the dialog stands on
   const [verify, setVerify] = useState(true);
   const [key, setKey] = useState("");
   const [made, setMade] = useState(null);
@@ -60,22 +65,6 @@ export function Rollback({ to, onClose }) {
 }
 
 const WAY = ["Roll back", "Rolling back…"];
-
-/** What would change, compared with the revision that the dialog stands on. */
-function usePlan(to, base) {
-  const [state, setState] = useState({ plan: null, problem: null });
-  const connected = useConnected();
-  useEffect(() => {
-    if (!connected) return;
-    let current = true;
-    call("GET", `/system/llm/history/${to}/rollback`).then(
-      (plan) => current && setState({ plan, problem: null }),
-      (problem) => current && (setState({ plan: null, problem }), report(problem)),
-    );
-    return () => (current = false);
-  }, [to, base, connected]);
-  return state;
-}
 
 function Planned({ plan: { changes, widens }, others }) {
   if (changes.length === 0) return html`<p>Nothing that is in force changes.</p>`;
