@@ -62,7 +62,7 @@ def show(as_json: AsJson = False) -> None:
     if as_json:
         say_json(view)
         return
-    rows = [(name, _in_words(its), its.source) for name, its in _values(policy)]
+    rows = [(name, _in_words(name, its), its.source) for name, its in _values(policy)]
     for line in table(("POLICY", "VALUE", "SOURCE"), rows):
         say(line)
     for warning in view.warnings:
@@ -127,7 +127,7 @@ async def _set(
     lines = []
     for name, value in _values(runtime.adoption.snapshot.policy):
         if name.replace("-", "_") in body:
-            lines.append(f"{name}: {_in_words(before[name])} -> {_in_words(value)}")
+            lines.append(f"{name}: {_in_words(name, before[name])} -> {_in_words(name, value)}")
     return answer, lines
 
 
@@ -137,9 +137,7 @@ def _values(policy: Policy) -> Iterator[tuple[str, Sourced[Any]]]:
         yield field.name.replace("_", "-"), getattr(policy, field.name)
 
 
-def _in_words(value: Sourced[Any]) -> str:
-    if isinstance(value.value, bool):
-        return "yes" if value.value else "no"
-    if isinstance(value.value, tuple):
-        return ", ".join(value.value) or "none"
-    return str(value.value)
+def _in_words(name: str, value: Sourced[Any]) -> str:
+    from aurorasoc.llm.changes.in_words import value_in_words  # noqa: PLC0415 - SQLAlchemy costs time
+
+    return value_in_words(name, value.value)
