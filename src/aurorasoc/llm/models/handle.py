@@ -23,9 +23,9 @@ from beeai_framework.errors import AbortError, FrameworkError
 from aurorasoc.errors import AuroraError, BadResponse, our_error
 from aurorasoc.llm.models.binding import Binding
 from aurorasoc.llm.models.pins import Pin
-from aurorasoc.llm.wire import continuity
+from aurorasoc.llm.wire import call_notes
 from aurorasoc.llm.wire.asking.options import require_known
-from aurorasoc.llm.wire.continuity import CallNotes
+from aurorasoc.llm.wire.call_notes import CallNotes
 from aurorasoc.llm.wire.sending.open_answers import to_its_end
 
 _ATTRIBUTES: Final = frozenset({"_current", "_pin", "_runs", "_emitter"})
@@ -259,7 +259,7 @@ class _Call:
         raise failure.with_traceback(None)  # BeeAI's frames hold the model, and so its key
 
     async def _noted(self) -> ChatModelOutput:
-        continuity.notes.set(self._notes)  # in the call's own task
+        call_notes.notes.set(self._notes)  # in the call's own task
         return await self._handler()
 
     @property

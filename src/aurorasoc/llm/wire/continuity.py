@@ -11,31 +11,19 @@ import asyncio
 from collections.abc import AsyncGenerator
 from collections.abc import Set as AbstractSet
 from contextlib import aclosing
-from contextvars import ContextVar
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from aurorasoc.config.vocabulary import ConnectionName
 from aurorasoc.errors import DECLINED, TOO_LONG, Attempt, AuroraError, ModelCallError
 from aurorasoc.granite import ModelReference
 from aurorasoc.llm.wire.answers.outcome import attach, is_known, outcome_of
+from aurorasoc.llm.wire.call_notes import CallNotes, Member, notes
 
 if TYPE_CHECKING:
     from beeai_framework.backend.types import ChatModelInput, ChatModelOutput
 
     from aurorasoc.llm.wire.chat_model import SentByUs
-
-
-class Member(Protocol):
-    """A model that may answer in place of another."""
-
-    @property
-    def model(self) -> Any:  # noqa: ANN401 - a `SentByUs`, whose import costs seconds
-        """Its ChatModel."""
-
-    @property
-    def reference(self) -> ModelReference:
-        """Which model it is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,33 +58,6 @@ class Succession(Protocol):
             failed: Whose it was.
             tried: Who was asked already, or passed over.
         """
-
-
-@dataclass(slots=True)
-class CallNotes:
-    """What a handle and the wire tell each other of one call.
-
-    Attributes:
-        checked: Whether a stream is held back until its answer is whole.
-        declined: Whether a model declined in the run that this is a part of: no other vendor is
-            asked from then on, whatever fails.
-        answered_by: Who answered in place of the model that was called; None: nobody did.
-        asks_shorter: Who would have, had the prompt been shorter.
-    """
-
-    checked: bool = False
-    declined: bool = False
-    answered_by: Member | None = None
-    asks_shorter: Member | None = None
-
-    @property
-    def goes_on_with(self) -> Member | None:
-        """Who is asked next in the same run; None: whoever was asked in this call."""
-        return self.answered_by or self.asks_shorter
-
-
-notes: ContextVar[CallNotes | None] = ContextVar("notes_of_call", default=None)
-"""Of the call under way."""
 
 
 async def whole(model: SentByUs, asked: ChatModelInput) -> ChatModelOutput:
