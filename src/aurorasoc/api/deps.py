@@ -11,6 +11,7 @@ from fastapi.security import HTTPBearer
 from fastapi.security.base import SecurityBase
 from pydantic import BeforeValidator
 
+from aurorasoc.core.access.acting import act_for
 from aurorasoc.core.access.permissions import Permission
 from aurorasoc.core.access.principal import Principal
 from aurorasoc.core.access.tokens import decode_token
@@ -72,6 +73,7 @@ class Require(SecurityBase):
         """
         caller = cast("Principal", request.scope[CALLER])
         if caller.may(self._permission):
+            act_for(caller)
             return caller
         denials = current_runtime().denials
         await denials.record(caller.subject, _target(request), self._permission)

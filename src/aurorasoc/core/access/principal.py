@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Final
 
+from aurorasoc.config.vocabulary import Tlp
 from aurorasoc.core.access.permissions import ROLE_PERMISSIONS, Permission
 from aurorasoc.errors import Unauthenticated
 
@@ -28,12 +29,16 @@ class Principal:
         roles: Role names, unknown ones included.
         permissions: Those that the roles grant, and those that the token lists.
         expires_at: When the token expires and its streams end; None if never.
+        client: The machine client's name; None if a person or a service calls.
+        max_tlp: A client's ceiling, and the label of what it sends without one; None: it has none.
     """
 
     subject: str
     roles: frozenset[str]
     permissions: frozenset[Permission]
     expires_at: datetime | None = field(default=None, compare=False)
+    client: str | None = None
+    max_tlp: Tlp | None = None
 
     def __post_init__(self) -> None:
         """Refuse a subject that doesn't fit the audit log or has invisible characters.

@@ -7,24 +7,10 @@ from typing import TYPE_CHECKING
 
 from aurorasoc.config.vocabulary import Role, Tlp
 from aurorasoc.granite import ModelReference
+from aurorasoc.llm.wire.asker import Asker
 
 if TYPE_CHECKING:
     from beeai_framework.backend.chat import ChatModel
-
-
-@dataclass(frozen=True, slots=True)
-class Asker:
-    """Who asks, and with what.
-
-    Attributes:
-        role: The requested role.
-        tlp: The label of the data.
-        agent: The agent's name, if one asks.
-    """
-
-    role: Role
-    tlp: Tlp | None
-    agent: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

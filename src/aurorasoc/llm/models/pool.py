@@ -23,13 +23,15 @@ from aurorasoc.granite import ModelReference
 from aurorasoc.granite.backend_resolution import Probe, model_reference, refresh_resolution
 from aurorasoc.granite.sensitivity import Networks, Route, resolve_for, route
 from aurorasoc.granite.succession import successors
-from aurorasoc.llm.models.binding import Asker, Binding
+from aurorasoc.llm.models.binding import Binding
 from aurorasoc.llm.models.handles import Handles, parse_tlp
 from aurorasoc.llm.models.local_probe import local_probe, probe_headers
 from aurorasoc.llm.models.pins import Pin, became_restricted, require_key
 from aurorasoc.llm.models.sites import CallSites
 from aurorasoc.llm.models.successors import Successors
 from aurorasoc.llm.models.traffic import TrafficLedger
+from aurorasoc.llm.wire.asker import Asker
+from aurorasoc.llm.wire.call_record import CallRecords, Purpose
 from aurorasoc.llm.wire.calls import CallSite
 from aurorasoc.llm.wire.under_way import close_idle
 from aurorasoc.llm.wire.waits import Waits
@@ -91,6 +93,7 @@ class ModelPool:
 
     Attributes:
         sites: What surrounds the calls of each model.
+        records: Tells whoever counts calls of each that ended.
     """
 
     def __init__(
@@ -105,6 +108,7 @@ class ModelPool:
         self._source = source
         self._waits = Waits(max_concurrency)
         self.sites = CallSites(self._snapshot, networks, allowed_hosts, ledger, self._waits)
+        self.records = CallRecords()
         self._generation = _Generation(None)
         self._open = True
 
@@ -195,13 +199,13 @@ class ModelPool:
     def of_connection(self, name: ConnectionName, role: Role, snapshot: Snapshot) -> Binding:
         """Bind to a connection whether it is active or not: the production path for a test."""
         reference = model_reference(snapshot, name, role)
-        return _tested(self.sites.of_test(snapshot, reference), snapshot, role)
+        return self._tested(self.sites.of_test(snapshot, reference), snapshot, role)
 
     def of_reference(
         self, reference: ModelReference, snapshot: Snapshot, role: Role = "specialist"
     ) -> Binding:
         """Bind to a reference that is not configured; its calls are not in the ledger."""
-        return _tested(self.sites.of_unconfigured(snapshot, reference), snapshot, role)
+        return self._tested(self.sites.of_unconfigured(snapshot, reference), snapshot, role)
 
     def pin(self, binding: Binding) -> Pin:
         """Keep to a binding until its key is deleted, or the policy or a stop forbids it."""
@@ -239,9 +243,17 @@ class ModelPool:
         from aurorasoc.llm.wire.libraries import adapter  # noqa: PLC0415 - its libraries cost seconds
 
         site = self.sites.of(snapshot, reference, asker.tlp, restricted=restricted)
-        model = adapter.build(replace(site, succession=self._successors(asker)))
+        purpose = Purpose(asker, snapshot.revision, self.records)
+        model = adapter.build(replace(site, succession=self._successors(asker), purpose=purpose))
         role, tlp, agent = asker.role, asker.tlp, asker.agent
         return Binding(model, reference, snapshot.revision, role, tlp, restricted, agent)
+
+    def _tested(self, site: CallSite, snapshot: Snapshot, role: Role) -> Binding:
+        from aurorasoc.llm.wire.libraries import adapter  # noqa: PLC0415 - its libraries cost seconds
+
+        purpose = Purpose(Asker(role, None), snapshot.revision, self.records)
+        model = adapter.build(replace(site, purpose=purpose))
+        return Binding(model, site.reference, snapshot.revision, role, None, restricted=False)
 
     def _successors(self, asker: Asker) -> Successors:
         return Successors(
@@ -264,10 +276,3 @@ class _Generation:
     def __init__(self, snapshot: Snapshot | None) -> None:
         self.snapshot = snapshot
         self.bindings: dict[_ModelKey, Binding] = {}
-
-
-def _tested(site: CallSite, snapshot: Snapshot, role: Role) -> Binding:
-    from aurorasoc.llm.wire.libraries import adapter  # noqa: PLC0415 - its libraries cost seconds
-
-    model = adapter.build(site)
-    return Binding(model, site.reference, snapshot.revision, role, None, restricted=False)

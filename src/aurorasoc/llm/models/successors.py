@@ -14,8 +14,9 @@ from aurorasoc.granite import ModelReference
 from aurorasoc.granite.catalog import CATALOG
 from aurorasoc.granite.sensitivity import Route, local_instead, route
 from aurorasoc.granite.succession import fallbacks_of, successors
-from aurorasoc.llm.models.binding import Asker, Binding
+from aurorasoc.llm.models.binding import Binding
 from aurorasoc.llm.models.facts import facts_of
+from aurorasoc.llm.wire.asker import Asker
 from aurorasoc.llm.wire.asking.learned import Learned, Place
 from aurorasoc.llm.wire.continuity import Skipped
 from aurorasoc.llm.wire.failures.remedies import remedy_for

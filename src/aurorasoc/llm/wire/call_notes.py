@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections import Counter
 from contextvars import ContextVar
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final, Protocol
 
+from aurorasoc.config.vocabulary import ConnectionName
 from aurorasoc.granite import ModelReference
 
 
@@ -31,12 +34,16 @@ class CallNotes:
             asked from then on, whatever fails.
         answered_by: Who answered in place of the model that was called; None: nobody did.
         asks_shorter: Who would have, had the prompt been shorter.
+        sent: How many requests were sent to each connection.
+        first_piece_at: When the first piece of the latest stream came, in the loop's seconds.
     """
 
     checked: bool = False
     declined: bool = False
     answered_by: Member | None = None
     asks_shorter: Member | None = None
+    sent: Counter[ConnectionName] = field(default_factory=Counter)
+    first_piece_at: float | None = None
 
     @property
     def goes_on_with(self) -> Member | None:
@@ -46,3 +53,16 @@ class CallNotes:
 
 notes: Final[ContextVar[CallNotes | None]] = ContextVar("notes_of_call", default=None)
 """Of the call under way."""
+
+
+def note_sent(connection: ConnectionName) -> None:
+    """Note that a request is sent."""
+    if (call := notes.get()) is not None:
+        call.sent[connection] += 1
+        call.first_piece_at = None
+
+
+def note_first_piece() -> None:
+    """Note that a stream brought its first piece."""
+    if (call := notes.get()) is not None:
+        call.first_piece_at = asyncio.get_running_loop().time()

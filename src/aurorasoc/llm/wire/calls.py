@@ -23,6 +23,7 @@ from aurorasoc.llm.wire.asking.learned import Knowledge, Learned, Lesson, Place,
 from aurorasoc.llm.wire.asking.leave_out import LeftOut
 from aurorasoc.llm.wire.asking.standing import StandingOptions
 from aurorasoc.llm.wire.breaker import Breaker, Passage
+from aurorasoc.llm.wire.call_record import Purpose
 from aurorasoc.llm.wire.continuity import Succession
 from aurorasoc.llm.wire.failures.refusals import OptionRefused
 from aurorasoc.llm.wire.libraries.socket_guard import confined
@@ -94,6 +95,7 @@ class CallSite:
         breaker: Refuses calls while those before them failed.
         is_test: Whether an admin asked for the call: it is made whatever the breaker says.
         succession: Knows who is asked after a failure; None: nobody is.
+        purpose: What the calls are for, and who is told of each.
     """
 
     reference: ModelReference
@@ -110,6 +112,7 @@ class CallSite:
     breaker: Breaker = field(default_factory=Breaker)
     is_test: bool = False
     succession: Succession | None = None
+    purpose: Purpose = field(default_factory=Purpose)
 
     @property
     def reach(self) -> AddressPolicy | None:

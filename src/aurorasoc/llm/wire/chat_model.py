@@ -29,6 +29,8 @@ from aurorasoc.llm.wire.asking.attachments import require_inline
 from aurorasoc.llm.wire.asking.leave_out import without
 from aurorasoc.llm.wire.asking.options import cache_points, translated
 from aurorasoc.llm.wire.asking.request import ModelRequest
+from aurorasoc.llm.wire.call_notes import note_first_piece
+from aurorasoc.llm.wire.call_record import RecordedCall
 from aurorasoc.llm.wire.calls import CallSite, Refused
 from aurorasoc.llm.wire.failures.translate import StreamBrokenOff
 from aurorasoc.llm.wire.formats import translation
@@ -54,12 +56,26 @@ class SentByUs:
         ) -> ChatModelOutput: ...
 
     async def _create(self, asked: ChatModelInput, _run: object) -> ChatModelOutput:
-        return await continuity.whole(self, asked)
+        site = self.aurora_site
+        with RecordedCall(site.reference, site.purpose, streamed=False) as call:
+            output = await continuity.whole(self, asked)
+            call.saw(output)
+        return output
 
     def _create_stream(
         self, asked: ChatModelInput, _run: object
     ) -> AsyncGenerator[ChatModelOutput]:
-        return continuity.streamed(self, asked)
+        stream = self._recorded_stream(asked)
+        remember(stream)  # BeeAI drops what it doesn't finish, and with it the call's slot
+        return stream
+
+    async def _recorded_stream(self, asked: ChatModelInput) -> AsyncGenerator[ChatModelOutput]:
+        site = self.aurora_site
+        with RecordedCall(site.reference, site.purpose, streamed=True) as call:
+            async with aclosing(continuity.streamed(self, asked)) as outputs:
+                async for output in outputs:
+                    call.saw(output)
+                    yield output
 
     def aurora_stand_in(self, asked: ChatModelInput) -> StandIn:
         """Return a call that was prepared for another model, put to this one."""
@@ -108,7 +124,6 @@ class SentByUs:
             lambda refused: self._outputs(asked, refused), self._check(asked, last=last)
         )
         async with aclosing(stream) as outputs:
-            remember(outputs)  # BeeAI drops what it doesn't finish, and with it the call's slot
             async for output in outputs:
                 if is_known(output):
                     known.append(output)
@@ -230,6 +245,8 @@ class SentByUs:
                 if call.wrote:
                     patience.thinks()  # what is held back may be thoughts
                 if piece is not None and _says_something(piece):
+                    if not call.began:
+                        note_first_piece()
                     call.began = True
                     _note(piece, patience)
                     yield piece

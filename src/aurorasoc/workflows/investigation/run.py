@@ -15,6 +15,7 @@ from typing import Any, Final, TypeVar
 from pydantic import BaseModel
 
 from aurorasoc.agents.registry import ORCHESTRATOR
+from aurorasoc.core.access.acting import Acting, acting_for
 from aurorasoc.errors import Attempt, AuroraError, DatabaseUnavailable, TlpRefused
 from aurorasoc.runtime import Runtime
 from aurorasoc.workflows.investigation import attack, prompts
@@ -43,9 +44,11 @@ async def investigate(runtime: Runtime, leased: LeasedInvestigation) -> None:
         LeaseLost: Another process has taken it.
         DatabaseUnavailable: Nothing can be written; its lease will expire.
     """
-    run = _Run(runtime, leased, await leased.begin())
+    state = await leased.begin()
+    run = _Run(runtime, leased, state)
     try:
-        report = await run.report()
+        with acting_for(Acting(state.created_by)):
+            report = await run.report()
     except AuroraError as error:
         await leased.give_up(error)
     else:

@@ -18,6 +18,7 @@ import httpx
 from aurorasoc.granite import ModelReference
 from aurorasoc.granite.address_policy import AddressPolicy
 from aurorasoc.llm.wire.asking.request import Transmission
+from aurorasoc.llm.wire.call_notes import note_sent
 from aurorasoc.llm.wire.failures.translate import (
     AnswerTooLong,
     NoEventStream,
@@ -109,6 +110,7 @@ class Sender:
         # No client in between: it would follow redirects, keep cookies and merge headers.
         KEY_USES.note(self._reference.key_tag)
         HOSTED_BYTES.note(self._reference)
+        note_sent(self._reference.connection)
         response = await _transport(self._address_policy).handle_async_request(request)
         try:
             if not response.is_success:
