@@ -14,6 +14,7 @@ from aurorasoc.config.vocabulary import Tlp
 from aurorasoc.core.printable import one_line
 
 if TYPE_CHECKING:
+    from aurorasoc.errors import Attempt
     from aurorasoc.workflows.investigation.store import NewInvestigation
     from aurorasoc.workflows.investigation.view import InvestigationView, Report
 
@@ -78,6 +79,15 @@ def _say_steps(now: InvestigationView, printed: set[int]) -> None:
             who = f"{step.connection}:{step.model}" if step.connection else "nobody"
             why = f": {step.failure.detail}" if step.failure else ""
             say(f"{step.agent:<20} {step.status:<10} {who}{why}")
+            for attempt in step.attempts:
+                say(f"{'':<20} {_attempt(attempt)}")
+
+
+def _attempt(attempt: Attempt) -> str:
+    """Return who was asked, and its answer or its failure, as a line below the step."""
+    result = "answered" if attempt.code is None else attempt.code
+    who = f"{attempt.connection}:{attempt.model}" if attempt.model else attempt.connection
+    return f"{who} {result} after {attempt.seconds:.1f} s"
 
 
 def _why_none(result: InvestigationView) -> str:

@@ -36,10 +36,26 @@ def test_it_prints_each_step_and_the_report(shell: Shell, file: str) -> None:
     result = shell("investigate", file, "--tlp", "RED")
     assert result.code == 0, result.err
     assert "network-security     completed  ollama:granite4:8b" in result.out
+    assert "answered after" not in result.out
     assert "true_positive, severity high, 90% confident" in result.out
     assert "T1505.003 Server Software Component: Web Shell" in result.out
     assert "words that no alert has (not in the alert)" in result.out
     assert "> Isolate 10.20.0.15" in result.out
+
+
+def test_a_step_says_who_failed_and_who_answered(
+    shell: Shell, file: str, ollama: VendorServer
+) -> None:
+    """One line for each connection that was asked; none where the first one answered."""
+    shell.patch.setenv("LLM_MAX_RETRIES", "0")
+    shell.patch.setenv("LLM_FALLBACKS", "ollama")
+    with VendorServer(plays=["vllm"]) as vllm, playing(Script(), ollama):
+        shell.patch.setenv("LLM_VLLM_BASE_URL", f"{vllm.url}/v1")
+        vllm.faults.set(Fault(refusal=Refusal.SERVER_ERROR))
+        result = shell("investigate", file)
+    assert result.code == 0, result.err
+    assert "vllm:granite-soc-specialist overloaded after" in result.out
+    assert "ollama:granite4:8b answered after" in result.out
 
 
 @pytest.mark.usefixtures("script")
