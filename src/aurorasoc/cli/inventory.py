@@ -9,6 +9,7 @@ from aurorasoc.cli.in_runtime import in_runtime
 from aurorasoc.cli.model_facts import in_words
 from aurorasoc.cli.output import AsJson, say, say_json
 from aurorasoc.cli.table import table
+from aurorasoc.errors import HostedStopped
 
 if TYPE_CHECKING:
     from aurorasoc.config.call_options import CallOptions
@@ -56,6 +57,8 @@ def _state(row: ConnectionView) -> str:
     """Say whether a connection answers; a problem keeps it from being called at all."""
     if row.problems:
         return row.problems[0].code
+    if is_stopped(row):
+        return "stopped"
     health = row.health
     match health.state:
         case "open" | "probing":
@@ -66,6 +69,11 @@ def _state(row: ConnectionView) -> str:
             return f"answering, not asked{health.where}" if health.where else "answering"
         case _:
             return "not called yet"
+
+
+def is_stopped(row: ConnectionView) -> bool:
+    """Whether a stop of hosted traffic refuses its calls."""
+    return any(warning.code == HostedStopped.code for warning in row.warnings)
 
 
 def _cells(row: ConnectionView) -> tuple[str | None, ...]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from aurorasoc.config.hosted_traffic import HostedTraffic
-from aurorasoc.config.snapshot import Snapshot
+from aurorasoc.config.snapshot import Problem, Snapshot
 from aurorasoc.config.vocabulary import ServingBackend
 from aurorasoc.errors import HostedStopped
 from aurorasoc.granite.catalog import CATALOG
@@ -31,6 +31,12 @@ def refusal(snapshot: Snapshot, stop: HostedTraffic) -> HostedStopped:
     return HostedStopped(
         f"Hosted traffic{scope} is {stopped_by(stop)}. {release_of(snapshot, stop)}"
     )
+
+
+def warning_of(snapshot: Snapshot) -> Problem | None:
+    """Return what is to be said of a connection whose calls a stop refuses; None: none is."""
+    stop = snapshot.stop
+    return None if stop is None else Problem("hosted_stopped", refusal(snapshot, stop).detail)
 
 
 def stopped_by(stop: HostedTraffic) -> str:

@@ -136,7 +136,8 @@ class ConnectionView:
     ready: bool
     problems: tuple[Problem, ...]
     warnings: Annotated[
-        tuple[Problem, ...], Field(description="What to do soon; calls are made all the same.")
+        tuple[Problem, ...],
+        Field(description="What to do soon. Calls are made, unless hosted traffic is stopped."),
     ]
     last_ok_at: str | None
     last_error: LastError | None

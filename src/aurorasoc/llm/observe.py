@@ -11,6 +11,7 @@ from aurorasoc.config.settings.llm import LLMSettings
 from aurorasoc.config.snapshot import ConnectionConfig, Problem, Snapshot
 from aurorasoc.config.vocabulary import ConnectionName
 from aurorasoc.core.clock import Clock, day_of, now_us
+from aurorasoc.granite.hosted_stop import warning_of
 from aurorasoc.granite.sensitivity import why_not_local
 from aurorasoc.llm.adoption.key_age import age_warning
 from aurorasoc.llm.models.connection_models import ConnectionModels, models_of
@@ -87,12 +88,13 @@ class Observer:
         await litellm_table.load()
         models = models_of(snapshot, name, self.learned, day_of(self.clock()))
         old = age_warning(config, self.settings.key_max_age, self.clock())
+        stopped = warning_of(snapshot) if config.ready and why is not None else None
         return Observation(
             why is not None,
             self.ledger.of(name),
             known.capabilities,
             models,
-            () if old is None else (old,),
+            tuple(warning for warning in (stopped, old) if warning is not None),
             self.ledger.health.of(config, models_in_use(snapshot, config)),
             self.ledger.refusals.of(config, models_in_use(snapshot, config)),
         )

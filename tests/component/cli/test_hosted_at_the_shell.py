@@ -3,10 +3,12 @@
 import json
 import stat
 from pathlib import Path
+from typing import Final
 
 import pytest
 
 from tests.component.cli.conftest import Shell
+from tests.examples import API_KEY
 
 
 def test_a_stop_is_made_shown_and_released(shell: Shell) -> None:
@@ -22,6 +24,32 @@ def test_a_stop_is_made_shown_and_released(shell: Shell) -> None:
     assert "wrong hosted traffic: stopped since" in shell("doctor").out
     assert shell("hosted", "allow", "--reason", "all clear", "--json").json["revision"] == 2
     assert "ok    hosted traffic: allowed" in shell("doctor").out
+
+
+HOSTED: Final = {"LLM_BACKEND": "openai", "LLM_OPENAI_COMPATIBLE_API_KEY": API_KEY}
+
+
+def test_a_connection_that_a_stop_refuses_says_so(shell: Shell) -> None:
+    """The list, a switch to it, and the doctor, who advises no test: that would be refused."""
+    shell.within(HOSTED)
+    shell("hosted", "stop", "--reason", "incident")
+    (line,) = [one for one in shell("providers", "list").out.splitlines() if one[:1] == "*"]
+    assert line.split()[1:4] == ["openai", "openai", "stopped"]
+    (line,) = [one for one in shell("doctor").out.splitlines() if "connection openai" in one]
+    assert line.startswith("wrong connection openai: not called while hosted traffic is stopped")
+    assert ("(incident)" in line, "hosted allow --reason" in line) == (True, True)
+    assert "providers test" not in line
+    switched = shell("providers", "use", "openai", "--model", "other").out
+    assert "  hosted_stopped: Hosted traffic is stopped since" in switched
+
+
+def test_only_what_a_stop_keeps_from_being_called_is_warned_of(shell: Shell) -> None:
+    """Not a local connection, nor one that lacks its key anyway."""
+    shell("hosted", "stop")
+    rows = {
+        row["connection"]: row for row in shell("providers", "list", "--json").json["providers"]
+    }
+    assert rows["vllm"]["warnings"] == rows["openai"]["warnings"] == []
 
 
 def test_a_hosts_stop_needs_no_database(

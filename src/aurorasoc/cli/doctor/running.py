@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Iterator
 
 from aurorasoc.cli.doctor.finding import Finding, good, wrong
-from aurorasoc.cli.inventory import inventory_of_fleet
+from aurorasoc.cli.inventory import inventory_of_fleet, is_stopped
 from aurorasoc.config.settings import Settings
 from aurorasoc.config.settings.server import ServerSettings
 from aurorasoc.config.snapshot import Snapshot
@@ -126,12 +126,14 @@ def of_used(row: ConnectionView) -> Finding:
     if row.problems:
         codes = ", ".join(problem.code for problem in row.problems)
         return wrong(name, codes, " ".join(problem.detail for problem in row.problems))
+    advice = " ".join(warning.detail for warning in row.warnings)
+    if is_stopped(row):
+        return wrong(name, "not called while hosted traffic is stopped", advice)
     health = row.health
     if health.state in {"failing", "open", "probing"}:
         cure = f"{test}, which says what to do."
         ends = "failing" if health.state == "failing" else f"not asked{health.where}"
         return wrong(name, f"{ends} since {health.since}: {health.code}", cure)
-    advice = " ".join(warning.detail for warning in row.warnings)
     if health.state == "unknown":
         return good(name, "not called yet", f"{test}. {advice}".rstrip())
     if health.where:
