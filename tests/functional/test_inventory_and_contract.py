@@ -55,6 +55,7 @@ SHAPE: dict[str, Any] = {
         "by": str | None,
         "reason": str | None,
         "here": bool,
+        "everywhere": bool,
     },
 }
 ROW: dict[str, Any] = {

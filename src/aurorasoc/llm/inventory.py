@@ -90,8 +90,9 @@ class PolicyView:
 class HostedTrafficView(HostedTraffic):
     """Whether hosted providers may be called, as it is in force in this process."""
 
-    here: Annotated[
-        bool, Field(description="Whether a file on this host stops it; REST can't allow it then.")
+    here: Annotated[bool, Field(description="Whether a file on this host stops it.")] = False
+    everywhere: Annotated[
+        bool, Field(description="Whether what is stored stops it. REST can allow that, not a file.")
     ] = False
 
 
@@ -187,7 +188,11 @@ def inventory_of(
 def hosted_traffic_of(snapshot: Snapshot) -> HostedTrafficView:
     """Return whether hosted providers may be called, and who said so."""
     shown = snapshot.stop or snapshot.hosted_traffic
-    return HostedTrafficView(**asdict(shown), here=snapshot.stopped_here is not None)
+    return HostedTrafficView(
+        **asdict(shown),
+        here=snapshot.stopped_here is not None,
+        everywhere=snapshot.hosted_traffic.is_stopped,
+    )
 
 
 def active_of(snapshot: Snapshot, observed: Mapping[ConnectionName, Observation]) -> Active:

@@ -69,6 +69,16 @@ def test_a_hosts_stop_needs_no_database(
     assert json.loads((tmp_path / "hosted.allowed").read_text())["reason"] == "all clear"
 
 
+def test_a_hosts_stop_is_told_apart_from_everybodys(shell: Shell) -> None:
+    """A page offers a release only where one helps."""
+    shell("hosted", "stop", "--here")
+    shown = shell("providers", "list", "--json").json["hosted_traffic"]
+    assert (shown["state"], shown["here"], shown["everywhere"]) == ("stopped", True, False)
+    shell("hosted", "stop")
+    shown = shell("providers", "list", "--json").json["hosted_traffic"]
+    assert (shown["state"], shown["here"], shown["everywhere"]) == ("stopped", True, True)
+
+
 @pytest.mark.parametrize("here", [(), ("--here",)], ids=["everywhere", "here"])
 def test_a_release_without_a_reason_is_wrong_usage(shell: Shell, here: tuple[str, ...]) -> None:
     """Nothing is changed."""

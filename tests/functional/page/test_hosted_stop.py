@@ -56,7 +56,7 @@ def test_what_is_in_force_says_that_nothing_goes_there(stopping: Visit) -> None:
 def test_a_host_that_stops_by_its_file_isnt_said_to_be_allowed(stopping: Visit) -> None:
     """The button releases the database's stop alone; who listens is told what still holds."""
     visit = stopping
-    held = {"state": "stopped", "here": True}
+    held = {"state": "stopped", "here": True, "everywhere": True}
     _change_inventory(visit, lambda one: one["hosted_traffic"].update(held))
     visit.sign_in()
     visit.button("Allow it again…").click()
@@ -64,6 +64,17 @@ def test_a_host_that_stops_by_its_file_isnt_said_to_be_allowed(stopping: Visit) 
     released.get_by_role("textbox", name="Reason").fill("all clear")
     visit.button("Allow hosted traffic").click()
     visit.says("A file on the service's host still stops hosted traffic.")
+
+
+def test_a_stop_by_a_hosts_file_alone_is_not_offered_to_be_allowed(stopping: Visit) -> None:
+    """A release here would change nothing; what ends it is said."""
+    visit = stopping
+    held = {"state": "stopped", "here": True, "everywhere": False}
+    _change_inventory(visit, lambda one: one["hosted_traffic"].update(held))
+    visit.sign_in()
+    banner = visit.page.get_by_role("alert").filter(has_text="Hosted traffic is stopped")
+    expect(banner).to_contain_text("aurorasoc hosted allow --here --reason")
+    expect(visit.page.get_by_role("button", name="Allow it again…")).to_have_count(0)
 
 
 def test_processes_that_lag_behind_a_release_are_not_to_be_stopped(stopping: Visit) -> None:

@@ -30,11 +30,14 @@ const Stopped = ({ stop, onAllow }) => html`
       By <strong>${stop.by ?? "somebody"}</strong>${" "}
       ${stop.since && html`<${When} at=${stop.since} />`}${stop.reason && `: ${stop.reason}`}. No
       hosted provider is called; local connections go on.
-      ${stop.here &&
-      html` A file on the service's host stops it. Remove it there:${" "}
-        <code>aurorasoc hosted allow --here --reason …</code>`}
     </p>
-    ${may("users:manage") &&
+    ${stop.here &&
+    html`<p>
+      A file on the service's host ${stop.everywhere ? "stops it, too" : "stops it"}. Remove it there:${" "}
+      <code>aurorasoc hosted allow --here --reason …</code>
+    </p>`}
+    ${stop.everywhere &&
+    may("users:manage") &&
     html`<button type="button" onClick=${onAllow}>Allow it again…</button>`}
   <//>
 `;
