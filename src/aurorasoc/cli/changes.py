@@ -15,7 +15,7 @@ from aurorasoc.granite.base_url import called_url
 from aurorasoc.granite.catalog import CATALOG
 
 if TYPE_CHECKING:
-    from aurorasoc.config.snapshot import ConnectionConfig
+    from aurorasoc.config.snapshot import ConnectionConfig, Snapshot
     from aurorasoc.llm.changes.in_words import Difference
     from aurorasoc.llm.fleet.registry import FleetAdoption
     from aurorasoc.llm.mutations import MutationAnswer
@@ -41,11 +41,16 @@ _OLD_KEY: Final = {
 }
 
 
+def _already(_snapshot: Snapshot) -> str:
+    return "Nothing changed: that was set already."
+
+
 def make_change(
     work: Callable[[Runtime], Awaitable[tuple[MutationAnswer, Sequence[str]]]],
     *,
     as_json: bool,
     wait: float | None = None,
+    already: Callable[[Snapshot], str] = _already,
 ) -> None:
     """Make a change, and print what it changed and what is in force then.
 
@@ -53,6 +58,7 @@ def make_change(
         work: Makes it; returns its answer, and sentences on what it changed.
         as_json: Print the answer as JSON instead.
         wait: Seconds to wait until all live processes have adopted; None doesn't ask.
+        already: Returns what is said where nothing changed.
 
     Raises:
         typer.Exit: A process hasn't adopted it in time.
@@ -62,7 +68,7 @@ def make_change(
         before = runtime.adoption.snapshot.revision
         answer, lines = await work(runtime)
         if answer.revision == before:
-            lines = ("Nothing changed: that was set already.",)
+            lines = (already(runtime.adoption.snapshot),)
         return await runtime.with_adoption(answer, wait), lines
 
     try:

@@ -16,6 +16,7 @@ from aurorasoc.errors import ConfigurationError, InvalidInput
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from aurorasoc.config.snapshot import Snapshot
     from aurorasoc.llm.changes.requests import HostedTrafficRequest
     from aurorasoc.llm.mutations import MutationAnswer
     from aurorasoc.runtime import Runtime
@@ -57,7 +58,12 @@ def _set(
         raise InvalidInput(detail)
     requested = checked(lambda: HostedTrafficRequest(state=state, reason=reason))
     if not here:
-        make_change(lambda runtime: _everywhere(runtime, requested), wait=wait, as_json=as_json)
+        make_change(
+            lambda runtime: _everywhere(runtime, requested),
+            wait=wait,
+            as_json=as_json,
+            already=lambda snapshot: _already(snapshot, requested),
+        )
         return
     if wait is not None:
         detail = "--wait asks the database, which --here does without. Use one of them."
@@ -77,6 +83,15 @@ async def _everywhere(
         how = "`aurorasoc hosted allow --here --reason …` removes it"
         lines.append(f"A file on this host still stops it here: {how}.")
     return answer, lines
+
+
+def _already(snapshot: Snapshot, requested: HostedTrafficRequest) -> str:
+    """Say whose state holds, and where the reason went that was given now."""
+    from aurorasoc.granite.hosted_stop import said_by  # noqa: PLC0415 - costs time
+
+    now = snapshot.hosted_traffic
+    kept = " The reason given now is in the audit log." if requested.reason else ""
+    return f"Nothing changed: hosted traffic was {now.state} already{said_by(now)}.{kept}"
 
 
 def _here(requested: HostedTrafficRequest, *, as_json: bool) -> None:

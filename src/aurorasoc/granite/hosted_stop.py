@@ -41,10 +41,15 @@ def warning_of(snapshot: Snapshot) -> Problem | None:
 
 def stopped_by(stop: HostedTraffic) -> str:
     """Say who stopped it, since when and why."""
-    since = f" since {stop.since}" if stop.since else ""
-    by = f" by {stop.by}" if stop.by else ""
-    why = f" ({stop.reason})" if stop.reason else ""
-    return f"stopped{since}{by}{why}"
+    return f"stopped{said_by(stop)}"
+
+
+def said_by(said: HostedTraffic) -> str:
+    """Return since when it is so, by whom and why, to follow a word."""
+    since = f" since {said.since}" if said.since else ""
+    by = f" by {said.by}" if said.by else ""
+    why = f" ({said.reason})" if said.reason else ""
+    return f"{since}{by}{why}"
 
 
 def release_of(snapshot: Snapshot, stop: HostedTraffic) -> str:

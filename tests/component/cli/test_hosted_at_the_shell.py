@@ -69,6 +69,26 @@ def test_a_hosts_stop_needs_no_database(
     assert json.loads((tmp_path / "hosted.allowed").read_text())["reason"] == "all clear"
 
 
+def test_a_second_stop_says_whose_holds_and_where_its_reason_is(shell: Shell) -> None:
+    """The first one's time, name and reason stay in force."""
+    shell("hosted", "stop", "--reason", "incident")
+    line = shell("hosted", "stop", "--reason", "another one").out.splitlines()[0]
+    assert line.startswith("Nothing changed: hosted traffic was stopped already since 2")
+    assert line.endswith("(incident). The reason given now is in the audit log.")
+    assert "another one" in shell("audit", "export").out
+
+
+def test_the_history_lists_the_reason_of_a_stop_and_of_its_end(shell: Shell) -> None:
+    """Even if both give the same."""
+    shell("hosted", "stop", "--reason", "incident 7")
+    shell("hosted", "allow", "--reason", "incident 7")
+    _, allowed, stopped = shell("history", "list").out.splitlines()
+    assert stopped.endswith("hosted traffic: allowed → stopped (incident 7)")
+    assert allowed.endswith("hosted traffic: stopped → allowed (incident 7)")
+    detail = shell("history", "list", "--json").json["revisions"][0]
+    assert detail["summary"] == ["hosted traffic: stopped → allowed (incident 7)"]
+
+
 def test_a_hosts_stop_is_told_apart_from_everybodys(shell: Shell) -> None:
     """A page offers a release only where one helps."""
     shell("hosted", "stop", "--here")

@@ -75,7 +75,7 @@ async def read_revision(session: AsyncSession, revision: int) -> RevisionDetail:
     row = await _row(session, revision)
     later, earlier = _config_in(row), await _config_before(session, revision)
     changes = list(differences(earlier.as_json(), later.as_json()))
-    return RevisionDetail(**asdict(_revision(row, changes)), changes=changes)
+    return RevisionDetail(**asdict(_revision(row, changes, later)), changes=changes)
 
 
 async def config_at(session: AsyncSession, revision: int) -> StoredConfig:
@@ -132,19 +132,21 @@ def _revisions(rows: Sequence[RevisionRow], earlier: StoredConfig) -> list[Revis
     before = earlier.as_json()
     for row in reversed(rows):
         try:
-            after = _config_in(row).as_json()
+            config = _config_in(row)
         except NotFound:
-            revisions.append(_revision(row, None))
+            revisions.append(_listed(row, ["no configuration that this version can read"]))
             continue
-        revisions.append(_revision(row, list(differences(before, after))))
+        after = config.as_json()
+        revisions.append(_revision(row, list(differences(before, after)), config))
         before = after
     return revisions[::-1]
 
 
-def _revision(row: RevisionRow, changes: list[Difference] | None) -> Revision:
-    """Return a row as it is listed; without changes, it can't be read."""
-    summary = ["no configuration that this version can read"]
-    if changes is not None:
-        key = _KEY.validate_json(row.config)
-        summary = summary_of(row.action, row.target, changes, key)
+def _revision(row: RevisionRow, changes: list[Difference], config: StoredConfig) -> Revision:
+    """Return a row as it is listed, with what it changed."""
+    key, reason = _KEY.validate_json(row.config), config.hosted_traffic.reason
+    return _listed(row, summary_of(row.action, row.target, changes, key, reason))
+
+
+def _listed(row: RevisionRow, summary: list[str]) -> Revision:
     return Revision(row.revision, iso(row.at_us), row.actor, row.action, row.target, summary)

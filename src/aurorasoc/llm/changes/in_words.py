@@ -36,6 +36,8 @@ _PARTS_OF_POLICY: Final = {
 _NOT_SHOWN: Final = {"from_env"}
 """Fields of a connection that tell an admin nothing."""
 
+_HOSTED_TRAFFIC: Final = "hosted traffic"
+
 _KEYS: Final = {
     Action.KEY_SET.value: "set",
     Action.KEY_DELETED.value: "removed",
@@ -81,7 +83,11 @@ NO_KEY: Final = KeyRecord()
 
 
 def summary_of(
-    action: str, target: str, changes: Iterable[Difference], key: KeyRecord = NO_KEY
+    action: str,
+    target: str,
+    changes: Iterable[Difference],
+    key: KeyRecord = NO_KEY,
+    reason: str | None = None,
 ) -> list[str]:
     """Say what a change did: "vllm: model A → B", "policy: require_tlp no → yes".
 
@@ -90,8 +96,12 @@ def summary_of(
         target: The audit entry's.
         changes: The fields that it changed.
         key: The key that it changed; versions before this one recorded none.
+        reason: Why hosted traffic is stopped or allowed since then; None: nobody said why.
     """
-    words = [f"{subject}: {', '.join(its)}" for subject, its in _by_subject(changes).items()]
+    grouped = _by_subject(changes)
+    if reason is not None and _HOSTED_TRAFFIC in grouped:  # it may be the one given before
+        grouped[_HOSTED_TRAFFIC] = [f"{grouped[_HOSTED_TRAFFIC][0]} ({_short(reason)})"]
+    words = [f"{subject}: {', '.join(its)}" for subject, its in grouped.items()]
     if action in _KEYS:
         words.append(f"key of {_short(target)} {_KEYS[action]}")
     elif key.key_set:
@@ -143,7 +153,7 @@ def _subject_and_words(one: Difference) -> tuple[str, str | None]:
         case [field] if field in _PARTS_OF_POLICY:
             return "policy", f"{field} {_step(one)}"
         case ["hosted_traffic", field]:
-            return "hosted traffic", _step(one) if field == "state" else None
+            return _HOSTED_TRAFFIC, _step(one) if field == "state" else None
         case ["backend"]:
             return "active connection", _step(one)
         case _:

@@ -112,11 +112,20 @@ def test_what_has_no_boot_default_is_said_to_be_none() -> None:
     assert value_in_words("providers.vllm.model", None) == "boot default"
 
 
-def test_a_stop_is_said_by_its_state_alone() -> None:
-    """The entry itself says by whom and when; the revision's fields hold the reason."""
+def test_a_stop_is_said_by_its_state_and_why() -> None:
+    """The entry itself says by whom and when; nobody has to say why."""
     changes = [
         Difference("hosted_traffic.by", None, "alice"),
         Difference("hosted_traffic.reason", None, "breach"),
         Difference("hosted_traffic.state", "allowed", "stopped"),
     ]
-    assert summary_of("llm.hosted.stopped", "llm", changes) == ["hosted traffic: allowed → stopped"]
+    stopped = Action.HOSTED_STOPPED.value
+    step = "hosted traffic: allowed → stopped"
+    assert summary_of(stopped, "llm", changes) == [step]
+    assert summary_of(stopped, "llm", changes, reason="breach") == [f"{step} (breach)"]
+
+
+def test_why_hosted_traffic_is_stopped_is_said_of_no_other_change() -> None:
+    """The stop stays in the configuration while others change it."""
+    changes = [Difference("providers.vllm.model", "a", "b")]
+    assert summary_of(CONFIG, "vllm", changes, reason="breach") == ["vllm: model a → b"]
