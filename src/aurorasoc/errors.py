@@ -33,11 +33,15 @@ class AuroraError(Exception):
 
     Args:
         detail: One or two sentences for the reader: what is wrong and what to do.
+
+    Attributes:
+        retry_after: Seconds until a request may succeed; None where nobody says.
     """
 
     status_code: ClassVar[int] = 500
     code: ClassVar[str] = "internal_error"
     title: ClassVar[str] = "Internal error"
+    retry_after: float | None = None
 
     def __init__(self, detail: str) -> None:
         super().__init__(detail)
@@ -331,7 +335,7 @@ class ModelCallError(AuroraError):
     Attributes:
         retryable: Whether the same call may succeed later.
         of_request: Whether it speaks of the request, and says nothing of the provider.
-        retry_after: Seconds that the provider asks to wait; None where it doesn't say.
+        retry_after: Seconds that the provider asks to wait, or until the connection is asked again.
         category: Why it refused or blocked, in the vendor's words; None where it doesn't say.
         asked: False where nothing was sent, because earlier calls failed so.
         attempts: Everyone who was asked, in order, this one included; empty if nobody else was.
@@ -342,7 +346,6 @@ class ModelCallError(AuroraError):
     title = "The provider's answer can't be used"
     retryable: ClassVar[bool] = False
     of_request: ClassVar[bool] = False
-    retry_after: float | None = None
     category: str | None = None
     asked: bool = True
     attempts: tuple[Attempt, ...] = ()

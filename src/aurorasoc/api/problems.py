@@ -31,7 +31,6 @@ from aurorasoc.errors import (
     InvalidInput,
     ModelCallError,
     OutcomeUnknown,
-    RateLimited,
     RequestTimeout,
     Unauthenticated,
 )
@@ -168,10 +167,8 @@ def shown_attempts(attempts: Iterable[Attempt]) -> list[dict[str, Any]]:
 
 def problem_response(error: AuroraError) -> ProblemResponse:
     """Answer with an error."""
-    headers = headers_of(error)
-    if isinstance(error, RateLimited):
-        headers["Retry-After"] = str(error.retry_after)
-    return ProblemResponse(problem_of(error), status_code=error.status_code, headers=headers)
+    document, headers = problem_of(error), headers_of(error)
+    return ProblemResponse(document, status_code=error.status_code, headers=headers)
 
 
 def invalid_response(error: RequestValidationError) -> ProblemResponse:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import math
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Final
 
@@ -34,7 +35,10 @@ def document_of(error: AuroraError) -> dict[str, Any]:
 
 def headers_of(error: AuroraError) -> dict[str, str]:
     """Return the headers that go with an error (RFC 9110 §11.6.1 asks for the one of a 401)."""
-    return {"WWW-Authenticate": "Bearer"} if error.status_code == 401 else {}  # noqa: PLR2004 - above
+    headers = {"WWW-Authenticate": "Bearer"} if error.status_code == 401 else {}  # noqa: PLR2004 - above
+    if error.retry_after is not None:  # whole seconds (§10.2.3); too early would be refused again
+        headers["Retry-After"] = str(max(1, math.ceil(error.retry_after)))
+    return headers
 
 
 class Refused(Response):

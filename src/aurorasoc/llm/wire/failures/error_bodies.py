@@ -17,6 +17,7 @@ from typing import Any, Final
 from aurorasoc.llm.wire.answers.outcome import word
 from aurorasoc.llm.wire.answers.reading.fields import answer_among, mapping
 from aurorasoc.llm.wire.answers.reading.filters import filtered
+from aurorasoc.llm.wire.failures.retry_after import MAX_SECONDS
 
 MAX_TEXT: Final = 8_000
 """Characters of all messages together."""
@@ -152,7 +153,7 @@ class _Reader:
         elif name == _WINDOW and type(value) is int:
             self.context_window = value
         elif name == _DELAY and isinstance(value, str) and (delay := _SECONDS.fullmatch(value)):
-            self.retry_after = float(delay[1])
+            self.retry_after = min(float(delay[1]), MAX_SECONDS)
 
     def _read_name(self, value: object) -> None:
         self.statuses += _status(value)

@@ -4,6 +4,7 @@ from datetime import UTC, datetime
 
 import pytest
 
+from aurorasoc.errors import ModelCallError
 from aurorasoc.llm.wire.failures.retry_after import MAX_SECONDS, retry_after
 from aurorasoc.llm.wire.failures.translate import failure_of_answer
 from tests.examples import reference
@@ -39,13 +40,23 @@ def test_wait_is_read_in_seconds(headers: dict[str, str], seconds: float | None)
     assert retry_after(headers, NOW) == seconds
 
 
+def asked_by_gemini(delay: str) -> ModelCallError:
+    """Return what its refusal becomes."""
+    info = f'{{"@type": "type.googleapis.com/google.rpc.RetryInfo", "retryDelay": "{delay}"}}'
+    body = f'[{{"error": {{"code": 429, "message": "Quota", "details": [{info}]}}}}]'
+    return failure_of_answer(429, body, reference())
+
+
 def test_gemini_asks_in_its_answer() -> None:
     """It sends no header."""
-    info = '{"@type": "type.googleapis.com/google.rpc.RetryInfo", "retryDelay": "34.074824224s"}'
-    body = f'[{{"error": {{"code": 429, "message": "Quota", "details": [{info}]}}}}]'
-    error = failure_of_answer(429, body, reference())
+    error = asked_by_gemini("34.074824224s")
     assert error.retry_after == 34.074824224
     assert "Try again in 34.0748 s." in error.detail
+
+
+def test_a_wait_in_an_answer_is_bounded_as_a_headers_is() -> None:
+    """Callers are told of it in turn."""
+    assert asked_by_gemini("999999999s").retry_after == MAX_SECONDS
 
 
 def test_wait_is_in_the_detail() -> None:
