@@ -10,7 +10,14 @@ from pydantic import Field
 
 from aurorasoc.config.snapshot import ConnectionConfig, Problem, Snapshot
 from aurorasoc.config.vocabulary import ConnectionName, Role, Tlp
-from aurorasoc.errors import BackendUnavailable, HostedStopped, ProviderNotReady, TlpRefused
+from aurorasoc.errors import (
+    BackendUnavailable,
+    HostedStopped,
+    NoModelConfigured,
+    ProviderNotReady,
+    TlpRefused,
+)
+from aurorasoc.granite.backend_resolution import model_reference
 from aurorasoc.granite.sensitivity import (
     Route,
     passage,
@@ -95,13 +102,14 @@ def explain(
         chosen = route(snapshot, *asker)
         asked.append((chosen, _why(snapshot, chosen, *asker)))
     except BackendUnavailable as error:
-        chosen = next((one for one in following if _is_ready(snapshot, one)), None)
+        ready = (one for one in following if _hindrance(snapshot, one, role) is None)
+        chosen = next(ready, None)
         problem = None if chosen else Problem(error.code, error.detail)
     except (HostedStopped, ProviderNotReady, TlpRefused) as error:
         problem = Problem(error.code, error.detail)
         following = ()  # nobody is asked in its place
     asked += [
-        (one, _why_fallback(snapshot, one, ordinal))
+        (one, _why_fallback(snapshot, one, role, ordinal))
         for one, ordinal in zip(following, _ORDINALS, strict=False)
     ]
     names = {one.connection for one, _ in asked}
@@ -148,18 +156,32 @@ def _allowed(snapshot: Snapshot, way: Route, why: str, tlp: Tlp | None) -> Allow
     return Allowed(way.connection, way.restricted, f"{why} {reason}")
 
 
-def _why_fallback(snapshot: Snapshot, way: Route, ordinal: str) -> str:
-    """Say when a fallback is asked."""
-    unready = "" if _is_ready(snapshot, way) else ", skipped while it is not ready"
-    return f"It is the {ordinal} fallback{unready}."
+def _why_fallback(snapshot: Snapshot, way: Route, role: Role, ordinal: str) -> str:
+    """Say when a fallback is asked, or why it is skipped."""
+    hindrance = _hindrance(snapshot, way, role)
+    skipped = "" if hindrance is None else f" It is skipped while it isn't ready: {hindrance}"
+    return f"It is the {ordinal} fallback.{skipped}"
 
 
-def _is_ready(snapshot: Snapshot, way: Route) -> bool:
-    return snapshot.connections[way.connection].ready
+def _hindrance(snapshot: Snapshot, way: Route, role: Role) -> str | None:
+    """Return why a call there fails before it is made; None: it is made."""
+    try:
+        model_reference(snapshot, way.connection, role, way.model)
+    except (NoModelConfigured, ProviderNotReady) as error:
+        return error.detail
+    return None
 
 
 def _why(snapshot: Snapshot, chosen: Route, tlp: Tlp | None, role: Role, agent: str | None) -> str:
-    """Say why a connection answers."""
+    """Say why a connection is asked first, and why it can't answer, if so."""
+    hindrance = _hindrance(snapshot, chosen, role)
+    unready = "" if hindrance is None else f" It isn't ready: {hindrance}"
+    return f"{_why_first(snapshot, chosen, tlp, role, agent)}{unready}"
+
+
+def _why_first(
+    snapshot: Snapshot, chosen: Route, tlp: Tlp | None, role: Role, agent: str | None
+) -> str:
     match chosen.because:
         case "agent":
             return f"It is assigned to the agent {agent}."

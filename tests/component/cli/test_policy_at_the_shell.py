@@ -71,7 +71,7 @@ def test_connections_are_explained_in_the_order_in_which_they_are_asked(shell: S
     _, _, *lines = shell(*EXPLAIN, *planned).out.splitlines()
     assert [line.split()[0] for line in lines[:3]] == ["vllm", "ollama", "openai"]
     assert "It is the first fallback." in lines[1]
-    assert "second fallback, skipped while it is not ready" in lines[2]
+    assert "second fallback. It is skipped while it isn't ready: " in lines[2]
     rows = {line.split()[0]: line for line in shell(*EXPLAIN, *planned[2:]).out.splitlines()}
     assert rows["openai"].split()[1:] == ["yes", "2"] * 3 + ["no"] * 3
     assert rows["ollama"].split()[1:] == ["yes", "1"] * 3 + ["local", "1"] * 3

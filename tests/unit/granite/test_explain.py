@@ -10,7 +10,7 @@ from hypothesis import given
 from aurorasoc.config.hosted_traffic import HostedTraffic
 from aurorasoc.config.settings import Settings
 from aurorasoc.config.snapshot import Problem, Snapshot
-from aurorasoc.config.vocabulary import AUTO, ServingBackend, Tlp
+from aurorasoc.config.vocabulary import AUTO, Role, ServingBackend, Tlp
 from aurorasoc.errors import AuroraError, BackendUnavailable, ProviderNotReady, TlpRefused
 from aurorasoc.granite.explain import explain
 from aurorasoc.granite.sensitivity import Route, needs_resolution, route
@@ -165,9 +165,9 @@ def test_each_fallback_is_said_when_it_is_asked(boot: Settings) -> None:
     explained = explain(snapshot(boot, stored), Tlp.GREEN)
     assert [(one.connection, one.why.split(". ")[0]) for one in explained.allowed[:5]] == [
         ("vllm", "It is active"),
-        ("eu", "It is the first fallback, skipped while it is not ready"),
+        ("eu", "It is the first fallback"),
         ("ollama", "It is the second fallback"),
-        ("deepseek", "It is the third fallback, skipped while it is not ready"),
+        ("deepseek", "It is the third fallback"),
         ("openai", "It isn't a fallback, and isn't asked"),
     ]
     explained = explain(snapshot(boot, stored), Tlp.RED)
@@ -178,6 +178,30 @@ def test_each_fallback_is_said_when_it_is_asked(boot: Settings) -> None:
     why = {one.connection: one.why for one in explained.refused}
     assert why["eu"] == "RED is above its own ceiling, GREEN."
     assert explained.allowed[1].why.startswith("It is the first fallback.")
+
+
+@pytest.mark.parametrize("role", ["specialist", "orchestrator"])
+def test_a_fallback_that_is_skipped_is_said_why(boot: Settings, role: Role) -> None:
+    """In the words with which a call to it would be refused: no model, no key, or both."""
+    modelless = ConnectionChoice(
+        provider=ServingBackend.VLLM, base_url="http://10.0.0.8/v1", orchestrator_model="big"
+    )
+    stored = StoredConfig(
+        backend="vllm", providers={"lab": modelless}, fallbacks=("lab", "deepseek", "ollama")
+    )
+    _, lab, deepseek, ollama = explain(snapshot(boot, stored), None, role).allowed[:4]
+    skipped = "fallback. It is skipped while it isn't ready:"
+    assert f"{skipped} No model configured for lab." in lab.why
+    assert f"{skipped} DeepSeek needs a key" in deepseek.why
+    assert ollama.why == "It is the third fallback. Unlabelled data may go anywhere."
+
+
+def test_who_would_answer_and_cannot_is_said_why(boot: Settings) -> None:
+    """A fallback never takes its place: a wrong configuration is seen."""
+    stored = StoredConfig(backend="deepseek", fallbacks=("ollama",))
+    (first, *_) = explain(snapshot(boot, stored), None).allowed
+    assert first.connection == "deepseek"
+    assert first.why.startswith("It is active. It isn't ready: DeepSeek needs a key")
 
 
 @pytest.mark.soak
