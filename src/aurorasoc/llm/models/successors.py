@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from collections.abc import Set as AbstractSet
 from contextlib import suppress
 from dataclasses import dataclass
 
 from aurorasoc.config.snapshot import Snapshot
 from aurorasoc.config.vocabulary import ConnectionName
-from aurorasoc.errors import AuroraError, ContextTooLong, ModelCallError
+from aurorasoc.errors import AuroraError, ContextTooLong
 from aurorasoc.granite import ModelReference
 from aurorasoc.granite.catalog import CATALOG
 from aurorasoc.granite.sensitivity import Route, local_instead, route
@@ -18,7 +18,7 @@ from aurorasoc.llm.models.binding import Binding
 from aurorasoc.llm.models.facts import facts_of
 from aurorasoc.llm.wire.asker import Asker
 from aurorasoc.llm.wire.asking.learned import Learned, Place
-from aurorasoc.llm.wire.continuity import Skipped
+from aurorasoc.llm.wire.continuity import Failed, Skipped
 from aurorasoc.llm.wire.failures.remedies import remedy_for
 from aurorasoc.llm.wire.libraries import litellm_table
 
@@ -48,20 +48,29 @@ class Successors:
         return self._falls_back(snapshot) or snapshot.policy.on_refusal.value == "local"
 
     async def after(
-        self, failure: ModelCallError, failed: ModelReference, tried: AbstractSet[ConnectionName]
+        self,
+        last: Failed,
+        too_small: Sequence[Failed],
+        tried: AbstractSet[ConnectionName],
     ) -> Binding | Skipped | None:
-        """Return who is asked after a failure; None: nobody can mend it."""
-        remedy = remedy_for(failure)
+        """Return who is asked after a failure; None: nobody can mend it.
+
+        Where the prompt was too long for a model, only those with a larger window are asked from
+        then on, whatever fails in between.
+        """
+        remedy = remedy_for(last.failure)
         snapshot = self.snapshot()
         if remedy is None:
             return None
         if remedy == "local":
-            return await self._local(snapshot, failed, tried)
+            local = await self._local(snapshot, last.reference, tried)
+            fits = local is not None and await self._fits(local, too_small)
+            return local if fits else None
         for way in self._ways(snapshot):
             if way.connection in tried:
                 continue
             candidate = self._bound(snapshot, way)
-            if remedy == "another" or await self._is_larger(candidate, failure, failed):
+            if await self._fits(candidate, too_small):
                 return candidate
         return None
 
@@ -105,17 +114,22 @@ class Successors:
             model = way.model or config.model_of(self.asker.role)
             return Skipped(way.connection, model, error.code)
 
-    async def _is_larger(
-        self, candidate: Binding | Skipped, failure: ModelCallError, failed: ModelReference
-    ) -> bool:
-        """Whether a model is known to hold more than the one whose window was too small."""
+    async def _fits(self, candidate: Binding | Skipped, too_small: Sequence[Failed]) -> bool:
+        """Whether a model is known to hold more than each whose window was too small."""
+        if not too_small:
+            return True
         if isinstance(candidate, Skipped):
             return False
         await litellm_table.load()
-        window = failure.context_window if isinstance(failure, ContextTooLong) else None
-        too_small = window or self._window(failed)
-        larger = self._window(candidate.reference)
-        return None not in {too_small, larger} and larger > too_small  # type: ignore[operator]
+        window = self._window(candidate.reference)
+        limits = [self._limit(one) for one in too_small]
+        return window is not None and all(limit is not None and window > limit for limit in limits)
+
+    def _limit(self, failed: Failed) -> int | None:
+        """Return the window that was too small, in tokens; None: unknown."""
+        failure = failed.failure
+        said = failure.context_window if isinstance(failure, ContextTooLong) else None
+        return said or self._window(failed.reference)
 
     def _window(self, reference: ModelReference) -> int | None:
         known = self.learned.of(Place.of(reference))

@@ -8,7 +8,7 @@ next is asked the whole call anew.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Sequence
 from collections.abc import Set as AbstractSet
 from contextlib import aclosing
 from dataclasses import dataclass, replace
@@ -41,6 +41,14 @@ class Skipped:
     code: str
 
 
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """A model that was asked, and how it failed."""
+
+    failure: ModelCallError
+    reference: ModelReference
+
+
 class Succession(Protocol):
     """Knows who is asked after a failure."""
 
@@ -49,13 +57,16 @@ class Succession(Protocol):
         """Whether there may be anybody."""
 
     async def after(
-        self, failure: ModelCallError, failed: ModelReference, tried: AbstractSet[ConnectionName]
+        self,
+        last: Failed,
+        too_small: Sequence[Failed],
+        tried: AbstractSet[ConnectionName],
     ) -> Member | Skipped | None:
         """Return who is next by the configuration in force; None: nobody can mend it.
 
         Args:
-            failure: The failure to mend.
-            failed: Whose it was.
+            last: The failure to mend.
+            too_small: Whose context window the prompt didn't fit, so far; may hold `last`.
             tried: Who was asked already, or passed over.
         """
 
@@ -138,27 +149,28 @@ class _Relay:
 
     def __init__(self, model: SentByUs, failure: ModelCallError, began: float) -> None:
         self._site = model.aurora_site
-        self._first = self._failure = failure
-        self._failed = self._site.reference
-        self._attempts = [_attempt(self._failed, failure.code, began)]
+        self._first = failure
+        self._attempts: list[Attempt] = []
+        self._too_small: list[Failed] = []
         self._notes = notes.get() or CallNotes()
-        self._notes.declined |= isinstance(failure, DECLINED)
+        self._fails(Failed(failure, self._site.reference), began)
 
     async def next(self) -> Member | None:
         """Return who is asked next; None: nobody can mend the last failure."""
         succession = self._site.succession
-        if self._notes.declined and not isinstance(self._failure, DECLINED):
+        last = self._last
+        if self._notes.declined and not isinstance(last.failure, DECLINED):
             return None
         while succession is not None:
             tried = {attempt.connection for attempt in self._attempts}
             try:
-                following = await succession.after(self._failure, self._failed, tried)
+                following = await succession.after(last, self._too_small, tried)
             except AuroraError:  # this process ends, say: that doesn't hide the failure
                 return None
             if following is None:
                 return None
             if not isinstance(following, Skipped):
-                self._site.ledger.fell_over(self._failed, following.reference, self._failure)
+                self._site.ledger.fell_over(last.reference, following.reference, last.failure)
                 return following
             self._attempts.append(
                 Attempt(following.connection, following.model, following.code, 0.0)
@@ -167,12 +179,20 @@ class _Relay:
 
     def failed(self, member: Member, error: AuroraError, began: float) -> None:
         """Note that a member failed, too; one that refused by itself leaves nothing to mend."""
-        self._attempts.append(_attempt(member.reference, error.code, began))
         if isinstance(error, ModelCallError):
-            self._failure, self._failed = error, member.reference
-        self._notes.declined |= isinstance(error, DECLINED)
+            self._fails(Failed(error, member.reference), began)
+        else:
+            self._attempts.append(_attempt(member.reference, error.code, began))
         if isinstance(error, TOO_LONG):
             self._notes.asks_shorter = member
+
+    def _fails(self, failed: Failed, began: float) -> None:
+        """Note a failure that somebody else may mend."""
+        self._last = failed
+        self._attempts.append(_attempt(failed.reference, failed.failure.code, began))
+        self._notes.declined |= isinstance(failed.failure, DECLINED)
+        if isinstance(failed.failure, TOO_LONG):
+            self._too_small.append(failed)
 
     def answered(self, member: Member, output: ChatModelOutput, began: float) -> None:
         """Note that a member answered, where whoever reads the answer finds it."""

@@ -4,6 +4,7 @@ import asyncio
 import json
 import threading
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any, Final
 
@@ -150,6 +151,23 @@ async def test_who_has_no_key_is_passed_over(state: Path, line: InLine) -> None:
     assert "second" not in line.asked
 
 
+@asynccontextmanager
+async def _windows(runtime: Runtime, **sizes: int) -> AsyncIterator[None]:
+    """Let it be known how many tokens each connection's model holds."""
+    snapshot = runtime.adoption.snapshot
+    known = {
+        runtime.pool.of_connection(name, "specialist", snapshot).reference: size
+        for name, size in sizes.items()
+    }
+    for reference, size in known.items():
+        keep_window(reference, ContextWindow(size, "server"))
+    try:
+        yield
+    finally:
+        for reference in known:
+            forget_window(reference)
+
+
 @pytest.mark.parametrize(
     ("window", "answers"), [(8_192, False), (8_193, True)], ids=["no larger", "larger"]
 )
@@ -158,21 +176,50 @@ async def test_a_long_prompt_goes_where_the_window_is_known_to_be_larger(
 ) -> None:
     """An unknown window isn't taken for a larger one: `second` is passed by."""
     line.first.faults.set(TOO_LONG)
-    async with opened(state, line) as runtime:
-        first, third = (
-            runtime.pool.of_connection(name, "specialist", runtime.adoption.snapshot).reference
-            for name in ("first", "third")
-        )
-        keep_window(first, ContextWindow(8_192, "server"))
-        keep_window(third, ContextWindow(window, "server"))
+    async with opened(state, line) as runtime, _windows(runtime, first=8_192, third=window):
         try:
             output = await get_chat_model().run(PING)
         except ContextTooLong:
             output = None
-        forget_window(first)
-        forget_window(third)
     assert line.asked == ({"first": 1, "third": 1} if answers else {"first": 1})
     assert (output is not None) == answers
+
+
+@pytest.mark.parametrize(
+    ("window", "answers"), [(8_192, False), (9_000, True)], ids=["no larger", "larger"]
+)
+async def test_a_long_prompt_that_met_another_failure_still_needs_a_larger_window(
+    state: Path, line: InLine, window: int, *, answers: bool
+) -> None:
+    """Larger than the one it didn't fit; `second` is down, and says nothing of the prompt."""
+    line.first.faults.set(TOO_LONG)
+    line.second.faults.set(DOWN)
+    sizes = {"first": 8_192, "second": 32_768, "third": window}
+    async with opened(state, line) as runtime, _windows(runtime, **sizes):
+        try:
+            result: ChatModelOutput | ModelCallError = await get_chat_model().run(PING)
+        except ContextTooLong as error:
+            result = error
+    last = [("third", None)] if answers else []
+    asked = [("first", "context_too_long"), ("second", "overloaded"), *last]
+    assert attempts_of(result) == asked
+
+
+async def test_a_long_prompt_is_declined_rather_than_asked_of_a_smaller_local_model(
+    state: Path, line: InLine
+) -> None:
+    """The first failure is the answer."""
+    line.first.faults.set(TOO_LONG)
+    body = b'{"type": "error", "error": {"type": "x", "code": "content_filter", "message": "no"}}'
+    line.second.faults.set(Fault(status=400, body=body))
+    sizes = {"first": 8_192, "second": 32_768, "third": 4_096}
+    async with (
+        opened(state, line, LLM_FALLBACKS="second", **LOCALLY) as runtime,
+        _windows(runtime, **sizes),
+    ):
+        with pytest.raises(ContextTooLong) as failure:
+            await get_chat_model().run(PING)
+    assert attempts_of(failure.value) == [("first", "context_too_long"), ("second", "blocked")]
 
 
 @pytest.mark.parametrize("stream", [False, True])
