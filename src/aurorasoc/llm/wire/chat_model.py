@@ -32,6 +32,7 @@ from aurorasoc.llm.wire.asking.request import ModelRequest
 from aurorasoc.llm.wire.call_notes import note_first_piece
 from aurorasoc.llm.wire.call_record import RecordedCall
 from aurorasoc.llm.wire.calls import CallSite, Refused
+from aurorasoc.llm.wire.failures.declined import unexplained_end
 from aurorasoc.llm.wire.failures.translate import StreamBrokenOff
 from aurorasoc.llm.wire.formats import translation
 from aurorasoc.llm.wire.formats.translation import Translation
@@ -235,11 +236,11 @@ class SentByUs:
 
     async def _pieces(self, call: Translation) -> AsyncGenerator[ModelResponseStream]:
         """Yield what the stream says, without its usage: vendors repeat that."""
-        patience = Patience(self.aurora_site.reference.limits)
+        patience, done = Patience(self.aurora_site.reference.limits), False
         async with aclosing(self._sender.events(call.transmission)) as events:
             while (data := await patience.next(events)) is not None:
                 if data == DONE:
-                    call.closed |= call.done_closes
+                    done = True
                     continue
                 piece = call.piece(parsed(data))
                 if call.wrote:
@@ -251,7 +252,7 @@ class SentByUs:
                     _note(piece, patience)
                     yield piece
         if not call.closed:
-            raise StreamBrokenOff
+            raise unexplained_end(self.aurora_site.reference) if done else StreamBrokenOff
         if (rest := call.rest()) is not None:
             yield rest
 

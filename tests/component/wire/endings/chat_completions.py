@@ -116,6 +116,15 @@ SHARED: Final[Rows] = (
     streamed_only(
         Ending.BROKEN_OFF, "neither reason nor [DONE]", Failed(ProviderUnreachable), begun()
     ),
+    *(
+        streamed_only(
+            Ending.BROKEN_OFF,
+            f"{what}, [DONE], and no reason",
+            Failed(BadResponse),
+            chat(message, None, stream=True),
+        )
+        for what, message in {"text": {"content": PARTIAL}, "a tool call": _CALL}.items()
+    ),
     both(
         Ending.UNKNOWN, "tired", Failed(BadResponse, "tired"), says({"content": PARTIAL}, "tired")
     ),

@@ -49,3 +49,16 @@ def require_answer(reading: Reading, reference: ModelReference) -> None:
     error = leaf(detail, provider=reference.provider, model=reference.model)
     error.category = category
     raise error
+
+
+def unexplained_end(reference: ModelReference) -> BadResponse:
+    """Return the error for a stream that said `[DONE]`, and nothing of why it ended.
+
+    Servers end so when the context window is full, or when what they wait for breaks off, as much
+    as after a whole answer (docs/decisions/040).
+    """
+    detail = (
+        f"{reference.connection} ended its stream without a finish_reason: the answer may be cut "
+        "off. Ask again; if it never sends one, ask without stream."
+    )
+    return BadResponse(detail, provider=reference.provider, model=reference.model)

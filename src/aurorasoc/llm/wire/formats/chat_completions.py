@@ -41,8 +41,6 @@ _EFFORT: Final = "_reasoning_effort"
 class ChatCompletions(Translation):
     """One call in OpenAI's format."""
 
-    done_closes = True
-
     def __init__(self, request: ModelRequest) -> None:
         super().__init__(request)
         self._config, name = translator_of(request.reference)

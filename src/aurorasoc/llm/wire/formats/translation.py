@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from dataclasses import replace
-from typing import Any, ClassVar, Final
+from typing import Any, Final
 
 from litellm import BadRequestError, ModelResponse, ModelResponseStream
 
@@ -35,9 +35,6 @@ class Translation(ABC):
 
     closed: bool = False
     """Whether the stream said its vendor's closing word."""
-
-    done_closes: ClassVar[bool] = False
-    """Whether `[DONE]` is this vendor's closing word."""
 
     transmission: Transmission
 

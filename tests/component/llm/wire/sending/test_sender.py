@@ -171,7 +171,8 @@ async def test_a_cookie_is_not_kept(tmp_path: Path) -> None:
 @pytest.fixture
 def held_open() -> Iterator[ScriptedUpstream]:
     """Play a server that says `[DONE]` and keeps the connection."""
-    event = b'data: {"id": "1", "choices": [{"index": 0, "delta": {"content": "pong"}}]}\n\n'
+    choice = b'{"index": 0, "delta": {"content": "pong"}, "finish_reason": "stop"}'
+    event = b'data: {"id": "1", "choices": [' + choice + b"]}\n\n"
     head = _head(content_type="text/event-stream")
 
     def script() -> Iterable[bytes]:
