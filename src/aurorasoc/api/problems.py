@@ -19,6 +19,7 @@ from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
 
 from aurorasoc.api.bounds import authenticate, names_caller, with_bounded_body
+from aurorasoc.api.misspelt import with_nearest
 from aurorasoc.api.query import parameters_of, require_known
 from aurorasoc.core.inbound.bodies import MAX_BODY, announces_body
 from aurorasoc.core.inbound.refusals import PROBLEM_TYPE, Refused, document_of, headers_of
@@ -111,6 +112,7 @@ class ProblemRoute(APIRoute):
         handler = super().get_route_handler()
         needs_caller = names_caller(self.dependant)
         parameters = parameters_of(self.dependant)
+        body = self.body_field and self.body_field.field_info.annotation
 
         async def handle(request: Request) -> Response:
             try:
@@ -123,7 +125,7 @@ class ProblemRoute(APIRoute):
             except AuroraError as error:
                 return self._refused(error, request)
             except RequestValidationError as error:
-                return invalid_response(error)
+                return invalid_response(error, body)
             except HTTPException as error:
                 return http_response(error)
             except Exception as error:  # noqa: BLE001 - nothing of it may reach the user
@@ -171,9 +173,18 @@ def problem_response(error: AuroraError) -> ProblemResponse:
     return ProblemResponse(document, status_code=error.status_code, headers=headers)
 
 
-def invalid_response(error: RequestValidationError) -> ProblemResponse:
-    """Answer with a 422 that names the fields and repeats nothing of what was sent."""
-    fields = [{"field": _place(issue), "message": _message(issue)} for issue in error.errors()]
+def invalid_response(
+    error: RequestValidationError,
+    body: Any = None,  # noqa: ANN401 - any annotation
+) -> ProblemResponse:
+    """Answer with a 422 that names the fields and repeats nothing of what was sent.
+
+    Args:
+        error: What is wrong with the request.
+        body: The annotation of the body that the call takes.
+    """
+    issues = with_nearest(error.errors(), body)
+    fields = [{"field": _place(issue), "message": _message(issue)} for issue in issues]
     places = ", ".join(dict.fromkeys(f["field"] for f in fields))
     document = problem_of(InvalidInput(f"The request isn't valid: {places}."))
     return ProblemResponse(document | {"errors": fields}, status_code=InvalidInput.status_code)

@@ -91,6 +91,14 @@ async def test_a_key_in_the_wrong_place_is_neither_taken_nor_repeated(
     assert runtime.adoption.snapshot is before
 
 
+async def test_a_misspelt_field_is_refused_with_the_nearest(http: httpx.AsyncClient) -> None:
+    """The name that was sent isn't repeated."""
+    answer = await http.put(f"{CONNECTIONS}/lab", json=LAB | {"base_ulr": "http://h/v1"})
+    assert answer.json()["errors"] == [
+        {"field": "body.(unknown field)", "message": "Unknown field: did you mean base_url?"}
+    ]
+
+
 NAMES: Final = ("auto", "1lab", "a" * 33, "a%20b", "a%00b", "a%0A", "%C3%A4", "a.b")
 
 
