@@ -34,11 +34,18 @@ from aurorasoc.cli.rollback import rollback
 from aurorasoc.config.validation import rule_of
 from aurorasoc.errors import AuroraError, ModelCallError
 
+
+def _as_option(name: str) -> str:
+    """Return the name of an option, command or choice for that of a field, as REST has it."""
+    return name.replace("_", "-")
+
+
 app = typer.Typer(
     name="aurorasoc",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
+    context_settings={"token_normalize_func": _as_option},
 )
 
 

@@ -65,6 +65,15 @@ def test_fallbacks_are_set_shown_and_taken_back(shell: Shell) -> None:
     assert back.out.startswith("fallbacks: none -> later, ollama\n")
 
 
+def test_names_may_be_spelt_as_rests_fields(shell: Shell) -> None:
+    """Options, choices and commands: what the page and the history show can be pasted."""
+    done = shell("policy", "set", "--hosted_max_tlp", "CLEAR", "--local_backend=vllm")
+    assert done.code == 0, done.err
+    back = shell("policy", "set", "--unset", "hosted_max_tlp", "--unset", "local-backend", "--yes")
+    assert back.code == 0, back.err
+    assert shell("local_model", "--help").code == 0
+
+
 def test_connections_are_explained_in_the_order_in_which_they_are_asked(shell: Shell) -> None:
     """As it is, or as another list would leave it."""
     planned = ("--tlp", "GREEN", "--fallbacks", "ollama,openai")
