@@ -32,6 +32,7 @@ from aurorasoc.cli.doctor.command import doctor
 from aurorasoc.cli.output import say
 from aurorasoc.cli.rollback import rollback
 from aurorasoc.config.validation import rule_of
+from aurorasoc.core.logs import write_short_to_a_terminal
 from aurorasoc.errors import AuroraError, ModelCallError
 
 
@@ -97,6 +98,7 @@ _CHOICE: Final = re.compile(r"Value error, '.*' is not one of", re.DOTALL)
 
 def main() -> None:
     """Run a command; an error is one line, never a traceback."""
+    write_short_to_a_terminal()
     try:
         sys.exit(app(standalone_mode=False) or 0)
     except AuroraError as error:

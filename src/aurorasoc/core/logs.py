@@ -112,6 +112,15 @@ def configure_logging(form: LogForm = JSON_LINES, level: int = logging.INFO) -> 
     quieten_libraries()
 
 
+def write_short_to_a_terminal() -> None:
+    """Show a person at a terminal what a command warns of in short lines; others get JSON.
+
+    Commands that serve set their logs up themselves, by AURORA_LOG.
+    """
+    if sys.stderr.isatty():
+        configure_logging(LogForm(short=True, colour=False), logging.WARNING)
+
+
 def quieten_libraries() -> None:
     """Route the libraries' loggers to the root; some attach handlers when imported."""
     for name in _LIBRARIES:

@@ -2,6 +2,7 @@
 
 import json
 import stat
+import sys
 from pathlib import Path
 from typing import Final
 
@@ -97,6 +98,16 @@ def test_a_hosts_stop_is_told_apart_from_everybodys(shell: Shell) -> None:
     shell("hosted", "stop")
     shown = shell("providers", "list", "--json").json["hosted_traffic"]
     assert (shown["state"], shown["here"], shown["everywhere"]) == ("stopped", True, True)
+
+
+def test_a_command_at_a_terminal_writes_no_json_to_it(
+    shell: Shell, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The host's stop is a warning of each process that opens: a short line for a person."""
+    shell("hosted", "stop", "--here")
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
+    (line,) = shell("providers", "list").err.splitlines()
+    assert line.endswith("warning adoption: hosted traffic of this host stopped=true")
 
 
 @pytest.mark.parametrize("here", [(), ("--here",)], ids=["everywhere", "here"])
