@@ -45,6 +45,7 @@ PERMISSIONS: Final[dict[tuple[str, str], str | None]] = {
     ("GET", f"{LLM}/history/{{revision}}"): "agents:read",
     ("GET", f"{LLM}/history/{{revision}}/rollback"): "agents:read",
     ("POST", f"{LLM}/rollback"): "users:manage",
+    ("GET", f"{LLM}/config/reset"): "agents:read",
     ("GET", f"{API}/audit"): "audit:read",
     ("POST", f"{API}/chat"): "alerts:investigate",
     ("POST", INVESTIGATIONS): "alerts:investigate",

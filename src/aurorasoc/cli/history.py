@@ -7,8 +7,10 @@ from typing import TYPE_CHECKING, Annotated, Final
 import typer
 
 from aurorasoc.cli.changes import Wait, difference_line, make_change
+from aurorasoc.cli.consent import ask
 from aurorasoc.cli.in_runtime import in_runtime
 from aurorasoc.cli.output import AsJson, operator, say, say_json
+from aurorasoc.cli.previews import Sure, TestFirst, say_preview
 from aurorasoc.cli.table import table
 
 if TYPE_CHECKING:
@@ -69,20 +71,32 @@ def show(revision: Revision, as_json: AsJson = False) -> None:
         say(line)
 
 
-def reset(wait: Wait = None, as_json: AsJson = False) -> None:
-    """Go back to the boot defaults. Keys, policy, and connections that were added stay."""
+def reset(
+    *,
+    test_first: TestFirst = False,
+    yes: Sure = False,
+    wait: Wait = None,
+    as_json: AsJson = False,
+) -> None:
+    """Go back to the boot defaults. Keys, policy, and connections that were added stay.
+
+    Shows what changes of what is in force, and asks. Exits with 1 when a test fails.
+    """
     from aurorasoc.llm.changes import edits  # noqa: PLC0415 - SQLAlchemy costs time
 
+    preview = in_runtime(lambda runtime: runtime.admin.preview_reset())
+    say_preview(preview, as_json=as_json)
+    if preview.changes and not yes:
+        ask("Go back to the boot defaults?")
+
     async def work(runtime: Runtime) -> tuple[MutationAnswer, list[str]]:
-        answer = await runtime.admin.change(edits.reset(), actor=operator())
-        return answer, await _changes(runtime, answer.revision)
+        change = edits.reset()
+        answer = await runtime.admin.change(
+            change, actor=operator(), if_match=preview.based_on, verify=test_first
+        )
+        return answer, []
 
     make_change(work, wait=wait, as_json=as_json)
-
-
-async def _changes(runtime: Runtime, revision: int) -> list[str]:
-    """Say what the newest revision changed; nothing of 0, which is before the first."""
-    return _lines(await _detail(runtime, revision)) if revision else []
 
 
 async def _detail(runtime: Runtime, revision: int) -> RevisionDetail:

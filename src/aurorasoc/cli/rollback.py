@@ -9,18 +9,19 @@ import typer
 from pydantic import SecretStr
 
 from aurorasoc.cli.arguments import checked
-from aurorasoc.cli.changes import Wait, difference_line, key_place, make_change
+from aurorasoc.cli.changes import Wait, key_place, make_change
 from aurorasoc.cli.consent import ask
 from aurorasoc.cli.history import Revision
 from aurorasoc.cli.in_runtime import in_runtime
 from aurorasoc.cli.key_input import read_key
-from aurorasoc.cli.output import AsJson, operator, say
+from aurorasoc.cli.output import AsJson, operator
+from aurorasoc.cli.previews import Sure, TestFirst, say_preview
 from aurorasoc.cli.same_store import require_same_store
 from aurorasoc.errors import InvalidInput
 
 if TYPE_CHECKING:
+    from aurorasoc.llm.changes.previews import RollbackPlan
     from aurorasoc.llm.changes.requests import RollbackKey
-    from aurorasoc.llm.changes.rollback_plan import KeyNeeded, RollbackPlan
     from aurorasoc.llm.mutations import MutationAnswer
     from aurorasoc.runtime import Runtime
 
@@ -35,11 +36,8 @@ def rollback(  # noqa: PLR0913 - one parameter for each option
             help="Read that connection's key, for the address that it goes back to.",
         ),
     ] = None,
-    test_first: Annotated[
-        bool,
-        typer.Option("--test", help="Test both roles' models first; change nothing if that fails."),
-    ] = False,
-    yes: Annotated[bool, typer.Option("--yes", help="Don't ask.")] = False,
+    test_first: TestFirst = False,
+    yes: Sure = False,
     wait: Wait = None,
     as_json: AsJson = False,
 ) -> None:
@@ -48,11 +46,7 @@ def rollback(  # noqa: PLR0913 - one parameter for each option
     Shows what changes of what is in force, and asks. Exits with 1 when a test fails.
     """
     plan = in_runtime(lambda runtime: runtime.admin.plan_rollback(revision))
-    for line in _lines(plan):
-        if as_json:
-            sys.stderr.write(f"{line}\n")
-        else:
-            say(line)
+    say_preview(plan, as_json=as_json)
     typed = _key(plan, key)
     if plan.changes and not yes:
         ask(f"Go back to revision {revision}?")
@@ -69,18 +63,6 @@ def rollback(  # noqa: PLR0913 - one parameter for each option
         return answer, [f"key of {typed.connection} stored {key_place(config)}"]
 
     make_change(work, wait=wait, as_json=as_json)
-
-
-def _lines(plan: RollbackPlan) -> list[str]:
-    """Say what is in force now and then, which keys that needs, and what it allows."""
-    changes = [difference_line(one, default="none") for one in plan.changes]
-    return [*changes, *(_needed(one) for one in plan.keys), *plan.widens]
-
-
-def _needed(key: KeyNeeded) -> str:
-    has = f"its key is for {key.belongs_to}" if key.belongs_to else "it has none"
-    use = "" if key.in_use else ". Nobody uses it: it can be stored later"
-    return f"{key.connection} needs a key for {key.origin}; {has}{use}."
 
 
 def _key(plan: RollbackPlan, name: str | None) -> RollbackKey | None:

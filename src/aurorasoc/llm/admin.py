@@ -22,6 +22,12 @@ from aurorasoc.llm.changes.addresses import with_checked_address
 from aurorasoc.llm.changes.apply import Changer
 from aurorasoc.llm.changes.history import config_at
 from aurorasoc.llm.changes.plan import Change
+from aurorasoc.llm.changes.previews import (
+    Preview,
+    RollbackPlan,
+    preview_of,
+    rollback_plan_of,
+)
 from aurorasoc.llm.changes.requests import (
     ConfigRequest,
     ConnectionRequest,
@@ -31,7 +37,6 @@ from aurorasoc.llm.changes.requests import (
     RollbackKey,
     TestRequest,
 )
-from aurorasoc.llm.changes.rollback_plan import RollbackPlan, plan_of
 from aurorasoc.llm.changes.tested import to_test
 from aurorasoc.llm.inventory import (
     Inventory,
@@ -212,7 +217,15 @@ class Admin:
         """
         change = replace(await self._back_to(revision), check=lambda _candidate: None)
         planned = await self.changer.preview(change, actor="", if_match=None)
-        return plan_of(planned, revision)
+        return rollback_plan_of(planned, revision)
+
+    async def preview_reset(self) -> Preview:
+        """Say what a reset would change of what is in force, and which keys it would need.
+
+        Raises:
+            DatabaseUnavailable: What is stored can't be read.
+        """
+        return preview_of(await self.changer.preview(edits.reset(), actor="", if_match=None))
 
     async def _back_to(self, revision: int, key: RollbackKey | None = None) -> Change:
         async with self.database.reading() as session:

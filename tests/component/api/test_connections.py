@@ -91,6 +91,20 @@ async def test_a_key_in_the_wrong_place_is_neither_taken_nor_repeated(
     assert runtime.adoption.snapshot is before
 
 
+async def test_a_reset_is_previewed_as_a_rollback_is(
+    http: httpx.AsyncClient, runtime: Runtime
+) -> None:
+    """Nothing is changed; the values are those in force, now and then."""
+    await http.put("/system/llm/config", json={"provider": "ollama", "model": "m-two"})
+    before = runtime.adoption.snapshot
+    preview = (await http.get("/system/llm/config/reset")).json()
+    assert preview["based_on"] == before.revision
+    assert {one["field"] for one in preview["changes"]} >= {"backend", "providers.ollama.model"}
+    assert runtime.adoption.snapshot is before
+    rollback = (await http.get(f"/system/llm/history/{before.revision}/rollback")).json()
+    assert rollback.keys() - preview.keys() == {"to_revision"}
+
+
 async def test_a_misspelt_field_is_refused_with_the_nearest(http: httpx.AsyncClient) -> None:
     """The name that was sent isn't repeated."""
     answer = await http.put(f"{CONNECTIONS}/lab", json=LAB | {"base_ulr": "http://h/v1"})

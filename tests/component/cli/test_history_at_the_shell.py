@@ -10,6 +10,7 @@ import pytest
 
 from tests.component.cli.conftest import Shell
 from tests.examples import API_KEY
+from tests.world.processes import free_port
 from tests.world.vendor import Fault, Refusal, VendorServer
 
 AGENT = (
@@ -73,15 +74,38 @@ def test_what_has_no_boot_default_is_said_to_have_had_none(changed: Shell) -> No
     ]
 
 
-def test_a_reset_goes_back_to_the_boot_defaults_and_keeps_the_policy(changed: Shell) -> None:
-    """It says what that changed."""
-    result = changed("reset")
+def test_a_reset_shows_what_changes_of_what_is_in_force_and_asks(changed: Shell) -> None:
+    """Boot defaults by their values; the policy stays."""
+    result = changed("reset", typed="y\n")
     assert result.out.splitlines() == [
-        "backend: ollama -> boot default",
-        "providers.ollama.model: two -> boot default",
+        "backend: ollama -> vllm",
+        "providers.ollama.model: two -> granite4:8b",
+        "providers.ollama.orchestrator_model: two -> granite4:dense",
         "revision 4, active: vllm granite-soc-specialist",
     ]
+    assert result.err == "Go back to the boot defaults? [y/N] "
     assert changed("policy", "show", "--json").json["require_tlp"] is True
+    again = changed("reset").out.splitlines()
+    assert again[0] == "Nothing changed: that was set already."
+
+
+def test_a_reset_that_nobody_agreed_to_changes_nothing(changed: Shell) -> None:
+    """Without a terminal, it has to be said beforehand."""
+    assert changed("reset", typed="n\n").code == 1
+    refused = changed("reset")
+    assert (refused.code, "--yes" in refused.error) == (2, True)
+    assert changed("providers", "list", "--json").json["revision"] == 3
+    assert changed("reset", "--yes", "--json").json["revision"] == 4
+
+
+@pytest.mark.usefixtures("libraries")
+def test_a_reset_that_fails_its_test_changes_nothing(changed: Shell) -> None:
+    """The boot default doesn't answer there."""
+    changed.patch.setenv("LLM_VLLM_BASE_URL", f"http://127.0.0.1:{free_port()}/v1")
+    changed.patch.setenv("LLM_MAX_RETRIES", "0")
+    result = changed("reset", "--test", "--yes")
+    assert (result.code, "Nothing was changed." in result.error) == (1, True)
+    assert changed("providers", "list", "--json").json["revision"] == 3
 
 
 @pytest.mark.parametrize("command", [("history", "show"), ("rollback",)], ids=" ".join)

@@ -82,3 +82,20 @@ def test_another_address_of_what_is_in_use_asks_first(admin: Visit) -> None:
     asking.get_by_role("button", name="Save").click()
     admin.says("Saved, and in force here.")
     assert admin.service.row("vllm")["base_url"] == ELSEWHERE
+
+
+def test_a_reset_shows_what_it_changes_of_what_is_in_force(admin: Visit) -> None:
+    """Boot defaults by their values; it is made without a test where nobody wants one."""
+    admin.put_connection("vllm", provider="vllm", base_url=ELSEWHERE, api_key=KEY)
+    admin.service.client(subject="bob").put(CONFIG, json={"provider": "ollama", "model": "m-two"})
+    admin.sign_in()
+    admin.button("Back to boot defaults…").click()
+    asking = admin.dialog("Go back to the boot defaults?")
+    expect(asking).to_contain_text("from m-two → to granite4:8b")
+    expect(asking).to_contain_text(f"from {ELSEWHERE} → to ")
+    admin.look("reset")
+    asking.get_by_role("checkbox").uncheck()
+    asking.get_by_role("button", name="Go back", exact=True).click()
+    admin.dialog("Every process has adopted it")
+    admin.button("Done").click()
+    assert admin.service.inventory()["active"]["source"] != "runtime"

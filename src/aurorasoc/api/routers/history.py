@@ -17,8 +17,8 @@ from aurorasoc.llm.changes.history import (
     list_revisions,
     read_revision,
 )
+from aurorasoc.llm.changes.previews import RollbackPlan
 from aurorasoc.llm.changes.requests import RollbackKey
-from aurorasoc.llm.changes.rollback_plan import RollbackPlan
 from aurorasoc.llm.mutations import MutationAnswer
 
 router = APIRouter(prefix="/system/llm", tags=["llm"], route_class=ProblemRoute)

@@ -9,6 +9,7 @@ from aurorasoc.api.deps import AgentsReader, Named, OpenRuntime, Terms, UserMana
 from aurorasoc.api.problems import ProblemRoute, documented
 from aurorasoc.api.rate_limit import limit_tests
 from aurorasoc.llm.changes import edits, key_edits
+from aurorasoc.llm.changes.previews import Preview
 from aurorasoc.llm.changes.requests import (
     ConfigRequest,
     KeyRequest,
@@ -27,6 +28,7 @@ router = APIRouter(prefix="/system/llm", tags=["llm"], route_class=ProblemRoute)
 _READ = documented(401, 403, 422, 503)
 _CHANGE = documented(401, 403, 404, 409, 412, 422, 503)
 _SWITCH = documented(401, 403, 409, 412, 422, 429, 502, 503, 504)
+_RESET = documented(401, 403, 409, 412, 422, 429, 502, 503, 504)
 _SET_KEY = documented(401, 403, 404, 409, 412, 422, 429, 502, 503, 504)
 _LIST = documented(401, 403, 404, 409, 422, 502, 503, 504)
 _LIST_UNSAVED = documented(401, 403, 404, 409, 422, 429, 502, 503, 504)
@@ -62,10 +64,18 @@ async def switch(
     return await terms.answer(runtime, changed)
 
 
-@router.delete("/config", responses=_CHANGE)
-async def reset(caller: UserManager, runtime: OpenRuntime, terms: Terms) -> MutationAnswer:
+@router.delete("/config", responses=_RESET)
+async def reset(
+    caller: UserManager, runtime: OpenRuntime, terms: Terms, verify: Verify
+) -> MutationAnswer:
     """Go back to the boot defaults. Keys and policy stay."""
-    return await make_change(edits.reset(), caller, runtime, terms)
+    return await make_change(edits.reset(), caller, runtime, terms, verify=verify)
+
+
+@router.get("/config/reset", responses=_READ)
+async def preview_reset(_caller: AgentsReader, runtime: OpenRuntime) -> Preview:
+    """Show what a reset would change of what is in force, and which keys it would need."""
+    return await runtime.admin.preview_reset()
 
 
 @router.put("/providers/{provider}/key", responses=_SET_KEY)

@@ -3,6 +3,7 @@
 import { html, useState } from "./htm-preact-standalone.js";
 import { reachNow } from "./ceiling.js";
 import { Health } from "./health.js";
+import { Reset } from "./reset.js";
 import { may } from "./store.js";
 import { Switch } from "./switch.js";
 import { Leaves, Mark, Problems, Source } from "./ui.js";
@@ -58,17 +59,19 @@ const Value = ({ name, value, source }) => html`
   </div>
 `;
 
+const AUTOMATIC = { provider: "auto" };
+
 /** To `auto`, and to the boot defaults. */
 function Ways({ requested }) {
-  const [wanted, setWanted] = useState(undefined); // null: the boot defaults
-  const automatic = () => setWanted({ provider: "auto" });
+  const [way, setWay] = useState(null); // automatic | reset
+  const close = () => setWay(null);
   return html`
     <p class="ways">
       ${requested !== "auto" &&
-      html`<button type="button" onClick=${automatic}>Choose automatically…</button>`}
-      <button type="button" onClick=${() => setWanted(null)}>Back to boot defaults…</button>
+      html`<button type="button" onClick=${() => setWay("automatic")}>Choose automatically…</button>`}
+      <button type="button" onClick=${() => setWay("reset")}>Back to boot defaults…</button>
     </p>
-    ${wanted !== undefined &&
-    html`<${Switch} wanted=${wanted} onClose=${() => setWanted(undefined)} />`}
+    ${way === "automatic" && html`<${Switch} wanted=${AUTOMATIC} onClose=${close} />`}
+    ${way === "reset" && html`<${Reset} onClose=${close} />`}
   `;
 }

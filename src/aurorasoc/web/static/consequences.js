@@ -8,7 +8,6 @@ const FIELDS = ["model", "orchestrator_model", "base_url"];
 
 /** Give `[{icon, text}]`: who answers, where data goes, which labels may go there. */
 export function consequences(inventory, wanted) {
-  if (wanted === null) return OF_A_RESET;
   const from = inventory.providers.find((row) => row.active);
   const to = rowOf(inventory, wanted.provider);
   const moves = wanted.base_url !== undefined && mayBeLocal(to?.provider);
@@ -22,15 +21,6 @@ export function consequences(inventory, wanted) {
   ];
 }
 
-const OF_A_RESET = [
-  {
-    icon: "info",
-    text:
-      "The choice, models, base URLs and assignments that were set here are dropped; " +
-      "the environment's are in force again.",
-  },
-  { icon: "key", text: "Keys, policy and connections that were added here stay." },
-];
 const NO_LONGER_AUTOMATIC = { icon: "info", text: "The choice is no longer automatic." };
 const BOTH_LOCAL = {
   icon: "stays",

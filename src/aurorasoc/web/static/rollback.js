@@ -66,7 +66,8 @@ export function Rollback({ to, onClose }) {
 
 const WAY = ["Roll back", "Rolling back…"];
 
-function Planned({ plan: { changes, widens }, others }) {
+/** What is in force now and then, and what that lets data do; `others` tells that a key comes with it. */
+export function Planned({ plan: { changes, widens }, others }) {
   if (changes.length === 0) return html`<p>Nothing that is in force changes.</p>`;
   return html`
     <p>In force now, and then:</p>
@@ -101,16 +102,17 @@ function Keys({ keys, needed, value, onValue }) {
         required
       />
     `}
-    ${later.map(
-      (key) => html`
-        <p class="hint" key=${key.connection}>
-          ${connectionName(key.connection)} will need a key for ${key.origin}. ${whyOf(key)} Nobody
-          uses it: the key can be entered later.
-        </p>
-      `,
-    )}
+    ${later.map((key) => html`<${KeyLater} key=${key.connection} of=${key} />`)}
   `;
 }
+
+/** A key that isn't asked for here. */
+export const KeyLater = ({ of: key }) => html`
+  <p class="hint">
+    ${connectionName(key.connection)} will need a key for ${key.origin}. ${whyOf(key)}${" "}
+    ${key.in_use ? "It can't take calls before." : "Nobody uses it: the key can be entered later."}
+  </p>
+`;
 
 const whyOf = ({ belongs_to: origin }) =>
   origin ? `Its present key belongs to ${origin}, and isn't sent elsewhere.` : "It has no key.";

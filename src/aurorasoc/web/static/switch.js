@@ -11,23 +11,21 @@ import { Modal, Notice, ProblemNotice, TestFirst } from "./ui.js";
 import { connectionName } from "./words.js";
 
 /**
- * `wanted` is the body of the switch; null goes back to the boot defaults. `base` is the revision
- * that it was thought up on. `onSwitched` is called when it is made, and `onClose` told whether.
+ * `wanted` is the body of the switch, and `base` the revision that it was thought up on. `onSwitched` is
+ * called when it is made, and `onClose` told whether.
  */
 export function Switch({ wanted, base, onSwitched, onClose }) {
   const { inventory } = useStore();
   const [before] = useState(inventory); // what is said stays what it was asked about
-  const testable = wanted !== null && wanted.provider !== "auto";
+  const testable = wanted.provider !== "auto";
   const [verify, setVerify] = useState(testable);
   const [made, setMade] = useState(null);
   const change = useChange(base);
-  const name = wanted ? connectionName(wanted.provider) : "the boot defaults";
+  const name = connectionName(wanted.provider);
 
   async function confirm() {
     const answer = await change.run((call) =>
-      wanted
-        ? call("PUT", `/system/llm/config?verify=${verify}`, wanted)
-        : call("DELETE", "/system/llm/config"),
+      call("PUT", `/system/llm/config?verify=${verify}`, wanted),
     );
     if (!answer) return;
     setMade(answer);

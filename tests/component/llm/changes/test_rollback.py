@@ -14,8 +14,8 @@ from aurorasoc.errors import (
 )
 from aurorasoc.llm.changes import connection_edits, edits, key_edits
 from aurorasoc.llm.changes.history import list_revisions
+from aurorasoc.llm.changes.previews import KeyNeeded
 from aurorasoc.llm.changes.requests import AssignmentsRequest, ConnectionRequest, RollbackKey
-from aurorasoc.llm.changes.rollback_plan import KeyNeeded
 from aurorasoc.runtime import Runtime
 from tests.component.live import KEYS, World, asked
 from tests.examples import API_KEY, config_request, policy_request

@@ -1,4 +1,4 @@
-"""What a rollback would change of what is in force, said before it is made. Pure."""
+"""What a rollback or a reset would change of what is in force, said before it is made. Pure."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ _KEY_PROBLEMS: Final = {"key_missing", "origin_changed"}
 
 @dataclass(frozen=True, slots=True)
 class KeyNeeded:
-    """A connection that has no key for the address it would go back to.
+    """A connection that would have no key for its address.
 
     Attributes:
         origin: The address that the key has to be for.
         belongs_to: The address that the present key is for; None if there is none.
-        in_use: Whether it would be active or assigned: the rollback is refused without the key.
+        in_use: Whether it would be active or assigned: a rollback is refused without the key.
     """
 
     connection: ConnectionName
@@ -36,19 +36,17 @@ class KeyNeeded:
 
 
 @dataclass(frozen=True, slots=True)
-class RollbackPlan:
-    """What a rollback would lead to. Nothing is changed.
+class Preview:
+    """What a change would lead to. Nothing is changed.
 
     Attributes:
-        to_revision: Where it goes back to.
-        based_on: The revision in force, as `If-Match` of the rollback takes it.
+        based_on: The revision in force, as `If-Match` of the change takes it.
         changes: What would be in force instead of what is; null: none.
         keys: Connections that would need another key.
         widens: What data may do then that it may not now, in sentences.
         testable: Whether `verify` would test a model: another one would answer.
     """
 
-    to_revision: int
     based_on: int
     changes: Annotated[list[Difference], Field(description="In force now, and then.")]
     keys: list[KeyNeeded]
@@ -56,16 +54,34 @@ class RollbackPlan:
     testable: bool
 
 
-def plan_of(planned: Plan, to_revision: int) -> RollbackPlan:
-    """Say what a planned rollback would change."""
+@dataclass(frozen=True, slots=True)
+class RollbackPlan(Preview):
+    """What a rollback would lead to.
+
+    Attributes:
+        to_revision: Where it goes back to.
+    """
+
+    to_revision: int
+
+
+def preview_of(planned: Plan) -> Preview:
+    """Say what a planned change would change."""
     before, after = planned.before.snapshot, planned.candidate
-    return RollbackPlan(
-        to_revision,
+    return Preview(
         planned.based_on,
         list(differences(_in_force(before), _in_force(after))),
         list(_keys_needed(before, after)),
         widening_of(before, after),
         bool(roles_to_test(before, after)),
+    )
+
+
+def rollback_plan_of(planned: Plan, to_revision: int) -> RollbackPlan:
+    """Say what a planned rollback would change."""
+    seen = preview_of(planned)
+    return RollbackPlan(
+        seen.based_on, seen.changes, seen.keys, seen.widens, seen.testable, to_revision
     )
 
 
