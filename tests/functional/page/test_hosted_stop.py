@@ -44,6 +44,29 @@ def test_an_admin_stops_and_allows_hosted_traffic(stopping: Visit) -> None:
     assert visit.service.inventory()["hosted_traffic"]["reason"] == "all clear"
 
 
+def test_a_reason_that_was_typed_is_not_lost_by_a_key(stopping: Visit) -> None:
+    """Escape asks first, before a stop and before its release."""
+    visit = stopping
+    visit.sign_in()
+    visit.button("Stop all hosted traffic…").click()
+    _leaves_only_if_sure(visit, "Stop all hosted traffic?")
+    visit.service.client().put(STOP, json={"state": "stopped", "reason": None})
+    visit.button("Allow it again…").click()
+    _leaves_only_if_sure(visit, "Allow hosted traffic again?")
+
+
+def _leaves_only_if_sure(visit: Visit, title: str) -> None:
+    asked = visit.dialog(title)
+    reason = asked.get_by_role("textbox", name="Reason")
+    reason.fill("incident at a vendor")
+    visit.page.keyboard.press("Escape")
+    visit.button("Keep editing").click()
+    expect(reason).to_have_value("incident at a vendor")
+    visit.page.keyboard.press("Escape")
+    visit.button("Discard and close").click()
+    expect(asked).to_have_count(0)
+
+
 def test_what_is_in_force_says_that_nothing_goes_there(stopping: Visit) -> None:
     """A hosted connection's labels aren't said to be allowed while it isn't called."""
     visit = stopping

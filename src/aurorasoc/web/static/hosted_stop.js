@@ -2,6 +2,7 @@
 
 import { html, useState } from "./htm-preact-standalone.js";
 import { call } from "./api.js";
+import { useLeaving } from "./leaving.js";
 import { current, may, reload, report, say } from "./store.js";
 import { Field, Modal, Notice, ProblemNotice, When } from "./ui.js";
 import { connectionName, list, mayBeLocal } from "./words.js";
@@ -46,14 +47,16 @@ const Stopped = ({ stop, onAllow }) => html`
 export function StopDialog({ inventory, onClose }) {
   const change = useHostedTraffic("stopped", onClose);
   const [reason, setReason] = useState("");
+  const { close, question } = useLeaving(isTyped(reason, change), onClose);
   const footer = html`
     <button type="button" class="danger" disabled=${change.busy} onClick=${() => change.run(reason)}>
       ${change.busy ? "Stopping…" : "Stop now"}
     </button>
-    <button type="button" onClick=${onClose}>Back</button>
+    <button type="button" onClick=${close}>Back</button>
   `;
   return html`
-    <${Modal} title="Stop all hosted traffic?" onClose=${onClose} footer=${footer}>
+    <${Modal} title="Stop all hosted traffic?" onClose=${close} footer=${footer}>
+      ${question}
       <${ProblemNotice} problem=${change.problem} />
       <${Pending} names=${change.pending}>
         On their hosts,${" "}
@@ -73,15 +76,17 @@ export function StopDialog({ inventory, onClose }) {
 function Allow({ onClose }) {
   const change = useHostedTraffic("allowed", onClose);
   const [reason, setReason] = useState("");
+  const { close, question } = useLeaving(isTyped(reason, change), onClose);
   const blocked = change.busy || !reason.trim();
   const footer = html`
     <button type="button" class="primary" disabled=${blocked} onClick=${() => change.run(reason)}>
       ${change.busy ? "Allowing…" : "Allow hosted traffic"}
     </button>
-    <button type="button" onClick=${onClose}>Back</button>
+    <button type="button" onClick=${close}>Back</button>
   `;
   return html`
-    <${Modal} title="Allow hosted traffic again?" onClose=${onClose} footer=${footer}>
+    <${Modal} title="Allow hosted traffic again?" onClose=${close} footer=${footer}>
+      ${question}
       <${ProblemNotice} problem=${change.problem} />
       <${Pending} names=${change.pending} />
       <p>Labels and ceilings hold as before. What was ended isn't taken up again.</p>
@@ -89,6 +94,9 @@ function Allow({ onClose }) {
     <//>
   `;
 }
+
+/** Whether a reason stands there that nobody was told yet. */
+const isTyped = (reason, { pending }) => reason.trim() !== "" && pending.length === 0;
 
 const Pending = ({ names, children }) =>
   names.length > 0 &&
