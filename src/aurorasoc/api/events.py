@@ -4,31 +4,21 @@ from __future__ import annotations
 
 import json
 from collections.abc import AsyncGenerator, Mapping
-from contextlib import aclosing
-from typing import Any, Final, cast
+from typing import Any, Final
 
-from fastapi.responses import StreamingResponse
 from pydantic_core import to_jsonable_python
-from starlette.types import Receive, Scope, Send
 
 from aurorasoc.core.access.principal import Principal
-from aurorasoc.core.inbound.expiry import EXPIRED, ends_before, send_last
+from aurorasoc.core.inbound.expiry import EXPIRED
 from aurorasoc.core.inbound.limits import CallerLimit
-from aurorasoc.core.inbound.quiet import kept_open
-
-MEDIA_TYPE: Final = "text/event-stream"
+from aurorasoc.core.inbound.streams import EVENTS_TYPE, ExpiringStream
 
 STREAM_SECONDS: Final = 600.0
 """How long a stream lasts; a caller who continues must send a token again."""
 
-_UNBUFFERED: Final = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
 
-
-class EventStream(StreamingResponse):
-    """A stream that closes its events when the caller disconnects.
-
-    While there is no event, as when a model thinks, it sends a comment now and then. It ends with
-    an `error` event when the caller's token expires.
+class EventStream(ExpiringStream):
+    """A stream of REST's, which ends with an `error` event when the caller's token expires.
 
     Args:
         events: What to send.
@@ -45,27 +35,13 @@ class EventStream(StreamingResponse):
         caller: Principal,
         limit: CallerLimit | None = None,
     ) -> None:
-        self._caller = caller
-        self._limit = limit
+        def ended() -> None:
+            if limit is not None:
+                limit.leave(caller.subject)
+
         if limit is not None:
             limit.take(caller.subject)
-        super().__init__(events, media_type=MEDIA_TYPE, headers=_UNBUFFERED)
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Send the stream, then release its place in the limit."""
-        try:
-            await super().__call__(scope, receive, send)
-        finally:
-            if self._limit is not None:
-                self._limit.leave(self._caller.subject)
-
-    async def stream_response(self, send: Send) -> None:
-        """Send events until they end or the token expires."""
-        events = cast("AsyncGenerator[str]", self.body_iterator)
-        async with aclosing(events), kept_open(send) as sent:
-            ended = await ends_before(self._caller.expires_at, super().stream_response(sent))
-        if not ended:
-            await send_last(send, _EXPIRED)
+        super().__init__(events, caller.expires_at, _EXPIRED, ended)
 
 
 def event(name: str, data: object) -> str:
@@ -79,7 +55,7 @@ _EXPIRED: Final = event("error", EXPIRED).encode()
 def documented_events(*names: str, example: Mapping[str, Any]) -> dict[str, Any]:
     """Return OpenAPI's description of the events: before 3.2 it has no better form for them."""
     return {
-        MEDIA_TYPE: {
+        EVENTS_TYPE: {
             "schema": {
                 "type": "object",
                 "required": ["event", "data"],
