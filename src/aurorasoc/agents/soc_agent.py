@@ -6,7 +6,8 @@ provider and with small models (docs/decisions/031).
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
+from contextlib import aclosing
 from typing import Unpack
 
 from beeai_framework.agents import AgentMeta, AgentOptions, AgentOutput, BaseAgent
@@ -17,6 +18,7 @@ from beeai_framework.backend.message import (
     SystemMessage,
     UserMessage,
 )
+from beeai_framework.backend.types import ChatModelOutput
 from beeai_framework.context import Run, RunContext
 from beeai_framework.emitter import Emitter
 from beeai_framework.errors import FrameworkError
@@ -67,6 +69,26 @@ class SocAgent(BaseAgent[AgentOutput]):
         run.handler = _unwrapping(run.handler)
         return run
 
+    async def stream(self, new: list[AnyMessage]) -> AsyncGenerator[str]:
+        """Answer messages, given the memory, piece by piece; then add both to the memory.
+
+        A `clone()` answers on the model that it is pinned to. What was yielded is an answer only
+        if no error follows.
+
+        Raises:
+            As `run` does, possibly after some pieces.
+        """
+        run = self.llm.run(self._asked(new), stream=True)
+        async with aclosing(aiter(run)) as events:  # leaving early ends the call
+            async for data, event in events:
+                if event.name == "new_token":
+                    text = data.value.get_text_content()
+                    if text:
+                        yield text
+                elif event.name == "success":
+                    output = data.value
+        await self._remember(new, output)
+
     async def clone(self) -> SocAgent:
         """Return an agent that is pinned to the model in force now.
 
@@ -92,14 +114,21 @@ class SocAgent(BaseAgent[AgentOutput]):
         )
 
     async def _answer(self, new: Sequence[AnyMessage]) -> AgentOutput:
+        output = await self.llm.run(self._asked(new))
+        return AgentOutput(output=[await self._remember(new, output)])
+
+    def _asked(self, new: Sequence[AnyMessage]) -> list[AnyMessage]:
         _require_text(new)
-        instructions = SystemMessage(self.definition.instructions)
-        output = await self.llm.run([instructions, *self._memory.messages, *new])
+        return [SystemMessage(self.definition.instructions), *self._memory.messages, *new]
+
+    async def _remember(
+        self, new: Sequence[AnyMessage], output: ChatModelOutput
+    ) -> AssistantMessage:
         if output.finish_reason == Finish.LENGTH:
             raise cut(self.llm.binding.reference)  # who reads an agent's answer acts on it
         answer = AssistantMessage(output.get_text_content())
         await self._memory.add_many([*new, answer])
-        return AgentOutput(output=[answer])
+        return answer
 
     def _create_emitter(self) -> Emitter:
         return Emitter.root().child(namespace=["agent", "soc"], creator=self)

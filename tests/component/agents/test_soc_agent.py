@@ -54,6 +54,28 @@ async def test_a_cut_answer_is_none_and_is_not_remembered(runtime: Runtime, worl
     assert agent.memory.messages == []
 
 
+async def test_streamed_answer_is_remembered_when_it_is_whole(
+    runtime: Runtime, world: World
+) -> None:
+    """Its pieces make the answer that the next question follows."""
+    agent = await AgentFactory(runtime).build("threat-hunter")
+    pieces = [piece async for piece in agent.stream([UserMessage("What now?")])]
+    assert len(pieces) > 1
+    assert [message.text for message in agent.memory.messages] == ["What now?", "".join(pieces)]
+    assert world.keyed.requests[-1].body["stream"] is True
+
+
+async def test_streamed_answer_that_is_cut_is_none(runtime: Runtime, world: World) -> None:
+    """The error comes after its pieces, and nothing is remembered."""
+    world.keyed.faults.set(chat({"content": "Isolate the"}, "length", stream=True))
+    agent = await AgentFactory(runtime).build("threat-hunter")
+    pieces = agent.stream([UserMessage("What now?")])
+    assert await anext(pieces) == "Isolate the"
+    with pytest.raises(AnswerCut, match="cut off"):
+        await anext(pieces)
+    assert agent.memory.messages == []
+
+
 async def test_a_clone_remembers_for_itself(runtime: Runtime) -> None:
     """What a clone is told stays with it."""
     agent = await AgentFactory(runtime).build("threat-hunter")
