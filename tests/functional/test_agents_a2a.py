@@ -13,21 +13,20 @@ from typing import Any, Final
 import httpx
 import pytest
 from a2a.client import A2ACardResolver, Client, ClientConfig, ClientFactory
-from a2a.client.helpers import create_text_message_object
+from a2a.helpers import new_data_part, new_message, new_text_part, new_url_part
 from a2a.types import (
     AgentCard,
-    DataPart,
-    FilePart,
-    FileWithUri,
-    Message,
+    CancelTaskRequest,
+    GetTaskRequest,
     Part,
     Role,
+    SendMessageRequest,
+    StreamResponse,
     Task,
-    TaskIdParams,
-    TaskQueryParams,
     TaskState,
-    TaskStatusUpdateEvent,
 )
+from a2a.utils.errors import ContentTypeNotSupportedError
+from google.protobuf.json_format import MessageToJson
 
 from aurorasoc.agents.registry import AGENTS, definition_of
 from tests.component.live import until
@@ -84,10 +83,11 @@ class Agent(ChildProcess):
         done = run_command(*arguments, env=self.env, cwd=self.folder)
         assert done.returncode == 0, done.stderr
 
-    async def ask(self, *parts: str | DataPart | FilePart, context: str | None = None) -> Task:
+    async def ask(self, *parts: str | Part, context: str | None = None) -> Task:
         """Send one message and give the task it became."""
         async with self.client() as client:
-            return await sent(client, message(*parts, context=context))
+            (event,) = await sent(client, *parts, context=context)
+            return event.task
 
     @asynccontextmanager
     async def client(
@@ -109,31 +109,20 @@ class Agent(ChildProcess):
         return dict(answer.json())
 
 
-def message(*parts: str | DataPart | FilePart, context: str | None = None) -> Message:
-    """Make a user's message."""
-    made = create_text_message_object(Role.user)
-    roots = [
-        create_text_message_object(content=p).parts[0].root if isinstance(p, str) else p
-        for p in parts
-    ]
-    made.parts = [Part(root=root) for root in roots]
-    made.context_id = context
-    return made
-
-
-async def sent(client: Client, request: Message) -> Task:
-    """Send a message and give the last state of its task."""
-    events = [event async for event in client.send_message(request)]
-    assert isinstance(events[-1], tuple)
-    return events[-1][0]
+async def sent(
+    client: Client, *parts: str | Part, context: str | None = None
+) -> list[StreamResponse]:
+    """Send a message, and return what comes of it."""
+    made = [new_text_part(part) if isinstance(part, str) else part for part in parts]
+    message = new_message(made, context_id=context, role=Role.ROLE_USER)
+    return [event async for event in client.send_message(SendMessageRequest(message=message))]
 
 
 def said(task: Task) -> str:
-    """Return the text that ended a task."""
-    assert task.status.message is not None
-    (part,) = task.status.message.parts
-    assert part.root.kind == "text"
-    return part.root.text
+    """Return the text that ended a task: its answer, or why there is none."""
+    parts = task.artifacts[0].parts if task.artifacts else task.status.message.parts
+    (part,) = parts
+    return str(part.text)
 
 
 @pytest.fixture(scope="module")
@@ -183,42 +172,41 @@ async def test_the_card_tells_who_it_is_and_what_it_can_do(agent: Agent) -> None
         card = await agent.card(http)
     definition = definition_of("threat-hunter")
     assert (card.name, card.description) == (definition.name, definition.description)
-    assert card.url == f"{agent.url}/"
+    assert {offered.url.rstrip("/") for offered in card.supported_interfaces} == {agent.url}
     assert [skill.id for skill in card.skills] == [skill.id for skill in definition.skills]
 
 
 async def test_a_client_library_gets_an_answer(agent: Agent, openai: VendorServer) -> None:
     """The task completes with the model's words; the model was told who it is."""
     task = await agent.ask("What else should we look for?")
-    assert (task.status.state, said(task)) == (TaskState.completed, "gpt-4o says: pong")
+    assert task.status.state == TaskState.TASK_STATE_COMPLETED
+    assert said(task) == "gpt-4o says: pong"
     (exchange,) = openai.requests
     assert definition_of("threat-hunter").task in str(exchange.body["messages"][0]["content"])
 
 
 async def test_a_streaming_client_sees_the_task_from_its_beginning_to_its_end(agent: Agent) -> None:
-    """Submitted, then working, then completed with the answer."""
+    """Submitted, then working, then the answer's pieces, then completed."""
     async with agent.client(streaming=True) as client:
-        events = [event async for event in client.send_message(message("ping"))]
-    updates = [event[1] for event in events if isinstance(event, tuple)]
-    states = [
-        update.status.state for update in updates if isinstance(update, TaskStatusUpdateEvent)
-    ]
-    assert states == [TaskState.submitted, TaskState.working, TaskState.completed]
-    assert isinstance(events[-1], tuple)
-    assert said(events[-1][0]) == "gpt-4o says: pong"
+        events = await sent(client, "ping")
+    begun, pieces = events[0].task, [e for e in events if e.HasField("artifact_update")]
+    states = [e.status_update.status.state for e in events if e.HasField("status_update")]
+    assert begun.status.state == TaskState.TASK_STATE_SUBMITTED
+    assert states == [TaskState.TASK_STATE_WORKING, TaskState.TASK_STATE_COMPLETED]
+    texts = [part.text for e in pieces for part in e.artifact_update.artifact.parts]
+    assert "".join(texts) == "gpt-4o says: pong"
 
 
 async def test_json_data_reaches_the_model(agent: Agent, openai: VendorServer) -> None:
     """An alert may come as a data part."""
-    await agent.ask("Judge this.", DataPart(data={"alert": {"signature_id": 1000017}}))
+    await agent.ask("Judge this.", new_data_part({"alert": {"signature_id": 1000017}}))
     assert "1000017" in str(openai.requests[-1].body["messages"])
 
 
 async def test_a_file_is_refused(agent: Agent, openai: VendorServer) -> None:
-    """The task fails, says what to send instead, and nothing is fetched or sent."""
-    task = await agent.ask(FilePart(file=FileWithUri(uri=f"{openai.url}/health")))
-    assert task.status.state == TaskState.failed
-    assert "text" in said(task)
+    """The error says what to send instead, and nothing is fetched or sent."""
+    with pytest.raises(ContentTypeNotSupportedError, match="file's text"):
+        await agent.ask(new_url_part(f"{openai.url}/health"))
     assert openai.requests == []
 
 
@@ -287,12 +275,12 @@ async def test_cancelling_one_task_leaves_the_others_alone(
     openai.faults.set(Fault(gate=gate))
     try:
         async with agent.client(polling=True) as client:
-            task = await sent(client, message("ping"))
+            (event,) = await sent(client, "ping")
             await until(lambda: len(openai.requests) == 1)
-            cancelled = await client.cancel_task(TaskIdParams(id=task.id))
-            assert cancelled.status.state == TaskState.canceled
-            again = await client.get_task(TaskQueryParams(id=task.id))
-            assert again.status.state == TaskState.canceled
+            cancelled = await client.cancel_task(CancelTaskRequest(id=event.task.id))
+            assert cancelled.status.state == TaskState.TASK_STATE_CANCELED
+            again = await client.get_task(GetTaskRequest(id=event.task.id))
+            assert again.status.state == TaskState.TASK_STATE_CANCELED
     finally:
         gate.set()
     openai.clear()
@@ -309,23 +297,24 @@ async def test_an_echoed_key_is_in_no_log_and_no_answer(agent: Agent, openai: Ve
         echoed = await agent.ask("ping")
     finally:
         openai.keys["openai"] = KEYS["openai"]
-    assert {plain.status.state, echoed.status.state} == {TaskState.failed}
+    assert {plain.status.state, echoed.status.state} == {TaskState.TASK_STATE_FAILED}
     assert "openai" in said(echoed)
     places = {
         "log": agent.output.encode(),
-        "answers": (plain.model_dump_json() + echoed.model_dump_json()).encode(),
+        "answers": (MessageToJson(plain) + MessageToJson(echoed)).encode(),
     }
     assert found(KEYS.values(), places) == []
 
 
 async def test_every_log_line_is_json(agent: Agent, openai: VendorServer) -> None:
-    """BeeAI's own loggers print plain text unless they are brought under ours."""
+    """Nothing is printed past the log: neither by BeeAI's loggers nor by the SDK's."""
     openai.faults.set(Fault(status=500))
     await agent.ask("ping")
+    with pytest.raises(ContentTypeNotSupportedError):
+        await agent.ask(new_url_part("http://files.example/"))
     whole, _, _ = agent.output.rpartition("\n")
     assert [line for line in whole.splitlines() if not line.startswith("{")] == []
-    loggers = {line["logger"] for line in agent.logged}
-    assert any(name.startswith("beeai_framework.") for name in loggers)
+    assert {"not answered", "request refused"} <= {line["event"] for line in agent.logged}
 
 
 def test_a_head_that_does_not_end_is_hung_up_on(agent: Agent) -> None:
@@ -384,7 +373,7 @@ async def test_the_small_local_model_answers(local_model_url: str, tmp_path: Pat
     }
     with Agent("network-security", tmp_path, variables) as agent:
         task = await agent.ask("Say hi.")
-    assert task.status.state == TaskState.completed, said(task)
+    assert task.status.state == TaskState.TASK_STATE_COMPLETED, said(task)
     assert said(task)
 
 

@@ -4,25 +4,50 @@ from __future__ import annotations
 
 from typing import Final
 
+from a2a.auth.user import User
 from a2a.server.context import ServerCallContext
 
 from aurorasoc.core.access.principal import Principal
 
-_CALLER: Final = "aurorasoc_caller"
+_STREAMED: Final = "aurorasoc_streamed"
 
 
-def note_caller(context: ServerCallContext, caller: Principal | None) -> None:
-    """Note who makes a call; None where callers need no token."""
-    context.state[_CALLER] = caller
+class Caller(User):
+    """A caller, as the SDK takes them: tasks belong to the name.
+
+    Args:
+        principal: Who it is; None where callers need no token: they are one.
+    """
+
+    def __init__(self, principal: Principal | None) -> None:
+        self.principal = principal
+
+    @property
+    def is_authenticated(self) -> bool:
+        """Whether a token was shown."""
+        return self.principal is not None
+
+    @property
+    def user_name(self) -> str:
+        """The owner of tasks and conversations."""
+        return "" if self.principal is None else self.principal.subject
 
 
-def caller_of(context: ServerCallContext | None) -> Principal | None:
-    """Return who makes a call."""
-    caller = None if context is None else context.state.get(_CALLER)
-    return caller if isinstance(caller, Principal) else None
+def context_of(caller: Principal | None, *, streamed: bool = False) -> ServerCallContext:
+    """Return the SDK's context of a call.
+
+    Args:
+        caller: Who makes it.
+        streamed: Whether the answer is read while it is made.
+    """
+    return ServerCallContext(user=Caller(caller), state={_STREAMED: streamed})
 
 
-def owner_of(context: ServerCallContext | None) -> str:
-    """Return whose tasks and conversations a call may use; where nobody signs in, everybody's."""
-    caller = caller_of(context)
-    return "" if caller is None else caller.subject
+def caller_of(context: ServerCallContext) -> Principal | None:
+    """Return who makes a call; None where callers need no token."""
+    return context.user.principal if isinstance(context.user, Caller) else None
+
+
+def is_streamed(context: ServerCallContext) -> bool:
+    """Tell whether the answer is read while it is made."""
+    return context.state.get(_STREAMED) is True

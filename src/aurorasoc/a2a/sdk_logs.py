@@ -1,6 +1,6 @@
 """Log the A2A SDK's records without their content.
 
-They repeat refused requests, and tracebacks with parts of messages (a2a-sdk 0.3.26). Labelled
+They hold tracebacks with parts of messages, and ids that clients chose (a2a-sdk 1.3.0). Labelled
 data must not get into a log that way.
 """
 

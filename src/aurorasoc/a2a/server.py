@@ -1,36 +1,33 @@
-"""One agent as an A2A server: card, JSON-RPC, health, and a graceful stop."""
+"""One agent as an A2A server: card, both bindings, health, and a graceful stop."""
 
 from __future__ import annotations
 
 import socket
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from importlib.metadata import version
 from ipaddress import ip_address
 from typing import Any, Final
 
 import uvicorn
-from a2a.server.request_handlers import DefaultRequestHandler
-from a2a.types import (
-    AgentCapabilities,
-    AgentCard,
-    AgentSkill,
-    HTTPAuthSecurityScheme,
-    SecurityScheme,
-)
+from a2a.server.routes import create_agent_card_routes
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import JSONResponse
 from starlette.routing import Route
 
-from aurorasoc.a2a.beeai_logs import adopt_loggers
-from aurorasoc.a2a.door import Admit, Door
+from aurorasoc.a2a import http_json, version_0_3, version_1
+from aurorasoc.a2a.cards import KEPT_BY_CLIENTS, card_of
+from aurorasoc.a2a.door import Admit, guarded
 from aurorasoc.a2a.executor import PerMessage
-from aurorasoc.a2a.memory import RecentTasks
+from aurorasoc.a2a.handler import AgentRequests
+from aurorasoc.a2a.json_rpc import JsonRpc
 from aurorasoc.a2a.sdk_logs import silence_sdk_logs
+from aurorasoc.a2a.tasks import RecentTasks
+from aurorasoc.a2a.version_0_3 import VersionZeroThree
+from aurorasoc.a2a.version_1 import VersionOne
 from aurorasoc.agents.factory import AgentFactory
-from aurorasoc.agents.registry import AgentDefinition, Skill, definition_of
+from aurorasoc.agents.registry import AgentDefinition, definition_of
 from aurorasoc.config.settings import Settings, load_settings
 from aurorasoc.core.access.permissions import Permission
 from aurorasoc.core.access.principal import Principal
@@ -101,36 +98,25 @@ def create_app(
     used = settings or load_settings()
     wants_token = _wants_token(used, host)
     card = card_of(definition, url, wants_token=wants_token)
-    handler = DefaultRequestHandler(
-        agent_executor=PerMessage(definition, card, tlp), task_store=RecentTasks()
-    )
-    door = Door(card, handler, _admission(used) if wants_token else _admit_all)
-    health = Route("/health", _health_of(definition, tlp))
+    handler = AgentRequests(PerMessage(definition, tlp), RecentTasks(), card)
     guard = Middleware(HostGuard, hosts=(host,), public=(url, *used.server.public_hosts))
-    app = door.build(
-        lifespan=_lifespan_of(definition, tlp, settings),
-        routes=[health],
+    app = Starlette(
+        lifespan=_lifespan_of(definition, tlp, settings, handler),
+        routes=[
+            *create_agent_card_routes(card, cache_control=KEPT_BY_CLIENTS),
+            *_routes(handler, _admission(used) if wants_token else _admit_all),
+            Route("/health", _health_of(definition, tlp)),
+        ],
         middleware=[guard],
     )
     app.router.redirect_slashes = False  # the redirect would be built on the request's Host
     return app
 
 
-def card_of(definition: AgentDefinition, url: str, *, wants_token: bool = False) -> AgentCard:
-    """Return the card by which clients find the agent."""
-    scheme = HTTPAuthSecurityScheme(scheme="bearer", bearer_format="JWT")
-    return AgentCard(
-        security_schemes={"bearer": SecurityScheme(root=scheme)} if wants_token else None,
-        security=[{"bearer": []}] if wants_token else None,
-        name=definition.name,
-        description=definition.description,
-        url=url,
-        version=version("aurorasoc"),
-        default_input_modes=["text/plain", "application/json"],
-        default_output_modes=["text/plain"],
-        capabilities=AgentCapabilities(streaming=True),
-        skills=[_skill(skill, definition) for skill in definition.skills],
-    )
+def _routes(handler: AgentRequests, admit: Admit) -> list[Route]:
+    one = VersionOne(handler)
+    both = JsonRpc({version_1.NAME: one, version_0_3.NAME: VersionZeroThree(handler)})
+    return [Route("/", guarded(admit, both), methods=["POST"]), *http_json.routes(admit, one)]
 
 
 async def _run(app: Starlette, listener: socket.socket) -> None:
@@ -147,15 +133,20 @@ async def _run(app: Starlette, listener: socket.socket) -> None:
 
 
 def _lifespan_of(
-    definition: AgentDefinition, tlp: str | None, settings: Settings | None
+    definition: AgentDefinition,
+    tlp: str | None,
+    settings: Settings | None,
+    handler: AgentRequests,
 ) -> Callable[[Starlette], AbstractAsyncContextManager[None]]:
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
         async with open_runtime(settings, kind="agent", name=definition.name) as runtime:
             await runtime.pool.prepare(tlp, definition.role, definition.name)
-            adopt_loggers()
             silence_sdk_logs()
-            yield
+            try:
+                yield
+            finally:
+                await handler.aclose()
 
     return lifespan
 
@@ -223,16 +214,6 @@ def _state(definition: AgentDefinition, tlp: str | None) -> dict[str, Any]:
         "revision": binding.revision,
         "problem": hindrance and {"code": hindrance.code, "detail": hindrance.detail},
     }
-
-
-def _skill(skill: Skill, definition: AgentDefinition) -> AgentSkill:
-    return AgentSkill(
-        id=skill.id,
-        name=skill.name,
-        description=skill.description,
-        examples=[skill.example],
-        tags=list(definition.tags),
-    )
 
 
 def _listen(host: str, port: int) -> socket.socket:

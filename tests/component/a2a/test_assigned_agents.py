@@ -29,7 +29,7 @@ async def test_each_agent_asks_the_connection_it_is_assigned_to(
     await assign(runtime, threat_hunter="lab-a", malware_analyst="lab-b")
     async with served(runtime, "threat-hunter") as hunter, served(runtime, "malware-analyst") as ma:
         tasks = [await ask(hunter), await ask(ma)]
-    assert [task.status.state for task in tasks] == [TaskState.completed] * 2
+    assert [task.status.state for task in tasks] == [TaskState.TASK_STATE_COMPLETED] * 2
     assert (asked(labs.a), asked(labs.b)) == (["m-a"], ["m-b"])
 
 
@@ -67,7 +67,7 @@ async def test_run_under_way_keeps_its_connection(runtime: Runtime, labs: TwoSer
         await assign(runtime, threat_hunter="lab-b")
         gate.set()
         task = await running
-    assert task.status.state == TaskState.completed
+    assert task.status.state == TaskState.TASK_STATE_COMPLETED
     assert (asked(labs.a), asked(labs.b)) == (["m-a"], [])
 
 

@@ -1,7 +1,6 @@
 """Callers of an agent are kept apart, their streams end with their tokens, their runs end."""
 
 import asyncio
-import json
 import threading
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -16,6 +15,15 @@ from aurorasoc.a2a.server import create_app
 from aurorasoc.core.access.tokens import create_token
 from aurorasoc.core.inbound.limits import CallerLimit
 from aurorasoc.runtime import Runtime
+from tests.component.a2a_tongues import (
+    ONE,
+    TONGUES,
+    Tongue,
+    code_of,
+    content_of,
+    documents,
+    state_of,
+)
 from tests.component.live import World, until
 from tests.world.vendor import Fault
 
@@ -26,38 +34,34 @@ UNKNOWN: Final = "00000000-0000-0000-0000-000000000000"
 class Caller:
     """Somebody with a token."""
 
-    def __init__(self, http: httpx.AsyncClient, token: str) -> None:
+    def __init__(self, http: httpx.AsyncClient, token: str, tongue: Tongue) -> None:
         """Speak through a client."""
         self._http = http
-        self._headers = {"Authorization": f"Bearer {token}", "Content-Type": "application/json"}
+        self._token = {"Authorization": f"Bearer {token}"}
+        self._tongue = tongue
 
-    async def call(self, method: str, **params: object) -> dict[str, Any]:
+    async def call(self, operation: str, **params: object) -> Any:  # noqa: ANN401 - JSON
         """Make a call, and return the answer, or the last event of its stream."""
-        body = {"jsonrpc": "2.0", "id": 7, "method": method, "params": params}
-        content = json.dumps(body)  # in ASCII, so that it can hold half a surrogate pair
-        answer = await self._http.post("/", content=content, headers=self._headers, timeout=60)
-        assert answer.status_code == 200, answer.text
-        lines = [line for line in answer.text.splitlines() if line.startswith("data: ")]
-        last: dict[str, Any] = json.loads(lines[-1][6:] if lines else answer.text)
-        return last
+        request = self._tongue.request(operation, params)
+        request["headers"] = request["headers"] | self._token
+        return documents(await self._http.request(**request, timeout=60))[-1]
 
     async def send(
         self,
-        text: str = "ping",
-        method: str = "message/send",
-        configuration: dict[str, Any] | None = None,
-        **ids: str,
+        *parts: object,
+        operation: str = "send",
+        at_once: bool = False,
+        **fields: object,
     ) -> Any:  # noqa: ANN401 - JSON
         """Send a message."""
-        parts = [{"kind": "text", "text": text}]
-        message = {"messageId": "m", "role": "user", "kind": "message", "parts": parts, **ids}
-        answer = await self.call(method, message=message, configuration=configuration or {})
-        return answer.get("result", answer)
+        message = self._tongue.message(*(parts or ("ping",)), **fields)
+        configuration = dict(self._tongue.at_once) if at_once else {}
+        return await self.call(operation, message=message, configuration=configuration)
 
 
 @asynccontextmanager
 async def callers(
-    runtime: Runtime, lifetime: timedelta = timedelta(hours=1)
+    runtime: Runtime, tongue: Tongue = ONE, lifetime: timedelta = timedelta(hours=1)
 ) -> AsyncIterator[tuple[Caller, Caller]]:
     """Yield two callers of an agent that listens beyond loopback."""
     host = "0.0.0.0"  # noqa: S104 - nothing listens
@@ -70,47 +74,50 @@ async def callers(
         app.router.lifespan_context(app),
         httpx.AsyncClient(transport=httpx.ASGITransport(app=app), base_url=URL) as http,
     ):
-        yield Caller(http, alice), Caller(http, bob)
+        yield Caller(http, alice, tongue), Caller(http, bob, tongue)
 
 
-def error_of(answer: Any) -> Any:  # noqa: ANN401 - JSON
-    """Return an answer's error, without its request's id."""
-    return answer["error"]
+in_every_tongue = pytest.mark.parametrize("spoken", TONGUES)
 
 
-@pytest.mark.parametrize("method", ["tasks/get", "tasks/cancel", "tasks/resubscribe"])
-async def test_task_of_another_caller_is_not_found(runtime: Runtime, method: str) -> None:
+@in_every_tongue
+@pytest.mark.parametrize("operation", ["get", "cancel", "follow"])
+async def test_task_of_another_caller_is_not_found(
+    runtime: Runtime, operation: str, spoken: str
+) -> None:
     """As one that nobody made, and its maker finds it."""
-    async with callers(runtime) as (alice, bob):
-        task = await alice.send()
-        foreign, unknown = await bob.call(method, id=task["id"]), await bob.call(method, id=UNKNOWN)
-        makers = await alice.call("tasks/get", id=task["id"])
-    assert error_of(foreign) == error_of(unknown)
-    assert error_of(foreign)["code"] == -32001
-    assert makers["result"]["id"] == task["id"]
+    async with callers(runtime, TONGUES[spoken]) as (alice, bob):
+        task = content_of(await alice.send())
+        foreign = await bob.call(operation, id=task["id"])
+        unknown = await bob.call(operation, id=UNKNOWN)
+        makers = await alice.call("get", id=task["id"])
+    assert foreign["error"] == unknown["error"]
+    assert code_of(foreign) == -32001
+    assert content_of(makers)["id"] == task["id"]
 
 
-@pytest.mark.parametrize("method", ["message/send", "message/stream"])
+@in_every_tongue
+@pytest.mark.parametrize("operation", ["send", "stream"])
 async def test_task_under_way_takes_nothing_from_another_caller(
-    runtime: Runtime, world: World, method: str
+    runtime: Runtime, world: World, operation: str, spoken: str
 ) -> None:
     """Neither a message, nor a cancellation, nor a reader of its stream."""
     gate = threading.Event()
     world.keyed.faults.set(Fault(gate=gate))
-    async with callers(runtime) as (alice, bob):
-        task_id = (await alice.send(configuration={"blocking": False}))["id"]
+    async with callers(runtime, TONGUES[spoken]) as (alice, bob):
+        task_id = content_of(await alice.send(at_once=True))["id"]
         await until(lambda: bool(world.keyed.requests))
         for refused in (
-            await bob.send(taskId=task_id, method=method),
-            await bob.call("tasks/cancel", id=task_id),
-            await bob.call("tasks/resubscribe", id=task_id),
+            await bob.send(taskId=task_id, operation=operation),
+            await bob.call("cancel", id=task_id),
+            await bob.call("follow", id=task_id),
         ):
-            assert error_of(refused)["code"] == -32001
+            assert code_of(refused) == -32001
         assert len(world.keyed.requests) == 1
-        following = asyncio.create_task(alice.call("tasks/resubscribe", id=task_id))
+        following = asyncio.create_task(alice.call("follow", id=task_id))
         gate.set()
         last = await following
-    assert last["result"]["status"]["state"] == "completed"
+    assert state_of(last) == "completed"
 
 
 async def test_conversation_of_another_caller_is_not_continued(
@@ -128,15 +135,34 @@ async def test_conversation_of_another_caller_is_not_continued(
     assert "and then?" not in third
 
 
-async def test_stream_ends_with_its_token(runtime: Runtime, world: World) -> None:
+async def test_list_shows_a_caller_their_own_tasks(runtime: Runtime) -> None:
+    """The newest first, without artifacts unless they are asked for, page by page."""
+    async with callers(runtime) as (alice, bob):
+        first, second = [content_of(await alice.send())["id"] for _ in range(2)]
+        await bob.send()
+        page = (await alice.call("ListTasks", pageSize=1))["result"]
+        rest = await alice.call(
+            "ListTasks", pageSize=1, pageToken=page["nextPageToken"], includeArtifacts=True
+        )
+        wrong = await alice.call("ListTasks", pageSize=0)
+    assert [task["id"] for task in page["tasks"]] == [second]
+    assert "artifacts" not in page["tasks"][0]
+    assert [task["id"] for task in rest["result"]["tasks"]] == [first]
+    assert rest["result"]["tasks"][0]["artifacts"]
+    assert (rest["result"]["nextPageToken"], rest["result"]["totalSize"]) == ("", 2)
+    assert code_of(wrong) == -32602
+
+
+@in_every_tongue
+async def test_stream_ends_with_its_token(runtime: Runtime, world: World, spoken: str) -> None:
     """The last event says why, and the run goes on without its reader."""
     gate = threading.Event()
     world.keyed.faults.set(Fault(gate=gate))
-    async with callers(runtime, timedelta(seconds=3)) as (alice, _):
-        last = await alice.send(method="message/stream")
+    async with callers(runtime, TONGUES[spoken], timedelta(seconds=2)) as (alice, _):
+        last = await alice.send(operation="stream")
         gate.set()
-    assert "expired" in error_of(last)["message"]
-    assert last["id"] == 7
+    assert "expired" in last["error"]["message"]
+    assert last.get("id", 7) == 7
 
 
 async def test_one_caller_cannot_take_all_runs(
@@ -154,9 +180,9 @@ async def test_one_caller_cannot_take_all_runs(
         await until(lambda: len(world.keyed.requests) == 2)
         gate.set()
         done = [await first, await other, await alice.send()]
-    assert refused["status"]["state"] == "failed"
-    assert "1 agent runs" in str(refused["status"]["message"])
-    assert [task["status"]["state"] for task in done] == ["completed"] * 3
+    assert state_of(refused) == "failed"
+    assert "1 agent runs" in str(content_of(refused)["status"]["message"])
+    assert [state_of(task) for task in done] == ["completed"] * 3
 
 
 async def test_run_ends_in_time(
@@ -169,19 +195,18 @@ async def test_run_ends_in_time(
     async with callers(runtime) as (alice, _):
         task = await alice.send()
         gate.set()
-    assert task["status"]["state"] == "failed"
-    assert "within" in str(task["status"]["message"])
+    assert state_of(task) == "failed"
+    assert "within" in str(content_of(task)["status"]["message"])
 
 
+@in_every_tongue
 async def test_half_a_surrogate_pair_is_replaced_at_the_door(
-    runtime: Runtime, world: World
+    runtime: Runtime, world: World, spoken: str
 ) -> None:
     """In texts, metadata and ids."""
-    async with callers(runtime) as (alice, _):
-        parts = [{"kind": "text", "text": "a\ud800b", "metadata": {"x": ["\udfff"]}}]
-        message = {"messageId": "\ud800", "role": "user", "kind": "message", "parts": parts}
-        answer = await alice.call("message/send", message=message)
-        assert answer["result"]["status"]["state"] == "completed"
-        shown = await alice.call("tasks/get", id=answer["result"]["id"])
-    assert "result" in shown
+    part = TONGUES[spoken].text("a\ud800b", metadata={"x": ["\udfff"]})
+    async with callers(runtime, TONGUES[spoken]) as (alice, _):
+        answer = await alice.send(part, messageId="\ud800")
+        shown = await alice.call("get", id=content_of(answer)["id"])
+    assert [state_of(answer), state_of(shown)] == ["completed"] * 2
     assert "ud800" not in str(world.keyed.requests[0].raw)

@@ -6,12 +6,13 @@ from contextlib import asynccontextmanager
 
 import httpx
 import pytest
-from a2a.client import A2ACardResolver, ClientConfig, ClientFactory
-from a2a.client.helpers import create_text_message_object
-from a2a.types import Task, TaskState, TaskStatus
+from a2a.client import A2ACardResolver, Client, ClientConfig, ClientFactory
+from a2a.helpers import new_text_message
+from a2a.types import AgentCard, Role, SendMessageRequest, Task, TaskState
 
-from aurorasoc.a2a.memory import KEPT, RecentTasks
+from aurorasoc.a2a.callers import context_of
 from aurorasoc.a2a.server import create_app, serve
+from aurorasoc.a2a.tasks import KEPT, RecentTasks
 from aurorasoc.errors import ConfigurationError, NotFound
 from aurorasoc.llm.changes import edits
 from aurorasoc.runtime import Runtime
@@ -20,6 +21,12 @@ from tests.examples import config_request, policy_request
 from tests.world.loopback import LOOPBACK
 
 URL = "http://agent.example"
+
+INTERFACES = {
+    "1.0 by JSON-RPC": ("JSONRPC", "1.0"),
+    "1.0 by HTTP+JSON": ("HTTP+JSON", "1.0"),
+    "0.3 by JSON-RPC": ("JSONRPC", "0.3"),
+}
 
 
 @asynccontextmanager
@@ -38,16 +45,73 @@ async def served(
 
 async def ask(http: httpx.AsyncClient) -> Task:
     """Ask the agent something and give the last state of the task."""
-    card = await A2ACardResolver(http, URL).get_agent_card()
-    client = ClientFactory(ClientConfig(httpx_client=http, streaming=False)).create(card)
-    events = [e async for e in client.send_message(create_text_message_object(content="ping"))]
-    assert isinstance(events[-1], tuple)
-    return events[-1][0]
+    return await sent(client_of(http, await card_of(http)))
+
+
+async def card_of(http: httpx.AsyncClient) -> AgentCard:
+    """Return the agent's card, as the SDK finds it."""
+    return await A2ACardResolver(http, URL).get_agent_card()
+
+
+def client_of(http: httpx.AsyncClient, card: AgentCard) -> Client:
+    """Make the SDK's client of a card, which may speak all bindings."""
+    bindings = ["JSONRPC", "HTTP+JSON"]
+    config = ClientConfig(httpx_client=http, streaming=False, supported_protocol_bindings=bindings)
+    return ClientFactory(config).create(card)
+
+
+async def sent(client: Client) -> Task:
+    """Send a message, and return its task."""
+    message = new_text_message("ping", role=Role.ROLE_USER)
+    (event,) = [event async for event in client.send_message(SendMessageRequest(message=message))]
+    return event.task
 
 
 async def require_labels(runtime: Runtime) -> None:
     """Leave unlabelled agents without a model to ask."""
     await runtime.admin.change(edits.set_policy(policy_request(require_tlp=True)), actor="test")
+
+
+@pytest.mark.parametrize("interface", INTERFACES)
+async def test_client_library_is_answered_on_each_interface(
+    interface: str, runtime: Runtime
+) -> None:
+    """The card names it, and the SDK of 1.x speaks it: one artifact of one part."""
+    async with served(runtime, "threat-hunter") as http:
+        card = await card_of(http)
+        (chosen,) = [
+            offered
+            for offered in card.supported_interfaces
+            if (offered.protocol_binding, offered.protocol_version) == INTERFACES[interface]
+        ]
+        del card.supported_interfaces[:]
+        card.supported_interfaces.append(chosen)
+        task = await sent(client_of(http, card))
+    assert task.status.state == TaskState.TASK_STATE_COMPLETED
+    assert [part.text for part in task.artifacts[0].parts] == ["deepseek-v4-flash says: pong"]
+    assert (len(task.artifacts), task.status.HasField("message")) == (1, False)
+
+
+async def test_card_is_kept_by_its_tag(runtime: Runtime) -> None:
+    """A client that has it gets no second copy."""
+    async with served(runtime, "threat-hunter") as http:
+        card = await http.get("/.well-known/agent-card.json")
+        again = await http.get(
+            "/.well-known/agent-card.json", headers={"If-None-Match": card.headers["ETag"]}
+        )
+    assert "max-age" in card.headers["Cache-Control"]
+    assert (again.status_code, again.content) == (304, b"")
+
+
+async def test_card_has_the_fields_of_0_3(runtime: Runtime) -> None:
+    """An old client finds address, version and transport where it looks for them."""
+    async with served(runtime, "threat-hunter") as http:
+        card = (await http.get("/.well-known/agent-card.json")).json()
+    assert (card["url"], card["preferredTransport"], card["protocolVersion"]) == (
+        URL,
+        "JSONRPC",
+        "0.3",
+    )
 
 
 async def test_health_names_the_model_that_answers(runtime: Runtime) -> None:
@@ -93,9 +157,8 @@ async def test_a_failure_to_build_fails_the_task_in_our_words(
     async with served(runtime, "threat-hunter") as http:
         await require_labels(runtime)
         task = await ask(http)
-    assert task.status.state == TaskState.failed
-    assert task.status.message is not None
-    assert "LLM_REQUIRE_TLP" in task.status.message.model_dump_json()
+    assert task.status.state == TaskState.TASK_STATE_FAILED
+    assert "LLM_REQUIRE_TLP" in task.status.message.parts[0].text
     assert asked(world.keyed) == []
 
 
@@ -105,7 +168,7 @@ async def test_an_agent_of_restricted_data_asks_a_local_model_alone(
     """Its label sends it to the local backend, whatever is active."""
     async with served(runtime, "threat-hunter", tlp="RED") as http:
         task = await ask(http)
-    assert task.status.state == TaskState.completed
+    assert task.status.state == TaskState.TASK_STATE_COMPLETED
     assert asked(world.keyed)[-1] == "granite-soc-specialist"
     assert "deepseek-v4-flash" not in asked(world.keyed)
 
@@ -137,10 +200,9 @@ async def test_a_taken_port_is_refused() -> None:
 
 async def test_the_oldest_task_is_forgotten_first() -> None:
     """A process that runs for months doesn't keep every alert it was ever shown."""
-    tasks = RecentTasks()
+    tasks, anybody = RecentTasks(), context_of(None)
     for number in range(KEPT + 1):
-        status = TaskStatus(state=TaskState.completed)
-        await tasks.save(Task(id=str(number), context_id="c", status=status))
-    assert await tasks.get("0") is None
-    assert await tasks.get("1") is not None
-    assert await tasks.get(str(KEPT)) is not None
+        await tasks.save(Task(id=str(number), context_id="c"), anybody)
+    assert await tasks.get("0", anybody) is None
+    assert await tasks.get("1", anybody) is not None
+    assert await tasks.get(str(KEPT), anybody) is not None

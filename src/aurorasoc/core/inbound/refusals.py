@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 
 PROBLEM_TYPE: Final = "application/problem+json"
 
+Foreign = tuple[int, dict[str, Any]]
+"""A status, and the document of a protocol that isn't ours."""
+
 _UNREAD_SECONDS: Final = 1.0
 _UNREAD_BYTES: Final = 67_108_864
 
@@ -42,31 +45,45 @@ def headers_of(error: AuroraError) -> dict[str, str]:
 
 
 class Refused(Response):
-    """A refusal, for handlers that return their answer."""
+    """A refusal, for handlers that return their answer.
 
-    def __init__(self, error: AuroraError) -> None:
-        super().__init__(status_code=error.status_code, media_type=PROBLEM_TYPE)
+    Args:
+        error: What is wrong.
+        foreign: Status and document of the protocol spoken here; None for a problem document.
+    """
+
+    def __init__(self, error: AuroraError, foreign: Foreign | None = None) -> None:
+        super().__init__(status_code=error.status_code)
         self._error = error
+        self._foreign = foreign
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer, and hang up on who goes on sending."""
-        await refuse(self._error, scope, receive, send)
+        await refuse(self._error, scope, receive, send, self._foreign)
 
 
-async def refuse(error: AuroraError, scope: Scope, receive: Receive, send: Send) -> None:
+async def refuse(
+    error: AuroraError,
+    scope: Scope,
+    receive: Receive,
+    send: Send,
+    foreign: Foreign | None = None,
+) -> None:
     """Answer a request whose body nobody reads.
 
     The answer goes out at once. What is still being sent is thrown away for a moment, because a
     client that is cut off while it sends sees a reset and not the answer; then the connection is
     closed, so that nobody keeps it open by sending on.
     """
-    body = json.dumps(document_of(error)).encode()
-    fields = {"Content-Type": PROBLEM_TYPE, "Content-Length": str(len(body)), **headers_of(error)}
+    status, document = foreign or (error.status_code, document_of(error))
+    kind = PROBLEM_TYPE if foreign is None else "application/json"
+    body = json.dumps(document).encode()
+    fields = {"Content-Type": kind, "Content-Length": str(len(body)), **headers_of(error)}
     unread = announces_body(scope["headers"])
     if unread and scope.get("http_version", "1.1").startswith("1"):
         fields["Connection"] = "close"
     raw = [(name.lower().encode(), value.encode()) for name, value in fields.items()]
-    await send({"type": "http.response.start", "status": error.status_code, "headers": raw})
+    await send({"type": "http.response.start", "status": status, "headers": raw})
     await send({"type": "http.response.body", "body": body, "more_body": unread})
     if unread:
         await _throw_away(scope, receive)
