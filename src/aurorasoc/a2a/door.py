@@ -27,9 +27,10 @@ from aurorasoc.errors import AuroraError, UnsupportedMediaType
 Admit = Callable[[Request], Awaitable[Principal | None]]
 """Returns who calls; None where callers need no token."""
 
+VERSION_HEADER: Final = "A2A-Version"
+
 _JSON: Final = frozenset(("application/json", "application/a2a+json"))
 _STREAMS: Final = CallerLimit(500, most_each=100)
-_VERSION_HEADER: Final = "A2A-Version"
 _UNNAMED: Final = "0.3"
 """The version of a request that names none (specification §3.6.2)."""
 
@@ -75,7 +76,7 @@ def version_of(request: Request) -> str:
 
     It is named in a header, or in the query by clients that can't set one (§3.6.1).
     """
-    name = _VERSION_HEADER
+    name = VERSION_HEADER
     asked = request.headers.get(name) or request.query_params.get(name) or _UNNAMED
     return ".".join(asked.strip().split(".")[:2])
 

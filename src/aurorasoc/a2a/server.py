@@ -9,7 +9,6 @@ from ipaddress import ip_address
 from typing import Any, Final
 
 import uvicorn
-from a2a.server.routes import create_agent_card_routes
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.requests import Request
@@ -17,7 +16,7 @@ from starlette.responses import JSONResponse
 from starlette.routing import Route
 
 from aurorasoc.a2a import http_json, version_0_3, version_1
-from aurorasoc.a2a.cards import KEPT_BY_CLIENTS, card_of
+from aurorasoc.a2a.cards import card_of, card_route
 from aurorasoc.a2a.door import Admit, guarded
 from aurorasoc.a2a.executor import PerMessage
 from aurorasoc.a2a.handler import AgentRequests
@@ -103,7 +102,7 @@ def create_app(
     app = Starlette(
         lifespan=_lifespan_of(definition, tlp, settings, handler),
         routes=[
-            *create_agent_card_routes(card, cache_control=KEPT_BY_CLIENTS),
+            card_route(card),
             *_routes(handler, _admission(used) if wants_token else _admit_all),
             Route("/health", _health_of(definition, tlp)),
         ],

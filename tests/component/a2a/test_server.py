@@ -103,15 +103,16 @@ async def test_card_is_kept_by_its_tag(runtime: Runtime) -> None:
     assert (again.status_code, again.content) == (304, b"")
 
 
-async def test_card_has_the_fields_of_0_3(runtime: Runtime) -> None:
+async def test_card_has_the_fields_of_0_3_unless_1_0_is_asked_for(runtime: Runtime) -> None:
     """An old client finds address, version and transport where it looks for them."""
+    old = {"url": URL, "preferredTransport": "JSONRPC", "protocolVersion": "0.3"}
     async with served(runtime, "threat-hunter") as http:
-        card = (await http.get("/.well-known/agent-card.json")).json()
-    assert (card["url"], card["preferredTransport"], card["protocolVersion"]) == (
-        URL,
-        "JSONRPC",
-        "0.3",
-    )
+        both = await http.get("/.well-known/agent-card.json")
+        one = await http.get("/.well-known/agent-card.json", headers={"A2A-Version": "1.0"})
+    assert both.json() == one.json() | old
+    assert not old.keys() & one.json().keys()
+    assert (both.headers["Vary"], one.headers["Vary"]) == ("A2A-Version",) * 2
+    assert both.headers["ETag"] != one.headers["ETag"]
 
 
 async def test_health_names_the_model_that_answers(runtime: Runtime) -> None:
