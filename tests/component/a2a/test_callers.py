@@ -10,7 +10,7 @@ from typing import Any, Final
 import httpx
 import pytest
 
-from aurorasoc.a2a import executor
+from aurorasoc.a2a import door, executor
 from aurorasoc.a2a.server import create_app
 from aurorasoc.core.access.tokens import create_token
 from aurorasoc.core.inbound.limits import CallerLimit
@@ -163,6 +163,28 @@ async def test_stream_ends_with_its_token(runtime: Runtime, world: World, spoken
         gate.set()
     assert "expired" in last["error"]["message"]
     assert last.get("id", 7) == 7
+
+
+@in_every_tongue
+async def test_one_caller_cannot_open_all_streams(
+    runtime: Runtime, world: World, monkeypatch: pytest.MonkeyPatch, spoken: str
+) -> None:
+    """One too many is refused before its task begins; a place is free when a stream has ended."""
+    monkeypatch.setattr(door, "_STREAMS", CallerLimit(3, most_each=1))
+    gate = threading.Event()
+    world.keyed.faults.set(Fault(gate=gate))
+    async with callers(runtime, TONGUES[spoken]) as (alice, bob):
+        first = asyncio.create_task(alice.send(operation="stream"))
+        await until(lambda: len(world.keyed.requests) == 1)
+        refused = await alice.send(operation="stream")
+        unknown = await bob.call("follow", id=UNKNOWN)
+        gate.set()
+        done = [await first, await alice.send(operation="stream")]
+        done.append(await bob.send(operation="stream"))
+    assert "1 streams" in str(refused)
+    assert code_of(unknown) == -32001
+    assert [state_of(last) for last in done] == ["completed"] * 3
+    assert len(world.keyed.requests) == 3
 
 
 async def test_one_caller_cannot_take_all_runs(
