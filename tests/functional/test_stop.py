@@ -6,10 +6,11 @@ database up and away, and while one of them is frozen, in the middle of whatever
 
 import asyncio
 import signal
+import sqlite3
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -167,7 +168,7 @@ def test_a_stop_works_while_the_database_is_away(fleet: Fleet, _round: int) -> N
 def test_a_frozen_process_sends_nothing_once_it_wakes(fleet: Fleet, how: str, _round: int) -> None:
     """Wherever in a call it was frozen, it asks whether it still may."""
     frozen = fleet.children[f"agent-{_round % RESTLESS}"]
-    frozen.process.send_signal(signal.SIGSTOP)
+    _freeze(fleet, frozen)
     try:
         if how == "here":
             fleet.here("stop")
@@ -181,6 +182,27 @@ def test_a_frozen_process_sends_nothing_once_it_wakes(fleet: Fleet, how: str, _r
     woken = time.monotonic()
     require_quiet(fleet, woken)
     assert fleet.vendor.last_byte < woken, "it sent something before it had looked"
+
+
+def _freeze(fleet: Fleet, child: ChildProcess) -> None:
+    """Freeze a process while it doesn't hold the database's lock: then that is away, too."""
+    child.process.send_signal(signal.SIGSTOP)
+    while not _is_writable(fleet):
+        child.process.send_signal(signal.SIGCONT)
+        until(lambda: _is_writable(fleet))
+        child.process.send_signal(signal.SIGSTOP)
+
+
+def _is_writable(fleet: Fleet) -> bool:
+    """Whether the database is to be had within seconds; a PostgreSQL always is."""
+    if DATABASES.kind != SQLITE:
+        return True
+    with closing(sqlite3.connect(fleet.folder / "aurorasoc.db", timeout=5)) as database:
+        try:
+            database.execute("BEGIN IMMEDIATE")
+        except sqlite3.OperationalError:
+            return False
+    return True
 
 
 @contextmanager
