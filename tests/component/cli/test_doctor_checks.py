@@ -83,8 +83,11 @@ async def test_a_connection_in_use_whose_calls_fail_is_wrong(database_file: Path
 @pytest.mark.parametrize(
     ("health", "state"),
     [
-        (Health("open", SINCE, "timeout", 3, 8), f"not asked in 3 of 8 processes since {SINCE}"),
-        (Health("probing", SINCE, "timeout", 1, 1), f"not asked since {SINCE}"),
+        (
+            Health("open", SINCE, "timeout", 3, 8),
+            f"asked only now and then in 3 of 8 processes since {SINCE}",
+        ),
+        (Health("probing", SINCE, "timeout", 1, 1), f"asked only now and then since {SINCE}"),
         (Health("ok", SINCE, None, 1, 8), "answering, but not asked in 1 of 8 processes"),
     ],
 )

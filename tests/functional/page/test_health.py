@@ -9,9 +9,10 @@ from tests.functional.page.visit import Visit
 
 SINCE: Final = "2026-11-23T09:05:00.000000Z"
 HEALTH: Final = {"since": SINCE, "code": "unreachable", "open_in": 3, "processes": 8}
+WHEN: Final = "since 23/11/2026 09:05 in 3 of 8 processes: "
 WORDS: Final = {
-    "open": "Not asked since 23/11/2026 09:05 in 3 of 8 processes: ",
-    "probing": "Being tried again, not asked since 23/11/2026 09:05 in 3 of 8 processes: ",
+    "open": f"Asked only now and then {WHEN}",
+    "probing": f"Being tried again, asked only now and then {WHEN}",
     "ok": "Answering since 23/11/2026 09:05, not asked in 3 of 8 processes",
 }
 

@@ -132,7 +132,7 @@ def of_used(row: ConnectionView) -> Finding:
     health = row.health
     if health.state in {"failing", "open", "probing"}:
         cure = f"{test}, which says what to do."
-        ends = "failing" if health.state == "failing" else f"not asked{health.where}"
+        ends = "failing" if health.state == "failing" else f"asked only now and then{health.where}"
         return wrong(name, f"{ends} since {health.since}: {health.code}", cure)
     if health.state == "unknown":
         return good(name, "not called yet", f"{test}. {advice}".rstrip())

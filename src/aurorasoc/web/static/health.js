@@ -18,11 +18,13 @@ export function Health({ of: health }) {
   `;
 }
 
+const RARELY = "Asked only now and then"; // since it was held back first, one call at a time tries it
+
 const STATES = {
   ok: ["ok", "Answering"],
   failing: ["bad", "Failing"],
-  open: ["bad", "Not asked"],
-  probing: ["wait", "Being tried again, not asked"],
+  open: ["bad", RARELY],
+  probing: ["wait", `Being tried again, ${RARELY.toLowerCase()}`],
 };
 
 /** In how many processes it isn't asked for a while, where there are several. */
