@@ -373,7 +373,14 @@ def read_all(service: Service, traffic: Traffic) -> dict[str, bytes]:
     """Read all that a service answers, prints and keeps; the last key is still stored."""
     client, places = traffic.client, stored(service.state_dir)
     send = traffic.by("reader")
-    for path in ("/audit", "/system/llm/history", "/healthz", "/openapi.json", "/metrics"):
+    for path in (
+        "/audit",
+        "/system/llm/history",
+        "/system/llm/config/reset",
+        "/healthz",
+        "/openapi.json",
+        "/metrics",
+    ):
         send("GET", path, params={"limit": 1000} if path == "/audit" else None)
         client.get(f"{service.url}{path}")
     for revision in range(1, send("GET", PROVIDERS).json()["revision"] + 1):
