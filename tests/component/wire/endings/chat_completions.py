@@ -48,6 +48,10 @@ SERVER_ERROR: Final = {
 _SPENT: Final = {"prompt_tokens": 9, "completion_tokens": LIMIT, "total_tokens": 9 + LIMIT}
 TWO_CALLS: Final = [function(ARGUMENTS), function(OTHER_ARGUMENTS) | {"id": "call_2"}]
 _CALL: Final = {"content": None, "tool_calls": [function(ARGUMENTS)]}
+_UNEXPLAINED: Final[dict[str, dict[str, Any]]] = {
+    "text": {"content": PARTIAL},
+    "a tool call": _CALL,
+}
 
 
 def says(message: dict[str, Any], reason: str | None = "stop", **more: Any) -> Write:
@@ -123,7 +127,7 @@ SHARED: Final[Rows] = (
             Failed(BadResponse),
             chat(message, None, stream=True),
         )
-        for what, message in {"text": {"content": PARTIAL}, "a tool call": _CALL}.items()
+        for what, message in _UNEXPLAINED.items()
     ),
     both(
         Ending.UNKNOWN, "tired", Failed(BadResponse, "tired"), says({"content": PARTIAL}, "tired")
