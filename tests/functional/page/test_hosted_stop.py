@@ -76,6 +76,22 @@ def test_what_is_in_force_says_that_nothing_goes_there(stopping: Visit) -> None:
     visit.says("Nothing goes there: hosted traffic is stopped.")
 
 
+def test_a_switch_to_what_is_stopped_is_not_said_to_answer(stopping: Visit) -> None:
+    """Neither before it is made nor after; who stopped it is."""
+    visit = stopping
+    visit.put_connection("deepseek", provider="deepseek", api_key="sk-page-0123456789abcdef")
+    visit.service.client().put(STOP, json={"state": "stopped", "reason": "incident"})
+    visit.sign_in()
+    visit.button("Switch to DeepSeek").click()
+    asked = visit.dialog("Switch to DeepSeek?")
+    expect(asked).to_contain_text("Hosted traffic is stopped: nothing is sent there")
+    asked.get_by_role("checkbox").uncheck()
+    asked.get_by_role("button", name="Switch", exact=True).click()
+    made = visit.dialog("Every process has adopted it")
+    expect(made).to_contain_text("(incident)")
+    expect(made).not_to_contain_text("answers from now on")
+
+
 def test_a_host_that_stops_by_its_file_isnt_said_to_be_allowed(stopping: Visit) -> None:
     """The button releases the database's stop alone; who listens is told what still holds."""
     visit = stopping

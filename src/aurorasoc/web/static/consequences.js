@@ -13,6 +13,7 @@ export function consequences(inventory, wanted) {
   const moves = wanted.base_url !== undefined && mayBeLocal(to?.provider);
   return [
     { icon: "info", text: whoAnswers(from, to, wanted) },
+    ...(isStopped(inventory, to) ? [NOT_CALLED] : []),
     ...(inventory.active.requested === "auto" ? [NO_LONGER_AUTOMATIC] : []),
     ...changedFields(to, wanted),
     to ? whereDataGoes(from, to, moves) : BOTH_LOCAL,
@@ -22,10 +23,17 @@ export function consequences(inventory, wanted) {
 }
 
 const NO_LONGER_AUTOMATIC = { icon: "info", text: "The choice is no longer automatic." };
+const NOT_CALLED = {
+  icon: "warn",
+  text: "Hosted traffic is stopped: nothing is sent there until it is allowed again.",
+};
 const BOTH_LOCAL = {
   icon: "stays",
   text: "Both are local backends: the table of connections shows their addresses.",
 };
+
+const isStopped = ({ hosted_traffic: { state } }, to) =>
+  state === "stopped" && to !== undefined && !mayBeLocal(to.provider);
 
 function whoAnswers(from, to, wanted) {
   const before = from ? `${connectionName(from.connection)} (${from.model})` : "no backend";

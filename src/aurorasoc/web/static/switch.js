@@ -81,6 +81,11 @@ export function Adopting({ made, onClose }) {
   `;
 }
 
-const answersNow = ({ backend, requested }) =>
-  `${connectionName(backend ?? requested)} answers from now on; ` +
-  `runs that had started finish where they started.`;
+const answersNow = ({ backend, requested, warnings }) => {
+  const stop = warnings.find(({ code }) => code === "hosted_stopped");
+  if (stop) return stop.detail;
+  return (
+    `${connectionName(backend ?? requested)} answers from now on; ` +
+    `runs that had started finish where they started.`
+  );
+};
