@@ -20,6 +20,7 @@ from aurorasoc.config.vocabulary import ConnectionName
 from aurorasoc.core.clock import iso, now_us
 from aurorasoc.core.database.engine import Database
 from aurorasoc.core.database.tables import CredentialRow, RuntimeConfigRow
+from aurorasoc.core.histogram import Histogram
 from aurorasoc.core.keyring import Keyring
 from aurorasoc.core.logs import get_logger
 from aurorasoc.core.redaction import REDACTOR
@@ -27,7 +28,6 @@ from aurorasoc.core.secret_store import SecretStore, Stamp, StoreReading, last4_
 from aurorasoc.errors import Conflict, DatabaseUnavailable
 from aurorasoc.llm.adoption.compose import compose, knows_backend
 from aurorasoc.llm.adoption.declared import declared_connections
-from aurorasoc.llm.adoption.latencies import Latencies
 from aurorasoc.llm.adoption.rows import SINGLETON, load_stored
 from aurorasoc.llm.adoption.stored import Stored, StoredConfig
 
@@ -39,6 +39,9 @@ SPREAD_SECONDS: Final = 0.2
 
 LATE_SECONDS: Final = 5.0
 """How long a database may neither answer nor refuse before it counts as unavailable."""
+
+LATENCY_BOUNDS: Final = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
+"""In seconds, for the histogram of adoptions: from a notification to a missed poll."""
 
 log = get_logger("aurorasoc.adoption")
 
@@ -73,7 +76,7 @@ class Adoption:
         self.stopped_here: HostedTraffic | None = None
         self._on_stop_here: list[Callable[[], None]] = []
         self.adopted_us = 0
-        self.latencies = Latencies()
+        self.latencies = Histogram(LATENCY_BOUNDS)
         self.stale_since: str | None = None
 
     @property
