@@ -41,6 +41,7 @@ from aurorasoc.llm.fleet.membership import Instance, Kind, Membership, this_proc
 from aurorasoc.llm.fleet.registry import Fleet, FleetAdoption
 from aurorasoc.llm.fleet.sources import source_of
 from aurorasoc.llm.fleet.stop_watch import StopWatch
+from aurorasoc.llm.models.call_metrics import CallMetrics
 from aurorasoc.llm.models.health import open_in
 from aurorasoc.llm.models.keep_resolved import keep_resolved, resolve_once
 from aurorasoc.llm.models.learned_rows import LearnedRows
@@ -68,6 +69,7 @@ class Runtime:
     fleet: Fleet
     instance: str | None
     hindrances: Hindrances
+    call_metrics: CallMetrics
 
     async def with_adoption(self, changed: MutationAnswer, wait: float | None) -> MutationAnswer:
         """Return a change's answer with who has adopted it, and what becomes of the old key.
@@ -249,7 +251,22 @@ async def _open(
         fleet,
         instance,
         hindrances,
+        _counted(pool, adoption),
     )
+
+
+def _counted(pool: ModelPool, adoption: Adoption) -> CallMetrics:
+    """Return what `/metrics` shows of this process's calls."""
+    metrics = CallMetrics()
+
+    def keep() -> None:
+        metrics.keep(adoption.snapshot.connections)
+
+    adoption.on_adopted(keep)
+    if adoption.ready:
+        keep()
+    pool.records.follow(metrics.note)
+    return metrics
 
 
 def _pool(settings: Settings, adoption: Adoption, ledger: TrafficLedger) -> ModelPool:

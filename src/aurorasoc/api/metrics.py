@@ -13,6 +13,7 @@ from prometheus_client.core import (
 )
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4, generate_latest
 
+from aurorasoc.api.call_metrics import CONNECTION, call_families
 from aurorasoc.llm.fleet.feed import Feed
 from aurorasoc.llm.fleet.registry import FleetView, State
 from aurorasoc.llm.observe import models_in_use
@@ -25,9 +26,6 @@ if TYPE_CHECKING:
 
 CONTENT_TYPE: Final = CONTENT_TYPE_PLAIN_0_0_4
 
-_CONNECTION: Final = ("connection", "provider")
-"""The labels that say whom a value is about: its name, and the kind of its provider."""
-
 
 class RuntimeCollector:
     """A Prometheus collector over the open runtime; labels hold names alone, as we allow them."""
@@ -36,7 +34,7 @@ class RuntimeCollector:
         self._fleet = fleet
 
     def collect(self) -> Iterator[Metric]:
-        """Yield the revision in force, adoption times, the feed, the fleet, calls and breakers."""
+        """Yield the revision in force, adoption times, the feed, the fleet, calls, breakers."""
         runtime = current_runtime()
         yield from _in_force(runtime)
         yield _latencies(runtime)
@@ -44,6 +42,7 @@ class RuntimeCollector:
         if self._fleet is not None:
             yield _instances(self._fleet)
         yield _calls(runtime)
+        yield from call_families(runtime.call_metrics)
         yield from _breakers(runtime)
         yield _fall_overs(runtime)
 
@@ -66,12 +65,12 @@ def _in_force(runtime: Runtime) -> Iterator[Metric]:
             "aurorasoc_revision", "The configuration revision in force.", value=snapshot.revision
         )
         ready = GaugeMetricFamily(
-            "aurorasoc_provider_ready", "Whether calls may be made.", labels=_CONNECTION
+            "aurorasoc_provider_ready", "Whether calls may be made.", labels=CONNECTION
         )
         answering = GaugeMetricFamily(
             "aurorasoc_connection_answering",
             "Whether the last calls and tests were answered; absent before the first.",
-            labels=_CONNECTION,
+            labels=CONNECTION,
         )
         for name, config in snapshot.connections.items():
             ready.add_metric([name, config.provider], float(config.ready))
@@ -138,7 +137,7 @@ def _fall_overs(runtime: Runtime) -> Metric:
 
 def _calls(runtime: Runtime) -> Metric:
     calls = CounterMetricFamily(
-        "aurorasoc_model_calls", "Model calls, by how they ended.", labels=[*_CONNECTION, "outcome"]
+        "aurorasoc_model_calls", "Model calls, by how they ended.", labels=[*CONNECTION, "outcome"]
     )
     adoption = runtime.adoption
     connections = adoption.snapshot.connections if adoption.ready else {}
@@ -152,17 +151,17 @@ def _breakers(runtime: Runtime) -> Iterator[Metric]:
     states = GaugeMetricFamily(
         "aurorasoc_connection_breaker",
         "Whether this process asks a connection: 1 for the state that its breaker is in.",
-        labels=[*_CONNECTION, "state"],
+        labels=[*CONNECTION, "state"],
     )
     opened = CounterMetricFamily(
         "aurorasoc_connection_breaker_opened",
         "How often a breaker opened, because calls failed.",
-        labels=_CONNECTION,
+        labels=CONNECTION,
     )
     not_asked = CounterMetricFamily(
         "aurorasoc_model_calls_not_asked",
         "Calls that failed at once, because a breaker was open.",
-        labels=_CONNECTION,
+        labels=CONNECTION,
     )
     adoption, breakers = runtime.adoption, runtime.admin.ledger.breakers
     for name, config in (adoption.snapshot.connections if adoption.ready else {}).items():
