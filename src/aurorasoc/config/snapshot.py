@@ -13,6 +13,7 @@ from typing import Generic, Literal, TypeVar
 from pydantic import SecretStr
 
 from aurorasoc.config.assignments import UNASSIGNED, Assignments
+from aurorasoc.config.budgets import Limit
 from aurorasoc.config.call_options import NO_OPTIONS, CallOptions
 from aurorasoc.config.fallbacks import OnRefusal
 from aurorasoc.config.hosted_traffic import ALLOWED, HostedTraffic
@@ -186,6 +187,7 @@ class Snapshot:
         assignments: Who uses another connection than that.
         hosted_traffic: Whether hosted providers may be called, by what is stored.
         stopped_here: The stop by this host's file; None: there is no such file.
+        budgets: What may be spent, and by whom.
     """
 
     revision: int
@@ -198,6 +200,7 @@ class Snapshot:
     assignments: Assignments = UNASSIGNED
     hosted_traffic: HostedTraffic = ALLOWED
     stopped_here: HostedTraffic | None = None
+    budgets: tuple[Limit, ...] = ()
 
     @property
     def stop(self) -> HostedTraffic | None:
