@@ -9,7 +9,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, replace
-from typing import cast
+from typing import TYPE_CHECKING, cast
 
 from aurorasoc.config.settings import Settings, load_settings
 from aurorasoc.core.audit.denials import Denials
@@ -22,6 +22,7 @@ from aurorasoc.core.logs import get_logger
 from aurorasoc.core.open_store import open_secret_store
 from aurorasoc.core.process import SLOT
 from aurorasoc.core.tasks import end
+from aurorasoc.core.telemetry.switch import switch_off, switch_on
 from aurorasoc.errors import (
     Conflict,
     DatabaseUnavailable,
@@ -49,6 +50,9 @@ from aurorasoc.llm.models.pool import ModelPool
 from aurorasoc.llm.models.traffic import TrafficLedger
 from aurorasoc.llm.mutations import MutationAnswer
 from aurorasoc.llm.wire import awake
+
+if TYPE_CHECKING:
+    from aurorasoc.core.telemetry.exporting import Exporting
 
 log = get_logger("aurorasoc.runtime")
 
@@ -183,6 +187,7 @@ async def _open(
     check_boot_defaults(settings)
     learn_secrets(settings)
     warn_of_shared_seed(settings)
+    exporting = _exporting(settings, resources)
     keyring = Keyring(settings.security.seeds)
     store = open_secret_store(settings, keyring)
     resources.callback(store.close)
@@ -198,7 +203,7 @@ async def _open(
         log.warning("not adopted", code=error.code, detail=error.detail)
     ledger = TrafficLedger()
     adoption.on_adopted(lambda: ledger.keep(adoption.snapshot.connections))
-    pool = _pool(settings, adoption, ledger)
+    pool = _pool(settings, adoption, ledger, exporting)
     _audit_host_stops(settings, database, audit, adoption, resources)
     learned = LearnedRows(database, pool.sites.learned)
     resources.push_async_callback(learned.close)
@@ -236,7 +241,6 @@ async def _open(
     if not store.transactional:
         changer = _with_vault(changer, settings.vault.poll_interval, resources)
     admin = Admin(settings, database, adoption, changer, audit, pool, ledger)
-    denials = Denials(database, audit)
     instance = None if member is None else member.instance
     return Runtime(
         settings,
@@ -246,13 +250,30 @@ async def _open(
         pool,
         admin,
         audit,
-        denials,
+        Denials(database, audit),
         feed,
         fleet,
         instance,
         hindrances,
         _counted(pool, adoption),
     )
+
+
+def _exporting(settings: Settings, resources: AsyncExitStack) -> Exporting | None:
+    """Begin to export traces and metrics, if the environment names a collector."""
+    exporting = switch_on(settings.telemetry)
+    if exporting is not None:
+        resources.push_async_callback(switch_off, exporting)
+    return exporting
+
+
+def _export_calls(pool: ModelPool, exporting: Exporting | None) -> None:
+    """Make spans and metrics of this process's calls, if they are exported."""
+    if exporting is None:
+        return
+    from aurorasoc.llm.models.call_telemetry import CallTelemetry  # noqa: PLC0415 - costs time, if it is on
+
+    pool.records.follow(CallTelemetry(exporting.tracer, exporting.meter).note)
 
 
 def _counted(pool: ModelPool, adoption: Adoption) -> CallMetrics:
@@ -269,7 +290,9 @@ def _counted(pool: ModelPool, adoption: Adoption) -> CallMetrics:
     return metrics
 
 
-def _pool(settings: Settings, adoption: Adoption, ledger: TrafficLedger) -> ModelPool:
+def _pool(
+    settings: Settings, adoption: Adoption, ledger: TrafficLedger, exporting: Exporting | None
+) -> ModelPool:
     """Return the pool of live models, which ends what an adoption refuses."""
     pool = ModelPool(
         adoption,
@@ -279,6 +302,7 @@ def _pool(settings: Settings, adoption: Adoption, ledger: TrafficLedger) -> Mode
         settings.llm.max_concurrency,
     )
     adoption.on_adopted(pool.end_refused)
+    _export_calls(pool, exporting)
     return pool
 
 

@@ -19,6 +19,7 @@ from aurorasoc.config.settings.database import DatabaseSettings
 from aurorasoc.config.settings.llm import LLMSettings, connection_settings_classes
 from aurorasoc.config.settings.security import SecuritySettings
 from aurorasoc.config.settings.server import ServerSettings
+from aurorasoc.config.settings.telemetry import TelemetrySettings
 from aurorasoc.config.settings.vault import VaultSettings
 from aurorasoc.core.audit.actions import Action
 from aurorasoc.core.database.tables import Base
@@ -36,6 +37,7 @@ SETTINGS: Final[tuple[type[BaseSettings], ...]] = (
     DatabaseSettings,
     VaultSettings,
     ServerSettings,
+    TelemetrySettings,
 )
 
 LINK: Final = re.compile(r"\]\(([^)\s]+)\)")
@@ -43,7 +45,8 @@ HEADING: Final = re.compile(r"^#+ (.+)$", re.MULTILINE)
 FENCED: Final = re.compile(r"^```.*?^```$", re.MULTILINE | re.DOTALL)
 PYTHON: Final = re.compile(r"^```python\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 OURS: Final = re.compile(
-    r"\b(?:(?:AURORA|JWT|LLM|OLLAMA|VAULT|VLLM)_[A-Z0-9_]*[A-Z0-9]|NO_COLOR)\b"
+    r"\b(?:(?:AURORA|JWT|LLM|OLLAMA|VAULT|VLLM)_[A-Z0-9_]*[A-Z0-9]|NO_COLOR"
+    r"|OTEL_(?:EXPORTER_OTLP_[A-Z_]*(?:ENDPOINT|HEADERS)|[A-Z]+_EXPORTER|SDK_DISABLED))\b"
 )
 CODE: Final = re.compile(r'^    code(?:: ClassVar\[str\])? = "([a-z_]+)"', re.MULTILINE)
 PROBLEM: Final = re.compile(r'Problem\(\s*"([a-z_]+)"')

@@ -34,6 +34,7 @@ from aurorasoc.core.access.tokens import decode_token
 from aurorasoc.core.inbound.connections import BoundedConnection
 from aurorasoc.core.inbound.origins import LOOPBACK_NAMES, HostGuard
 from aurorasoc.core.logs import get_logger
+from aurorasoc.core.telemetry.requests import RequestSpans
 from aurorasoc.errors import (
     AuroraError,
     ConfigurationError,
@@ -106,7 +107,7 @@ def create_app(
             *_routes(handler, _admission(used) if wants_token else _admit_all),
             Route("/health", _health_of(definition, tlp)),
         ],
-        middleware=[guard],
+        middleware=[Middleware(RequestSpans), guard],
     )
     app.router.redirect_slashes = False  # the redirect would be built on the request's Host
     return app

@@ -25,6 +25,8 @@ from beeai_framework.errors import FrameworkError
 from beeai_framework.memory import BaseMemory, UnconstrainedMemory
 
 from aurorasoc.agents.registry import AgentDefinition
+from aurorasoc.core.telemetry.names import Aurora, GenAI
+from aurorasoc.core.telemetry.spans import span
 from aurorasoc.errors import InvalidInput, our_error
 from aurorasoc.llm.models.handle import LiveChatModel
 from aurorasoc.llm.wire.answers.cut_answers import cut
@@ -61,7 +63,8 @@ class SocAgent(BaseAgent[AgentOutput]):
         new = [UserMessage(prompt)] if isinstance(prompt, str) else prompt
 
         async def answer(_: RunContext) -> AgentOutput:
-            return await self._answer(new)
+            with span(f"invoke_agent {self.definition.name}", self._attributes()):
+                return await self._answer(new)
 
         signal = kwargs.get("signal")
         run = RunContext.enter(self, answer, signal=signal, run_params={"input": new})
@@ -129,6 +132,13 @@ class SocAgent(BaseAgent[AgentOutput]):
         answer = AssistantMessage(output.get_text_content())
         await self._memory.add_many([*new, answer])
         return answer
+
+    def _attributes(self) -> dict[str, str | None]:
+        return {
+            GenAI.OPERATION_NAME.value: "invoke_agent",
+            GenAI.AGENT_NAME.value: self.definition.name,
+            Aurora.ROLE.value: self.definition.role,
+        }
 
     def _create_emitter(self) -> Emitter:
         return Emitter.root().child(namespace=["agent", "soc"], creator=self)

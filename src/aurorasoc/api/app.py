@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager
 from typing import Any, Final
 
 from fastapi import FastAPI, Request
+from fastapi.telemetry import TelemetryConfig
 from starlette.exceptions import HTTPException
 
 from aurorasoc.api.deps import authenticated
@@ -28,6 +29,7 @@ from aurorasoc.core.audit.log import AuditSink
 from aurorasoc.core.inbound.origins import HostGuard
 from aurorasoc.core.logs import guard_libraries
 from aurorasoc.core.tasks import end
+from aurorasoc.core.telemetry.requests import RequestSpans
 from aurorasoc.runtime import open_runtime
 from aurorasoc.web.settings_page import include_settings_page, lead_to_settings_page
 from aurorasoc.workflows.investigation.runner import open_runner
@@ -35,6 +37,15 @@ from aurorasoc.workflows.investigation.runner import open_runner
 API_PREFIX: Final = "/api/v1"
 WARM_UP_AFTER: Final = 1.0
 """Seconds after start-up, so that the API is ready first."""
+
+_NO_TELEMETRY_OF_ITS_OWN: Final[TelemetryConfig] = {
+    "auto_configure": False,
+    "logs": False,
+    "metrics": False,
+    "operation_spans": False,
+    "tracing": False,
+}
+"""FastAPI's own would export paths, queries and the texts of errors."""
 
 
 def create_app(settings: Settings | None = None) -> FastAPI:
@@ -53,10 +64,12 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         version="0.1.0",
         docs_url=None,
         redoc_url=None,
+        telemetry=_NO_TELEMETRY_OF_ITS_OWN,
         redirect_slashes=False,  # the redirect would be built on the request's Host
     )
     app.add_exception_handler(HTTPException, _refused)
     app.add_middleware(HostGuard, hosts=(used.server.host,), public=used.server.public_hosts)
+    app.add_middleware(RequestSpans, prefix=API_PREFIX)  # outermost: refusals are requests
     include_routers(app, settings=used)
     include_settings_page(app)
     lead_to_settings_page(app)

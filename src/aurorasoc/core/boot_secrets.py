@@ -33,6 +33,7 @@ def learn_secrets(settings: Settings) -> None:
         vault.secret_id,
     ]
     REDACTOR.learn(secret.get_secret_value() for secret in secrets if secret is not None)
+    REDACTOR.learn(settings.telemetry.secrets())
     REDACTOR.learn(p for url in (database.url, database.feed_url) if url for p in _passwords(url))
 
 

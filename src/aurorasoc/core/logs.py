@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import logging
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, MutableMapping
 from contextlib import contextmanager
 from typing import Any, Final
 
@@ -20,6 +20,7 @@ from structlog.typing import Processor
 from aurorasoc.config.log_form import JSON_LINES, LogForm
 from aurorasoc.core.redaction import REDACTOR
 from aurorasoc.core.short_lines import ShortLines
+from aurorasoc.core.telemetry.spans import trace_ids
 
 ROOT: Final = "aurorasoc"
 
@@ -34,6 +35,7 @@ _LIBRARIES: Final = (
     "httpcore",
     "httpx",
     "openai",
+    "opentelemetry",
     "uvicorn",
     "uvicorn.access",
     "uvicorn.error",
@@ -58,7 +60,17 @@ _WITH_CONTENT: Final = frozenset(
 _WITH_PARAMETERS: Final = "aiosqlite"
 """Parameters may be keys that nobody stored, such as one in a filter of the audit log."""
 
+
+def _add_trace(
+    _logger: object, _method: str, event: MutableMapping[str, Any]
+) -> MutableMapping[str, Any]:
+    """Add the ids of the span that a line is written in, if there is one."""
+    event.update(trace_ids())
+    return event
+
+
 _BEFORE: Final[list[Processor]] = [
+    _add_trace,
     structlog.stdlib.add_log_level,
     structlog.stdlib.add_logger_name,
     structlog.processors.TimeStamper(fmt="iso", utc=True),

@@ -29,6 +29,7 @@ from aurorasoc.config.settings.llm import (
 from aurorasoc.config.settings.private_files import check_private_file, check_private_folder
 from aurorasoc.config.settings.security import SecuritySettings
 from aurorasoc.config.settings.server import ServerSettings
+from aurorasoc.config.settings.telemetry import TelemetrySettings
 from aurorasoc.config.settings.vault import VaultSettings
 from aurorasoc.config.validation import rule_of
 from aurorasoc.config.vocabulary import AUTO, LOCAL_BACKENDS, ConnectionName
@@ -68,6 +69,7 @@ class Settings:
     database: DatabaseSettings
     vault: VaultSettings
     server: ServerSettings
+    telemetry: TelemetrySettings
 
     @property
     def database_url(self) -> str:
@@ -101,6 +103,7 @@ def load_settings(*, secrets_file: bool = True) -> Settings:
         database=_read(DatabaseSettings, files),
         vault=_read(VaultSettings, files),
         server=server,
+        telemetry=_read(TelemetrySettings, ()),
     )
 
 

@@ -16,6 +16,8 @@ from pydantic import BaseModel
 
 from aurorasoc.agents.registry import ORCHESTRATOR
 from aurorasoc.core.access.acting import Acting, acting_for
+from aurorasoc.core.telemetry.names import Aurora, GenAI
+from aurorasoc.core.telemetry.spans import code_of, mark_failed, span
 from aurorasoc.errors import Attempt, AuroraError, DatabaseUnavailable, TlpRefused
 from aurorasoc.runtime import Runtime
 from aurorasoc.workflows.investigation import attack, prompts
@@ -46,13 +48,25 @@ async def investigate(runtime: Runtime, leased: LeasedInvestigation) -> None:
     """
     state = await leased.begin()
     run = _Run(runtime, leased, state)
-    try:
-        with acting_for(Acting(state.created_by)):
-            report = await run.report()
-    except AuroraError as error:
-        await leased.give_up(error)
-    else:
-        await leased.conclude(report)
+    with span("invoke_workflow investigation", _attributes(leased, state)) as current:
+        try:
+            with acting_for(Acting(state.created_by)):
+                report = await run.report()
+        except AuroraError as error:
+            if current is not None:
+                mark_failed(current, code_of(error))
+            await leased.give_up(error)
+        else:
+            await leased.conclude(report)
+
+
+def _attributes(leased: LeasedInvestigation, state: ResumeState) -> dict[str, str | None]:
+    return {
+        GenAI.OPERATION_NAME.value: "invoke_workflow",
+        GenAI.WORKFLOW_NAME.value: "investigation",
+        Aurora.INVESTIGATION.value: leased.id,
+        Aurora.TLP.value: state.tlp,
+    }
 
 
 class _Run:
@@ -109,6 +123,11 @@ class _Run:
         stored = self._state.results.get(step.position)
         if stored is not None:
             return schema.model_validate_json(stored)
+        attributes = {Aurora.STEP.value: step.kind, GenAI.AGENT_NAME.value: step.agent}
+        with span(f"investigation step {step.kind}", attributes):
+            return await self._new_step(step, schema, draft)
+
+    async def _new_step(self, step: Step, schema: type[TAnswer], draft: Draft) -> TAnswer:
         question: Question[TAnswer] | None = None
         try:
             question = await self._bind(step.agent, schema)
