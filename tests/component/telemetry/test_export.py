@@ -4,6 +4,7 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
+from datetime import timedelta
 from pathlib import Path
 
 import httpx
@@ -14,6 +15,7 @@ from aurorasoc import get_chat_model
 from aurorasoc.agents.factory import AgentFactory
 from aurorasoc.api.app import create_app
 from aurorasoc.core.access.acting import Acting, acting_for
+from aurorasoc.core.access.tokens import create_token
 from aurorasoc.core.redaction import REDACTOR
 from aurorasoc.core.telemetry import exporting
 from aurorasoc.errors import ModelCallError
@@ -150,9 +152,20 @@ async def test_request_is_a_span_in_its_callers_trace_and_calls_are_below_it(
         await client.get(path, headers=headers)
         await client.get("/api/v1/investigations/secret-in-a-path", headers=headers)
         await client.get("/healthz")
-    names = {span.name for span in receiver.spans}
-    assert names == {"GET", "GET /api/v1/investigations/{id}"}
-    assert {(span.trace, span.parent, span.kind) for span in receiver.spans} == {(TRACE, CALLER, 2)}
+        body = {"messages": [{"role": "user", "content": PROMPT}]}
+        token = create_token(
+            "alice", roles=["admin"], lifetime=timedelta(hours=1), settings=used.security
+        )
+        bearer = {"authorization": f"Bearer {token}"}
+        answer = await client.post("/api/v1/chat", json=body, headers=headers | bearer)
+        assert answer.status_code == 200
+    [call] = [span for span in receiver.spans if span.name.startswith("chat ")]
+    requests = {span.name: span for span in receiver.spans if span is not call}
+    chat = "POST /api/v1/chat"
+    assert requests.keys() == {"GET", "GET /api/v1/investigations/{id}", chat}
+    assert {(r.trace, r.parent, r.kind) for r in requests.values()} == {(TRACE, CALLER, 2)}
+    assert (call.trace, call.parent) == (TRACE, requests[chat].id)
+    assert requests[chat].attributes["http.response.status_code"] == 200
     assert all(b"secret-in-a" not in body for body in receiver.bodies)
 
 

@@ -8,6 +8,8 @@ from pathlib import Path
 from typing import Final
 
 import pytest
+from opentelemetry import environment_variables
+from opentelemetry.sdk import environment_variables as sdk_environment_variables
 
 from aurorasoc.config.settings import ambient, library_environment
 from aurorasoc.granite.catalog import CATALOG
@@ -76,6 +78,19 @@ def test_no_verdict_is_left_over() -> None:
     """What no library reads any more leaves the table."""
     names = {read.name for read in all_reads()}
     patterns = _judged()["private"]
+    assert {p for p in patterns if not any(fnmatchcase(n, p) for n in names)} == set()
+
+
+def test_every_variable_of_opentelemetry_is_judged() -> None:
+    """Its SDK names them in one module each, and reads them by that name."""
+    names = {
+        value
+        for module in (environment_variables, sdk_environment_variables)
+        for value in vars(module).values()
+        if isinstance(value, str) and value.startswith("OTEL_")
+    }
+    patterns = _judged()["telemetry"] | _judged()["telemetry without effect"]
+    assert {n for n in names if not any(fnmatchcase(n, pattern) for pattern in patterns)} == set()
     assert {p for p in patterns if not any(fnmatchcase(n, p) for n in names)} == set()
 
 
