@@ -11,6 +11,23 @@ ReasoningEffort = Literal["none", "minimal", "low", "medium", "high", "xhigh", "
 
 
 @dataclass(frozen=True, slots=True)
+class Price:
+    """What a model's tokens cost, in US dollars for each million.
+
+    Attributes:
+        prompt: Of the prompt.
+        completion: Of the answer and of the thoughts before it.
+        cached: Of the prompt, from the vendor's cache; None: as the rest of the prompt.
+        cache_write: Of the prompt, put into that cache; None: as the rest of the prompt.
+    """
+
+    prompt: float
+    completion: float
+    cached: float | None = None
+    cache_write: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class CallOptions:
     """A connection's options. One that is None isn't sent, or is as the process's limits say.
 
@@ -22,6 +39,7 @@ class CallOptions:
         first_token_timeout: Seconds until a stream's first token.
         structured_output: How answers are made to be JSON; `auto` or None: as is learnt by asking.
         headers: Sent with each request. They carry no secret.
+        price: What its tokens cost, instead of the bundled table.
     """
 
     temperature: float | None = None
@@ -31,6 +49,7 @@ class CallOptions:
     first_token_timeout: float | None = None
     structured_output: StructuredOutput | None = None
     headers: Mapping[str, str] = field(default_factory=dict, hash=False)
+    price: Price | None = None
 
     def as_json(self) -> dict[str, Any]:
         """Return what is set, as plain values."""

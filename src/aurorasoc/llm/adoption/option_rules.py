@@ -18,6 +18,7 @@ from pydantic import (
 from aurorasoc.config.call_options import (
     NO_OPTIONS,
     CallOptions,
+    Price,
     ReasoningEffort,
     StructuredOutput,
 )
@@ -31,6 +32,7 @@ from aurorasoc.core.secret_patterns import looks_secret
 
 MOST_TOKENS: Final = 10_000_000
 MOST_SECONDS: Final = 3600.0
+MOST_DOLLARS: Final = 100_000.0
 
 _OPTION: Final = re.compile(r"[a-z][a-z_]{0,39}")
 """What an option could be called. Another name isn't repeated: it may be a key."""
@@ -88,6 +90,20 @@ Headers = Annotated[
 ]
 
 
+Dollars = Annotated[float, Field(ge=0, le=MOST_DOLLARS, allow_inf_nan=False)]
+
+
+class PriceRules(BaseModel):
+    """US dollars for each million tokens. Null: as the rest of the prompt."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, hide_input_in_errors=True)
+
+    prompt: Dollars
+    completion: Dollars
+    cached: Dollars | None = None
+    cache_write: Dollars | None = None
+
+
 class OptionRules(BaseModel):
     """What is asked of every call on a connection. Null: nothing is."""
 
@@ -107,6 +123,10 @@ class OptionRules(BaseModel):
     headers: Annotated[
         Headers | None, Field(description="Sent with each request. They carry no secret.")
     ] = None
+    price: Annotated[
+        PriceRules | None,
+        Field(description="US dollars for a million tokens, instead of the bundled table."),
+    ] = None
 
     @model_validator(mode="before")
     @classmethod
@@ -124,7 +144,9 @@ class OptionRules(BaseModel):
 
     def as_call_options(self) -> CallOptions:
         """Return the same as an immutable value."""
-        return CallOptions(**self.model_dump(exclude={"headers"}), headers=self.headers or {})
+        price = None if self.price is None else Price(**self.price.model_dump())
+        rest = self.model_dump(exclude={"headers", "price"})
+        return CallOptions(**rest, headers=self.headers or {}, price=price)
 
 
 def sound(options: CallOptions) -> CallOptions | None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any, Final, Protocol
 
@@ -71,12 +71,16 @@ class Usage:
         completion_tokens: Of the answer and of the thoughts before it.
         total_tokens: As the vendor says, or the sum of both.
         thought_tokens: Of the thoughts alone; None if the vendor doesn't count them apart.
+        cached_tokens: Of the prompt, those that came from the vendor's cache; None as above.
+        cache_write_tokens: Of the prompt, those that were put there; None as above.
     """
 
     prompt_tokens: int
     completion_tokens: int
     total_tokens: int
     thought_tokens: int | None = None
+    cached_tokens: int | None = None
+    cache_write_tokens: int | None = None
 
     def totals(self) -> dict[str, int]:
         """Return the counts that every vendor has, by name."""
@@ -90,12 +94,13 @@ class Usage:
         """Return the sum of two calls; None if one of them was not counted."""
         if other is None:
             return None
-        apart = (self.thought_tokens, other.thought_tokens)
         return Usage(
             self.prompt_tokens + other.prompt_tokens,
             self.completion_tokens + other.completion_tokens,
             self.total_tokens + other.total_tokens,
-            None if None in apart else sum(filter(None, apart)),
+            _sum(self.thought_tokens, other.thought_tokens),
+            _sum(self.cached_tokens, other.cached_tokens),
+            _sum(self.cache_write_tokens, other.cache_write_tokens),
         )
 
 
@@ -240,7 +245,11 @@ def repeatable(value: str | None, reference: ModelReference) -> str | None:
 
 
 def usage_of(
-    fields: object, prompt: str, completion: str, total: str, details: str | None = None
+    fields: object,
+    prompt: str,
+    completion: str,
+    total: str,
+    details: str | None = None,
 ) -> Usage | None:
     """Read a vendor's count of tokens.
 
@@ -261,7 +270,27 @@ def usage_of(
     apart = fields.get(details) if details else None
     thoughts = apart.get("reasoning_tokens") if isinstance(apart, Mapping) else None
     whole = tokens(fields.get(total))
-    return Usage(asked, answered, asked + answered if whole is None else whole, tokens(thoughts))
+    return Usage(
+        asked,
+        answered,
+        asked + answered if whole is None else whole,
+        tokens(thoughts),
+    )
+
+
+def with_cached(usage: Usage | None, *counts: object) -> Usage | None:
+    """Return a count with the tokens that came from the vendor's cache.
+
+    Args:
+        usage: The count; None if there is none.
+        counts: Where they may stand; the first that is a number of tokens holds.
+    """
+    cached = next((n for n in map(tokens, counts) if n is not None), None)
+    return usage if usage is None or cached is None else replace(usage, cached_tokens=cached)
+
+
+def _sum(one: int | None, other: int | None) -> int | None:
+    return None if one is None or other is None else one + other
 
 
 def tokens(value: object) -> int | None:

@@ -218,7 +218,33 @@ def test_tokens_are_counted_as_each_vendor_counts() -> None:
     counts = {"promptTokenCount": 7, "candidatesTokenCount": 1, "thoughtsTokenCount": 4}
     assert gemini(usageMetadata=counts).usage == Usage(7, 5, 12, 4)
     claudes = {"input_tokens": 3, "cache_read_input_tokens": 4, "output_tokens": 5}
-    assert outcome(messages.read, {"usage": claudes}).usage == Usage(7, 5, 12)
+    assert outcome(messages.read, {"usage": claudes}).usage == Usage(7, 5, 12, cached_tokens=4)
+
+
+def test_cached_tokens_are_read_where_each_vendor_counts_them() -> None:
+    """They are part of the prompt's tokens, and cost less."""
+    openai = {"prompt_tokens": 7, "completion_tokens": 5}
+    expected = Usage(7, 5, 12, cached_tokens=4)
+    usage = openai | {"prompt_tokens_details": {"cached_tokens": 4}}
+    assert outcome(chat_completions.read, {"usage": usage}).usage == expected
+    deepseeks = openai | {"prompt_cache_hit_tokens": 4, "prompt_cache_miss_tokens": 3}
+    assert outcome(chat_completions.read, {"usage": deepseeks}).usage == expected
+    usage = {
+        "input_tokens": 7,
+        "output_tokens": 5,
+        "input_tokens_details": {"cached_tokens": 4},
+    }
+    assert outcome(responses.read, {"usage": usage}).usage == expected
+    counts = {"promptTokenCount": 7, "candidatesTokenCount": 5, "cachedContentTokenCount": 4}
+    assert gemini(usageMetadata=counts).usage == expected
+    claudes = {
+        "input_tokens": 1,
+        "cache_read_input_tokens": 4,
+        "cache_creation_input_tokens": 2,
+        "output_tokens": 5,
+    }
+    written = Usage(7, 5, 12, cached_tokens=4, cache_write_tokens=2)
+    assert outcome(messages.read, {"usage": claudes}).usage == written
 
 
 def test_the_tokens_of_a_claude_stream_are_its_last_count() -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
-from aurorasoc.llm.wire.answers.outcome import Finish, Reading, Usage, usage_of
+from aurorasoc.llm.wire.answers.outcome import Finish, Reading, Usage, usage_of, with_cached
 from aurorasoc.llm.wire.answers.reading.fields import answer_among, mapping
 from aurorasoc.llm.wire.answers.reading.filters import filtered
 
@@ -63,6 +63,9 @@ def _category(choice: Mapping[str, Any], reason: object, finish: Finish) -> obje
 
 
 def _usage(fields: object) -> Usage | None:
-    return usage_of(
+    usage = usage_of(
         fields, "prompt_tokens", "completion_tokens", "total_tokens", "completion_tokens_details"
     )
+    counts = mapping(fields)
+    details = mapping(counts.get("prompt_tokens_details"))
+    return with_cached(usage, details.get("cached_tokens"), counts.get("prompt_cache_hit_tokens"))

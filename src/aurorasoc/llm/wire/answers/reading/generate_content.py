@@ -57,4 +57,5 @@ def _usage(fields: Mapping[str, Any]) -> Usage | None:
     thoughts = tokens(fields.get("thoughtsTokenCount"))
     answered = (tokens(fields.get("candidatesTokenCount")) or 0) + (thoughts or 0)
     total = tokens(fields.get("totalTokenCount"))
-    return Usage(asked, answered, asked + answered if total is None else total, thoughts)
+    cached = tokens(fields.get("cachedContentTokenCount"))
+    return Usage(asked, answered, asked + answered if total is None else total, thoughts, cached)

@@ -67,4 +67,9 @@ def _usage(fields: object, began: Mapping[str, Any]) -> Usage | None:
     if answered is None or counts[0] is None:
         return None
     asked = sum(count or 0 for count in counts)
-    return Usage(asked, answered, asked + answered) if asked + answered else None
+    if not asked + answered:
+        return None
+    _, written, cached = counts
+    return Usage(
+        asked, answered, asked + answered, cached_tokens=cached, cache_write_tokens=written
+    )

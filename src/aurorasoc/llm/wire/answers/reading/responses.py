@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
-from aurorasoc.llm.wire.answers.outcome import Finish, Reading, usage_of
+from aurorasoc.llm.wire.answers.outcome import Finish, Reading, Usage, usage_of, with_cached
 from aurorasoc.llm.wire.answers.reading.fields import mapping, mappings
 from aurorasoc.llm.wire.answers.reading.filters import filtered
 
@@ -33,15 +33,7 @@ _REFUSALS: Final = frozenset({"response.refusal.delta", "response.refusal.done"}
 def read(document: Mapping[str, Any], reading: Reading) -> None:
     """Read a whole answer."""
     reading.answers(document.get("model"))
-    reading.counts(
-        usage_of(
-            document.get("usage"),
-            "input_tokens",
-            "output_tokens",
-            "total_tokens",
-            "output_tokens_details",
-        )
-    )
+    reading.counts(_usage(document.get("usage")))
     if any(
         part.get("type") == "refusal"
         for item in mappings(document.get("output"))
@@ -75,3 +67,11 @@ def _category(document: Mapping[str, Any], reason: str, finish: Finish) -> str |
         for result in mappings(document.get("content_filters"))
     )
     return next(filter(None, named), reason)
+
+
+def _usage(fields: object) -> Usage | None:
+    usage = usage_of(
+        fields, "input_tokens", "output_tokens", "total_tokens", "output_tokens_details"
+    )
+    details = mapping(mapping(fields).get("input_tokens_details"))
+    return with_cached(usage, details.get("cached_tokens"))

@@ -1,0 +1,1 @@
+"""How much is used, by whom, and what it costs."""
