@@ -35,6 +35,8 @@ from aurorasoc.llm.adoption.compose import check_boot_defaults
 from aurorasoc.llm.changes.apply import Changer
 from aurorasoc.llm.changes.host_stops import HostStops
 from aurorasoc.llm.changes.journal import Journal
+from aurorasoc.llm.clients import ClientAdmin
+from aurorasoc.llm.fleet.client_uses import ClientUses
 from aurorasoc.llm.fleet.feed import Feed
 from aurorasoc.llm.fleet.hindrances import Hindrances
 from aurorasoc.llm.fleet.key_reports import key_last_sent
@@ -74,6 +76,7 @@ class Runtime:
     instance: str | None
     hindrances: Hindrances
     call_metrics: CallMetrics
+    clients: ClientAdmin
 
     async def with_adoption(self, changed: MutationAnswer, wait: float | None) -> MutationAnswer:
         """Return a change's answer with who has adopted it, and what becomes of the old key.
@@ -256,6 +259,7 @@ async def _open(
         instance,
         hindrances,
         _counted(pool, adoption),
+        ClientAdmin(adoption, changer, _client_uses(database, adoption, resources)),
     )
 
 
@@ -288,6 +292,20 @@ def _counted(pool: ModelPool, adoption: Adoption) -> CallMetrics:
         keep()
     pool.records.follow(metrics.note)
     return metrics
+
+
+def _client_uses(database: Database, adoption: Adoption, resources: AsyncExitStack) -> ClientUses:
+    """Write when clients were last used, beside the calls."""
+    uses = ClientUses(database)
+
+    def keep() -> None:
+        clients = adoption.snapshot.clients
+        uses.keep({name: config.created_at for name, config in clients.items()})
+
+    adoption.on_adopted(keep)
+    resources.push_async_callback(uses.close)
+    uses.start()
+    return uses
 
 
 def _pool(

@@ -207,6 +207,16 @@ def _wrong_bodies(key: str) -> Iterator[tuple[str, str, dict[str, Any]]]:
         {key: key},
     ):
         yield "POST", "/system/llm/rollback", {"json": {"revision": 1, "key": typed}}
+    for client in (
+        {"name": key},
+        {"name": "siem", "max_tlp": key},
+        {"name": "siem", "expires_at": key},
+        {"name": "siem", "budget": {"per": key, "hard": True}},
+        {"name": "siem", key: key},
+    ):
+        yield "POST", "/clients", {"json": client}
+    yield "POST", "/clients/siem/secret", {"json": {"grace_seconds": key}}
+    yield "DELETE", f"/clients/{quote(key, safe='')}", {}
     for chat in (
         {"messages": [{"role": key, "content": "x"}]},
         {"messages": [{"role": "user", "content": {"text": key}}]},

@@ -17,6 +17,7 @@ from aurorasoc.api.routers import audit as audit_routes
 from aurorasoc.api.routers import (
     caller,
     chat,
+    clients,
     connections,
     fleet,
     health,
@@ -99,6 +100,7 @@ def include_routers(
         chat,
         llm_providers,
         connections,
+        clients,
         caller,
         fleet,
         history,

@@ -21,6 +21,7 @@ from aurorasoc.errors import (
     Unauthenticated,
 )
 from aurorasoc.llm.changes.fields import as_name
+from aurorasoc.llm.fleet.registry import FleetAdoption
 from aurorasoc.llm.mutations import MutationAnswer
 from aurorasoc.runtime import Runtime, current_runtime
 
@@ -113,6 +114,12 @@ class ChangeTerms:
 
     if_match: int | None
     wait: float | None
+
+    async def adoption_of(self, runtime: Runtime, revision: int) -> FleetAdoption | None:
+        """Return who has adopted a revision; None if nobody asks."""
+        if self.wait is None:
+            return None
+        return await runtime.fleet.adoption_of(revision, self.wait, runtime.instance)
 
     async def answer(self, runtime: Runtime, changed: MutationAnswer) -> MutationAnswer:
         """Add to a change's answer who has adopted it, if that was requested."""

@@ -15,6 +15,7 @@ from pydantic import SecretStr
 from aurorasoc.config.assignments import UNASSIGNED, Assignments
 from aurorasoc.config.budgets import Limit
 from aurorasoc.config.call_options import NO_OPTIONS, CallOptions
+from aurorasoc.config.clients import NO_CLIENTS, Clients
 from aurorasoc.config.fallbacks import OnRefusal
 from aurorasoc.config.hosted_traffic import ALLOWED, HostedTraffic
 from aurorasoc.config.vocabulary import (
@@ -188,6 +189,7 @@ class Snapshot:
         hosted_traffic: Whether hosted providers may be called, by what is stored.
         stopped_here: The stop by this host's file; None: there is no such file.
         budgets: What may be spent, and by whom.
+        clients: The machine clients of the door.
     """
 
     revision: int
@@ -201,6 +203,7 @@ class Snapshot:
     hosted_traffic: HostedTraffic = ALLOWED
     stopped_here: HostedTraffic | None = None
     budgets: tuple[Limit, ...] = ()
+    clients: Clients = NO_CLIENTS
 
     @property
     def stop(self) -> HostedTraffic | None:

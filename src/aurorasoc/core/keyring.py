@@ -21,7 +21,7 @@ from aurorasoc.errors import AuroraError, ConfigurationError
 if TYPE_CHECKING:
     from cryptography.fernet import Fernet
 
-Purpose = Literal["credential", "audit-key", "fingerprint", "key-id"]
+Purpose = Literal["credential", "audit-key", "client-key", "fingerprint", "key-id"]
 
 
 class SeedChanged(AuroraError):

@@ -14,7 +14,8 @@ REDACTED: Final = "[redacted]"
 _MIN_LENGTH: Final = 6
 _GENERIC = re.compile(
     r"(?i)(bearer\s+|x-api-key['\"]?\s*[:=]\s*['\"]?|x-goog-api-key['\"]?\s*[:=]\s*['\"]?"
-    r"|x-vault-token['\"]?\s*[:=]\s*['\"]?|\bhv[bs]\.)"
+    r"|x-vault-token['\"]?\s*[:=]\s*['\"]?|\bhv[bs]\."
+    r"|(?<![a-z0-9])aur_(?=[a-z0-9_-]{16}))"
     r"[^\s'\",}]+"
 )
 
@@ -36,7 +37,7 @@ class Redactor:
         self._pattern = re.compile("|".join(map(re.escape, needles)))
 
     def text(self, value: str) -> str:
-        """Replace every known secret, and every value after a bearer or key header."""
+        """Replace known secrets, clients' secrets, and values after bearer or key headers."""
         if self._pattern is not None:  # first: `_GENERIC` stops at a quote inside a key
             value = self._pattern.sub(REDACTED, value)
         return _GENERIC.sub(lambda m: m.group(1) + REDACTED, value)

@@ -14,12 +14,13 @@ from aurorasoc.core.redaction import Redactor
 
 _PREFIXES: Final = re.compile(
     r"(?<![A-Za-z0-9])(?:"
-    r"sk-|rk-|pk-|key-|AIza|ya29\.|gsk_|csk-|hf_|xai-|pplx-|nvapi-|tgp_|fw_|r8_|ABSK"  # models
+    r"aur_|sk-|rk-|pk-|key-|AIza|ya29\.|gsk_|csk-|hf_|xai-|pplx-|nvapi-|tgp_|fw_|r8_|ABSK"  # models
     r"|gh[pousr]_|github_pat_|glpat-|npm_|pypi-|dop_v1_|SG\.|xox[a-z]-|sk_live_|rk_live_"
     r"|(?:AKIA|ASIA)[0-9A-Z]{8}|hv[bsr]\.|eyJ[A-Za-z0-9_-]{8}"
     r")|-----BEGIN |(?i:accountkey=|[?&;]sig=|://[^/\s:@]*:[^/\s@]+@|\bbasic\s+\S)"
 )
-"""Keys of model vendors and platforms, JWTs, and keys inside URLs and connection strings."""
+"""Our machine clients' secrets, keys of model vendors and platforms, JWTs, and keys inside URLs and
+connection strings."""
 
 _TOKEN: Final = re.compile(r"[A-Za-z0-9+/_~=-]{24,}")
 _RUN: Final = re.compile(r"[A-Za-z0-9]{16,}")

@@ -8,6 +8,11 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
 from aurorasoc.config.settings.security import SecuritySettings
+from aurorasoc.core.access.client_secrets import (
+    CLIENT_SUBJECT,
+    is_client_secret,
+    refuse_client_secret,
+)
 from aurorasoc.core.access.principal import MAX_SUBJECT, Principal, is_subject
 from aurorasoc.errors import ConfigurationError, InvalidInput, Unauthenticated
 
@@ -30,8 +35,8 @@ _REASONS: Final = {
 }
 """What PyJWT's errors mean. Their own texts may quote the token."""
 
-_OURS: Final = ("cli:", "client:")
-"""Prefixes of actors that the service itself writes into the audit log."""
+_OURS: Final = ("cli:", CLIENT_SUBJECT)
+"""Prefixes of actors that no token may name: the shell's users, and machine clients."""
 
 _OUR_NAMES: Final = frozenset({"vault"})
 
@@ -43,7 +48,10 @@ def decode_token(token: str, settings: SecuritySettings) -> Principal:
         Unauthenticated: Wrong signature or algorithm, expired, valid for longer than
             JWT_MAX_LIFETIME, wrong audience or issuer, a subject reserved for this service,
             or a missing or malformed claim. The message doesn't say which, but its `reason` does.
+            Or it is a machine client's secret, which the door alone accepts: that it does say.
     """
+    if is_client_secret(token):
+        raise refuse_client_secret()
     import jwt  # noqa: PLC0415 - costs 49 ms and 10 MiB at start-up
 
     try:

@@ -12,6 +12,10 @@ class Action(StrEnum):
     ACCESS_DENIED = "access.denied"
     ASSIGNMENTS_CHANGED = "llm.assignments.changed"
     AUDIT_KEY_REWRAPPED = "audit.key.rewrapped"
+    CLIENT_CREATED = "llm.client.created"
+    CLIENT_KEY_REWRAPPED = "llm.client.key_rewrapped"
+    CLIENT_REVOKED = "llm.client.revoked"
+    CLIENT_SECRET_REPLACED = "llm.client.secret_replaced"  # noqa: S105 - no password
     CONFIG_CHANGED = "llm.config.changed"
     CONFIG_RESET = "llm.config.reset"
     CONFIG_ROLLED_BACK = "llm.config.rolled_back"

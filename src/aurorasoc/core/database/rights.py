@@ -32,6 +32,7 @@ NEEDED: Final[Mapping[str, tuple[str, ...]]] = {
     "llm_provider_config": _ALL,
     "llm_instances": _ALL,
     "llm_learned": _ALL,
+    "llm_clients": _ALL,
 }
 """The privileges that every process needs, by table."""
 

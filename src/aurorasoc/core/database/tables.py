@@ -1,4 +1,4 @@
-"""The stored rows. Migrations 027 to 041 create them; times are microseconds, UTC."""
+"""The stored rows. Migrations 027 to 043 create them; times are microseconds, UTC."""
 
 from __future__ import annotations
 
@@ -176,6 +176,30 @@ class LearnedRow(Base):
     refused: Mapped[str] = mapped_column(Text)
     capabilities: Mapped[str | None] = mapped_column(Text)
     learned_us: Mapped[int] = mapped_column(BigInteger)
+
+
+class ClientRow(Base):
+    """A machine client. Its secret isn't here: `digest` is a keyed hash of it.
+
+    `token` is the hash's key, sealed under a seed. `mac` authenticates the row under that key, all
+    but `token` and `last_used_us`. Times are ISO 8601, as they are shown; `budget` is JSON.
+    """
+
+    __tablename__ = "llm_clients"
+
+    name: Mapped[str] = mapped_column(String(32), primary_key=True)
+    token: Mapped[str] = mapped_column(Text)
+    digest: Mapped[str] = mapped_column(String(64))
+    secret_at: Mapped[str] = mapped_column(String(32))
+    old_digest: Mapped[str | None] = mapped_column(String(64))
+    old_until: Mapped[str | None] = mapped_column(String(32))
+    max_tlp: Mapped[str | None] = mapped_column(String(16))
+    expires_at: Mapped[str | None] = mapped_column(String(32))
+    budget: Mapped[str | None] = mapped_column(Text)
+    created_at: Mapped[str] = mapped_column(String(32))
+    created_by: Mapped[str] = mapped_column(String(255))
+    mac: Mapped[str] = mapped_column(String(64))
+    last_used_us: Mapped[int | None] = mapped_column(BigInteger, deferred=True)
 
 
 class InvestigationRow(Base):

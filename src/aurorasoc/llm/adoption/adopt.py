@@ -26,6 +26,7 @@ from aurorasoc.core.logs import get_logger
 from aurorasoc.core.redaction import REDACTOR
 from aurorasoc.core.secret_store import SecretStore, Stamp, StoreReading, last4_of
 from aurorasoc.errors import Conflict, DatabaseUnavailable
+from aurorasoc.llm.adoption.client import ClientKeys
 from aurorasoc.llm.adoption.compose import compose, knows_backend
 from aurorasoc.llm.adoption.declared import declared_connections
 from aurorasoc.llm.adoption.rows import SINGLETON, load_stored
@@ -58,6 +59,7 @@ class Adoption:
     Attributes:
         refusal: Why this process couldn't adopt what is stored; None once it could.
         on_refused: Called when it can't.
+        client_keys: Opens the keys of machine clients' hashes.
     """
 
     def __init__(
@@ -67,6 +69,7 @@ class Adoption:
         self._database = database
         self._store = store
         self._keyring = keyring
+        self.client_keys = ClientKeys(keyring)
         self._snapshot: Snapshot | None = None
         self._adopting = asyncio.Lock()
         self._callbacks: list[Callable[[], None]] = []
@@ -230,6 +233,7 @@ class Adoption:
             reading,
             digest=self._keyring.digest,
             ambient=ambient_overrides,
+            clients=self.client_keys.compose(config.clients),
         )
         return self._with_stop_here(snapshot)
 

@@ -11,6 +11,7 @@ from dataclasses import replace
 from types import MappingProxyType
 from typing import TypeVar
 
+from aurorasoc.config.clients import NO_CLIENTS, Clients
 from aurorasoc.config.fallbacks import on_refusal
 from aurorasoc.config.settings import Settings
 from aurorasoc.config.snapshot import CallLimits, Policy, Snapshot, Source, Sourced
@@ -26,13 +27,14 @@ from aurorasoc.llm.adoption.stored import StoredConfig
 T = TypeVar("T")
 
 
-def compose(
+def compose(  # noqa: PLR0913 - one for each input
     settings: Settings,
     stored: StoredConfig,
     reading: StoreReading,
     *,
     digest: Digest,
     ambient: Ambient,
+    clients: Clients = NO_CLIENTS,
 ) -> Snapshot:
     """Compose the configuration in force.
 
@@ -44,6 +46,7 @@ def compose(
         reading: The stored keys, and the state of their store.
         digest: Returns a tag that tells keys apart without revealing them (`Keyring.digest`).
         ambient: Names the variables that would alter a provider's calls.
+        clients: The stored machine clients, whose key was opened.
 
     Raises:
         Conflict: This version doesn't know the stored backend.
@@ -64,11 +67,9 @@ def compose(
         settings.llm.max_concurrency,
         settings.llm.first_token_timeout,
     )
-    return Snapshot(
+    snapshot = Snapshot(
         revision=stored.revision,
-        fingerprint=fingerprint(
-            requested.value, policy, connections, stored.assignments, stored.hosted_traffic
-        ),
+        fingerprint="",
         requested=requested,
         policy=policy,
         limits=limits,
@@ -76,7 +77,9 @@ def compose(
         secret_store=reading.status,
         assignments=stored.assignments,
         hosted_traffic=stored.hosted_traffic,
+        clients=clients,
     )
+    return replace(snapshot, fingerprint=fingerprint(snapshot))
 
 
 def check_boot_defaults(settings: Settings) -> None:

@@ -5,67 +5,55 @@ Keys enter by their tags, which are keyed digests; nothing else in a configurati
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
 
-from aurorasoc.config.assignments import Assignments
-from aurorasoc.config.hosted_traffic import HostedTraffic
-from aurorasoc.config.snapshot import ConnectionConfig, Policy, Snapshot
-from aurorasoc.config.vocabulary import ConnectionName
+from aurorasoc.config.clients import ClientConfig
+from aurorasoc.config.snapshot import ConnectionConfig, Snapshot
 from aurorasoc.core.canonical import digest
 
 
-def fingerprint(
-    requested: str,
-    policy: Policy,
-    connections: Mapping[ConnectionName, ConnectionConfig],
-    assignments: Assignments,
-    hosted_traffic: HostedTraffic,
-) -> str:
+def fingerprint(snapshot: Snapshot) -> str:
     """Return 16 hex characters of SHA-256 over all that is in force; tags stand for keys."""
-    return digest(_settings(requested, policy, connections, assignments, hosted_traffic))[:16]
+    return digest(_settings(snapshot))[:16]
 
 
 def digests_of_settings(snapshot: Snapshot) -> dict[str, str]:
     """Return a digest of each setting that is in the fingerprint, 8 hex characters by its name.
 
-    Names are `backend`, `policy.<field>`, `assignments`, `hosted_traffic` and
+    Names are `backend`, `policy.<field>`, `assignments`, `hosted_traffic`, `clients.<name>` and
     `connections.<name>.<field>`.
     """
-    settings = _settings(
-        snapshot.requested.value,
-        snapshot.policy,
-        snapshot.connections,
-        snapshot.assignments,
-        snapshot.hosted_traffic,
-    )
-    return {name: digest(value)[:8] for name, value in settings.items()}
+    return {name: digest(value)[:8] for name, value in _settings(snapshot).items()}
 
 
-def _settings(
-    requested: str,
-    policy: Policy,
-    connections: Mapping[ConnectionName, ConnectionConfig],
-    assignments: Assignments,
-    hosted_traffic: HostedTraffic,
-) -> dict[str, Any]:
+def _settings(snapshot: Snapshot) -> dict[str, Any]:
     """Return all settings in force, by their names."""
+    policy = snapshot.policy
     return {
-        "backend": requested,
+        "backend": snapshot.requested.value,
         "policy.hosted_max_tlp": str(policy.hosted_max_tlp.value),
         "policy.local_backend": policy.local_backend.value,
         "policy.require_tlp": policy.require_tlp.value,
         "policy.fallbacks": policy.fallbacks.value,
         "policy.on_refusal": policy.on_refusal.value,
-        "assignments": asdict(assignments),
-        "hosted_traffic": hosted_traffic.state,
+        "assignments": asdict(snapshot.assignments),
+        "hosted_traffic": snapshot.hosted_traffic.state,
+        **{f"clients.{name}": _client(config) for name, config in snapshot.clients.items()},
         **{
             f"connections.{name}.{field}": value
-            for name, config in connections.items()
+            for name, config in snapshot.connections.items()
             for field, value in _connection(config).items()
         },
     }
+
+
+def _client(config: ClientConfig) -> list[Any]:
+    """Return what a client is; its hashes are keyed, and by themselves open nothing."""
+    ends = [str(config.expires_at), str(config.old_until)]
+    budget = config.budget and asdict(config.budget)
+    secrets = [config.digest, config.old_digest]
+    return [config.problem, config.max_tlp, budget, *ends, *secrets]
 
 
 def _connection(config: ConnectionConfig) -> dict[str, Any]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any, Final, TypeVar
 
 from pydantic import TypeAdapter, ValidationError
@@ -19,12 +19,14 @@ from aurorasoc.config.vocabulary import BUILT_IN, ConnectionName, ServingBackend
 from aurorasoc.core.canonical import canonical
 from aurorasoc.core.database.engine import announce_revision
 from aurorasoc.core.database.tables import (
+    ClientRow,
     ConnectionRow,
     CredentialRow,
     RevisionRow,
     RuntimeConfigRow,
 )
 from aurorasoc.llm.adoption.stored import MAX_NAMED, ConnectionChoice, StoredConfig, lists_in
+from aurorasoc.llm.adoption.stored_clients import clients_in, save_clients
 
 SINGLETON = 1
 
@@ -62,18 +64,21 @@ _NEWEST: Final = (
 )
 _ONE: Final = select(literal(1).label("one")).subquery()
 _NAMES: Final = union(
-    select(ConnectionRow.connection.label("name")), select(CredentialRow.connection)
+    select(ConnectionRow.connection.label("name")),
+    select(CredentialRow.connection),
+    select(ClientRow.name),
 ).subquery()
 """One row of the answer each: joined by themselves, the tables would multiply."""
 
 _EVERYTHING: Final = (
-    select(RuntimeConfigRow, ConnectionRow, CredentialRow, RevisionRow.at_us, _NEWEST)
+    select(RuntimeConfigRow, ConnectionRow, CredentialRow, ClientRow, RevisionRow.at_us, _NEWEST)
     .select_from(_ONE)  # always one row, even if the tables are empty
     .outerjoin(RuntimeConfigRow, RuntimeConfigRow.id == SINGLETON)
     .outerjoin(RevisionRow, RevisionRow.revision == RuntimeConfigRow.revision)
     .outerjoin(_NAMES, true())
     .outerjoin(ConnectionRow, ConnectionRow.connection == _NAMES.c.name)
     .outerjoin(CredentialRow, CredentialRow.connection == _NAMES.c.name)
+    .outerjoin(ClientRow, ClientRow.name == _NAMES.c.name)
 )
 
 
@@ -83,8 +88,9 @@ async def load_stored(session: AsyncSession) -> StoredRows:
     choices = [row[1] for row in rows if row[1] is not None]
     keys = [row[2] for row in rows if row[2] is not None]
     key_rows = {row.connection: row for row in keys if is_connection_name(row.connection)}
-    stored, _, _, written_us, recorded = rows[0]
-    config = _stored_config(stored, choices)
+    clients = clients_in(row[3] for row in rows if row[3] is not None)
+    stored, *_, written_us, recorded = rows[0]
+    config = replace(_stored_config(stored, choices), clients=clients)
     return StoredRows(config, key_rows, written_us, max(config.revision, recorded or 0))
 
 
@@ -206,5 +212,6 @@ async def save_config(session: AsyncSession, config: StoredConfig) -> None:
         )
         for name, choice in config.providers.items()
     )
+    await save_clients(session, config.clients)
     await session.flush()
     await announce_revision(session, config.revision)

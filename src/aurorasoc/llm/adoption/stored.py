@@ -8,6 +8,7 @@ from typing import Any, Final
 
 from aurorasoc.config.assignments import UNASSIGNED, Assignments
 from aurorasoc.config.call_options import NO_OPTIONS, CallOptions
+from aurorasoc.config.clients import MAX_CLIENTS, is_client_name
 from aurorasoc.config.fallbacks import can_be_fallbacks
 from aurorasoc.config.hosted_traffic import ALLOWED, HostedTraffic
 from aurorasoc.config.snapshot import Snapshot
@@ -16,6 +17,7 @@ from aurorasoc.core.database.tables import (
     CredentialRow,
 )
 from aurorasoc.core.secret_store import StoreReading
+from aurorasoc.llm.adoption.stored_clients import StoredClient
 
 MAX_NAMED: Final = 64
 """How many connections may be made beside the built-in ones."""
@@ -50,6 +52,7 @@ class StoredConfig:
 
     Attributes:
         providers: What was chosen for each connection, by name; the history calls it so.
+        clients: The machine clients, by name.
     """
 
     revision: int = 0
@@ -62,6 +65,7 @@ class StoredConfig:
     fallbacks: tuple[ConnectionName, ...] | None = None
     on_refusal: str | None = None
     hosted_traffic: HostedTraffic = ALLOWED
+    clients: Mapping[str, StoredClient] = field(default_factory=dict)
 
     def choice(self, name: ConnectionName) -> ConnectionChoice:
         """Return what was chosen for a connection."""
@@ -80,8 +84,9 @@ class StoredConfig:
         return len(self.providers.keys() - set(BUILT_IN))
 
     def as_json(self) -> dict[str, Any]:
-        """Return plain values for the history, without keys."""
-        return asdict(self)
+        """Return plain values for the history, without keys, and clients without their hashes."""
+        clients = {name: its.for_history() for name, its in self.clients.items()}
+        return {**asdict(replace(self, clients={})), "clients": clients}
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,13 +117,16 @@ class Stored:
 
 
 def is_possible(config: StoredConfig) -> bool:
-    """Whether a change can have made it: connections and fallbacks have possible names, and few.
+    """Whether a change can have made it: names of connections and clients are possible, and few.
 
     Names become paths in Vault.
     """
     named = {name: its for name, its in config.providers.items() if name not in BUILT_IN}
     sound = all(is_connection_name(name) and its.provider for name, its in named.items())
     lists = (config.fallbacks or (), *lists_in(config.assignments))
+    sound = (
+        sound and len(config.clients) <= MAX_CLIENTS and all(map(is_client_name, config.clients))
+    )
     return sound and len(named) <= MAX_NAMED and all(map(can_be_fallbacks, lists))
 
 

@@ -146,6 +146,7 @@ def roll_back(settings: Settings, earlier: StoredConfig, key: RollbackKey | None
             revision=before.config.revision,
             providers=connections,
             hosted_traffic=before.config.hosted_traffic,  # a stop ends by a release alone
+            clients=before.config.clients,  # none comes back, and none goes
         )
         details: dict[str, Any] = {"to_revision": earlier.revision}
         if key is None:

@@ -39,7 +39,7 @@ def _clean_key(key: SecretStr) -> SecretStr:
     return SecretStr(text)
 
 
-def _no_secret(name: str) -> str:
+def refuse_secret(name: str) -> str:
     """Refuse a key that was entered where a name belongs: everybody sees names, and logs them."""
     if names_a_key(name):
         msg = "looks like a key, and names aren't secret"
@@ -93,7 +93,7 @@ Provider = Annotated[ServingBackend, BeforeValidator(lowered)]
 AgentName = Annotated[
     str,
     AfterValidator(_agent_name),
-    AfterValidator(_no_secret),
+    AfterValidator(refuse_secret),
     WithJsonSchema({"type": "string", "pattern": "^[a-z][a-z0-9-]{0,63}$"}),
 ]
 Fallbacks = Annotated[

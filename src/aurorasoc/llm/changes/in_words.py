@@ -20,7 +20,9 @@ MOST_WORDS: Final = 6
 _LONGEST: Final = 80
 """Characters of a value that a summary shows: a base URL may have 2,048."""
 
-_WITHOUT_DEFAULT: Final = re.compile(r"^assignments\.|^hosted_traffic\.|\.options\.|\.provider$")
+_WITHOUT_DEFAULT: Final = re.compile(
+    r"^assignments\.|^clients\.|^hosted_traffic\.|\.options\.|\.provider$"
+)
 """Fields that the environment never sets for what an admin added."""
 
 _OF_ASSIGNMENTS: Final = re.compile(r"^assignments\..+\.fallbacks$")
@@ -33,6 +35,7 @@ _PARTS_OF_POLICY: Final = {
     "fallbacks",
     "on_refusal",
 }
+_SUBJECTS: Final = {"backend": "active connection"}
 _NOT_SHOWN: Final = {"from_env"}
 """Fields of a connection that tell an admin nothing."""
 
@@ -154,16 +157,27 @@ def _subject_and_words(one: Difference) -> tuple[str, str | None]:
             return "policy", f"{field} {_step(one)}"
         case ["hosted_traffic", field]:
             return _HOSTED_TRAFFIC, _step(one) if field == "state" else None
-        case ["backend"]:
-            return "active connection", _step(one)
+        case ["clients", name, field]:
+            return f"client {name}", _of_client(field, one)
         case _:
-            return one.field, _step(one)
+            return _SUBJECTS.get(one.field, one.field), _step(one)
 
 
 def _of_connection(field: str, one: Difference) -> str | None:
     if field == "provider":
         return f"removed ({one.before})" if one.after is None else f"added ({one.after})"
     return None if field in _NOT_SHOWN else f"{field} {_step(one)}"
+
+
+def _of_client(field: str, one: Difference) -> str | None:
+    """Say what became of a client; its values never change, so only its removal takes them."""
+    if field == "created_at":
+        return "revoked" if one.after is None else "made"
+    if field == "secret_at" and one.before is not None and one.after is not None:
+        return "secret replaced"
+    if one.after is None or field in {"created_by", "secret_at"}:
+        return None
+    return f"{field} {_step(one)}"
 
 
 def _step(one: Difference) -> str:

@@ -103,6 +103,7 @@ class Intent:
                 waits.rollback.config,
                 revision=config.revision,
                 hosted_traffic=config.hosted_traffic,  # a stop ends by a release alone
+                clients=config.clients,
             )
         config = config.with_choice(self.connection, waits.choice)
         return replace(config, backend=waits.backend) if waits.switches else config
@@ -182,6 +183,7 @@ def waiting(name: ConnectionName, planned: Plan) -> str | None:
     to_revision = planned.edited.details.get("to_revision")
     rollback = None
     if to_revision is not None:
-        rollback = _Rollback(config, planned.based_on, to_revision)
+        restored = replace(config, clients={})  # no hash is stored twice
+        rollback = _Rollback(restored, planned.based_on, to_revision)
     waits = _Waiting(config.backend, config.choice(name), planned.switches, rollback)
     return json.dumps(asdict(waits))

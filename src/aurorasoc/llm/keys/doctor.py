@@ -7,6 +7,7 @@ from typing import Final
 
 from sqlalchemy import select
 
+from aurorasoc.config.clients import ClientConfig
 from aurorasoc.config.snapshot import ConnectionConfig, Problem
 from aurorasoc.config.vocabulary import ConnectionName, is_connection_name
 from aurorasoc.core.clock import iso, now_us
@@ -14,6 +15,7 @@ from aurorasoc.core.database.engine import Database
 from aurorasoc.core.database.tables import CredentialRow, KeyIntentRow
 from aurorasoc.core.keyring import Keyring
 from aurorasoc.llm.adoption.adopt import Adoption
+from aurorasoc.llm.adoption.client import problem_of
 from aurorasoc.llm.adoption.key_age import age_warning
 from aurorasoc.llm.keys.rotation import SealedItem, Standing, survey
 
@@ -23,8 +25,8 @@ class Finding:
     """One key, its state, and what to do.
 
     Attributes:
-        kind: `credential`, `audit key` or `unsettled intent`.
-        name: The connection, or the audit key's id.
+        kind: `credential`, `audit key`, `client` or `unsettled intent`.
+        name: The connection, the audit key's id, or the machine client.
         state: Its state, in a few words.
         advice: What to do; `nothing to do` for a healthy one.
     """
@@ -76,6 +78,8 @@ async def examine(
         if config.credential.state != "absent"
     ]
     findings += [_of_sealed(item) for item in sealed.values() if item.kind == "audit key"]
+    clients = adoption.snapshot.clients
+    findings += [_of_client(clients[name], sealed.get(("client", name))) for name in clients]
     async with database.reading() as session:
         rows = (await session.scalars(select(KeyIntentRow))).all()
         keyed = list(await session.scalars(select(CredentialRow.connection)))
@@ -97,6 +101,16 @@ def _of_connection(
     if warning is not None:
         return Finding("credential", name, f"{where}, too old", warning.detail, healthy=False)
     return Finding("credential", name, where, _NOTHING, healthy=True)
+
+
+def _of_client(config: ClientConfig, item: SealedItem | None) -> Finding:
+    """Report why a client's secret is refused, or the seed of its hashes' key."""
+    if config.problem is not None:
+        problem = problem_of(config.problem)
+        return Finding("client", config.name, problem.code, problem.detail, healthy=False)
+    if item is None:  # made since the survey
+        return Finding("client", config.name, "known", _NOTHING, healthy=True)
+    return _of_sealed(item)
 
 
 def _of_nobody(name: ConnectionName) -> Finding:

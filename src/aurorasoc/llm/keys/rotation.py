@@ -13,11 +13,12 @@ from sqlalchemy import select
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from aurorasoc.config.clients import is_client_name
 from aurorasoc.config.vocabulary import ConnectionName, is_connection_name
 from aurorasoc.core.audit.actions import Action
 from aurorasoc.core.audit.log import AuditEvent, AuditSink
 from aurorasoc.core.database.engine import Database
-from aurorasoc.core.database.tables import AuditKeyRow, CredentialRow
+from aurorasoc.core.database.tables import AuditKeyRow, ClientRow, CredentialRow
 from aurorasoc.core.keyring import Keyring, SeedChanged
 from aurorasoc.core.secret_store import DatabaseSecretStore, Stamp
 from aurorasoc.errors import ConfigurationError
@@ -32,11 +33,11 @@ class SealedItem:
     """One sealed row, and which seed opens it.
 
     Attributes:
-        kind: `credential` or `audit key`.
-        name: The connection, or the audit key's id.
+        kind: `credential`, `audit key` or `client`.
+        name: The connection, the audit key's id, or the machine client.
     """
 
-    kind: Literal["credential", "audit key"]
+    kind: Literal["credential", "audit key", "client"]
     name: str
     standing: Standing
 
@@ -50,9 +51,11 @@ async def survey(database: Database, keyring: Keyring) -> list[SealedItem]:
     async with database.reading() as session:
         key_rows = (await session.scalars(select(CredentialRow))).all()
         audit_keys = (await session.scalars(select(AuditKeyRow))).all()
+        clients = (await session.scalars(select(ClientRow))).all()
     return [
         *(_credential(row, keyring) for row in key_rows if _is_ours(row)),
         *(_audit_key(row, keyring) for row in audit_keys),
+        *(_client(row, keyring) for row in clients if is_client_name(row.name)),
     ]
 
 
@@ -72,6 +75,7 @@ class Rotation:
         self._store = DatabaseSecretStore(keyring)
         self._audit = audit
         self._actor = actor
+        self._rewrapped: dict[bytes, str] = {}
 
     async def rotate(self) -> list[SealedItem]:
         """Reseal what an older seed sealed; return the resealed items."""
@@ -84,6 +88,9 @@ class Rotation:
         async with self._database.transaction() as session:
             if item.kind == "credential":
                 done, action = await self._reseal(session, item.name), Action.KEY_RESEALED
+            elif item.kind == "client":
+                done = await self._rewrap_client(session, item.name)
+                action = Action.CLIENT_KEY_REWRAPPED
             else:
                 done, action = await self._rewrap(session, item.name), Action.AUDIT_KEY_REWRAPPED
             if done:
@@ -111,6 +118,17 @@ class Rotation:
         key = self._keyring.open("audit-key", row.token)
         row.token = self._keyring.seal("audit-key", key).token
         await _flush_as_owner(session)
+        return True
+
+    async def _rewrap_client(self, session: AsyncSession, name: str) -> bool:
+        """Reseal the key of a client's hashes; the hashes, and so its secrets, stay."""
+        row = await session.get(ClientRow, name)
+        if row is None or _client(row, self._keyring).standing != "older seed":
+            return False
+        key = self._keyring.open("client-key", row.token)
+        if key not in self._rewrapped:  # clients share it, and so each process opens it once
+            self._rewrapped[key] = self._keyring.seal("client-key", key).token
+        row.token = self._rewrapped[key]
         return True
 
 
@@ -153,6 +171,14 @@ def _audit_key(row: AuditKeyRow, keyring: Keyring) -> SealedItem:
     except SeedChanged:
         standing = "unreadable"
     return SealedItem("audit key", row.key_id, standing)
+
+
+def _client(row: ClientRow, keyring: Keyring) -> SealedItem:
+    try:
+        standing = _standing(keyring.opener("client-key", row.token), keyring)
+    except SeedChanged:
+        standing = "unreadable"
+    return SealedItem("client", row.name, standing)
 
 
 def _standing(key_id: str | None, keyring: Keyring) -> Standing:

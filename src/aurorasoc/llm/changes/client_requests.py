@@ -1,0 +1,109 @@
+"""Request bodies about machine clients."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Annotated, Final, Self
+
+from pydantic import (
+    AfterValidator,
+    AwareDatetime,
+    BaseModel,
+    ConfigDict,
+    Field,
+    WithJsonSchema,
+    model_validator,
+)
+
+from aurorasoc.config.budgets import MICROS, MOST_MICROS, MOST_TOKENS, Budget, Period
+from aurorasoc.config.clients import is_client_name
+from aurorasoc.config.vocabulary import TlpLabel
+from aurorasoc.llm.changes.fields import refuse_secret
+
+MAX_GRACE: Final = 30 * 24 * 3600
+"""The longest time of grace for an old secret, in seconds."""
+
+
+def _client_name(name: str) -> str:
+    """Refuse what no client is called, in words: pydantic's would be a pattern."""
+    if not is_client_name(name):
+        msg = "must be a-z, 0-9 and -, a letter first, 32 characters at most"
+        raise ValueError(msg)
+    return name
+
+
+def _to_come(moment: datetime) -> datetime:
+    """Refuse an end that has passed: the client could never be used."""
+    try:
+        moment = moment.astimezone(UTC)
+    except OverflowError:
+        msg = "must be a time in the years 1 to 9999, UTC"
+        raise ValueError(msg) from None
+    if moment <= datetime.now(UTC):
+        msg = "must be in the future"
+        raise ValueError(msg)
+    return moment
+
+
+ClientName = Annotated[
+    str,
+    AfterValidator(_client_name),
+    AfterValidator(refuse_secret),
+    WithJsonSchema({"type": "string", "pattern": "^[a-z][a-z0-9-]{0,31}$"}),
+]
+
+
+class ClientBudget(BaseModel):
+    """What a client may spend: money in US dollars, tokens, or both."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    per: Period
+    tokens: Annotated[int | None, Field(ge=1, le=MOST_TOKENS)] = None
+    money: Annotated[
+        float | None, Field(ge=1 / MICROS, le=MOST_MICROS / MICROS, allow_inf_nan=False)
+    ] = None
+    hard: bool
+
+    @model_validator(mode="after")
+    def _limits_something(self) -> Self:
+        if self.tokens is None and self.money is None:
+            msg = "must limit tokens, money, or both"
+            raise ValueError(msg)
+        return self
+
+    def as_budget(self) -> Budget:
+        """Return it as it is stored."""
+        money = None if self.money is None else round(self.money * MICROS)
+        return Budget(self.per, self.tokens, money, self.hard)
+
+
+class ClientRequest(BaseModel):
+    """A new machine client."""
+
+    model_config = ConfigDict(
+        extra="forbid",
+        hide_input_in_errors=True,
+        json_schema_extra={"examples": [{"name": "case-management", "max_tlp": "AMBER"}]},
+    )
+
+    name: ClientName
+    max_tlp: Annotated[
+        TlpLabel | None,
+        Field(description="The most it may send, and the label of what it sends without one."),
+    ] = None
+    budget: ClientBudget | None = None
+    expires_at: Annotated[
+        Annotated[AwareDatetime, AfterValidator(_to_come)] | None,
+        Field(description="When its secrets stop being valid; null: never."),
+    ] = None
+
+
+class SecretRequest(BaseModel):
+    """A new secret for a client. Without grace, the old one ends at once."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    grace_seconds: Annotated[
+        int, Field(ge=0, le=MAX_GRACE, description="How long the old secret stays valid.")
+    ] = 0
