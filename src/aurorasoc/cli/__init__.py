@@ -13,6 +13,7 @@ from aurorasoc.cli import (
     agent,
     assignments,
     audit,
+    clients,
     connections,
     fleet,
     history,
@@ -81,6 +82,7 @@ app.command("serve")(serve.serve)
 app.command("migrate")(serve.migrate)
 app.add_typer(agent.app, name="agent")
 app.add_typer(token.app, name="token")
+app.add_typer(clients.app, name="clients")
 app.add_typer(connections.app, name="connections")
 app.add_typer(assignments.app, name="assignments")
 app.add_typer(policy.app, name="policy")

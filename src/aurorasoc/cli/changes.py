@@ -123,7 +123,7 @@ def _say_answer(answer: MutationAnswer, lines: Sequence[str]) -> None:
     for problem in shown.problems + shown.warnings:
         say(f"  {problem.code}: {problem.detail}")
     if answer.adoption is not None:
-        say(_adopted(answer.adoption))
+        say(adopted_line(answer.adoption))
     if answer.old_key is not None:
         say(_OLD_KEY[answer.old_key])
         if answer.old_key != "unknown":
@@ -136,7 +136,8 @@ def _last_used(at: str | None) -> str:
     return f"A live process last sent the old key at {at}."
 
 
-def _adopted(adoption: FleetAdoption) -> str:
+def adopted_line(adoption: FleetAdoption) -> str:
+    """Say who has adopted a change."""
     if adoption.adopted:
         return "Adopted by all live processes."
     if adoption.pending:

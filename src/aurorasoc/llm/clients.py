@@ -126,7 +126,7 @@ class ClientAdmin:
     async def replace_secret(
         self, name: str, *, grace: float = 0, actor: str, if_match: int | None = None
     ) -> ClientSecretAnswer:
-        """Give a client a new secret, and return it; the old one is valid for the time of grace.
+        """Replace a client's secret, and return it; the old one is valid for the time of grace.
 
         Raises:
             NotFound, Conflict, RevisionMismatch, Unavailable: Nothing was changed.

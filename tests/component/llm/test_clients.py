@@ -3,6 +3,7 @@
 import asyncio
 import json
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Final
@@ -15,13 +16,19 @@ from aurorasoc.config.settings import Settings
 from aurorasoc.config.vocabulary import Tlp
 from aurorasoc.core.access.client_secrets import client_principal
 from aurorasoc.core.access.principal import Principal
+from aurorasoc.core.audit.log import AuditLog
+from aurorasoc.core.database.engine import Database
+from aurorasoc.core.open_store import open_secret_store
 from aurorasoc.errors import Conflict, NotFound, RevisionMismatch, Unauthenticated
+from aurorasoc.llm.adoption.adopt import Adoption
 from aurorasoc.llm.changes import edits
 from aurorasoc.llm.changes.client_requests import ClientRequest
 from aurorasoc.llm.changes.history import read_revision
-from aurorasoc.llm.clients import ClientSecretAnswer
+from aurorasoc.llm.clients import ClientAdmin, ClientSecretAnswer
+from aurorasoc.llm.fleet.client_uses import ClientUses
+from aurorasoc.llm.keys.rotation import Rotation, survey
 from aurorasoc.runtime import Runtime, open_runtime
-from tests.examples import settings
+from tests.examples import JWT_SECRET, OTHER_SEED, keyring, settings
 from tests.world.databases import ON_BOTH, Stored
 
 pytestmark = ON_BOTH
@@ -283,3 +290,169 @@ async def test_history_holds_no_hash(runtime: Runtime, stored: Stored) -> None:
     client = json.loads(config)["clients"]["siem"]
     assert client["budget"]["money"] == 2_500_000
     assert not client.keys() & {"digest", "old_digest", "token", "mac"}
+
+
+async def another_process(stored: Stored, tmp_path: Path, *seeds: str) -> Adoption:
+    """Adopt what is stored as a process with these seeds does."""
+    boot, ring = on(stored, tmp_path), keyring(*(seeds or (JWT_SECRET,)))
+    database = Database(stored.url)
+    adoption = Adoption(boot, database, open_secret_store(boot, ring), ring)
+    await adoption.adopt()
+    await database.close()
+    return adoption
+
+
+async def test_every_process_knows_a_client_without_the_database(
+    runtime: Runtime, stored: Stored, tmp_path: Path
+) -> None:
+    """And runs the same configuration, by its fingerprint."""
+    answer = await made(runtime, max_tlp="AMBER")
+    other = await another_process(stored, tmp_path)
+    assert client_principal(answer.secret, other.snapshot) == admitted(runtime, answer.secret)
+    assert other.snapshot.fingerprint == runtime.adoption.snapshot.fingerprint
+
+
+async def test_what_another_process_revokes_is_refused_here_at_once(
+    runtime: Runtime, stored: Stored, tmp_path: Path
+) -> None:
+    """The feed brings it, within the second that is promised."""
+    answer = await made(runtime)
+    other = Database(stored.url)
+    changer = replace(runtime.clients.changer, database=other)
+    elsewhere = await another_process(stored, tmp_path)
+    admin = ClientAdmin(
+        elsewhere,
+        replace(changer, adoption=elsewhere, journal=replace(changer.journal, on_revision=None)),
+        runtime.clients.uses,
+    )
+    gone = asyncio.Event()
+    runtime.adoption.on_adopted(gone.set)
+    await admin.revoke("siem", actor="mallory")
+    async with asyncio.timeout(1.0):
+        await gone.wait()
+    await other.close()
+    assert "revoked" in reason_of(runtime, answer.secret)
+
+
+async def test_another_first_seed_makes_no_difference(
+    runtime: Runtime, stored: Stored, tmp_path: Path
+) -> None:
+    """While seeds are rotated, processes have them in different orders."""
+    answer = await made(runtime)
+    other = await another_process(stored, tmp_path, OTHER_SEED, JWT_SECRET)
+    assert client_principal(answer.secret, other.snapshot).client == "siem"
+
+
+async def test_a_lost_seed_is_said_and_refuses_clients(
+    runtime: Runtime, stored: Stored, tmp_path: Path
+) -> None:
+    """Nothing else stops: the process runs on, and lists the client with the problem."""
+    answer = await made(runtime)
+    other = await another_process(stored, tmp_path, OTHER_SEED)
+    with pytest.raises(Unauthenticated) as refused:
+        client_principal(answer.secret, other.snapshot)
+    assert "1 can't be read" in str(refused.value.reason)
+    assert other.snapshot.clients["siem"].problem == "seed_changed"
+    assert other.snapshot.fingerprint != runtime.adoption.snapshot.fingerprint
+
+
+async def test_secrets_survive_the_rotation_of_seeds(
+    runtime: Runtime, stored: Stored, tmp_path: Path
+) -> None:
+    """The key of the hashes is sealed anew, and the old seed isn't needed any more."""
+    answers = [await made(runtime, "one"), await made(runtime, "two")]
+    ring = keyring(OTHER_SEED, JWT_SECRET)
+    rotation = Rotation(runtime.database, ring, AuditLog(ring), "alice")
+    done = [item.name for item in await rotation.rotate() if item.kind == "client"]
+    assert done == ["one", "two"]
+    assert {item.standing for item in await survey(runtime.database, ring)} == {"current"}
+    other = await another_process(stored, tmp_path, OTHER_SEED)
+    for answer in answers:
+        assert client_principal(answer.secret, other.snapshot).client == answer.name
+    third = await made(runtime, "three")
+    assert admitted(runtime, third.secret).client == "three"
+    assert len(stored.rows("SELECT DISTINCT token FROM llm_clients WHERE name < 'three'")) == 1
+
+
+@pytest.mark.parametrize(
+    "altered",
+    [
+        "max_tlp = 'RED'",
+        "expires_at = NULL",
+        "budget = NULL",
+        "budget = 'junk'",
+        "digest = old_digest",
+        "old_until = '9999-01-01T00:00:00.000000Z'",
+        "created_by = 'nobody'",
+        "mac = ''",
+        "token = 'junk'",
+        "name = 'admin'",
+    ],
+)
+async def test_an_altered_row_is_refused_and_stops_nothing(
+    runtime: Runtime, stored: Stored, altered: str
+) -> None:
+    """Whoever can write to the database alone raises no ceiling; other clients go on."""
+    later = (datetime.now(UTC) + timedelta(days=1)).isoformat()
+    old = await made(runtime, max_tlp="GREEN", expires_at=later, budget=BUDGET)
+    new = await runtime.clients.replace_secret("siem", grace=60, actor="alice")
+    other = await made(runtime, "other")
+    await stored.executed(f"UPDATE llm_clients SET {altered} WHERE name = 'siem'")  # noqa: S608 - our own
+    await runtime.adoption.adopt()
+    await made(runtime, "later")
+    await runtime.adoption.adopt()
+    for secret in (old.secret, new.secret):
+        assert "can't be read" in reason_of(runtime, secret)
+    assert admitted(runtime, other.secret).client == "other"
+    listed = {one.name: one.problem for one in (await runtime.clients.list()).clients}
+    (bad,) = (name for name, problem in listed.items() if problem is not None)
+    assert (await runtime.clients.revoke(bad, actor="alice")).name == bad
+
+
+async def test_rows_that_no_change_wrote_are_no_clients(runtime: Runtime, stored: Stored) -> None:
+    """Impossible names are ignored, and gone with the next change."""
+    answer = await made(runtime)
+    columns = "token, digest, secret_at, created_at, created_by, mac"
+    for name in ("../x", "A", "aur_x", ""):
+        await stored.executed(
+            f"INSERT INTO llm_clients (name, {columns}) SELECT '{name}', {columns} "  # noqa: S608 - our own
+            "FROM llm_clients WHERE name = 'siem'"
+        )
+    await runtime.adoption.adopt()
+    assert list(runtime.adoption.snapshot.clients) == ["siem"]
+    assert admitted(runtime, answer.secret).client == "siem"
+    await made(runtime, "other")
+    names = stored.rows("SELECT name FROM llm_clients ORDER BY name")
+    assert names == [("other",), ("siem",)]
+
+
+async def test_the_last_use_is_shown_and_never_moves_back(runtime: Runtime, stored: Stored) -> None:
+    """It is the latest of all processes, and outlives them."""
+    answer = await made(runtime)
+    created_at = str(answer.created_at)
+    times = iter([2_000_000, 3_000_000])
+    late, early = (
+        ClientUses(runtime.database, lambda: next(times)),
+        ClientUses(runtime.database, lambda: 1_000_000),
+    )
+    late.note("siem", created_at)
+    late.note("siem", created_at)
+    await late.write()
+    early.note("siem", created_at)
+    early.note("siem", "another one of that name")
+    await early.write()
+    (shown,) = (await runtime.clients.list()).clients
+    assert shown.last_used_at == "1970-01-01T00:00:03.000000Z"
+    await made(runtime, "other")
+    assert stored.rows("SELECT last_used_us FROM llm_clients WHERE name = 'siem'") == [(3_000_000,)]
+
+
+async def test_a_client_made_again_was_never_used(runtime: Runtime) -> None:
+    """Its name says nothing of the one before."""
+    first = await made(runtime)
+    runtime.clients.uses.note("siem", str(first.created_at))
+    await runtime.clients.revoke("siem", actor="alice")
+    await made(runtime)
+    await runtime.clients.uses.write()
+    (shown,) = (await runtime.clients.list()).clients
+    assert shown.last_used_at is None

@@ -48,7 +48,7 @@ async def replace_secret(  # noqa: PLR0913 - path, body, caller, runtime, terms 
     terms: Terms,
     response: Response,
 ) -> ClientSecretAnswer:
-    """Give a client a new secret; the old one stays valid for `grace_seconds`.
+    """Replace a client's secret; the old one stays valid for `grace_seconds`.
 
     At most two are valid: one that was replaced before ends at once.
     """

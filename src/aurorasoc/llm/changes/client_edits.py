@@ -84,7 +84,7 @@ def create_client(requested: ClientRequest, new: NewSecret, keys: ClientKeys) ->
 
 
 def replace_secret(name: str, new: NewSecret, keys: ClientKeys, *, grace: float) -> Change:
-    """Give a client a new secret. The one before it ends at once.
+    """Replace a client's secret. The one before it ends at once.
 
     Args:
         name: The client's name.

@@ -12,12 +12,14 @@ from typing import TYPE_CHECKING, Protocol
 
 from aurorasoc.config.snapshot import Snapshot
 from aurorasoc.config.vocabulary import AUTO, ConnectionName, Role, Tlp
+from aurorasoc.core.access.acting import Acting
 from aurorasoc.core.process import SLOT
 from aurorasoc.errors import (
     BackendUnavailable,
     NoModelConfigured,
     ProviderNotReady,
     RuntimeNotOpen,
+    Unauthenticated,
 )
 from aurorasoc.granite import ModelReference
 from aurorasoc.granite.backend_resolution import Probe, model_reference, refresh_resolution
@@ -106,7 +108,7 @@ class ModelPool:
     ) -> None:
         self.handles: Handles = Handles(self._new_handle)
         self._source = source
-        self._waits = Waits(max_concurrency)
+        self._waits = Waits(max_concurrency, self._require_admitted)
         self.sites = CallSites(self._snapshot, networks, allowed_hosts, ledger, self._waits)
         self.records = CallRecords()
         self._generation = _Generation(None)
@@ -219,6 +221,17 @@ class ModelPool:
         if not became_restricted(snapshot, reference, tlp) or binding.restricted:
             return binding
         return self._build(snapshot, reference, binding.asker, restricted=True)
+
+    def _require_admitted(self, who: Acting) -> None:
+        """Refuse a machine client that was revoked.
+
+        Raises:
+            Unauthenticated: It was.
+        """
+        client = self._snapshot().clients.get(who.client or "")
+        if client is None or client.problem is not None:
+            detail = "The client was revoked during the call."
+            raise Unauthenticated(detail, reason=f"{who.subject} was revoked during a call")
 
     def _snapshot(self) -> Snapshot:
         if not self._open:

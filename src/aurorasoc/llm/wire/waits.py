@@ -10,6 +10,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass, field
 
+from aurorasoc.core.access.acting import Acting, acting
 from aurorasoc.errors import AuroraError
 from aurorasoc.llm.wire.under_way import JudgeUnderWay, UnderWay, may_go_on
 
@@ -38,9 +39,15 @@ class Waits:
 
     Args:
         max_concurrency: Calls under way at once; None means no limit.
+        require_admitted: Raises if whoever asked may not call any more. Must not block.
     """
 
-    def __init__(self, max_concurrency: int | None = None) -> None:
+    def __init__(
+        self,
+        max_concurrency: int | None = None,
+        require_admitted: Callable[[Acting], None] = lambda _who: None,
+    ) -> None:
+        self._require_admitted = require_admitted
         self._slots = asyncio.Semaphore(max_concurrency) if max_concurrency else None
         self._waits: set[_Wait] = set()
         self._under_way: set[UnderWay] = set()
@@ -78,7 +85,15 @@ class Waits:
 
     @contextmanager
     def under_way(self, judge: JudgeUnderWay) -> Iterator[UnderWay]:
-        """Know a call while it is under way."""
+        """Know a call while it is under way.
+
+        Raises:
+            AuroraError: The machine client that asks was revoked since it was authenticated.
+        """
+        who = acting()
+        if who is not None and who.client is not None:
+            self._require_admitted(who)
+            judge = self._with_client(judge, who)
         call = UnderWay(judge)
         self._under_way.add(call)
         try:
@@ -105,6 +120,13 @@ class Waits:
             wait.end_if_refused()
         for call in self._under_way:
             call.end_if_refused()
+
+    def _with_client(self, judge: JudgeUnderWay, who: Acting) -> JudgeUnderWay:
+        def both(call: UnderWay) -> None:
+            self._require_admitted(who)
+            judge(call)
+
+        return both
 
     async def _wait(self, waiting: Awaitable[object], judge: Judge) -> None:
         wait = _Wait(judge)
