@@ -167,7 +167,7 @@ def _row(client: ClientView) -> tuple[str | None, ...]:
         client.expires_at,
         client.last_used_at,
         client.old_secret_until,
-        client.problem and client.problem.code,
+        None if client.problem is None else client.problem.code,
     )
 
 

@@ -11,11 +11,13 @@ from typing import Any, Final
 import pytest
 from pydantic import ValidationError
 
+from aurorasoc.api.clients_auth import caller_of_door
 from aurorasoc.config.clients import MAX_CLIENTS
 from aurorasoc.config.settings import Settings
 from aurorasoc.config.vocabulary import Tlp
 from aurorasoc.core.access.client_secrets import client_principal
 from aurorasoc.core.access.principal import Principal
+from aurorasoc.core.access.tokens import create_token
 from aurorasoc.core.audit.log import AuditLog
 from aurorasoc.core.database.engine import Database
 from aurorasoc.core.open_store import open_secret_store
@@ -445,6 +447,22 @@ async def test_the_last_use_is_shown_and_never_moves_back(runtime: Runtime, stor
     assert shown.last_used_at == "1970-01-01T00:00:03.000000Z"
     await made(runtime, "other")
     assert stored.rows("SELECT last_used_us FROM llm_clients WHERE name = 'siem'") == [(3_000_000,)]
+
+
+async def test_the_door_takes_a_client_or_a_jwt_and_notes_the_clients_use(
+    runtime: Runtime,
+) -> None:
+    """From memory alone; a refused secret is no use."""
+    answer = await made(runtime)
+    security = runtime.settings.security
+    hour = timedelta(hours=1)
+    jwt = create_token("bob", roles=["analyst"], lifetime=hour, settings=security)
+    assert caller_of_door(jwt, runtime).subject == "bob"
+    with pytest.raises(Unauthenticated):
+        caller_of_door("aur_" + "A" * 43, runtime)
+    assert (await runtime.clients.list()).clients[0].last_used_at is None
+    assert caller_of_door(answer.secret, runtime).subject == "client:siem"
+    assert (await runtime.clients.list()).clients[0].last_used_at is not None
 
 
 async def test_a_client_made_again_was_never_used(runtime: Runtime) -> None:

@@ -91,10 +91,13 @@ class Waits:
             AuroraError: The machine client that asks was revoked since it was authenticated.
         """
         who = acting()
-        if who is not None and who.client is not None:
-            self._require_admitted(who)
-            judge = self._with_client(judge, who)
-        call = UnderWay(judge)
+        self._require_client(who)
+
+        def both(call: UnderWay) -> None:
+            self._require_client(who)
+            judge(call)
+
+        call = UnderWay(both)
         self._under_way.add(call)
         try:
             yield call
@@ -121,15 +124,18 @@ class Waits:
         for call in self._under_way:
             call.end_if_refused()
 
-    def _with_client(self, judge: JudgeUnderWay, who: Acting) -> JudgeUnderWay:
-        def both(call: UnderWay) -> None:
+    def _require_client(self, who: Acting | None) -> None:
+        if who is not None and who.client is not None:
             self._require_admitted(who)
-            judge(call)
-
-        return both
 
     async def _wait(self, waiting: Awaitable[object], judge: Judge) -> None:
-        wait = _Wait(judge)
+        who = acting()
+
+        def both() -> None:
+            self._require_client(who)
+            judge()
+
+        wait = _Wait(both)
         self._waits.add(wait)
         try:
             with suppress(TimeoutError):  # so that nothing is chained to the refusal
