@@ -208,7 +208,7 @@ def _wrong_bodies(key: str) -> Iterator[tuple[str, str, dict[str, Any]]]:
     ):
         yield "POST", "/system/llm/rollback", {"json": {"revision": 1, "key": typed}}
     for client in (
-        {"name": key},
+        {"name": f"{key} siem"},
         {"name": "siem", "max_tlp": key},
         {"name": "siem", "expires_at": key},
         {"name": "siem", "budget": {"per": key, "hard": True}},

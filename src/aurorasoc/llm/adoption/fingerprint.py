@@ -39,12 +39,12 @@ def _settings(snapshot: Snapshot) -> dict[str, Any]:
         "policy.on_refusal": policy.on_refusal.value,
         "assignments": asdict(snapshot.assignments),
         "hosted_traffic": snapshot.hosted_traffic.state,
-        **{f"clients.{name}": _client(config) for name, config in snapshot.clients.items()},
         **{
             f"connections.{name}.{field}": value
             for name, config in snapshot.connections.items()
             for field, value in _connection(config).items()
         },
+        **{f"clients.{name}": _client(config) for name, config in snapshot.clients.items()},
     }
 
 

@@ -55,7 +55,6 @@ _ROWS: Final = {
     "llm_instances": "(instance, kind, name, host, revision, fingerprint, adopted_us, feed, "
     "key_ids, seen_us)",
     "llm_learned": "(provider, origin, model, refused, capabilities, learned_us)",
-    "llm_clients": "(name, token, digest, secret_at, created_at, created_by, mac, max_tlp, budget)",
     "llm_investigations": "(id, number, created_us, created_by, title, tlp, alert, status, lease, "
     "lease_until_us, report, failure)",
     "llm_investigation_steps": "(investigation_id, position, kind, agent, status, result, failure, "
