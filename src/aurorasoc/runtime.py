@@ -51,6 +51,8 @@ from aurorasoc.llm.models.learned_rows import LearnedRows
 from aurorasoc.llm.models.pool import ModelPool
 from aurorasoc.llm.models.traffic import TrafficLedger
 from aurorasoc.llm.mutations import MutationAnswer
+from aurorasoc.llm.usage.book import UsageBook
+from aurorasoc.llm.usage.writer import UsageWriter
 from aurorasoc.llm.wire import awake
 
 if TYPE_CHECKING:
@@ -208,9 +210,8 @@ async def _open(
     adoption.on_adopted(lambda: ledger.keep(adoption.snapshot.connections))
     pool = _pool(settings, adoption, ledger, exporting)
     _audit_host_stops(settings, database, audit, adoption, resources)
-    learned = LearnedRows(database, pool.sites.learned)
-    resources.push_async_callback(learned.close)
-    learned.start()
+    _count_usage(settings, database, pool, resources)
+    _share_lessons(database, pool, resources)
     resources.push_async_callback(_close_pool, pool)
     feed = Feed(source_of(settings.database_url, settings.database.feed_url), adoption.follow)
     resources.push_async_callback(feed.close)
@@ -322,6 +323,24 @@ def _pool(
     adoption.on_adopted(pool.end_refused)
     _export_calls(pool, exporting)
     return pool
+
+
+def _share_lessons(database: Database, pool: ModelPool, resources: AsyncExitStack) -> None:
+    """Share with the fleet what is learnt of models."""
+    learned = LearnedRows(database, pool.sites.learned)
+    resources.push_async_callback(learned.close)
+    learned.start()
+
+
+def _count_usage(
+    settings: Settings, database: Database, pool: ModelPool, resources: AsyncExitStack
+) -> None:
+    """Count each call, and write the sums."""
+    book = UsageBook()
+    pool.records.follow(book.note)
+    writer = UsageWriter(database, book, settings.server.usage_days)
+    resources.push_async_callback(writer.close)
+    writer.start()
 
 
 async def _watch_stop(settings: Settings, adoption: Adoption, resources: AsyncExitStack) -> None:

@@ -51,6 +51,7 @@ PERMISSIONS: Final[dict[tuple[str, str], str | None]] = {
     ("POST", f"{API}/clients/{{name}}/secret"): "users:manage",
     ("DELETE", f"{API}/clients/{{name}}"): "users:manage",
     ("GET", f"{API}/audit"): "audit:read",
+    ("GET", f"{API}/usage"): "agents:read",
     ("POST", f"{API}/chat"): "alerts:investigate",
     ("POST", INVESTIGATIONS): "alerts:investigate",
     ("GET", INVESTIGATIONS): "alerts:investigate",

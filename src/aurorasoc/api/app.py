@@ -24,6 +24,7 @@ from aurorasoc.api.routers import (
     history,
     investigations,
     llm_providers,
+    usage,
 )
 from aurorasoc.config.settings import Settings, load_settings
 from aurorasoc.core.audit.log import AuditSink
@@ -106,6 +107,7 @@ def include_routers(
         history,
         investigations,
         audit_routes,
+        usage,
     )
     for module in surfaces:
         app.include_router(module.router, prefix=API_PREFIX)

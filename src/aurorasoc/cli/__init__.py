@@ -26,6 +26,7 @@ from aurorasoc.cli import (
     providers,
     serve,
     token,
+    usage,
 )
 from aurorasoc.cli.arguments import by_options
 from aurorasoc.cli.dev import command
@@ -76,6 +77,7 @@ app.command("investigate")(investigate.investigate)
 app.command("doctor")(doctor)
 app.command("fleet")(fleet.fleet)
 app.command("models")(providers.models)
+app.command("usage")(usage.usage)
 app.command("rollback")(rollback)
 app.command("reset")(history.reset)
 app.command("serve")(serve.serve)

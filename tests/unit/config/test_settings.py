@@ -52,6 +52,7 @@ VARIABLES: Final[dict[str, tuple[str, Getter, object]]] = {
     "AURORA_HOST": ("0.0.0.0", lambda s: s.server.host, "0.0.0.0"),  # noqa: S104 - only read
     "AURORA_A2A_AUTH": ("token", lambda s: s.server.a2a_auth, "token"),
     "AURORA_LOG": ("short", lambda s: s.server.log_form.short, True),
+    "AURORA_USAGE_DAYS": ("30", lambda s: s.server.usage_days, 30),
     "AURORA_PORT": ("9090", lambda s: s.server.port, 9090),
     "AURORA_PUBLIC_HOSTS": (
         "SOC.example, aurora:08443,https://[FD00::1]:8443,fd00::1,http://a.",
@@ -132,6 +133,7 @@ REFUSED: Final = {
     "AURORA_DATABASE_URL": f"mysql://user:{CANARY}@db/x",
     "AURORA_FEED_DATABASE_URL": f"redis://{CANARY}",
     "AURORA_LOG": CANARY,
+    "AURORA_USAGE_DAYS": CANARY,
     "AURORA_PORT": CANARY,
     "AURORA_SECRET_KEY": CANARY,
     "AURORA_SECRET_KEY_PREVIOUS": f"{SEED},{CANARY}",

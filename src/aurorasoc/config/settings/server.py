@@ -14,7 +14,7 @@ from aurorasoc.config.settings.variables import Variables
 
 
 class ServerSettings(Variables):
-    """Address and names, workers, state folder, and hosts that base URLs may name."""
+    """Address and names, workers, state folder, hosts that base URLs may name, and usage."""
 
     host: str = "127.0.0.1"
     port: int = Field(8080, ge=0, le=65535)
@@ -24,6 +24,7 @@ class ServerSettings(Variables):
     public_hosts: Annotated[tuple[str, ...], NoDecode] = ()
     a2a_auth: Literal["token", "none"] | None = None
     log: Literal["json", "short"] = "json"
+    usage_days: int = Field(400, ge=1, le=36_500)
     no_color: str = Field("", validation_alias="NO_COLOR")
 
     model_config = SettingsConfigDict(

@@ -33,6 +33,7 @@ NEEDED: Final[Mapping[str, tuple[str, ...]]] = {
     "llm_instances": _ALL,
     "llm_learned": _ALL,
     "llm_clients": _ALL,
+    "llm_usage": _ALL,
 }
 """The privileges that every process needs, by table."""
 

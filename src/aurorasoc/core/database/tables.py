@@ -202,6 +202,42 @@ class ClientRow(Base):
     last_used_us: Mapped[int | None] = mapped_column(BigInteger, deferred=True)
 
 
+class UsageRow(Base):
+    """What one process counted in one hour for one way of calling. Empty names stand for none.
+
+    `key` is a digest of the names and of the process, which alone writes the row: it writes sums,
+    so that writing them twice changes nothing. `agent` is the agent's name, or the role.
+    """
+
+    __tablename__ = "llm_usage"
+
+    hour_us: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
+    key: Mapped[str] = mapped_column(String(64), primary_key=True)
+    connection: Mapped[str] = mapped_column(String(32))
+    model: Mapped[str] = mapped_column(String(255))
+    agent: Mapped[str] = mapped_column(String(64))
+    client: Mapped[str] = mapped_column(String(32))
+    subject: Mapped[str] = mapped_column(String(255))
+    tlp: Mapped[str] = mapped_column(String(16))
+    calls: Mapped[int] = mapped_column(BigInteger)
+    failed: Mapped[int] = mapped_column(BigInteger)
+    abandoned: Mapped[int] = mapped_column(BigInteger)
+    counted: Mapped[int] = mapped_column(BigInteger)
+    uncounted: Mapped[int] = mapped_column(BigInteger)
+    priced: Mapped[int] = mapped_column(BigInteger)
+    unpriced: Mapped[int] = mapped_column(BigInteger)
+    prompt_tokens: Mapped[int] = mapped_column(BigInteger)
+    completion_tokens: Mapped[int] = mapped_column(BigInteger)
+    cached_tokens: Mapped[int] = mapped_column(BigInteger)
+    thought_tokens: Mapped[int] = mapped_column(BigInteger)
+    micro_dollars: Mapped[int] = mapped_column(BigInteger)
+    sent: Mapped[int] = mapped_column(BigInteger)
+    failed_attempts: Mapped[int] = mapped_column(BigInteger)
+    milliseconds: Mapped[int] = mapped_column(BigInteger)
+    streams: Mapped[int] = mapped_column(BigInteger)
+    first_piece_milliseconds: Mapped[int] = mapped_column(BigInteger)
+
+
 class InvestigationRow(Base):
     """An investigation. One process holds its lease while it is queued or running.
 

@@ -20,6 +20,7 @@ from aurorasoc.granite import ModelReference
 from aurorasoc.llm.wire.answers.outcome import Output, Usage, is_known, outcome_of
 from aurorasoc.llm.wire.asker import Asker
 from aurorasoc.llm.wire.call_notes import CallNotes, notes
+from aurorasoc.llm.wire.prices import cost_of, price_of
 
 if TYPE_CHECKING:
     from aurorasoc.llm.wire.answers.outcome import Finish
@@ -49,6 +50,7 @@ class CallRecord:
         code: None: it was answered. Else the failure's code, or `abandoned`.
         finish: How the answer ended; None: there is none.
         usage: Tokens as the vendor counted them; None: it counts nothing, or nobody answered.
+        micro_dollars: What it cost, in millionths of a US dollar; None: nobody knows.
         attempts: Everyone who was asked or passed over, in order.
         sent: How many requests were sent to each connection, retries included.
         streamed: Whether the answer was to come in pieces.
@@ -66,6 +68,7 @@ class CallRecord:
     code: str | None
     finish: Finish | None
     usage: Usage | None
+    micro_dollars: int | None
     attempts: tuple[Attempt, ...]
     sent: Mapping[ConnectionName, int]
     streamed: bool
@@ -153,6 +156,7 @@ class RecordedCall:
         attempts = error.attempts if isinstance(error, ModelCallError) else ()
         attempts = attempts or (() if outcome is None else outcome.attempts)
         first = self._notes.first_piece_at
+        usage = None if outcome is None or code else outcome.usage
         return CallRecord(
             now_us(),
             seconds,
@@ -165,7 +169,8 @@ class RecordedCall:
             reference.model,
             code,
             None if outcome is None or code else outcome.finish,
-            None if outcome is None or code else outcome.usage,
+            usage,
+            _cost(usage, reference),
             attempts or (Attempt(reference.connection, reference.model, code, round(seconds, 3)),),
             Counter(self._notes.sent),
             self._streamed,
@@ -178,3 +183,8 @@ def _code_of(error: BaseException | None) -> str | None:
     if isinstance(error, AuroraError):
         return error.code
     return UNEXPECTED if isinstance(error, Exception) else ABANDONED
+
+
+def _cost(usage: Usage | None, reference: ModelReference) -> int | None:
+    price = None if usage is None else price_of(reference, usage.prompt_tokens)
+    return None if usage is None or price is None else cost_of(usage, price)

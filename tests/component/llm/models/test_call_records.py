@@ -17,7 +17,7 @@ from tests.world.vendor import Fault
 
 __all__ = ["line", "runtime", "servers"]
 
-WHO = Acting("case-manager", "case-manager")
+WHO = Acting("soc-lead")
 
 
 @pytest.fixture

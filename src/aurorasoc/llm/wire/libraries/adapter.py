@@ -18,7 +18,7 @@ from aurorasoc.core.logs import loggers_kept
 from aurorasoc.errors import ProviderNotReady
 from aurorasoc.granite.catalog import CATALOG
 from aurorasoc.llm.wire.calls import CallSite
-from aurorasoc.llm.wire.libraries import beeai_speed
+from aurorasoc.llm.wire.libraries import beeai_speed, litellm_table
 from aurorasoc.llm.wire.libraries.clients import guard_factories
 from aurorasoc.llm.wire.libraries.socket_guard import confined
 from aurorasoc.llm.wire.sending.sender import close_all
@@ -30,9 +30,10 @@ _importing = threading.Lock()
 
 
 async def load() -> None:
-    """Import the libraries in a thread, once: 3 to 6 s that the loop need not stand still."""
+    """Import the libraries and read their table in a thread, once: 3 to 6 s off the loop."""
     if not _loaded():
         await asyncio.to_thread(_import_libraries)
+    await litellm_table.load()  # what calls cost
 
 
 def build(site: CallSite) -> ChatModel:

@@ -5,8 +5,8 @@ from dataclasses import replace
 import pytest
 
 from aurorasoc.config.call_options import CallOptions, Price
-from aurorasoc.llm.usage.prices import cost_of, dollars, most_of, price_of
 from aurorasoc.llm.wire.answers.outcome import Usage
+from aurorasoc.llm.wire.prices import cost_of, dollars, most_of, price_of
 from tests.examples import reference_at
 
 PRICE = Price(prompt=3.0, completion=15.0, cached=0.3, cache_write=3.75)
@@ -69,8 +69,8 @@ def test_what_nobody_prices_has_no_price(provider: str, model: str, base_url: st
 
 def test_a_price_of_ones_own_holds_everywhere() -> None:
     """On the own hardware, too."""
-    own = CallOptions(price=PRICE)
-    assert price_of(replace(reference_at("vllm", "m"), options=own)) == PRICE
+    options = CallOptions(price=PRICE)
+    assert price_of(replace(reference_at("vllm", "m"), options=options)) == PRICE
 
 
 def test_dollars_are_shown() -> None:

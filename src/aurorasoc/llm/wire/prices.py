@@ -71,7 +71,10 @@ def dollars(micro: int | None) -> float | None:
 
 
 def _of_row(row: Mapping[str, Any], prompt_tokens: int) -> Price | None:
-    """Read a row of the table, which has dollars for one token, and more for long prompts."""
+    """Read a row of the table, which has dollars for one token, and more for long prompts.
+
+    It writes 0 for previews, too: that is no price.
+    """
     tier = max((t for t in _TIERS if prompt_tokens > t * 1000 and _above(t) in row), default=None)
     prompt, completion, cached, cache_write = (_rate(row, name, tier) for name in _RATES)
     if prompt is None or completion is None:
@@ -90,7 +93,7 @@ def _rate(row: Mapping[str, Any], name: str, tier: int | None) -> float | None:
     if not isinstance(rate, int | float) or isinstance(rate, bool):
         return None
     million = float(rate) * _MILLION
-    return million if 0 <= million <= _MOST else None
+    return million if 0 < million <= _MOST else None
 
 
 def _or(rate: float | None, otherwise: float) -> float:

@@ -1,0 +1,172 @@
+"""What this process counted: sums for each hour and way of calling, in memory."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Final
+
+from aurorasoc.llm.wire.call_record import ABANDONED, CallRecord
+
+HOUR_US: Final = 3_600_000_000
+MOST_WAYS: Final = 2_000
+"""Ways of calling in one hour. Further callers are counted as one: tokens name any subject."""
+
+OTHERS: Final = "(others)"
+
+
+@dataclass(frozen=True, slots=True)
+class Way:
+    """One way of calling in one hour. Empty: none.
+
+    Attributes:
+        hour_us: When the hour began, in microseconds since the epoch.
+        connection: Who answered, or was asked.
+        model: The requested model.
+        agent: The agent's name, or the role where no agent asked.
+        client: The machine client's name.
+        subject: On whose behalf.
+        tlp: The label.
+    """
+
+    hour_us: int
+    connection: str
+    model: str
+    agent: str
+    client: str
+    subject: str
+    tlp: str
+
+
+@dataclass(slots=True)
+class Sums:
+    """Sums of one way of calling.
+
+    Attributes:
+        calls: Calls that ended, in whichever way.
+        failed: Those that ended with an error.
+        abandoned: Those that their callers left.
+        counted: Those whose tokens the vendor counted.
+        uncounted: Those that were answered, at least in part, and whose tokens nobody counted.
+        priced: Those that have a cost.
+        unpriced: Those that were answered, at least in part, and have none.
+        prompt_tokens: Of the prompts, cached ones included.
+        completion_tokens: Of the answers, thoughts included.
+        cached_tokens: Of the prompts, from the vendor's cache.
+        thought_tokens: Of the thoughts alone, where they are counted apart.
+        micro_dollars: What the calls cost.
+        sent: Requests, retries included.
+        failed_attempts: How often the connection failed a call, be it answered by another.
+        milliseconds: How long the calls took.
+        streams: Streams that brought a first piece.
+        first_piece_milliseconds: How long those took to.
+    """
+
+    calls: int = 0
+    failed: int = 0
+    abandoned: int = 0
+    counted: int = 0
+    uncounted: int = 0
+    priced: int = 0
+    unpriced: int = 0
+    prompt_tokens: int = 0
+    completion_tokens: int = 0
+    cached_tokens: int = 0
+    thought_tokens: int = 0
+    micro_dollars: int = 0
+    sent: int = 0
+    failed_attempts: int = 0
+    milliseconds: int = 0
+    streams: int = 0
+    first_piece_milliseconds: int = 0
+
+
+@dataclass(slots=True)
+class UsageBook:
+    """Adds up calls. It is written by the loop's thread only.
+
+    Attributes:
+        sums: By way of calling. The writer forgets hours that are over.
+        unwritten: What changed since it was written.
+        backlog: How many calls that is.
+    """
+
+    sums: dict[Way, Sums] = field(default_factory=dict)
+    unwritten: set[Way] = field(default_factory=set)
+    backlog: int = 0
+
+    def note(self, record: CallRecord) -> None:
+        """Add a call to its hour."""
+        self.backlog += 1
+        sums = self._of(record, record.connection, record.model)
+        _add(sums, record)
+        for attempt in record.attempts:
+            if attempt.code is not None:
+                asked = self._of(record, attempt.connection, attempt.model or "")
+                asked.failed_attempts += 1
+        for connection, count in record.sent.items():
+            self._of(record, connection, _model_at(record, connection)).sent += count
+
+    def taken(self) -> dict[Way, Sums]:
+        """Return what is to be written, and take it for written."""
+        taken = {way: self.sums[way] for way in self.unwritten}
+        self.unwritten, self.backlog = set(), 0
+        return taken
+
+    def forget_before(self, hour_us: int) -> None:
+        """Forget hours that are over and written."""
+        for way in [w for w in self.sums if w.hour_us < hour_us and w not in self.unwritten]:
+            del self.sums[way]
+
+    def _of(self, record: CallRecord, connection: str, model: str) -> Sums:
+        way = _way(record, connection, model)
+        if way not in self.sums and len(self.sums) >= MOST_WAYS:
+            way = _way(record, connection, model, subject=OTHERS)
+        self.unwritten.add(way)
+        return self.sums.setdefault(way, Sums())
+
+
+def _way(record: CallRecord, connection: str, model: str, subject: str | None = None) -> Way:
+    asker, acting = record.asker, record.acting
+    return Way(
+        record.at_us - record.at_us % HOUR_US,
+        connection,
+        model,
+        asker.agent or asker.role,
+        (acting and acting.client) or "",
+        subject or (acting.subject if acting else ""),
+        asker.tlp or "",
+    )
+
+
+def _model_at(record: CallRecord, connection: str) -> str:
+    models: Iterator[str | None] = (a.model for a in record.attempts if a.connection == connection)
+    return next(models, None) or record.model
+
+
+def _add(sums: Sums, record: CallRecord) -> None:
+    sums.calls += 1
+    sums.milliseconds += round(record.seconds * 1000)
+    if record.first_piece is not None:
+        sums.streams += 1
+        sums.first_piece_milliseconds += round(record.first_piece * 1000)
+    if record.code == ABANDONED:
+        sums.abandoned += 1
+    elif record.code is not None:
+        sums.failed += 1
+        return
+    if record.usage is None:
+        sums.uncounted += 1
+        sums.unpriced += 1
+        return
+    usage = record.usage
+    sums.counted += 1
+    sums.prompt_tokens += usage.prompt_tokens
+    sums.completion_tokens += usage.completion_tokens
+    sums.cached_tokens += usage.cached_tokens or 0
+    sums.thought_tokens += usage.thought_tokens or 0
+    if record.micro_dollars is None:
+        sums.unpriced += 1
+    else:
+        sums.priced += 1
+        sums.micro_dollars += record.micro_dollars

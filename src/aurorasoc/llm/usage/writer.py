@@ -1,0 +1,120 @@
+"""Writes what this process counted, off the path of calls.
+
+A row is one process's sum, and is written as a whole: a batch whose answer was lost is written
+again, and counts nothing twice. What was counted in the last two seconds before a kill may be lost.
+While the database is away, sums wait in memory.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import asdict
+from typing import Any, Final
+
+from sqlalchemy import delete
+from sqlalchemy.dialects import postgresql, sqlite
+
+from aurorasoc.core.canonical import digest
+from aurorasoc.core.clock import Clock, now_us
+from aurorasoc.core.database.engine import Database
+from aurorasoc.core.database.tables import UsageRow
+from aurorasoc.core.logs import get_logger
+from aurorasoc.core.tasks import end
+from aurorasoc.errors import DatabaseUnavailable
+from aurorasoc.llm.usage.book import HOUR_US, Sums, UsageBook, Way
+
+WRITE_SECONDS: Final = 1.0
+RETRY_SECONDS: Final = 5.0
+CLOSE_SECONDS: Final = 2.0
+PRUNE_SECONDS: Final = 6 * 3600.0
+DAY_US: Final = 24 * HOUR_US
+_ROWS: Final = 400
+"""Rows of one statement: SQLite takes 32,766 parameters."""
+
+log = get_logger("aurorasoc.usage")
+
+
+class UsageWriter:
+    """Writes a book each second in which there is something to write, and prunes old hours.
+
+    Args:
+        database: Holds the rows.
+        book: What this process counts.
+        days: How long rows are kept (`AURORA_USAGE_DAYS`).
+    """
+
+    def __init__(
+        self, database: Database, book: UsageBook, days: int, clock: Clock = now_us
+    ) -> None:
+        self._database, self._book, self._days, self._clock = database, book, days, clock
+        self._process = secrets.token_hex(8)
+        self._task: asyncio.Task[None] | None = None
+
+    def start(self) -> None:
+        """Write from now on."""
+        self._task = asyncio.create_task(self._run(), name="aurorasoc-usage")
+
+    async def close(self) -> None:
+        """Write what is left if the database answers in time."""
+        if self._task is not None:
+            await end(self._task)
+        with suppress(DatabaseUnavailable, TimeoutError):
+            async with asyncio.timeout(CLOSE_SECONDS):
+                await self.write()
+
+    async def write(self) -> None:
+        """Write what changed.
+
+        Raises:
+            DatabaseUnavailable: The database doesn't answer; what changed still waits.
+        """
+        taken = self._book.taken()
+        if not taken:
+            return
+        rows = [self._row(way, sums) for way, sums in taken.items()]
+        try:
+            async with self._database.transaction(ordered=False) as session:
+                for start in range(0, len(rows), _ROWS):
+                    await session.execute(self._upsert(rows[start : start + _ROWS]))
+        except BaseException:
+            self._book.unwritten |= taken.keys()
+            raise
+        self._book.forget_before(self._clock() - self._clock() % HOUR_US)
+
+    async def prune(self) -> None:
+        """Delete hours that are older than they are kept.
+
+        Raises:
+            DatabaseUnavailable: The database doesn't answer.
+        """
+        old = UsageRow.hour_us < self._clock() - self._days * DAY_US
+        async with self._database.transaction(ordered=False) as session:
+            await session.execute(delete(UsageRow).where(old))
+
+    async def _run(self) -> None:
+        loop = asyncio.get_running_loop()
+        prunes_at = loop.time() + WRITE_SECONDS
+        while True:
+            pause = WRITE_SECONDS
+            try:
+                await self.write()
+                if loop.time() >= prunes_at:
+                    await self.prune()
+                    prunes_at = loop.time() + PRUNE_SECONDS
+            except DatabaseUnavailable:
+                pause = RETRY_SECONDS
+            await asyncio.sleep(pause)
+
+    def _row(self, way: Way, sums: Sums) -> dict[str, Any]:
+        names = asdict(way)
+        return {**names, **asdict(sums), "key": digest([self._process, *names.values()])}
+
+    def _upsert(self, rows: list[dict[str, Any]]) -> Any:  # noqa: ANN401 - either dialect's insert
+        """Insert rows, or replace what this process wrote of them before."""
+        dialect: Any = sqlite if self._database.is_sqlite else postgresql
+        insert = dialect.insert(UsageRow).values(rows)
+        sums: Mapping[str, Any] = {name: insert.excluded[name] for name in asdict(Sums())}
+        return insert.on_conflict_do_update(index_elements=["hour_us", "key"], set_=sums)
