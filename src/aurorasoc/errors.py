@@ -12,7 +12,7 @@ answers with, a stable `code` that callers may switch on, and a sentence that sa
     ├── Conflict 409
     │   ├── NoModelConfigured · ProviderNotReady · KeyBoundToOrigin · ChangeInProgress
     ├── RequestTimeout 408 · BodyTooLarge 413 · UnsupportedMediaType 415 · UnknownHost 421
-    ├── RevisionMismatch 412 · InvalidInput 422 · RateLimited 429
+    ├── RevisionMismatch 412 · InvalidInput 422 · RateLimited 429 · BudgetExceeded 429
     ├── Unavailable 503
     │   ├── SecretStoreUnavailable · OutcomeUnknown · DatabaseUnavailable · AuditUnavailable
     │   └── BackendUnavailable
@@ -250,6 +250,25 @@ class RateLimited(AuroraError):
         self.retry_after = retry_after
 
 
+class BudgetExceeded(AuroraError):
+    """A hard budget has no room for the call. The detail says which, and when it resets.
+
+    Args:
+        detail: What to do.
+        retry_after: Seconds until a call may fit.
+        resets_at: When the budget's period ends, ISO 8601 UTC.
+    """
+
+    status_code = 429
+    code = "budget_exceeded"
+    title = "A hard budget is used up"
+
+    def __init__(self, detail: str, *, retry_after: float, resets_at: str) -> None:
+        super().__init__(detail)
+        self.retry_after = retry_after
+        self.resets_at = resets_at
+
+
 class Unavailable(AuroraError):
     """Something this service depends on doesn't answer. Nothing was changed."""
 
@@ -338,6 +357,7 @@ class ModelCallError(AuroraError):
         retry_after: Seconds that the provider asks to wait, or until the connection is asked again.
         category: Why it refused or blocked, in the vendor's words; None where it doesn't say.
         asked: False where nothing was sent, because earlier calls failed so.
+        may_have_cost: False where the provider surely charges nothing for it.
         attempts: Everyone who was asked, in order, this one included; empty if nobody else was.
     """
 
@@ -348,6 +368,7 @@ class ModelCallError(AuroraError):
     of_request: ClassVar[bool] = False
     category: str | None = None
     asked: bool = True
+    may_have_cost: bool = True
     attempts: tuple[Attempt, ...] = ()
 
     def __init__(self, detail: str, *, provider: str, model: str) -> None:

@@ -32,6 +32,7 @@ from aurorasoc.errors import (
 from aurorasoc.llm.admin import Admin
 from aurorasoc.llm.adoption.adopt import Adoption
 from aurorasoc.llm.adoption.compose import check_boot_defaults
+from aurorasoc.llm.budgets.guard import BudgetGuard
 from aurorasoc.llm.changes.apply import Changer
 from aurorasoc.llm.changes.host_stops import HostStops
 from aurorasoc.llm.changes.journal import Journal
@@ -208,7 +209,8 @@ async def _open(
         log.warning("not adopted", code=error.code, detail=error.detail)
     ledger = TrafficLedger()
     adoption.on_adopted(lambda: ledger.keep(adoption.snapshot.connections))
-    pool = _pool(settings, adoption, ledger, exporting)
+    guard = _guard(adoption, database, resources)
+    pool = _pool(settings, adoption, ledger, guard, exporting)
     _audit_host_stops(settings, database, audit, adoption, resources)
     _count_usage(settings, database, pool, resources)
     _share_lessons(database, pool, resources)
@@ -244,7 +246,7 @@ async def _open(
     changer = Changer(database, adoption, store, journal)
     if not store.transactional:
         changer = _with_vault(changer, settings.vault.poll_interval, resources)
-    admin = Admin(settings, database, adoption, changer, audit, pool, ledger)
+    admin = Admin(settings, database, adoption, changer, audit, pool, ledger, guard)
     instance = None if member is None else member.instance
     return Runtime(
         settings,
@@ -309,8 +311,19 @@ def _client_uses(database: Database, adoption: Adoption, resources: AsyncExitSta
     return uses
 
 
+def _guard(adoption: Adoption, database: Database, resources: AsyncExitStack) -> BudgetGuard:
+    """Return what holds the budgets, which books in the end what is still waiting."""
+    guard = BudgetGuard(lambda: adoption.snapshot, database)
+    resources.push_async_callback(guard.teller.close)
+    return guard
+
+
 def _pool(
-    settings: Settings, adoption: Adoption, ledger: TrafficLedger, exporting: Exporting | None
+    settings: Settings,
+    adoption: Adoption,
+    ledger: TrafficLedger,
+    guard: BudgetGuard,
+    exporting: Exporting | None,
 ) -> ModelPool:
     """Return the pool of live models, which ends what an adoption refuses."""
     pool = ModelPool(
@@ -319,6 +332,7 @@ def _pool(
         settings.server.allowed_hosts,
         ledger,
         settings.llm.max_concurrency,
+        budgets=guard,
     )
     adoption.on_adopted(pool.end_refused)
     _export_calls(pool, exporting)

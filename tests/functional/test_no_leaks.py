@@ -197,6 +197,10 @@ def _wrong_bodies(key: str) -> Iterator[tuple[str, str, dict[str, Any]]]:
     yield "PUT", "/system/llm/assignments", {"json": {"agents": {key: {"connection": key}}}}
     yield "PUT", "/system/llm/hosted-traffic", {"json": {"state": key, "reason": key}}
     yield "PUT", "/system/llm/hosted-traffic", {"json": {"state": "stopped", "reason": [key]}}
+    yield "PUT", "/system/llm/budgets", {"json": {"limits": key}}
+    for scope, money in ((key, 1), (f"client:{key}", 1), ("agent:triage", key)):
+        limit = {"scope": scope, "per": "day", "money": money, "hard": True}
+        yield "PUT", "/system/llm/budgets", {"json": {"limits": [limit]}}
     yield "POST", "/system/llm/policy/explain", {"json": {"tlp": key, "agent": key}}
     yield "POST", "/system/llm/rollback", {"json": {"revision": key}}
     for typed in (

@@ -36,6 +36,8 @@ PERMISSIONS: Final[dict[tuple[str, str], str | None]] = {
     ("DELETE", f"{LLM}/connections/{{name}}"): "users:manage",
     ("PUT", f"{LLM}/assignments"): "users:manage",
     ("PUT", f"{LLM}/hosted-traffic"): "users:manage",
+    ("GET", f"{LLM}/budgets"): "agents:read",
+    ("PUT", f"{LLM}/budgets"): "users:manage",
     ("PUT", f"{LLM}/policy"): "users:manage",
     ("POST", f"{LLM}/policy/explain"): "agents:read",
     ("GET", f"{LLM}/fleet"): "agents:read",

@@ -30,6 +30,7 @@ CONTRACT = {
     "revision_mismatch": 412,
     "invalid_input": 422,
     "too_many_requests": 429,
+    "budget_exceeded": 429,
     "refused": 422,
     "blocked": 422,
     "bad_response": 502,

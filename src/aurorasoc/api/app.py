@@ -15,6 +15,7 @@ from aurorasoc.api.deps import authenticated
 from aurorasoc.api.problems import ProblemResponse, http_response
 from aurorasoc.api.routers import audit as audit_routes
 from aurorasoc.api.routers import (
+    budgets,
     caller,
     chat,
     clients,
@@ -101,6 +102,7 @@ def include_routers(
         chat,
         llm_providers,
         connections,
+        budgets,
         clients,
         caller,
         fleet,

@@ -29,6 +29,7 @@ from aurorasoc.errors import (
     Attempt,
     AuroraError,
     BodyTooLarge,
+    BudgetExceeded,
     InvalidInput,
     ModelCallError,
     OutcomeUnknown,
@@ -86,6 +87,7 @@ class ProblemDocument(BaseModel):
     category: str | None = Field(
         None, description="Why a model or its filter declined, in the vendor's words."
     )
+    resets_at: str | None = Field(None, description="When a hard budget begins anew.")
     attempts: list[AttemptView] | None = Field(
         None, description="Everyone who was asked, in order, where that was more than one."
     )
@@ -157,6 +159,8 @@ def problem_of(error: AuroraError) -> dict[str, Any]:
         document["operation_id"] = error.operation_id
     if isinstance(error, DECLINED):
         document["category"] = error.category
+    if isinstance(error, BudgetExceeded):
+        document["resets_at"] = error.resets_at
     if isinstance(error, ModelCallError) and error.attempts:
         document["attempts"] = shown_attempts(error.attempts)
     return document

@@ -13,6 +13,7 @@ from aurorasoc.cli import (
     agent,
     assignments,
     audit,
+    budgets,
     clients,
     connections,
     fleet,
@@ -87,6 +88,7 @@ app.add_typer(token.app, name="token")
 app.add_typer(clients.app, name="clients")
 app.add_typer(connections.app, name="connections")
 app.add_typer(assignments.app, name="assignments")
+app.add_typer(budgets.app, name="budgets")
 app.add_typer(policy.app, name="policy")
 app.add_typer(history.app, name="history")
 app.add_typer(hosted.app, name="hosted")

@@ -89,6 +89,21 @@ def is_scope(text: str) -> bool:
     return kind in {"agent", "client"} and is_agent_name(name)
 
 
+def amounts_in_words(tokens: int | None, micros: int | None) -> str:
+    """Return amounts as people read them: "1,000,000 tokens and 5 USD"."""
+    words = [] if tokens is None else [f"{tokens:,} tokens"]
+    if micros is not None:
+        words.append(f"{dollars(micros)} USD")
+    return " and ".join(words)
+
+
+def dollars(micros: int) -> str:
+    """Return an amount in dollars, exactly, without zeros at its end."""
+    sign, (whole, rest) = "-" if micros < 0 else "", divmod(abs(micros), MICROS)
+    fraction = f"{rest:06}".rstrip("0")
+    return f"{sign}{whole:,}.{fraction}" if fraction else f"{sign}{whole:,}"
+
+
 def can_be_limits(limits: Iterable[Limit]) -> bool:
     """Whether limits can be set together: sound, few, and no two of the same kind."""
     limits = tuple(limits)

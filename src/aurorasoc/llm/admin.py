@@ -17,6 +17,8 @@ from aurorasoc.granite.backend_resolution import (
 )
 from aurorasoc.granite.explain import Explanation, explain
 from aurorasoc.llm.adoption.adopt import Adoption
+from aurorasoc.llm.budgets.guard import BudgetGuard
+from aurorasoc.llm.budgets.view import BudgetsView, view_budgets
 from aurorasoc.llm.changes import connection_edits, edits, hosted_edits
 from aurorasoc.llm.changes.addresses import with_checked_address
 from aurorasoc.llm.changes.apply import Changer
@@ -67,6 +69,7 @@ class Admin:
     audit: AuditSink
     pool: ModelPool
     ledger: TrafficLedger
+    guard: BudgetGuard
     lists: ModelLists = field(default_factory=ModelLists)
     clock: Clock = now_us
 
@@ -76,6 +79,15 @@ class Admin:
         await self.pool.resolve_active(snapshot)
         observed = await self._observer.all_of(snapshot)
         return inventory_of(snapshot, observed, self.adoption.stale_since)
+
+    async def budgets(self) -> BudgetsView:
+        """Return the limits in force, and how they stand by what all processes have booked.
+
+        Raises:
+            DatabaseUnavailable: The database doesn't answer.
+        """
+        await self.guard.teller.flush()
+        return await view_budgets(self.adoption.snapshot, self.database)
 
     async def switch(
         self,

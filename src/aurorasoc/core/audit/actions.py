@@ -12,6 +12,7 @@ class Action(StrEnum):
     ACCESS_DENIED = "access.denied"
     ASSIGNMENTS_CHANGED = "llm.assignments.changed"
     AUDIT_KEY_REWRAPPED = "audit.key.rewrapped"
+    BUDGETS_CHANGED = "llm.budgets.changed"
     CLIENT_CREATED = "llm.client.created"
     CLIENT_KEY_REWRAPPED = "llm.client.key_rewrapped"
     CLIENT_REVOKED = "llm.client.revoked"

@@ -32,6 +32,8 @@ NEEDED: Final[Mapping[str, tuple[str, ...]]] = {
     "llm_provider_config": _ALL,
     "llm_instances": _ALL,
     "llm_learned": _ALL,
+    "llm_spending": _ALL,
+    "llm_reservations": _ALL,
     "llm_clients": _ALL,
     "llm_usage": _ALL,
 }

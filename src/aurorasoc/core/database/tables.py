@@ -1,4 +1,4 @@
-"""The stored rows. Migrations 027 to 043 create them; times are microseconds, UTC."""
+"""The stored rows. Migrations 027 to 044 create them; times are microseconds, UTC."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ class RuntimeConfigRow(Base):
     """The one row (`id` 1) that holds the revision, the active choice and the policy.
 
     Null means: the boot default. `fallbacks` lists names, comma-separated; empty means none.
-    `hosted_since` is ISO 8601, as it is shown.
+    `hosted_since` is ISO 8601, as it is shown. `budgets` is JSON: a list of limits.
     """
 
     __tablename__ = "llm_runtime_config"
@@ -74,6 +74,7 @@ class RuntimeConfigRow(Base):
     hosted_since: Mapped[str | None] = mapped_column(String(32))
     hosted_by: Mapped[str | None] = mapped_column(String(255))
     hosted_reason: Mapped[str | None] = mapped_column(String(500))
+    budgets: Mapped[str | None] = mapped_column(Text)
 
 
 class ConnectionRow(Base):
@@ -236,6 +237,39 @@ class UsageRow(Base):
     milliseconds: Mapped[int] = mapped_column(BigInteger)
     streams: Mapped[int] = mapped_column(BigInteger)
     first_piece_milliseconds: Mapped[int] = mapped_column(BigInteger)
+
+
+class SpendingRow(Base):
+    """What a scope spent in a period, and what is reserved for its calls under way.
+
+    `scope` is as in a limit. `period` is a day or a month of UTC, such as 2026-11-28 or 2026-11.
+    Money is in micro-USD.
+    """
+
+    __tablename__ = "llm_spending"
+
+    scope: Mapped[str] = mapped_column(String(80), primary_key=True)
+    period: Mapped[str] = mapped_column(String(10), primary_key=True)
+    spent_tokens: Mapped[int] = mapped_column(BigInteger)
+    spent_micros: Mapped[int] = mapped_column(BigInteger)
+    reserved_tokens: Mapped[int] = mapped_column(BigInteger)
+    reserved_micros: Mapped[int] = mapped_column(BigInteger)
+
+
+class ReservationRow(Base):
+    """What one transmission may cost a scope at most, until it is known what it did cost.
+
+    After `expires_us` it counts as spent: its process was killed.
+    """
+
+    __tablename__ = "llm_reservations"
+
+    id: Mapped[str] = mapped_column(String(36), primary_key=True)
+    scope: Mapped[str] = mapped_column(String(80), primary_key=True)
+    period: Mapped[str] = mapped_column(String(10), primary_key=True)
+    tokens: Mapped[int] = mapped_column(BigInteger)
+    micros: Mapped[int] = mapped_column(BigInteger)
+    expires_us: Mapped[int] = mapped_column(BigInteger)
 
 
 class InvestigationRow(Base):

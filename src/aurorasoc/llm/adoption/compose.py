@@ -78,6 +78,7 @@ def compose(  # noqa: PLR0913 - one for each input
         assignments=stored.assignments,
         hosted_traffic=stored.hosted_traffic,
         clients=clients,
+        budgets=stored.budgets,
     )
     return replace(snapshot, fingerprint=fingerprint(snapshot))
 

@@ -21,7 +21,8 @@ def fingerprint(snapshot: Snapshot) -> str:
 def digests_of_settings(snapshot: Snapshot) -> dict[str, str]:
     """Return a digest of each setting that is in the fingerprint, 8 hex characters by its name.
 
-    Names are `backend`, `policy.<field>`, `assignments`, `hosted_traffic`, `clients.<name>` and
+    Names are `backend`, `policy.<field>`, `assignments`, `hosted_traffic`, `budgets`,
+    `clients.<name>` and
     `connections.<name>.<field>`.
     """
     return {name: digest(value)[:8] for name, value in _settings(snapshot).items()}
@@ -29,7 +30,7 @@ def digests_of_settings(snapshot: Snapshot) -> dict[str, str]:
 
 def _settings(snapshot: Snapshot) -> dict[str, Any]:
     """Return all settings in force, by their names."""
-    policy = snapshot.policy
+    policy, limits = snapshot.policy, [asdict(one) for one in snapshot.budgets]
     return {
         "backend": snapshot.requested.value,
         "policy.hosted_max_tlp": str(policy.hosted_max_tlp.value),
@@ -39,6 +40,7 @@ def _settings(snapshot: Snapshot) -> dict[str, Any]:
         "policy.on_refusal": policy.on_refusal.value,
         "assignments": asdict(snapshot.assignments),
         "hosted_traffic": snapshot.hosted_traffic.state,
+        **({"budgets": limits} if limits else {}),
         **{
             f"connections.{name}.{field}": value
             for name, config in snapshot.connections.items()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from typing import Any, Final, TypeVar
@@ -12,6 +12,7 @@ from sqlalchemy import delete, func, literal, select, true, union
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from aurorasoc.config.assignments import UNASSIGNED, Assignments
+from aurorasoc.config.budgets import Limit, can_be_limits
 from aurorasoc.config.call_options import NO_OPTIONS, CallOptions
 from aurorasoc.config.fallbacks import can_be_fallbacks
 from aurorasoc.config.hosted_traffic import ALLOWED, HostedTraffic
@@ -34,6 +35,7 @@ T = TypeVar("T")
 
 _OPTIONS: Final = TypeAdapter(CallOptions)
 _ASSIGNMENTS: Final = TypeAdapter(Assignments)
+_LIMITS: Final = TypeAdapter(tuple[Limit, ...])
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +112,7 @@ def _stored_config(row: RuntimeConfigRow | None, choices: Iterable[ConnectionRow
         fallbacks=_fallbacks(row.fallbacks),
         on_refusal=row.on_refusal,
         hosted_traffic=hosted_traffic_in(row),
+        budgets=_limits(row.budgets),
     )
 
 
@@ -165,6 +168,12 @@ def _fallbacks(text: str | None) -> tuple[ConnectionName, ...] | None:
     return names if can_be_fallbacks(names) else ()
 
 
+def _limits(text: str | None) -> tuple[Limit, ...]:
+    """Read the budgets' limits; there are none in a list that no change can have written."""
+    limits = _parsed(_LIMITS, text) or ()
+    return limits if can_be_limits(limits) else ()
+
+
 def _parsed(kind: TypeAdapter[T], text: str | None) -> T | None:
     """Read a column; None if it is empty, or not of this version: no change wrote it then."""
     with suppress(ValidationError):
@@ -172,7 +181,7 @@ def _parsed(kind: TypeAdapter[T], text: str | None) -> T | None:
     return None
 
 
-def _text(value: Mapping[str, Any] | None) -> str | None:
+def _text(value: Mapping[str, Any] | Sequence[Any] | None) -> str | None:
     return None if value is None else canonical(value)
 
 
@@ -196,6 +205,7 @@ async def save_config(session: AsyncSession, config: StoredConfig) -> None:
             hosted_since=hosted.since,
             hosted_by=hosted.by,
             hosted_reason=hosted.reason,
+            budgets=_text([asdict(one) for one in config.budgets] or None),
         )
     )
     await session.execute(delete(ConnectionRow))

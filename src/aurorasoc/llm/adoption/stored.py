@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Final
 
 from aurorasoc.config.assignments import UNASSIGNED, Assignments
+from aurorasoc.config.budgets import Limit, can_be_limits
 from aurorasoc.config.call_options import NO_OPTIONS, CallOptions
 from aurorasoc.config.clients import MAX_CLIENTS, is_client_name
 from aurorasoc.config.fallbacks import can_be_fallbacks
@@ -66,6 +67,7 @@ class StoredConfig:
     on_refusal: str | None = None
     hosted_traffic: HostedTraffic = ALLOWED
     clients: Mapping[str, StoredClient] = field(default_factory=dict)
+    budgets: tuple[Limit, ...] = ()
 
     def choice(self, name: ConnectionName) -> ConnectionChoice:
         """Return what was chosen for a connection."""
@@ -77,6 +79,19 @@ class StoredConfig:
         if choice != ConnectionChoice():
             others[name] = choice
         return replace(self, providers=others)
+
+    def standing_over(self, other: StoredConfig) -> StoredConfig:
+        """Return another configuration with what a rollback leaves in force.
+
+        A stop ends by a release alone, and a limit by setting other ones. No client comes back,
+        and none goes.
+        """
+        return replace(
+            other,
+            hosted_traffic=self.hosted_traffic,
+            budgets=self.budgets,
+            clients=self.clients,
+        )
 
     @property
     def named(self) -> int:
@@ -117,17 +132,17 @@ class Stored:
 
 
 def is_possible(config: StoredConfig) -> bool:
-    """Whether a change can have made it: names of connections and clients are possible, and few.
+    """Whether a change can have made it: names are possible, lists short, and limits sound.
 
     Names become paths in Vault.
     """
     named = {name: its for name, its in config.providers.items() if name not in BUILT_IN}
     sound = all(is_connection_name(name) and its.provider for name, its in named.items())
     lists = (config.fallbacks or (), *lists_in(config.assignments))
-    sound = (
-        sound and len(config.clients) <= MAX_CLIENTS and all(map(is_client_name, config.clients))
-    )
-    return sound and len(named) <= MAX_NAMED and all(map(can_be_fallbacks, lists))
+    lists_are_short = all(map(can_be_fallbacks, lists)) and len(named) <= MAX_NAMED
+    clients_are_few = len(config.clients) <= MAX_CLIENTS
+    sound = sound and clients_are_few and all(map(is_client_name, config.clients))
+    return sound and lists_are_short and can_be_limits(config.budgets)
 
 
 def lists_in(assignments: Assignments) -> Iterator[tuple[ConnectionName, ...]]:

@@ -142,11 +142,9 @@ def roll_back(settings: Settings, earlier: StoredConfig, key: RollbackKey | None
     def edit(before: Stored) -> Edited:
         connections = {**_made(before.config), **earlier.providers}
         config = replace(
-            earlier,
+            before.config.standing_over(earlier),
             revision=before.config.revision,
             providers=connections,
-            hosted_traffic=before.config.hosted_traffic,  # a stop ends by a release alone
-            clients=before.config.clients,  # none comes back, and none goes
         )
         details: dict[str, Any] = {"to_revision": earlier.revision}
         if key is None:

@@ -9,6 +9,7 @@ from typing import Annotated, Any, Final
 
 from pydantic import Field
 
+from aurorasoc.config.budgets import amounts_in_words
 from aurorasoc.core.audit.actions import Action
 
 Value = str | bool | int | float | tuple[str, ...] | None
@@ -24,6 +25,9 @@ _WITHOUT_DEFAULT: Final = re.compile(
     r"^assignments\.|^clients\.|^hosted_traffic\.|\.options\.|\.provider$"
 )
 """Fields that the environment never sets for what an admin added."""
+
+_OF_BUDGETS: Final = re.compile(r"^budgets\.")
+"""Limits, which nothing sets at boot."""
 
 _OF_ASSIGNMENTS: Final = re.compile(r"^assignments\..+\.fallbacks$")
 """Lists that stand in for the policy's, where there is one."""
@@ -64,10 +68,23 @@ def differences(
     """Yield the fields that differ, except the revision itself."""
     for name in sorted({*before, *after} - {"revision"}):
         old, new, place = before.get(name), after.get(name), f"{path}{name}"
+        if place == "budgets":
+            old, new = _limits_by_name(old or ()), _limits_by_name(new or ())
         if isinstance(old, dict) or isinstance(new, dict):
             yield from differences(old or {}, new or {}, f"{place}.")
         elif old != new:
             yield Difference(place, old, new)
+
+
+def _limits_by_name(limits: Iterable[Mapping[str, Any]]) -> dict[str, str]:
+    """Return limits in words, by scope, period and kind."""
+    named: dict[str, str] = {}
+    for limit in limits:
+        budget = limit["budget"]
+        kind = "hard" if budget["hard"] else "soft"
+        amounts = amounts_in_words(budget["tokens"], budget["money"])
+        named[f"{limit['scope']} per {budget['per']}, {kind}"] = amounts
+    return named
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,7 +150,7 @@ def value_in_words(field: str, value: Value, default: str = "boot default") -> s
         return str(value)
     if _OF_ASSIGNMENTS.search(field):
         return "the policy's"
-    return "none" if _WITHOUT_DEFAULT.search(field) else default
+    return "none" if _WITHOUT_DEFAULT.search(field) or _OF_BUDGETS.search(field) else default
 
 
 def _by_subject(changes: Iterable[Difference]) -> dict[str, list[str]]:
@@ -159,8 +176,14 @@ def _subject_and_words(one: Difference) -> tuple[str, str | None]:
             return _HOSTED_TRAFFIC, _step(one) if field == "state" else None
         case ["clients", name, field]:
             return f"client {name}", _of_client(field, one)
-        case _:
-            return _SUBJECTS.get(one.field, one.field), _step(one)
+    return _of_others(one)
+
+
+def _of_others(one: Difference) -> tuple[str, str | None]:
+    subject, _, limit = one.field.partition(".")
+    if subject == "budgets":
+        return subject, f"{limit}: {_step(one)}"
+    return _SUBJECTS.get(one.field, one.field), _step(one)
 
 
 def _of_connection(field: str, one: Difference) -> str | None:

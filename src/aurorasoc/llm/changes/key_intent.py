@@ -99,12 +99,8 @@ class Intent:
         if waits is None:
             return config
         if waits.rollback is not None:
-            return replace(
-                waits.rollback.config,
-                revision=config.revision,
-                hosted_traffic=config.hosted_traffic,  # a stop ends by a release alone
-                clients=config.clients,
-            )
+            later = config.standing_over(waits.rollback.config)
+            return replace(later, revision=config.revision)
         config = config.with_choice(self.connection, waits.choice)
         return replace(config, backend=waits.backend) if waits.switches else config
 

@@ -35,6 +35,7 @@ from aurorasoc.llm.models.traffic import TrafficLedger
 from aurorasoc.llm.wire.asker import Asker
 from aurorasoc.llm.wire.call_record import CallRecords, Purpose
 from aurorasoc.llm.wire.calls import CallSite
+from aurorasoc.llm.wire.charges import Budgets, Unlimited
 from aurorasoc.llm.wire.under_way import close_idle
 from aurorasoc.llm.wire.waits import Waits
 
@@ -92,24 +93,30 @@ class ModelPool:
         allowed_hosts: `AURORA_ALLOWED_HOSTS`.
         ledger: Records how calls end, and keeps the breakers that they pass.
         max_concurrency: Calls under way at once; None means no limit.
+        budgets: Knows which limits calls count against.
 
     Attributes:
         sites: What surrounds the calls of each model.
         records: Tells whoever counts calls of each that ended.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - what calls are judged, bounded and counted by
         self,
         source: SnapshotSource,
         networks: Networks,
         allowed_hosts: tuple[str, ...],
         ledger: TrafficLedger,
         max_concurrency: int | None = None,
+        *,
+        budgets: Budgets | None = None,
     ) -> None:
         self.handles: Handles = Handles(self._new_handle)
         self._source = source
         self._waits = Waits(max_concurrency, self._require_admitted)
-        self.sites = CallSites(self._snapshot, networks, allowed_hosts, ledger, self._waits)
+        budgets = Unlimited() if budgets is None else budgets
+        self.sites = CallSites(
+            self._snapshot, networks, allowed_hosts, ledger, self._waits, budgets=budgets
+        )
         self.records = CallRecords()
         self._generation = _Generation(None)
         self._open = True

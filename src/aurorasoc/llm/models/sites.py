@@ -18,6 +18,7 @@ from aurorasoc.llm.models.stop_rule import StopRule
 from aurorasoc.llm.models.traffic import TrafficLedger
 from aurorasoc.llm.wire.asking.learned import Learned
 from aurorasoc.llm.wire.calls import CallSite, JudgeAddress
+from aurorasoc.llm.wire.charges import Budgets
 from aurorasoc.llm.wire.failures.translate import translate
 from aurorasoc.llm.wire.hosted_bytes import HOSTED_BYTES
 from aurorasoc.llm.wire.under_way import may_go_on
@@ -33,19 +34,22 @@ class CallSites:
         allowed_hosts: `AURORA_ALLOWED_HOSTS`.
         ledger: Records how calls end, and keeps the breakers that they pass.
         waits: Bounds the calls under way, and knows them.
+        budgets: Knows which limits calls count against.
 
     Attributes:
         stop: What a stop of hosted traffic makes of calls.
         learned: What is known of models by asking them.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - what calls are judged, bounded and counted by
         self,
         snapshot: Callable[[], Snapshot],
         networks: Networks,
         allowed_hosts: tuple[str, ...],
         ledger: TrafficLedger,
         waits: Waits,
+        *,
+        budgets: Budgets,
     ) -> None:
         self.stop = StopRule(snapshot, networks)
         self.learned = Learned()
@@ -54,6 +58,7 @@ class CallSites:
         self._allowed_hosts = allowed_hosts
         self._ledger = ledger
         self._waits = waits
+        self._budgets = budgets
 
     def of(
         self, snapshot: Snapshot, reference: ModelReference, tlp: Tlp | None, *, restricted: bool
@@ -138,6 +143,7 @@ class CallSites:
             address_policy=self.address_policy(snapshot, reference.connection),
             confine=self.stop.confines,
             learned=self.learned,
+            budgets=self._budgets,
         )
 
     def _judge(self, reference: ModelReference, tlp: Tlp | None, *, restricted: bool) -> Judge:

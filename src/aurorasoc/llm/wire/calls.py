@@ -15,7 +15,7 @@ from functools import cached_property
 from typing import Protocol, TypeVar
 
 from aurorasoc.core.logs import get_logger
-from aurorasoc.errors import AuroraError, ContextTooLong, ModelCallError
+from aurorasoc.errors import AuroraError, BudgetExceeded, ContextTooLong, ModelCallError
 from aurorasoc.granite import ModelReference
 from aurorasoc.granite.address_policy import AddressPolicy
 from aurorasoc.llm.wire.answers.outcome import Outcome
@@ -24,6 +24,7 @@ from aurorasoc.llm.wire.asking.leave_out import LeftOut
 from aurorasoc.llm.wire.asking.standing import StandingOptions
 from aurorasoc.llm.wire.breaker import Breaker, Passage
 from aurorasoc.llm.wire.call_record import Purpose
+from aurorasoc.llm.wire.charges import Ask, Budgets, Charge, Unlimited
 from aurorasoc.llm.wire.continuity import Succession
 from aurorasoc.llm.wire.failures.refusals import OptionRefused
 from aurorasoc.llm.wire.libraries.socket_guard import confined
@@ -70,10 +71,11 @@ def _as_it_is() -> AddressPolicy | None:
 
 @dataclass(frozen=True, slots=True)
 class _Call:
-    """A call, over all its tries: its way through the breaker, and what is open of it."""
+    """A call, over all its tries: its way through the breaker, what is open, and what it costs."""
 
     passage: Passage
     under_way: UnderWay
+    charge: Charge | None
 
 
 @dataclass(frozen=True)
@@ -96,6 +98,7 @@ class CallSite:
         is_test: Whether an admin asked for the call: it is made whatever the breaker says.
         succession: Knows who is asked after a failure; None: nobody is.
         purpose: What the calls are for, and who is told of each.
+        budgets: Knows which limits calls count against.
     """
 
     reference: ModelReference
@@ -113,6 +116,7 @@ class CallSite:
     is_test: bool = False
     succession: Succession | None = None
     purpose: Purpose = field(default_factory=Purpose)
+    budgets: Budgets = field(default_factory=Unlimited)
 
     @property
     def reach(self) -> AddressPolicy | None:
@@ -135,27 +139,35 @@ class CallSite:
             self.learned.learn(Lesson(Place.of(self.reference), thinks_untagged=True))
 
     async def call(
-        self, attempt: Callable[[Refused], Awaitable[T]], check: Callable[[T], None] = _take
+        self,
+        attempt: Callable[[Refused], Awaitable[T]],
+        check: Callable[[T], None] = _take,
+        ask: Ask | None = None,
     ) -> T:
         """Make a call, and make it again while its failure may pass.
 
         Args:
             attempt: Makes the call once, without the options that it is handed.
             check: Raises if its answer is of no use.
+            ask: What it may cost; None: nobody counts.
 
         Raises:
             ModelCallError: The provider failed.
+            BudgetExceeded: A hard limit has no room for it.
             TlpRefused: The call may not leave.
             HostedStopped: Hosted traffic is, or was meanwhile, stopped.
             ProviderNotReady: Its key was deleted while it waited.
         """
-        async with self._begun() as call:
+        async with self._begun(ask) as call:
             result = await self._tries(attempt, call, self.reference.limits.timeout)
             self._ended(result, check, call)
         return result
 
     async def stream(
-        self, attempt: Callable[[Refused], AsyncIterator[T]], check: Callable[[T], None] = _take
+        self,
+        attempt: Callable[[Refused], AsyncIterator[T]],
+        check: Callable[[T], None] = _take,
+        ask: Ask | None = None,
     ) -> AsyncGenerator[T]:
         """Stream an answer; only what failed before its first piece is tried again.
 
@@ -163,8 +175,10 @@ class CallSite:
             attempt: Streams an answer, without the options that it is handed, and ends when the
                 provider is silent for too long (`patience`).
             check: Raises if the answer is of no use, by its last piece.
+            ask: What it may cost; None: nobody counts.
 
         Raises:
+            BudgetExceeded: A hard limit has no room for it.
             ModelCallError: The provider failed, possibly after some pieces.
             TlpRefused: The call may not leave.
             HostedStopped: Hosted traffic is stopped, possibly since some pieces.
@@ -174,7 +188,7 @@ class CallSite:
             pieces = attempt(refused)
             return pieces, await anext(pieces, None)
 
-        async with self._begun() as call:
+        async with self._begun(ask) as call:
             pieces, piece = await self._tries(begin, call, None)
             self.breaker.began(call.passage)
             last = piece
@@ -185,8 +199,8 @@ class CallSite:
             self._ended(last, check, call)
 
     @asynccontextmanager
-    async def _begun(self) -> AsyncIterator[_Call]:
-        """Pass the breaker, and hold a slot.
+    async def _begun(self, ask: Ask | None) -> AsyncIterator[_Call]:
+        """Pass the breaker, hold a slot, and settle in the end what the call costs.
 
         Raises:
             ModelCallError: The provider isn't asked now.
@@ -194,10 +208,20 @@ class CallSite:
         """
         with Passage(self.breaker, self.reference, self.is_test) as passage:
             async with self.waits.slot(self.judge, self.judge_under_way) as under_way:
-                yield _Call(passage, under_way)
+                charge = self._charge(ask)
+                try:
+                    yield _Call(passage, under_way, charge)
+                finally:
+                    if charge is not None:
+                        charge.close()
+
+    def _charge(self, ask: Ask | None) -> Charge | None:
+        return None if ask is None else self.budgets.charge(self.reference, self.purpose, ask)
 
     def _ended(self, result: T | None, check: Callable[[T], None], call: _Call) -> None:
         """Tell how a call ended that was answered."""
+        if call.charge is not None:
+            call.charge.answered()
         try:
             if result is not None:
                 check(result)
@@ -237,6 +261,10 @@ class CallSite:
             except ModelCallError as error:
                 if error.asked or not failures:  # else its own failure says more
                     failures.append(error)
+            except BudgetExceeded:
+                if not failures:
+                    raise
+                break  # the failed tries used up what was left
             if backoff is None or not self._may_pass(failures[-1], call):
                 break
             wait = _wait(backoff, failures[-1].retry_after)
@@ -257,10 +285,14 @@ class CallSite:
         """Try, and at once again without what the model refuses, within the time of all tries."""
         left_out = LeftOut(self.learned, self.reference)
         while True:
+            if call.charge is not None:
+                await call.charge.reserve(left_out.options)
             if self.judge_address is not None:
                 await self.judge_address()
             self.judge()
             self.breaker.ask(call.passage)
+            if call.charge is not None:
+                call.charge.sends()
             try:
                 result = await self._once(lambda: attempt(left_out.options), call, ends)
             except OptionRefused as refusal:
@@ -292,10 +324,19 @@ class CallSite:
             under_way.rests()
         if isinstance(failure, ContextTooLong) and failure.context_window is not None:
             keep_window(self.reference, ContextWindow(failure.context_window, "refusal"))
+        if call.charge is not None:
+            call.charge.failed(may_have_cost=_may_have_cost(failure, under_way))
         if isinstance(failure, ModelCallError) and not isinstance(failure, OptionRefused):
             self._failed(failure, call)
         failure.__cause__ = failure.__context__ = None  # frames of the sender hold the key
         raise failure.with_traceback(None)
+
+
+def _may_have_cost(failure: AuroraError, under_way: UnderWay) -> bool:
+    """Whether a provider may charge for what failed; what a change ended may have been sent."""
+    if isinstance(failure, ModelCallError):
+        return failure.may_have_cost
+    return under_way.refusal is not None
 
 
 def _waits(retries: int) -> Iterator[float]:

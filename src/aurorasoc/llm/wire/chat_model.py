@@ -6,6 +6,7 @@ Importing this imports BeeAI's adapters and litellm; `adapter` does so behind it
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Callable
+from collections.abc import Set as AbstractSet
 from contextlib import aclosing, suppress
 from typing import TYPE_CHECKING, Any
 
@@ -26,12 +27,14 @@ from aurorasoc.llm.wire.answers.outcome import Finish, Outcome, attach, is_known
 from aurorasoc.llm.wire.answers.truncation import require_whole_prompt
 from aurorasoc.llm.wire.answers.usable import calls_in, require_few, require_valid, structured
 from aurorasoc.llm.wire.asking.attachments import require_inline
+from aurorasoc.llm.wire.asking.learned import Refusable
 from aurorasoc.llm.wire.asking.leave_out import without
 from aurorasoc.llm.wire.asking.options import cache_points, translated
 from aurorasoc.llm.wire.asking.request import ModelRequest
 from aurorasoc.llm.wire.call_notes import note_first_piece
 from aurorasoc.llm.wire.call_record import RecordedCall
 from aurorasoc.llm.wire.calls import CallSite, Refused
+from aurorasoc.llm.wire.charges import Ask, Size, size_of
 from aurorasoc.llm.wire.failures.declined import unexplained_end
 from aurorasoc.llm.wire.failures.translate import StreamBrokenOff
 from aurorasoc.llm.wire.formats import translation
@@ -95,8 +98,9 @@ class SentByUs:
         return self._visible(asked, first, output)
 
     async def _called(self, asked: ChatModelInput, *, last: bool = False) -> ChatModelOutput:
+        ask = Ask(lambda refused: self._size(asked, refused))
         return await self.aurora_site.call(
-            lambda refused: self._answer(asked, refused), self._check(asked, last=last)
+            lambda refused: self._answer(asked, refused, ask), self._check(asked, last=last), ask
         )
 
     async def aurora_stream(self, asked: ChatModelInput) -> AsyncGenerator[ChatModelOutput]:
@@ -121,8 +125,9 @@ class SentByUs:
         self, asked: ChatModelInput, known: list[ChatModelOutput], *, last: bool = False
     ) -> AsyncGenerator[ChatModelOutput]:
         """Stream one call; keep back the last output, which knows the outcome."""
+        ask = Ask(lambda refused: self._size(asked, refused))
         stream = self.aurora_site.stream(
-            lambda refused: self._outputs(asked, refused), self._check(asked, last=last)
+            lambda refused: self._outputs(asked, refused, ask), self._check(asked, last=last), ask
         )
         async with aclosing(stream) as outputs:
             async for output in outputs:
@@ -168,17 +173,17 @@ class SentByUs:
             last.usage = last.usage.merge(first.usage) if outcome.usage else ChatModelUsage()
         return last
 
-    async def _answer(self, asked: ChatModelInput, refused: Refused) -> ChatModelOutput:
-        request = self._request(asked, refused, stream=False)
+    async def _answer(self, asked: ChatModelInput, refused: Refused, ask: Ask) -> ChatModelOutput:
+        request = self._request(asked, refused, ask, stream=False)
         call = translation(request)
         answer = call.answer(parsed(await self._sender.whole(call.transmission)))
-        outcome = self._outcome(call)
+        outcome = self._outcome(call, ask)
         output = self._transform_output(answer)
         require_few(calls_in(output))
         return self._finished(asked, _known(output, outcome))
 
     async def _outputs(
-        self, asked: ChatModelInput, refused: Refused
+        self, asked: ChatModelInput, refused: Refused, ask: Ask
     ) -> AsyncGenerator[ChatModelOutput]:
         """Yield what can be used by itself; a tool call is held back until it is whole.
 
@@ -186,7 +191,7 @@ class SentByUs:
         """
         held = None
         calls: set[str] = set()
-        request = self._request(asked, refused, stream=True)
+        request = self._request(asked, refused, ask, stream=True)
         call = translation(request)
         async with aclosing(self._pieces(call)) as pieces:
             async for piece in pieces:
@@ -199,20 +204,21 @@ class SentByUs:
                 held = None if _is_presentable(asked, output) else output
                 if held is None:
                     yield output
-        outcome = self._outcome(call)
+        outcome = self._outcome(call, ask)
         closing = self._transform_output(ModelResponseStream(choices=[], usage=call.counted))
         closing = self._finished(asked, _known(closing, outcome))
         if held is not None:
             yield require_valid(held)
         yield closing
 
-    def _outcome(self, call: Translation) -> Outcome:
+    def _outcome(self, call: Translation, ask: Ask) -> Outcome:
         """Return what came back, and remember what it shows of the model.
 
         Raises:
             ContextTruncated: The prompt was cut.
         """
         outcome = call.outcome()
+        ask.usage = outcome.usage
         self.aurora_site.learn_from(outcome)
         require_whole_prompt(call.request, outcome.usage)
         return outcome
@@ -256,10 +262,22 @@ class SentByUs:
         if (rest := call.rest()) is not None:
             yield rest
 
-    def _request(self, asked: ChatModelInput, refused: Refused, *, stream: bool) -> ModelRequest:
+    def _size(self, asked: ChatModelInput, refused: AbstractSet[Refusable]) -> Size:
+        """Return the most that the next transmission of a call may cost."""
+        adapted: dict[str, Any] = self._transform_input(asked)
+        options = self.aurora_site.standing.under(translated(adapted, asked.model_fields_set))
+        messages, reference = adapted["messages"], self.aurora_site.reference
+        by_caller = asked.max_tokens is not None
+        return size_of(reference, messages, options, refused, by_caller=by_caller)
+
+    def _request(
+        self, asked: ChatModelInput, refused: Refused, ask: Ask, *, stream: bool
+    ) -> ModelRequest:
         adapted: dict[str, Any] = self._transform_input(asked)
         require_inline(adapted["messages"])
         options = self.aurora_site.standing.under(translated(adapted, asked.model_fields_set))
+        if ask.max_tokens is not None:
+            options["max_tokens"] = ask.max_tokens
         request = ModelRequest(
             self.aurora_site.reference,
             adapted["messages"],

@@ -11,6 +11,7 @@ import socket
 import ssl
 from collections.abc import Iterator, Mapping
 from collections.abc import Set as AbstractSet
+from http import HTTPStatus
 from typing import Final, Literal
 from urllib.parse import urlsplit, urlunsplit
 
@@ -85,6 +86,12 @@ _BY_CLASS: Final[tuple[tuple[str, Verdict], ...]] = (
 )
 """Names of httpx's classes and ours: httpx is not imported for this, it costs 46 ms."""
 
+_BEFORE_SENDING: Final = frozenset({"ConnectError", "ConnectTimeout", "PoolTimeout", "ProxyError"})
+"""Names of httpx's classes, as above: what raised them had no connection yet."""
+
+_TOO_LATE: Final = frozenset({HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.GATEWAY_TIMEOUT})
+"""Answers of whoever waited for a model, which may have worked all the same."""
+
 _NO_HEADERS: Final[Mapping[str, str]] = {}
 
 
@@ -106,7 +113,9 @@ def translate(error: Exception, reference: ModelReference) -> AuroraError:
     for cause in chain:
         if isinstance(cause, AuroraError):
             return cause
-    return _failure(_classify(chain), reference)
+    failure = _failure(_classify(chain), reference)
+    failure.may_have_cost = _may_have_been_sent(chain)
+    return failure
 
 
 def failure_of_answer(  # noqa: PLR0913 - what an answer is, and what it answers
@@ -130,11 +139,14 @@ def failure_of_answer(  # noqa: PLR0913 - what an answer is, and what it answers
     """
     body = read_error(text)
     if refusal := option_refused(status, body, sent, reference):
+        refusal.may_have_cost = False
         return refusal
     asked = retry_after(headers)
     wait = body.retry_after if asked is None else asked
     verdict = meaning.verdict_of(status, body)
-    return _failure(verdict, reference, status=status, url=url, wait=wait, body=body)
+    failure = _failure(verdict, reference, status=status, url=url, wait=wait, body=body)
+    failure.may_have_cost = status in _TOO_LATE
+    return failure
 
 
 def failure_in_document(
@@ -229,6 +241,14 @@ def _classify(chain: list[BaseException]) -> Verdict:
         return _NAME
     names = {cls.__name__ for cause in chain for cls in type(cause).__mro__}
     return next((verdict for name, verdict in _BY_CLASS if name in names), verdicts.BAD)
+
+
+def _may_have_been_sent(chain: list[BaseException]) -> bool:
+    """Whether a request may have reached its provider before it failed."""
+    if isinstance(chain[0], TimeoutError):
+        return True  # the connection may have stood by then
+    names = {cls.__name__ for cause in chain for cls in type(cause).__mro__}
+    return names.isdisjoint(_BEFORE_SENDING)
 
 
 def _chain(error: BaseException) -> Iterator[BaseException]:

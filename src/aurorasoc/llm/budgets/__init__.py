@@ -1,0 +1,1 @@
+"""Budgets: what was spent, what is reserved, and who may spend more (docs/decisions/053)."""
