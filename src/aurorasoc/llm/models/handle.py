@@ -7,7 +7,7 @@ began (docs/decisions/026).
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
 from typing import Any, Final, NoReturn
 
 from beeai_framework.backend.chat import ChatModel
@@ -29,6 +29,7 @@ from aurorasoc.llm.wire.call_notes import CallNotes
 from aurorasoc.llm.wire.sending.open_answers import to_its_end
 
 _ATTRIBUTES: Final = frozenset({"_current", "_pin", "_runs", "_emitter"})
+_NOTHING: Final[Mapping[str, Any]] = {}
 _IN_ORDER: Final = EmitterOptions(is_blocking=True, persistent=True, match_nested=False)
 
 
@@ -111,13 +112,22 @@ class LiveChatModel(ChatModel):
         """The handle's emitter: it gets the events of every current model, across switches."""
         return self._emitter
 
-    def run(self, *args: Any, checked: bool = False, **kwargs: Any) -> Run[ChatModelOutput]:
+    def run(
+        self,
+        *args: Any,
+        checked: bool = False,
+        verbatim: Mapping[str, Any] = _NOTHING,
+        **kwargs: Any,
+    ) -> Run[ChatModelOutput]:
         """Run the model in force, with the arguments of `ChatModel.run`.
 
         Args:
             args: The messages.
             checked: Whether a stream is held back until its answer is whole. Only then can another
                 model stand in for one that breaks off in mid-answer.
+            verbatim: Options in OpenAI's names that go out as they are, past BeeAI's handling of
+                them: `tools`, `tool_choice`, `parallel_tool_calls`, `response_format`. Nothing is
+                checked of the answer's tool calls or JSON but that it is some.
             kwargs: The options of `ChatModel.run`.
 
         Raises:
@@ -132,7 +142,7 @@ class LiveChatModel(ChatModel):
         bound = self._bound()
         binding = bound()
         run = binding.model.run(*args, **kwargs)
-        notes = CallNotes(checked, declined=isinstance(bound, Pin) and bound.declined)
+        notes = CallNotes(checked, verbatim, declined=isinstance(bound, Pin) and bound.declined)
         run.handler = _Call(run.handler, bound, binding, notes)
         run._run_context.emitter.on(self._is_heard, self._forward, _IN_ORDER)  # noqa: SLF001 - `Run.on` goes through a thread
         return run
@@ -225,6 +235,13 @@ def _require_messages(arguments: Sequence[Any]) -> None:
     raise TypeError(msg)
 
 
+def notes_of(run: Run[ChatModelOutput]) -> CallNotes:
+    """Return what a handle and the wire tell each other of a call that the handle made."""
+    handler = run.handler
+    assert isinstance(handler, _Call)  # noqa: S101 - set by `LiveChatModel.run`
+    return handler.notes
+
+
 class _Call:
     """One call: raises our own errors in place of BeeAI's, and moves a pin that it fell over.
 
@@ -243,7 +260,7 @@ class _Call:
         notes: CallNotes,
     ) -> None:
         self._handler, self._bound = handler, bound
-        self._binding, self._notes = binding, notes
+        self._binding, self.notes = binding, notes
 
     async def __call__(self) -> ChatModelOutput:
         try:
@@ -253,18 +270,18 @@ class _Call:
         except FrameworkError as error:
             failure = our_error(error) or _unusable(error, self._answering)
         finally:
-            onward = self._notes.goes_on_with
+            onward = self.notes.goes_on_with
             if isinstance(self._bound, Pin) and isinstance(onward, Binding):
-                self._bound.move(onward, declined=self._notes.declined)
+                self._bound.move(onward, declined=self.notes.declined)
         raise failure.with_traceback(None)  # BeeAI's frames hold the model, and so its key
 
     async def _noted(self) -> ChatModelOutput:
-        call_notes.notes.set(self._notes)  # in the call's own task
+        call_notes.notes.set(self.notes)  # in the call's own task
         return await self._handler()
 
     @property
     def _answering(self) -> Binding:
-        member = self._notes.answered_by
+        member = self.notes.answered_by
         return member if isinstance(member, Binding) else self._binding
 
 

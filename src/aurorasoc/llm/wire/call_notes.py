@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
+from collections.abc import Mapping
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from typing import Any, Final, Protocol
 
 from aurorasoc.config.vocabulary import ConnectionName
+from aurorasoc.errors import Attempt
 from aurorasoc.granite import ModelReference
 
 
@@ -30,20 +32,26 @@ class CallNotes:
 
     Attributes:
         checked: Whether a stream is held back until its answer is whole.
+        verbatim: Options that a request says as they are: OpenAI's names and values.
         declined: Whether a model declined in the run that this is a part of: no other vendor is
             asked from then on, whatever fails.
         answered_by: Who answered in place of the model that was called; None: nobody did.
         asks_shorter: Who would have, had the prompt been shorter.
         sent: How many requests were sent to each connection.
         first_piece_at: When the first piece of the latest stream came, in the loop's seconds.
+        tried: Who failed, or was passed over, before whoever is asked now.
+        asking: Who is asked now in place of the model that was called; None: that model is.
     """
 
     checked: bool = False
+    verbatim: Mapping[str, Any] = field(default_factory=dict)
     declined: bool = False
     answered_by: Member | None = None
     asks_shorter: Member | None = None
     sent: Counter[ConnectionName] = field(default_factory=Counter)
     first_piece_at: float | None = None
+    tried: tuple[Attempt, ...] = ()
+    asking: Member | None = None
 
     @property
     def goes_on_with(self) -> Member | None:
@@ -53,6 +61,12 @@ class CallNotes:
 
 notes: Final[ContextVar[CallNotes | None]] = ContextVar("notes_of_call", default=None)
 """Of the call under way."""
+
+
+def said_verbatim() -> Mapping[str, Any]:
+    """Return the options that the call under way says as they are."""
+    call = notes.get()
+    return {} if call is None else call.verbatim
 
 
 def note_sent(connection: ConnectionName) -> None:

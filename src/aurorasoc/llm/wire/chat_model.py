@@ -5,7 +5,7 @@ Importing this imports BeeAI's adapters and litellm; `adapter` does so behind it
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Callable, Mapping
 from collections.abc import Set as AbstractSet
 from contextlib import aclosing, suppress
 from typing import TYPE_CHECKING, Any
@@ -23,7 +23,14 @@ from aurorasoc.llm.wire.answers.cut_answers import (
     says_nothing,
 )
 from aurorasoc.llm.wire.answers.documents import parsed
-from aurorasoc.llm.wire.answers.outcome import Finish, Outcome, attach, is_known, outcome_of
+from aurorasoc.llm.wire.answers.outcome import (
+    Finish,
+    Outcome,
+    attach,
+    begin,
+    is_known,
+    outcome_of,
+)
 from aurorasoc.llm.wire.answers.truncation import require_whole_prompt
 from aurorasoc.llm.wire.answers.usable import calls_in, require_few, require_valid, structured
 from aurorasoc.llm.wire.asking.attachments import require_inline
@@ -31,7 +38,7 @@ from aurorasoc.llm.wire.asking.learned import Refusable
 from aurorasoc.llm.wire.asking.leave_out import without
 from aurorasoc.llm.wire.asking.options import cache_points, translated
 from aurorasoc.llm.wire.asking.request import ModelRequest
-from aurorasoc.llm.wire.call_notes import note_first_piece
+from aurorasoc.llm.wire.call_notes import note_first_piece, said_verbatim
 from aurorasoc.llm.wire.call_record import RecordedCall
 from aurorasoc.llm.wire.calls import CallSite, Refused
 from aurorasoc.llm.wire.charges import Ask, Size, size_of
@@ -161,7 +168,11 @@ class SentByUs:
         return check
 
     def _require_visible(self, asked: ChatModelInput, outcome: Outcome) -> None:
-        require_visible(outcome, self.aurora_site.reference, tools=bool(asked.tools))
+        require_visible(
+            outcome,
+            self.aurora_site.reference,
+            tools=bool(asked.tools or "tools" in said_verbatim()),
+        )
 
     def _visible(
         self, asked: ChatModelInput, first: ChatModelOutput, last: ChatModelOutput
@@ -189,7 +200,7 @@ class SentByUs:
 
         The last output holds no text: it says how the answer ended, and what was counted.
         """
-        held = None
+        held, begun = None, False
         calls: set[str] = set()
         request = self._request(asked, refused, ask, stream=True)
         call = translation(request)
@@ -201,6 +212,9 @@ class SentByUs:
                 if held is not None:
                     held.merge(output)
                     output = held
+                if not begun:
+                    begin(output, call.beginning())
+                    begun = True
                 held = None if _is_presentable(asked, output) else output
                 if held is None:
                     yield output
@@ -265,17 +279,22 @@ class SentByUs:
     def _size(self, asked: ChatModelInput, refused: AbstractSet[Refusable]) -> Size:
         """Return the most that the next transmission of a call may cost."""
         adapted: dict[str, Any] = self._transform_input(asked)
-        options = self.aurora_site.standing.under(translated(adapted, asked.model_fields_set))
+        options = self._options(adapted, asked)
         messages, reference = adapted["messages"], self.aurora_site.reference
         by_caller = asked.max_tokens is not None
         return size_of(reference, messages, options, refused, by_caller=by_caller)
+
+    def _options(self, adapted: Mapping[str, Any], asked: ChatModelInput) -> dict[str, Any]:
+        """Return what a call asks beside its messages."""
+        said = {**translated(adapted, asked.model_fields_set), **said_verbatim()}
+        return self.aurora_site.standing.under(said)
 
     def _request(
         self, asked: ChatModelInput, refused: Refused, ask: Ask, *, stream: bool
     ) -> ModelRequest:
         adapted: dict[str, Any] = self._transform_input(asked)
         require_inline(adapted["messages"])
-        options = self.aurora_site.standing.under(translated(adapted, asked.model_fields_set))
+        options = self._options(adapted, asked)
         if ask.max_tokens is not None:
             options["max_tokens"] = ask.max_tokens
         request = ModelRequest(

@@ -171,6 +171,7 @@ class _Relay:
                 return None
             if not isinstance(following, Skipped):
                 self._site.ledger.fell_over(last.reference, following.reference, last.failure)
+                self._notes.tried, self._notes.asking = tuple(self._attempts), following
                 return following
             self._attempts.append(
                 Attempt(following.connection, following.model, following.code, 0.0)

@@ -21,6 +21,7 @@ _MOST_TOKENS: Final = 2**53
 """No count: JSON holds integers of any length."""
 
 _PLACE: Final = "aurorasoc.outcome"
+_BEGINNING: Final = "aurorasoc.beginning"
 _WORD: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9 ,._:/@+-]{0,99}")
 """What may be repeated of a vendor's field: it goes into answers, logs and labels."""
 
@@ -151,6 +152,29 @@ def outcome_of(output: Output) -> Outcome:
     """
     outcome: Outcome = output.context[_PLACE]
     return outcome
+
+
+@dataclass(frozen=True, slots=True)
+class Beginning:
+    """What is known of a stream when its first piece is there.
+
+    Attributes:
+        model: The model that answers, in the vendor's words.
+        left_out: As in `Outcome`.
+    """
+
+    model: str
+    left_out: frozenset[Refusable]
+
+
+def begin(output: Output, beginning: Beginning) -> None:
+    """Put a beginning where it stays with the first output of a stream."""
+    output.context[_BEGINNING] = beginning
+
+
+def beginning_of(output: Output) -> Beginning | None:
+    """Return what is known at the beginning of a stream; None: this isn't its first output."""
+    return output.context.get(_BEGINNING)
 
 
 def is_known(output: Output) -> bool:

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from litellm import BadRequestError, ModelResponse, ModelResponseStream
 
-from aurorasoc.llm.wire.answers.outcome import Outcome, Reading, repeatable
+from aurorasoc.llm.wire.answers.outcome import Beginning, Outcome, Reading, repeatable
 from aurorasoc.llm.wire.asking.learned import Refusable
 from aurorasoc.llm.wire.asking.request import BOUNDS, ModelRequest, Transmission
 from aurorasoc.llm.wire.failures.declined import require_answer
@@ -93,10 +93,17 @@ class Translation(ABC):
         reference = self.request.reference
         outcome = self.reading.outcome(reference.model)
         model = repeatable(outcome.model, reference) or reference.model
-        sent = self.transmission.sent
+        return replace(outcome, model=model, sent=self.transmission.sent, left_out=self._left_out())
+
+    def beginning(self) -> Beginning:
+        """Return what is known when the first piece of a stream is there."""
+        reference = self.request.reference
+        model = self.reading.model or reference.model
+        return Beginning(repeatable(model, reference) or reference.model, self._left_out())
+
+    def _left_out(self) -> frozenset[Refusable]:
         asked = {_SETTINGS[name] for name in self.request.options if name in _SETTINGS}
-        left_out = self.request.left_out | (asked - sent)
-        return replace(outcome, model=model, sent=sent, left_out=left_out)
+        return self.request.left_out | (asked - self.transmission.sent)
 
     @abstractmethod
     def read(self, document: dict[str, Any]) -> None:
