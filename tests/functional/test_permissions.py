@@ -60,6 +60,9 @@ PERMISSIONS: Final[dict[tuple[str, str], str | None]] = {
     ("GET", f"{INVESTIGATIONS}/{{id}}"): "alerts:investigate",
     ("GET", f"{INVESTIGATIONS}/{{id}}/events"): "alerts:investigate",
     ("POST", f"{INVESTIGATIONS}/{{id}}/resume"): "alerts:investigate",
+    ("POST", "/v1/chat/completions"): "alerts:investigate",
+    ("GET", "/v1/models"): "alerts:investigate",
+    ("GET", "/v1/models/{model}"): "alerts:investigate",
     ("GET", "/healthz"): None,
     ("GET", "/readyz"): None,
     ("GET", "/metrics"): None,
@@ -80,6 +83,7 @@ PLACES: Final = {
     "provider": "deepseek",
     "revision": "1",
     "id": "no-such-investigation",
+    "model": "specialist",
     "version": load_assets().version,
     "name": "app.js",
 }
@@ -140,6 +144,13 @@ def ask(client: httpx.Client, call: tuple[str, str], who: str) -> httpx.Response
         return answer
 
 
+def code_of(answer: httpx.Response) -> str:
+    """Return a refusal's code: a problem document's, or in OpenAI's shape."""
+    document = answer.json()
+    code: str = document.get("error", document)["code"]
+    return code
+
+
 @pytest.fixture
 def client(service: Service) -> Iterator[httpx.Client]:
     """Yield a client that brings no token of its own."""
@@ -152,6 +163,7 @@ def guards(route: RouteContext) -> set[str]:
     aliases = {
         deps.AgentsReader: Permission.AGENTS_READ,
         deps.AuditReader: Permission.AUDIT_READ,
+        deps.DoorCaller: Permission.ALERTS_INVESTIGATE,
         deps.Investigator: Permission.ALERTS_INVESTIGATE,
         deps.UserManager: Permission.USERS_MANAGE,
     }
@@ -192,7 +204,7 @@ def test_guarded_route_answers_401_without_a_token_that_holds(
 ) -> None:
     """Without a valid token every guarded route answers 401 and names the scheme."""
     answer = ask(client, call, who)
-    assert (answer.status_code, answer.json()["code"]) == (401, "unauthenticated")
+    assert (answer.status_code, code_of(answer)) == (401, "unauthenticated")
     assert answer.headers["www-authenticate"] == "Bearer"
 
 
@@ -206,7 +218,7 @@ def test_guarded_route_lets_the_roles_of_the_table_pass(
     if PERMISSIONS[call] in ROLES[role]:
         assert answer.status_code not in {401, 403, 500}
     else:
-        assert (answer.status_code, answer.json()["code"]) == (403, "permission_denied")
+        assert (answer.status_code, code_of(answer)) == (403, "permission_denied")
 
 
 @pytest.mark.parametrize("who", ["no token", "expired", "alg none", "viewer"])

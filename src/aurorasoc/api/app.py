@@ -20,6 +20,7 @@ from aurorasoc.api.routers import (
     chat,
     clients,
     connections,
+    door,
     fleet,
     health,
     history,
@@ -113,6 +114,7 @@ def include_routers(
     )
     for module in surfaces:
         app.include_router(module.router, prefix=API_PREFIX)
+    app.include_router(door.router)
     app.include_router(health.router)
     outer = app.router.lifespan_context
 

@@ -84,6 +84,7 @@ class Require(SecurityBase):
 
 AgentsReader = Annotated[Principal, Depends(Require(Permission.AGENTS_READ))]
 AuditReader = Annotated[Principal, Depends(Require(Permission.AUDIT_READ))]
+DoorCaller = Annotated[Principal, Depends(Require(Permission.ALERTS_INVESTIGATE))]
 Investigator = Annotated[Principal, Depends(Require(Permission.ALERTS_INVESTIGATE))]
 UserManager = Annotated[Principal, Depends(Require(Permission.USERS_MANAGE))]
 

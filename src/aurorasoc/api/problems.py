@@ -45,7 +45,7 @@ _UNREADABLE: Final = "There was an error parsing the body"
 _UNREAD: Final = (Unauthenticated, RequestTimeout, BodyTooLarge)
 """Refusals that come before the whole body is read."""
 
-_NAMED_BY_CALLER: Final = {"agents", "connections", "roles"}
+_NAMED_BY_CALLER: Final = {"agents", "connections", "metadata", "roles"}
 """Fields whose own fields have the names that a caller gives them."""
 
 log = get_logger("aurorasoc.api")
@@ -118,7 +118,7 @@ class ProblemRoute(APIRoute):
 
         async def handle(request: Request) -> Response:
             try:
-                headers = await authenticate(request) if needs_caller else []
+                headers = await self.authenticate(request) if needs_caller else []
                 if self.body_field is not None:
                     request = await with_bounded_body(request, self.max_body)
                 if needs_caller:
@@ -127,24 +127,48 @@ class ProblemRoute(APIRoute):
             except AuroraError as error:
                 return self._refused(error, request)
             except RequestValidationError as error:
-                return invalid_response(error, body)
+                return self.invalid(error, body)
             except HTTPException as error:
-                return http_response(error)
+                return self.refused_by_host(error)
             except Exception as error:  # noqa: BLE001 - nothing of it may reach the user
                 failure = type(error).__name__
             log.error("unexpected error", error=failure, method=request.method, route=self.path)
-            return problem_response(AuroraError("Internal error. See the service log."))
+            return self.problem(AuroraError("Internal error. See the service log."))
 
         return handle
+
+    async def authenticate(self, request: Request) -> list[tuple[bytes, bytes]]:
+        """Leave the caller where `Require` finds it; return what a host's dependency sets.
+
+        Raises:
+            Unauthenticated: There is no token, or it doesn't hold.
+        """
+        return await authenticate(request)
+
+    def problem(self, error: AuroraError, *, unread: bool = False) -> Response:
+        """Return the answer to a refused request.
+
+        Args:
+            error: Why it is refused.
+            unread: Whether its body is still on its way.
+        """
+        return Refused(error) if unread else problem_response(error)
+
+    def invalid(self, error: RequestValidationError, body: Any) -> Response:  # noqa: ANN401 - any annotation
+        """Return the answer to a request whose fields are wrong."""
+        return invalid_response(error, body)
+
+    def refused_by_host(self, error: HTTPException) -> Response:
+        """Return the answer to a request that the framework or a host's dependency refused."""
+        return http_response(error)
 
     def _refused(self, error: AuroraError, request: Request) -> Response:
         if isinstance(error, Unauthenticated):  # in the log only: the caller is unknown
             log.warning(
                 "unauthenticated", method=request.method, route=self.path, reason=error.reason
             )
-        if isinstance(error, _UNREAD) and announces_body(request.scope["headers"]):
-            return Refused(error)
-        return problem_response(error)
+        unread = isinstance(error, _UNREAD) and announces_body(request.scope["headers"])
+        return self.problem(error, unread=unread)
 
 
 def _with_headers(response: Response, headers: list[tuple[bytes, bytes]]) -> Response:
@@ -187,11 +211,24 @@ def invalid_response(
         error: What is wrong with the request.
         body: The annotation of the body that the call takes.
     """
-    issues = with_nearest(error.errors(), body)
-    fields = [{"field": _place(issue), "message": _message(issue)} for issue in issues]
+    fields = wrong_fields(error, body)
     places = ", ".join(dict.fromkeys(f["field"] for f in fields))
     document = problem_of(InvalidInput(f"The request isn't valid: {places}."))
     return ProblemResponse(document | {"errors": fields}, status_code=InvalidInput.status_code)
+
+
+def wrong_fields(
+    error: RequestValidationError,
+    body: Any = None,  # noqa: ANN401 - any annotation
+) -> list[dict[str, str]]:
+    """Return which fields are wrong and why, as `InvalidField` describes it.
+
+    Args:
+        error: What is wrong with the request.
+        body: The annotation of the body that the call takes.
+    """
+    issues = with_nearest(error.errors(), body)
+    return [{"field": _place(issue), "message": _message(issue)} for issue in issues]
 
 
 def _message(issue: dict[str, Any]) -> str:

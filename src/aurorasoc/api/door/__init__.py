@@ -1,0 +1,1 @@
+"""OpenAI's protocol: what comes in, what goes out, and how errors look."""

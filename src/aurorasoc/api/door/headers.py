@@ -1,0 +1,36 @@
+"""What an answer's headers say beside OpenAI's body."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Final
+
+from aurorasoc.errors import Attempt
+from aurorasoc.workflows.completion import Answering
+
+ATTEMPTS: Final = "x-aurora-attempts"
+
+
+def headers_of(answering: Answering, left_out: Iterable[str]) -> dict[str, str]:
+    """Return who answers, and what of the request didn't reach them."""
+    headers = {
+        "x-aurora-connection": answering.connection,
+        "x-aurora-revision": str(answering.revision),
+    }
+    if answering.attempts:
+        headers[ATTEMPTS] = shown_attempts(answering.attempts)
+    names = sorted(left_out)
+    if names:
+        headers["x-aurora-left-out"] = ", ".join(names)
+    return headers
+
+
+def shown_attempts(attempts: Iterable[Attempt]) -> str:
+    """Return who was asked, in order, as a structured list (RFC 9651 §3.1).
+
+    One that failed, or was passed over, has a code: `first;code=overloaded, second`.
+    """
+    return ", ".join(
+        one.connection if one.code is None else f"{one.connection};code={one.code}"
+        for one in attempts
+    )

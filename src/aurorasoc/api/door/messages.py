@@ -1,0 +1,124 @@
+"""Messages in OpenAI's shape, as far as they are taken here."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Final, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+
+MAX_CONTENT: Final = 200_000
+"""Characters of one text. An image is bounded by the body alone."""
+
+MAX_CALLS: Final = 128
+MAX_PARTS: Final = 64
+
+ToolName = Annotated[str, StringConstraints(pattern=r"^[a-zA-Z0-9_.-]{1,64}$")]
+CallId = Annotated[str, StringConstraints(min_length=1, max_length=512)]
+"""Gemini's signatures travel in ids of calls."""
+
+Text = Annotated[str, StringConstraints(max_length=MAX_CONTENT)]
+SomeText = Annotated[str, StringConstraints(min_length=1, max_length=MAX_CONTENT)]
+_Name = Annotated[str, StringConstraints(max_length=64)] | None
+
+
+class Shape(BaseModel):
+    """An object of the protocol. What isn't listed is refused, not dropped."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class TextPart(Shape):
+    """A part that is text."""
+
+    type: Literal["text"]
+    text: Text
+
+
+class RefusalPart(Shape):
+    """What an assistant said to decline."""
+
+    type: Literal["refusal"]
+    refusal: Text
+
+
+class ImageUrl(Shape):
+    """An image inside the message: no address is fetched."""
+
+    url: str = Field(pattern=r"^data:", examples=["data:image/png;base64,iVBORw0KGgo="])
+    detail: Literal["auto", "low", "high"] | None = None
+
+
+class ImagePart(Shape):
+    """A part that is an image."""
+
+    type: Literal["image_url"]
+    image_url: ImageUrl
+
+
+_TextParts = Annotated[list[TextPart], Field(min_length=1, max_length=MAX_PARTS)]
+_UserParts = Annotated[
+    list[Annotated[TextPart | ImagePart, Field(discriminator="type")]],
+    Field(min_length=1, max_length=MAX_PARTS),
+]
+_AssistantParts = Annotated[
+    list[Annotated[TextPart | RefusalPart, Field(discriminator="type")]],
+    Field(max_length=MAX_PARTS),
+]
+
+
+class SystemTurn(Shape):
+    """Instructions."""
+
+    role: Literal["system", "developer"]
+    content: SomeText | _TextParts
+    name: _Name = None
+
+
+class UserTurn(Shape):
+    """What the user says."""
+
+    role: Literal["user"]
+    content: SomeText | _UserParts
+    name: _Name = None
+
+
+class CalledFunction(Shape):
+    """A function that was called; `arguments` is JSON in a string."""
+
+    name: ToolName
+    arguments: Text
+
+
+class ToolCallPart(Shape):
+    """A tool call that an assistant made."""
+
+    id: CallId
+    type: Literal["function"] = "function"
+    function: CalledFunction
+    index: int | None = None  # some clients repeat a stream's
+
+
+class AssistantTurn(Shape):
+    """What the model said before. The fields of an answer may be sent back as they came."""
+
+    role: Literal["assistant"]
+    content: Text | _AssistantParts | None = None
+    refusal: Text | None = None
+    tool_calls: Annotated[list[ToolCallPart], Field(max_length=MAX_CALLS)] | None = None
+    name: _Name = None
+    reasoning_content: Text | None = None
+    audio: None = None
+    function_call: None = None
+    annotations: Annotated[list[Any], Field(max_length=0)] | None = None
+
+
+class ToolTurn(Shape):
+    """What a tool returned."""
+
+    role: Literal["tool"]
+    content: Text | _TextParts
+    tool_call_id: CallId
+    name: _Name = None
+
+
+AnyTurn = Annotated[SystemTurn | UserTurn | AssistantTurn | ToolTurn, Field(discriminator="role")]

@@ -1,0 +1,178 @@
+"""The door speaks OpenAI's protocol: whole answers, streams, errors, and the names of models."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Final
+
+import pytest
+
+from tests.component.in_line import InLine, line, servers
+from tests.examples import JWT_SECRET, settings
+from tests.world.databases import DATABASES, SQLITE
+from tests.world.door import Door, chunks, said, served
+from tests.world.service import token
+from tests.world.vendor import Fault, Refusal
+
+__all__ = ["line", "servers"]  # pytest finds them here
+
+DOWN: Final = Fault(refusal=Refusal.SERVER_ERROR)
+
+
+@pytest.fixture(scope="module")
+def opened(
+    servers: InLine, libraries: None, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Door]:
+    """Serve the app on the three vendors."""
+    del libraries
+    state: Path = tmp_path_factory.mktemp("door")
+    with DATABASES.of_kind(SQLITE):
+        DATABASES.migrated(state)
+    with served(settings(state, **servers.variables())) as door:
+        yield door
+
+
+@pytest.fixture
+def door(opened: Door, line: InLine) -> Door:
+    """Return the door, with vendors that have no faults."""
+    del line
+    return opened
+
+
+def _error(response: Any) -> dict[str, Any]:  # noqa: ANN401 - httpx's
+    error: dict[str, Any] = response.json()["error"]
+    assert error.keys() >= {"message", "type", "param", "code"}
+    return error
+
+
+def test_an_answer_has_openais_shape(door: Door) -> None:
+    """With the model that answered, and our headers."""
+    response = door.ask()
+    answer = response.json()
+    assert response.status_code == 200, answer
+    assert answer["object"] == "chat.completion"
+    assert answer["model"] == "m-first"
+    (choice,) = answer["choices"]
+    assert choice["message"]["content"] == "m-first says: pong"
+    assert choice["finish_reason"] == "stop"
+    assert answer["usage"]["total_tokens"] == 10
+    assert response.headers["x-aurora-connection"] == "first"
+    assert response.headers["x-aurora-revision"].isdigit()
+    assert "x-aurora-attempts" not in response.headers
+
+
+def test_who_stood_in_is_named_with_who_failed(door: Door, line: InLine) -> None:
+    """Whole and streamed alike: before the first piece it is known."""
+    line.first.faults.set(DOWN)
+    for streams in (False, True):
+        response = door.ask(stream=streams)
+        assert response.status_code == 200, response.text
+        assert response.headers["x-aurora-connection"] == "second"
+        assert response.headers["x-aurora-attempts"] == "first;code=overloaded, second"
+
+
+def test_a_stream_ends_with_done(door: Door) -> None:
+    """Its first chunk opens the message, its last one says how it ended."""
+    response = door.ask(stream=True)
+    first, *_, last, done = read = chunks(response.text)
+    assert response.headers["content-type"].startswith("text/event-stream")
+    assert first["choices"][0]["delta"]["role"] == "assistant"
+    assert said(read) == "m-first says: pong"
+    assert (last["choices"][0]["finish_reason"], done) == ("stop", "[DONE]")
+    assert {one["object"] for one in read[:-1]} == {"chat.completion.chunk"}
+    assert len({one["id"] for one in read[:-1]}) == 1
+    assert response.headers["x-aurora-connection"] == "first"
+
+
+def test_a_stream_counts_if_asked(door: Door) -> None:
+    """In a chunk of its own, without choices; all others say null."""
+    *before, last, _done = chunks(
+        door.ask(stream=True, stream_options={"include_usage": True}).text
+    )
+    assert (last["choices"], last["usage"]["prompt_tokens"]) == ([], 7)
+    assert [one["usage"] for one in before] == [None] * len(before)
+
+
+@pytest.mark.parametrize("streams", [False, True])
+def test_a_failure_before_the_first_piece_has_its_status(
+    door: Door, line: InLine, *, streams: bool
+) -> None:
+    """With our code, and everyone who was asked."""
+    for server in line.all.values():
+        server.faults.set(Fault(refusal=Refusal.RATE_LIMITED, headers={"Retry-After": "7"}))
+    response = door.ask(stream=streams)
+    error = _error(response)
+    assert (response.status_code, error["code"]) == (502, "rate_limited")
+    assert response.headers["retry-after"] == "7"
+    assert response.headers["x-aurora-attempts"].startswith("first;code=rate_limited, second;")
+    assert "x-should-retry" not in response.headers
+
+
+def test_a_failure_in_mid_stream_is_an_error_and_not_done(door: Door, line: InLine) -> None:
+    """What came before it stays the beginning of an answer."""
+    line.first.faults.set(Fault(cut_after=3))
+    response = door.ask(stream=True)
+    *before, last = chunks(response.text)
+    assert response.status_code == 200
+    assert said(before)
+    assert last["error"]["code"] == "unreachable"
+    assert "[DONE]" not in response.text
+
+
+def test_a_checked_stream_falls_over_in_mid_answer(door: Door, line: InLine) -> None:
+    """Nothing of the one that broke off is seen."""
+    line.first.faults.set(Fault(cut_after=3))
+    response = door.ask({"x-aurora-stream": "checked"}, stream=True)
+    assert said(chunks(response.text)) == "m-second says: pong"
+    assert response.headers["x-aurora-attempts"] == "first;code=unreachable, second"
+
+
+def test_models_are_roles_and_agents(door: Door) -> None:
+    """Each is listed once, and can be asked for."""
+    with door.client() as http:
+        names = [one["id"] for one in http.get("/models").json()["data"]]
+        assert names[:2] == ["specialist", "orchestrator"]
+        assert "malware-analyst" in names
+        assert len(names) == len(set(names))
+        assert http.get("/models/malware-analyst").json()["id"] == "malware-analyst"
+    assert door.ask(model="malware-analyst").status_code == 200
+
+
+def test_an_unknown_model_is_not_found(door: Door) -> None:
+    """As OpenAI says it; the name is not repeated."""
+    response = door.ask(model="gpt-9000-secret")
+    error = _error(response)
+    assert response.status_code == 404
+    assert (error["code"], error["param"]) == ("model_not_found", "model")
+    assert "gpt-9000-secret" not in response.text
+
+
+def test_who_sends_no_token_is_unauthenticated(door: Door) -> None:
+    """In OpenAI's shape, whether the body was read or not."""
+    with door.client(key="nonsense") as http:
+        for response in (http.get("/models"), http.post("/chat/completions", json={})):
+            assert response.status_code == 401
+            assert _error(response)["type"] == "authentication_error"
+            assert response.headers["www-authenticate"] == "Bearer"
+
+
+def test_who_may_not_investigate_is_refused(door: Door) -> None:
+    """An auditor reads, and asks nothing."""
+    with door.client(key=token("viewer", secret=JWT_SECRET)) as http:
+        response = http.get("/models")
+    assert (response.status_code, _error(response)["code"]) == (403, "permission_denied")
+
+
+@pytest.mark.parametrize("label", ["PURPLE", "", "NONE"])
+def test_a_label_that_is_none_is_refused(door: Door, line: InLine, label: str) -> None:
+    """Nobody is asked."""
+    response = door.ask({"X-TLP": label})
+    assert response.status_code == 400, response.text
+    assert "X-TLP" in _error(response)["param"]
+    assert not line.asked
+
+
+def test_the_label_chooses_who_may_answer(door: Door, line: InLine) -> None:
+    """RED stays at the local connection."""
+    response = door.ask({"X-TLP": "RED"})
+    assert response.status_code == 200, response.text
+    assert line.asked == {"third": 1}
