@@ -16,7 +16,6 @@ from aurorasoc.llm.models.binding import Binding
 from aurorasoc.llm.models.pool import get_chat_model
 from aurorasoc.llm.wire.answers.outcome import Finish, Usage, beginning_of, outcome_of
 from aurorasoc.llm.wire.answers.tool_calls import ToolCall
-from aurorasoc.llm.wire.asking.learned import Refusable
 from aurorasoc.llm.wire.call_notes import CallNotes
 from aurorasoc.runtime import current_runtime
 
@@ -65,6 +64,16 @@ class Asked:
     options: Mapping[str, Any] = field(default_factory=dict)
     verbatim: Mapping[str, Any] = field(default_factory=dict)
 
+    def unheeded_by(self, binding: Binding) -> frozenset[str]:
+        """Return what a model's server takes, and is known not to obey.
+
+        Ollama lets a model answer as it likes, whatever the tool choice says.
+        """
+        choice = self.verbatim.get("tool_choice", "auto")
+        kind: Any = choice if isinstance(choice, str) else "single"
+        obeyed = kind == "auto" or kind in binding.model.tool_choice_support
+        return frozenset() if obeyed else frozenset({"tool_choice"})
+
 
 @dataclass(frozen=True, slots=True)
 class Answering:
@@ -72,14 +81,14 @@ class Answering:
 
     Attributes:
         model: In the vendor's words.
-        left_out: What the request held and the model refuses.
+        left_out: What the request held and the model refuses, or is known not to obey.
         attempts: Everyone who was asked, in order; empty if the first one answers.
     """
 
     connection: ConnectionName
     model: str
     revision: int
-    left_out: frozenset[Refusable]
+    left_out: frozenset[str]
     attempts: tuple[Attempt, ...]
 
 
@@ -136,7 +145,8 @@ class Completion:
         )
         output = await run
         outcome, binding = outcome_of(output), self.model.pinned
-        answering = _answering(binding, outcome.model, outcome.left_out, outcome.attempts)
+        left_out = outcome.left_out | self.asked.unheeded_by(binding)
+        answering = _answering(binding, outcome.model, left_out, outcome.attempts)
         said = Piece(outcome.text, outcome.thoughts, _calls(output))
         return Whole(answering, said, Ending(outcome.finish, outcome.usage))
 
@@ -176,9 +186,25 @@ class Completion:
                 elif event.name == "new_token":
                     if not begun:
                         begun = True
-                        yield _beginning(data.value, first, notes)
+                        yield self._beginning(data.value, first, notes)
                     yield _piece(data.value)
         yield Ending(outcome.finish, outcome.usage)  # only now is the answer known to be valid
+
+    def _beginning(self, output: ChatModelOutput, first: Binding, notes: CallNotes) -> Answering:
+        """Return who answers, as a stream's first output says it.
+
+        Args:
+            output: The first output.
+            first: The model that was called.
+            notes: What is known of the call.
+        """
+        binding = notes.asking if isinstance(notes.asking, Binding) else first
+        beginning = beginning_of(output)
+        model = binding.reference.model if beginning is None else beginning.model
+        left_out = self.asked.unheeded_by(binding)
+        left_out |= frozenset() if beginning is None else beginning.left_out
+        tried = notes.tried and (*notes.tried, _answers(binding))
+        return _answering(binding, model, left_out, tried)
 
 
 async def begin(
@@ -195,25 +221,9 @@ async def begin(
 
 
 def _answering(
-    binding: Binding, model: str, left_out: frozenset[Refusable], attempts: tuple[Attempt, ...]
+    binding: Binding, model: str, left_out: frozenset[str], attempts: tuple[Attempt, ...]
 ) -> Answering:
     return Answering(binding.reference.connection, model, binding.revision, left_out, attempts)
-
-
-def _beginning(output: ChatModelOutput, first: Binding, notes: CallNotes) -> Answering:
-    """Return who answers, as a stream's first output says it.
-
-    Args:
-        output: The first output.
-        first: The model that was called.
-        notes: What is known of the call.
-    """
-    binding = notes.asking if isinstance(notes.asking, Binding) else first
-    beginning = beginning_of(output)
-    model = binding.reference.model if beginning is None else beginning.model
-    left_out = frozenset[Refusable]() if beginning is None else beginning.left_out
-    tried = notes.tried and (*notes.tried, _answers(binding))
-    return _answering(binding, model, left_out, tried)
 
 
 def _answers(binding: Binding) -> Attempt:

@@ -1,47 +1,19 @@
 """The door speaks OpenAI's protocol: whole answers, streams, errors, and the names of models."""
 
-from collections.abc import Iterator
-from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import pytest
 
-from tests.component.in_line import InLine, line, servers
-from tests.examples import JWT_SECRET, settings
-from tests.world.databases import DATABASES, SQLITE
-from tests.world.door import Door, chunks, said, served
+from tests.component.in_line import InLine
+from tests.component.open_door import door, error_of, line, opened, servers
+from tests.examples import JWT_SECRET
+from tests.world.door import Door, chunks, said
 from tests.world.service import token
 from tests.world.vendor import Fault, Refusal
 
-__all__ = ["line", "servers"]  # pytest finds them here
+__all__ = ["door", "line", "opened", "servers"]  # pytest finds them here
 
 DOWN: Final = Fault(refusal=Refusal.SERVER_ERROR)
-
-
-@pytest.fixture(scope="module")
-def opened(
-    servers: InLine, libraries: None, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Door]:
-    """Serve the app on the three vendors."""
-    del libraries
-    state: Path = tmp_path_factory.mktemp("door")
-    with DATABASES.of_kind(SQLITE):
-        DATABASES.migrated(state)
-    with served(settings(state, **servers.variables())) as door:
-        yield door
-
-
-@pytest.fixture
-def door(opened: Door, line: InLine) -> Door:
-    """Return the door, with vendors that have no faults."""
-    del line
-    return opened
-
-
-def _error(response: Any) -> dict[str, Any]:  # noqa: ANN401 - httpx's
-    error: dict[str, Any] = response.json()["error"]
-    assert error.keys() >= {"message", "type", "param", "code"}
-    return error
 
 
 def test_an_answer_has_openais_shape(door: Door) -> None:
@@ -100,7 +72,7 @@ def test_a_failure_before_the_first_piece_has_its_status(
     for server in line.all.values():
         server.faults.set(Fault(refusal=Refusal.RATE_LIMITED, headers={"Retry-After": "7"}))
     response = door.ask(stream=streams)
-    error = _error(response)
+    error = error_of(response)
     assert (response.status_code, error["code"]) == (502, "rate_limited")
     assert response.headers["retry-after"] == "7"
     assert response.headers["x-aurora-attempts"].startswith("first;code=rate_limited, second;")
@@ -140,7 +112,7 @@ def test_models_are_roles_and_agents(door: Door) -> None:
 def test_an_unknown_model_is_not_found(door: Door) -> None:
     """As OpenAI says it; the name is not repeated."""
     response = door.ask(model="gpt-9000-secret")
-    error = _error(response)
+    error = error_of(response)
     assert response.status_code == 404
     assert (error["code"], error["param"]) == ("model_not_found", "model")
     assert "gpt-9000-secret" not in response.text
@@ -151,7 +123,7 @@ def test_who_sends_no_token_is_unauthenticated(door: Door) -> None:
     with door.client(key="nonsense") as http:
         for response in (http.get("/models"), http.post("/chat/completions", json={})):
             assert response.status_code == 401
-            assert _error(response)["type"] == "authentication_error"
+            assert error_of(response)["type"] == "authentication_error"
             assert response.headers["www-authenticate"] == "Bearer"
 
 
@@ -159,7 +131,7 @@ def test_who_may_not_investigate_is_refused(door: Door) -> None:
     """An auditor reads, and asks nothing."""
     with door.client(key=token("viewer", secret=JWT_SECRET)) as http:
         response = http.get("/models")
-    assert (response.status_code, _error(response)["code"]) == (403, "permission_denied")
+    assert (response.status_code, error_of(response)["code"]) == (403, "permission_denied")
 
 
 @pytest.mark.parametrize("label", ["PURPLE", "", "NONE"])
@@ -167,7 +139,7 @@ def test_a_label_that_is_none_is_refused(door: Door, line: InLine, label: str) -
     """Nobody is asked."""
     response = door.ask({"X-TLP": label})
     assert response.status_code == 400, response.text
-    assert "X-TLP" in _error(response)["param"]
+    assert "X-TLP" in error_of(response)["param"]
     assert not line.asked
 
 

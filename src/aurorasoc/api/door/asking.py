@@ -12,6 +12,7 @@ from aurorasoc.api.door.body import (
     JsonObjectFormat,
     JsonSchema,
     JsonSchemaFormat,
+    require_fit,
 )
 from aurorasoc.api.door.errors import UnknownModel, WrongField
 from aurorasoc.api.door.messages import (
@@ -26,7 +27,6 @@ from aurorasoc.api.door.messages import (
 from aurorasoc.config.assignments import Assignments
 from aurorasoc.config.vocabulary import Role
 from aurorasoc.llm.wire.answers.tool_calls import ToolCall
-from aurorasoc.llm.wire.asking.learned import Refusable
 from aurorasoc.llm.wire.asking.request import BOUNDS
 from aurorasoc.workflows.completion import Asked, Part, Turn
 
@@ -40,7 +40,7 @@ _SENT_AS_OPTIONS: Final = (
     "frequency_penalty",
     "presence_penalty",
 )
-_REFUSABLE: Final = (*_SENT_AS_OPTIONS, "parallel_tool_calls")
+_REFUSABLE: Final = (*_SENT_AS_OPTIONS, "parallel_tool_calls", "tool_choice")
 _KEPT_HERE: Final = ("user", "safety_identifier", "prompt_cache_key", "metadata")
 """What no vendor is told."""
 
@@ -68,24 +68,25 @@ def asked(body: CompletionBody) -> Asked:
     """Return what a body asks for.
 
     Raises:
-        WrongField: A tool's message answers no call.
+        WrongField: Fields don't go together, or a tool's message answers no call.
     """
+    require_fit(body)
     return Asked(_turns(body.messages), _options(body), _verbatim(body))
 
 
-def left_out(body: CompletionBody, refused: frozenset[Refusable]) -> set[str]:
+def left_out(body: CompletionBody, unsaid: frozenset[str]) -> set[str]:
     """Return the names of what a body holds and the model wasn't told.
 
     Args:
         body: What was asked for.
-        refused: What the model refuses, or takes only in other words.
+        unsaid: What the model refuses, takes only in other words, or doesn't obey.
     """
-    said = {Refusable(name) for name in _REFUSABLE if getattr(body, name) is not None}
+    said = {name for name in _REFUSABLE if getattr(body, name) is not None}
     form = body.response_format
     if form is not None and form.type != "text":
-        said.add(Refusable(form.type))
-    left = {option.value for option in said & refused}
-    if refused >= BOUNDS and (body.max_tokens or body.max_completion_tokens):
+        said.add(form.type)
+    left = said & unsaid
+    if unsaid >= BOUNDS and (body.max_tokens or body.max_completion_tokens):
         left.add("max_completion_tokens" if body.max_completion_tokens else "max_tokens")
     return left | kept_here(body)
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 from typing import Annotated, Any, Final, Literal
 
-from pydantic import Field, StringConstraints, field_validator, model_validator
+from pydantic import Field, StringConstraints, field_validator
 
+from aurorasoc.api.door.errors import WrongField
 from aurorasoc.api.door.messages import AnyTurn, Shape, ToolName
 from aurorasoc.config.call_options import ReasoningEffort
 
@@ -148,23 +149,29 @@ class CompletionBody(Shape):
     prompt_cache_retention: None = None
     web_search_options: None = None
 
-    @model_validator(mode="after")
-    def _fits_together(self) -> CompletionBody:
-        names = {tool.function.name for tool in self.tools or ()}
-        if len(names) < len(self.tools or ()):
-            _refuse("tools", "two of them have the same name")
-        if isinstance(self.tool_choice, NamedTool) and self.tool_choice.function.name not in names:
-            _refuse("tool_choice", "it names none of the tools")
-        if not names and self.tool_choice not in {None, "none", "auto"}:
-            _refuse("tool_choice", "there are no tools")
-        bounds = {self.max_tokens, self.max_completion_tokens} - {None}
-        if len(bounds) > 1:
-            _refuse("max_tokens", "max_completion_tokens says another number")
-        if self.stream_options is not None and not self.stream:
-            _refuse("stream_options", "it goes with stream")
-        return self
+
+def require_fit(body: CompletionBody) -> None:
+    """Refuse fields that don't go together.
+
+    Raises:
+        WrongField: It names one of them.
+    """
+    names = {tool.function.name for tool in body.tools or ()}
+    choice = body.tool_choice
+    bounds = {body.max_tokens, body.max_completion_tokens} - {None}
+    if len(names) < len(body.tools or ()):
+        raise _wrong("tools", "two of them have the same name")
+    if isinstance(choice, NamedTool) and choice.function.name not in names:
+        raise _wrong("tool_choice", "it names none of the tools")
+    if not names and choice == "required":
+        raise _wrong("tool_choice", "there are no tools")
+    if not names and body.parallel_tool_calls is not None:
+        raise _wrong("parallel_tool_calls", "there are no tools")
+    if len(bounds) > 1:
+        raise _wrong("max_tokens", "max_completion_tokens says another number")
+    if body.stream_options is not None and not body.stream:
+        raise _wrong("stream_options", "it goes with stream")
 
 
-def _refuse(field: str, reason: str) -> None:
-    msg = f"{field}: {reason}"
-    raise ValueError(msg)
+def _wrong(field: str, reason: str) -> WrongField:
+    return WrongField(f"{field}: {reason}", field)

@@ -1,0 +1,222 @@
+"""What the door takes, what it refuses by name, and what it says of what a model wasn't told."""
+
+from typing import Any, Final
+
+import pytest
+
+from tests.component.in_line import InLine
+from tests.component.open_door import door, error_of, line, opened, servers
+from tests.world.door import Door
+from tests.world.vendor import Fault
+
+__all__ = ["door", "line", "opened", "servers"]  # pytest finds them here
+
+PIXEL: Final = (
+    "data:image/png;base64,iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9"
+    "awAAAABJRU5ErkJggg=="
+)
+USER: Final = {"role": "user", "content": "ping"}
+TOOL: Final = {"type": "function", "function": {"name": "look_up"}}
+CALL: Final = {
+    "id": "call_1",
+    "type": "function",
+    "function": {"name": "look_up", "arguments": '{"ip": "192.0.2.7"}'},
+}
+
+
+def _image(url: str) -> dict[str, Any]:
+    return {"role": "user", "content": [{"type": "image_url", "image_url": {"url": url}}]}
+
+
+REFUSED: Final[dict[str, dict[str, Any]]] = {
+    "n": {"n": 2},
+    "store": {"store": True},
+    "logprobs": {"logprobs": True},
+    "logit_bias": {"logit_bias": {"50256": -100}},
+    "modalities": {"modalities": ["text", "audio"]},
+    "audio": {"audio": {"voice": "alloy", "format": "wav"}},
+    "functions": {"functions": [{"name": "f"}]},
+    "function_call": {"function_call": "auto"},
+    "prediction": {"prediction": {"type": "content", "content": "x"}},
+    "web_search_options": {"web_search_options": {}},
+    "service_tier": {"service_tier": "priority"},
+    "verbosity": {"verbosity": "low"},
+    "temperature": {"temperature": 3},
+    "top_p": {"top_p": -1},
+    "max_tokens": {"max_tokens": 0},
+    "stop": {"stop": ["x"] * 17},
+    "seed": {"seed": "tuesday"},
+    "reasoning_effort": {"reasoning_effort": "enormous"},
+    "messages": {"messages": []},
+    "messages.0.user.name": {"messages": [{**USER, "name": "x" * 65}]},
+    "messages.1.tool_call_id": {
+        "messages": [USER, {"role": "tool", "tool_call_id": "call_9", "content": "x"}]
+    },
+    "messages.0.content": {"messages": [{"role": "assistant", "content": None}]},
+    "tools": {"tools": [TOOL] * 129},
+    "tools.0.function.name": {"tools": [{"type": "function", "function": {"name": "a b"}}]},
+    "tools.0.function.parameters": {
+        "tools": [
+            {"type": "function", "function": {"name": "f", "parameters": {"x": "x" * 70_000}}}
+        ]
+    },
+    "tools.0.type": {"tools": [{"type": "custom", "custom": {"name": "f"}}]},
+    "response_format": {"response_format": {"type": "grammar"}},
+}
+
+
+@pytest.mark.parametrize("field", REFUSED)
+def test_what_cant_be_honoured_is_refused_by_name(door: Door, line: InLine, field: str) -> None:
+    """With a 400, before anybody is asked."""
+    response = door.ask(**REFUSED[field])
+    assert response.status_code == 400, response.text
+    error = error_of(response)
+    assert (error["code"], error["type"]) == ("invalid_input", "invalid_request_error")
+    assert error["param"].startswith(field), error
+    assert field in error["message"]
+    assert not line.asked
+
+
+@pytest.mark.parametrize(
+    ("fields", "name"),
+    [
+        ({"tools": [TOOL, TOOL]}, "tools"),
+        ({"tool_choice": "required"}, "tool_choice"),
+        (
+            {"tools": [TOOL], "tool_choice": {"type": "function", "function": {"name": "other"}}},
+            "tool_choice",
+        ),
+        ({"max_tokens": 1, "max_completion_tokens": 2}, "max_tokens"),
+        ({"stream_options": {"include_usage": True}}, "stream_options"),
+        ({"parallel_tool_calls": True}, "parallel_tool_calls"),
+    ],
+)
+def test_fields_that_dont_fit_together_are_refused(
+    door: Door, fields: dict[str, Any], name: str
+) -> None:
+    """By the name of one of them."""
+    response = door.ask(**fields)
+    assert response.status_code == 400, response.text
+    assert error_of(response)["param"] == name
+
+
+def test_an_unknown_field_is_refused_and_not_repeated(door: Door) -> None:
+    """It may be a key in the wrong place."""
+    response = door.ask(**{"sk-secret-0123456789": True})
+    assert response.status_code == 400
+    assert "sk-secret" not in response.text
+    assert "this takes" in error_of(response)["message"] or "mean" in error_of(response)["message"]
+
+
+@pytest.mark.parametrize(
+    "url", ["https://example.org/a.png", "http://169.254.169.254/", "file:///etc/passwd"]
+)
+def test_an_image_by_address_is_refused(door: Door, line: InLine, url: str) -> None:
+    """No address is fetched, and none is passed on."""
+    response = door.ask(messages=[_image(url)])
+    assert response.status_code == 400
+    assert "data:" in error_of(response)["message"]
+    assert url not in response.text
+    assert not line.asked
+
+
+def test_an_image_in_the_message_goes_along(door: Door, line: InLine) -> None:
+    """As it came."""
+    assert door.ask(messages=[_image(PIXEL)]).status_code == 200
+    [part] = line.first.requests[-1].body["messages"][0]["content"]
+    assert part["image_url"]["url"] == PIXEL
+
+
+def test_options_reach_the_vendor(door: Door, line: InLine) -> None:
+    """Each by its name."""
+    options: dict[str, Any] = {
+        "temperature": 0.5,
+        "top_p": 0.9,
+        "max_tokens": 99,
+        "stop": ["END"],
+        "seed": 7,
+        "frequency_penalty": 0.1,
+        "presence_penalty": -0.1,
+        "tools": [TOOL],
+        "tool_choice": "auto",
+        "parallel_tool_calls": False,
+    }
+    response = door.ask(**options)
+    assert response.status_code == 200, response.text
+    body = line.first.requests[-1].body
+    assert {name: body.get(name) for name in options} == options
+    assert "x-aurora-left-out" not in response.headers
+
+
+def test_what_isnt_asked_isnt_sent(door: Door, line: InLine) -> None:
+    """Neither BeeAI's temperature nor anything else."""
+    door.ask(temperature=None, tools=None, stop=None, response_format={"type": "text"})
+    assert line.first.requests[-1].body.keys() == {"model", "messages"}
+
+
+def test_what_changes_nothing_is_taken(door: Door, line: InLine) -> None:
+    """Clients send it with every call."""
+    neutral: dict[str, Any] = {
+        "n": 1,
+        "store": False,
+        "logprobs": False,
+        "top_logprobs": None,
+        "logit_bias": {},
+        "modalities": ["text"],
+        "service_tier": "auto",
+        "stream": False,
+        "stream_options": None,
+        "function_call": None,
+    }
+    response = door.ask(**neutral)
+    assert response.status_code == 200, response.text
+    assert line.first.requests[-1].body.keys() == {"model", "messages"}
+    assert "x-aurora-left-out" not in response.headers
+
+
+def test_what_no_vendor_is_told_is_named(door: Door, line: InLine) -> None:
+    """Who asked is nobody's business there; a header says that it was kept here."""
+    turns = [{**USER, "name": "alice"}, {"role": "assistant", "content": "pong"}, USER]
+    for streams in (False, True):
+        response = door.ask(
+            messages=turns, user="alice@soc", metadata={"case": "4711"}, stream=streams
+        )
+        assert response.status_code == 200, response.text
+        assert response.headers["x-aurora-left-out"] == "metadata, name, user"
+        sent = str(line.first.requests[-1].body)
+        assert "alice" not in sent
+        assert "4711" not in sent
+
+
+def test_what_a_model_refuses_is_left_out_and_named(door: Door, line: InLine) -> None:
+    """It is asked again without it."""
+    refusal = b"""{"error": {"message": "Unsupported parameter: 'seed' is not supported with this
+        model.", "type": "invalid_request_error", "param": "seed", "code": "unsupported_parameter"}}"""
+    line.first.faults.set(Fault(status=400, body=refusal.replace(b"\n        ", b" "), times=1))
+    for streams in (False, True):
+        response = door.ask(seed=7, stream=streams)
+        assert response.status_code == 200, response.text
+        assert response.headers["x-aurora-left-out"] == "seed"
+        assert response.headers["x-aurora-connection"] == "first"
+
+
+def test_an_answer_may_be_sent_back_as_it_came(door: Door, line: InLine) -> None:
+    """Agents append messages of answers to their next request, nulls and thoughts included."""
+    turn = {
+        "role": "assistant",
+        "content": None,
+        "refusal": None,
+        "annotations": [],
+        "audio": None,
+        "function_call": None,
+        "reasoning_content": "Hm.",
+        "tool_calls": [{**CALL, "index": 0}],
+    }
+    result = {"role": "tool", "tool_call_id": "call_1", "content": [{"type": "text", "text": ""}]}
+    response = door.ask(messages=[USER, turn, result], tools=[TOOL])
+    assert response.status_code == 200, response.text
+    assert response.headers["x-aurora-left-out"] == "reasoning_content"
+    _, sent, told = line.first.requests[-1].body["messages"]
+    assert sent["tool_calls"] == [CALL]
+    assert told["tool_call_id"] == "call_1"
+    assert "Hm." not in str(line.first.requests[-1].body)
