@@ -1,5 +1,6 @@
 """What the door takes, what it refuses by name, and what it says of what a model wasn't told."""
 
+import json
 from typing import Any, Final
 
 import pytest
@@ -190,9 +191,10 @@ def test_what_no_vendor_is_told_is_named(door: Door, line: InLine) -> None:
 
 def test_what_a_model_refuses_is_left_out_and_named(door: Door, line: InLine) -> None:
     """It is asked again without it."""
-    refusal = b"""{"error": {"message": "Unsupported parameter: 'seed' is not supported with this
-        model.", "type": "invalid_request_error", "param": "seed", "code": "unsupported_parameter"}}"""
-    line.first.faults.set(Fault(status=400, body=refusal.replace(b"\n        ", b" "), times=1))
+    message = "Unsupported parameter: 'seed' is not supported with this model."
+    error = {"message": message, "type": "invalid_request_error", "param": "seed"}
+    refusal = json.dumps({"error": {**error, "code": "unsupported_parameter"}}).encode()
+    line.first.faults.set(Fault(status=400, body=refusal, times=1))
     for streams in (False, True):
         response = door.ask(seed=7, stream=streams)
         assert response.status_code == 200, response.text

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from typing import Annotated, Any, Final, Literal
 
 from pydantic import Field, StringConstraints, field_validator
@@ -156,22 +157,24 @@ def require_fit(body: CompletionBody) -> None:
     Raises:
         WrongField: It names one of them.
     """
+    for field, reason in _misfits(body):
+        detail = f"{field}: {reason}"
+        raise WrongField(detail, field)
+
+
+def _misfits(body: CompletionBody) -> Iterator[tuple[str, str]]:
     names = {tool.function.name for tool in body.tools or ()}
     choice = body.tool_choice
     bounds = {body.max_tokens, body.max_completion_tokens} - {None}
     if len(names) < len(body.tools or ()):
-        raise _wrong("tools", "two of them have the same name")
+        yield "tools", "two of them have the same name"
     if isinstance(choice, NamedTool) and choice.function.name not in names:
-        raise _wrong("tool_choice", "it names none of the tools")
+        yield "tool_choice", "it names none of the tools"
     if not names and choice == "required":
-        raise _wrong("tool_choice", "there are no tools")
+        yield "tool_choice", "there are no tools"
     if not names and body.parallel_tool_calls is not None:
-        raise _wrong("parallel_tool_calls", "there are no tools")
+        yield "parallel_tool_calls", "there are no tools"
     if len(bounds) > 1:
-        raise _wrong("max_tokens", "max_completion_tokens says another number")
+        yield "max_tokens", "max_completion_tokens says another number"
     if body.stream_options is not None and not body.stream:
-        raise _wrong("stream_options", "it goes with stream")
-
-
-def _wrong(field: str, reason: str) -> WrongField:
-    return WrongField(f"{field}: {reason}", field)
+        yield "stream_options", "it goes with stream"
