@@ -103,7 +103,8 @@ def test_fields_that_dont_fit_together_are_refused(
 
 def test_an_unknown_field_is_refused_and_not_repeated(door: Door) -> None:
     """It may be a key in the wrong place."""
-    response = door.ask(**{"sk-secret-0123456789": True})
+    unknown: dict[str, Any] = {"sk-secret-0123456789": True}
+    response = door.ask(**unknown)
     assert response.status_code == 400
     assert "sk-secret" not in response.text
     assert "this takes" in error_of(response)["message"] or "mean" in error_of(response)["message"]
