@@ -40,6 +40,12 @@ async def open_runtime_of_process() -> Runtime:
 OpenRuntime = Annotated[Runtime, Depends(open_runtime_of_process)]
 
 
+async def bearer_of(request: Request) -> str | None:
+    """Return what stands after `Bearer`; None: nothing does."""
+    bearer = await _bearer(request)
+    return None if bearer is None else bearer.credentials
+
+
 async def authenticated(request: Request) -> Principal:
     """Return the caller that the bearer token names. A host platform may bring its own.
 
@@ -47,11 +53,11 @@ async def authenticated(request: Request) -> Principal:
         Unauthenticated: There is no token, or it isn't valid.
     """
     runtime = current_runtime()
-    bearer = await _bearer(request)
+    bearer = await bearer_of(request)
     if bearer is None:
         detail = "Send a bearer token: Authorization: Bearer <token>."
         raise Unauthenticated(detail, reason="no token was sent")
-    return decode_token(bearer.credentials, runtime.settings.security)
+    return decode_token(bearer, runtime.settings.security)
 
 
 class Require(SecurityBase):

@@ -9,22 +9,25 @@ from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from typing import Annotated, Any, Final, Literal
 
-from fastapi import APIRouter, Header, Response
+from fastapi import APIRouter, Header, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
-from aurorasoc.api.deps import DoorCaller, OpenRuntime
+from aurorasoc.api.clients_auth import caller_of_door
+from aurorasoc.api.deps import CALLER, DoorCaller, OpenRuntime, bearer_of
 from aurorasoc.api.door import asking, errors, shapes
 from aurorasoc.api.door.body import CompletionBody
 from aurorasoc.api.door.headers import headers_of
 from aurorasoc.api.door.label import LabelHeader, label_for
 from aurorasoc.api.problems import ProblemRoute
+from aurorasoc.core.access.client_secrets import is_client_secret
 from aurorasoc.core.access.principal import Principal
 from aurorasoc.core.inbound.bodies import MIB
 from aurorasoc.core.inbound.limits import CallerLimit
 from aurorasoc.core.inbound.streams import ExpiringStream
 from aurorasoc.errors import AuroraError, TlpRefused, Unauthenticated
+from aurorasoc.runtime import current_runtime
 from aurorasoc.workflows import completion
 from aurorasoc.workflows.completion import Answering, Completion, Ending, Piece
 
@@ -42,6 +45,18 @@ class DoorRoute(ProblemRoute):
     """Turns every error into OpenAI's shape; accepts as much text as the models' contexts hold."""
 
     max_body = 4 * MIB
+
+    async def authenticate(self, request: Request) -> list[tuple[bytes, bytes]]:
+        """Take a machine client's secret beside what all other calls take.
+
+        Raises:
+            Unauthenticated: There is no token and no secret, or it doesn't hold.
+        """
+        bearer = await bearer_of(request)
+        if bearer is None or not is_client_secret(bearer):
+            return await super().authenticate(request)
+        request.scope[CALLER] = caller_of_door(bearer, current_runtime())
+        return []
 
     def problem(self, error: AuroraError, *, unread: bool = False) -> Response:
         """Return the answer to a refused request."""
