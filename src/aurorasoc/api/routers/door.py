@@ -16,7 +16,7 @@ from starlette.exceptions import HTTPException
 
 from aurorasoc.api.clients_auth import caller_of_door
 from aurorasoc.api.deps import CALLER, DoorCaller, OpenRuntime, bearer_of
-from aurorasoc.api.door import asking, errors, shapes
+from aurorasoc.api.door import asking, described, errors, shapes
 from aurorasoc.api.door.body import CompletionBody
 from aurorasoc.api.door.headers import headers_of
 from aurorasoc.api.door.label import LabelHeader, label_for
@@ -73,13 +73,14 @@ class DoorRoute(ProblemRoute):
 
 router = APIRouter(prefix="/v1", tags=["door"], route_class=DoorRoute)
 
+_ERRORS: Final = described.documented(400, 401, 403, 503)
 _STREAMS: Final = CallerLimit(500, most_each=100)
 _EXPIRED: Final = errors.error_event(
     Unauthenticated("The token has expired during the stream. Sign in again.")
 ).encode()
 
 
-@router.get("/models")
+@router.get("/models", response_model=described.ModelList, responses=_ERRORS)
 async def list_models(caller: DoorCaller, runtime: OpenRuntime) -> dict[str, Any]:
     """List the names that `model` takes: roles, and agents."""
     del caller
@@ -87,7 +88,11 @@ async def list_models(caller: DoorCaller, runtime: OpenRuntime) -> dict[str, Any
     return {"object": "list", "data": [shapes.model(name) for name in names]}
 
 
-@router.get("/models/{model}")
+@router.get(
+    "/models/{model}",
+    response_model=described.Model,
+    responses=_ERRORS | described.documented(404),
+)
 async def get_model(model: str, caller: DoorCaller, runtime: OpenRuntime) -> dict[str, Any]:
     """Return one of these names."""
     del caller
@@ -95,7 +100,15 @@ async def get_model(model: str, caller: DoorCaller, runtime: OpenRuntime) -> dic
     return shapes.model(model)
 
 
-@router.post("/chat/completions")
+@router.post(
+    "/chat/completions",
+    response_model=described.Completion,
+    responses={
+        200: {"content": described.STREAMED},
+        **_ERRORS,
+        **described.documented(404, 408, 409, 413, 422, 429, 502, 504),
+    },
+)
 async def complete(
     body: CompletionBody,
     caller: DoorCaller,
