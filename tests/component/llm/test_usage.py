@@ -82,7 +82,8 @@ async def test_rows_and_vendors_logs_agree_with_failures_fallbacks_and_abandoned
         await ask()
     line.first.faults.set(Fault(event_delay=0.2))
     await leave(runtime)
-    sums = {name: [s for w, s in book.sums.items() if w.connection == name] for name in line.all}
+    entries = book.entries.items()
+    sums = {name: [e.sums for w, e in entries if w.connection == name] for name in line.all}
     assert {n: sum(s.sent for s in some) for n, some in sums.items()} == line.asked
     assert sum(s.calls for some in sums.values() for s in some) == len(records) == 5
     first = sums["first"]
@@ -114,21 +115,9 @@ async def test_written_again_nothing_counts_twice(
     """So it is when the answer to a commit was lost."""
     await ask()
     await writer.write()
-    book.unwritten = set(book.sums)
+    book.unwritten = set(book.entries)
     await writer.write()
     assert (await lines(runtime.database))["first"].calls == 1
-
-
-async def test_processes_add_to_the_same_hour(
-    runtime: Runtime, book: UsageBook, writer: UsageWriter
-) -> None:
-    """Nobody overwrites another's sums."""
-    await ask()
-    other = UsageWriter(runtime.database, book, days=400)
-    await writer.write()
-    book.unwritten = set(book.sums)
-    await other.write()
-    assert (await lines(runtime.database))["first"].calls == 2
 
 
 async def test_while_the_database_is_away_sums_wait(
@@ -167,9 +156,9 @@ async def test_callers_without_number_are_counted_as_one(runtime: Runtime, book:
     fields = {n: getattr(records[0], n) for n in records[0].__slots__}
     for number in range(MOST_WAYS + 10):
         book.note(CallRecord(**{**fields, "acting": Acting(f"soc-{number}")}))
-    assert len(book.sums) <= MOST_WAYS + 1
-    others = [sums for way, sums in book.sums.items() if way.subject == OTHERS]
-    assert sum(sums.calls for sums in book.sums.values()) == MOST_WAYS + 11
+    assert len(book.entries) <= MOST_WAYS + 1
+    others = [entry.sums for way, entry in book.entries.items() if way.subject == OTHERS]
+    assert sum(entry.sums.calls for entry in book.entries.values()) == MOST_WAYS + 11
     assert [sums.calls for sums in others] == [11]
 
 

@@ -206,8 +206,8 @@ class ClientRow(Base):
 class UsageRow(Base):
     """What one process counted in one hour for one way of calling. Empty names stand for none.
 
-    `key` is a digest of the names and of the process, which alone writes the row: it writes sums,
-    so that writing them twice changes nothing. `agent` is the agent's name, or the role.
+    `key` is drawn by the process that alone writes the row: it writes sums, so that writing them
+    twice changes nothing. `agent` is the agent's name, or the role.
     """
 
     __tablename__ = "llm_usage"

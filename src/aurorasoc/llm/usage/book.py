@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Final
@@ -13,6 +14,9 @@ MOST_WAYS: Final = 2_000
 """Ways of calling in one hour. Further callers are counted as one: tokens name any subject."""
 
 OTHERS: Final = "(others)"
+
+LONGEST: Final = 255
+"""Characters of a model's or subject's name, as the table holds it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,16 +86,28 @@ class Sums:
 
 
 @dataclass(slots=True)
+class Entry:
+    """The sums of one way of calling, and the key of the row that they are written to.
+
+    The key is drawn anew for each entry: should the clock go back to an hour that was forgotten,
+    its new sums stand beside the old ones, and don't replace them.
+    """
+
+    sums: Sums = field(default_factory=Sums)
+    key: str = field(default_factory=lambda: secrets.token_hex(16))
+
+
+@dataclass(slots=True)
 class UsageBook:
     """Adds up calls. It is written by the loop's thread only.
 
     Attributes:
-        sums: By way of calling. The writer forgets hours that are over.
+        entries: By way of calling. The writer forgets hours that are over.
         unwritten: What changed since it was written.
         backlog: How many calls that is.
     """
 
-    sums: dict[Way, Sums] = field(default_factory=dict)
+    entries: dict[Way, Entry] = field(default_factory=dict)
     unwritten: set[Way] = field(default_factory=set)
     backlog: int = 0
 
@@ -107,23 +123,25 @@ class UsageBook:
         for connection, count in record.sent.items():
             self._of(record, connection, _model_at(record, connection)).sent += count
 
-    def taken(self) -> dict[Way, Sums]:
+    def taken(self) -> dict[Way, Entry]:
         """Return what is to be written, and take it for written."""
-        taken = {way: self.sums[way] for way in self.unwritten}
+        taken = {way: self.entries[way] for way in self.unwritten}
         self.unwritten, self.backlog = set(), 0
         return taken
 
     def forget_before(self, hour_us: int) -> None:
         """Forget hours that are over and written."""
-        for way in [w for w in self.sums if w.hour_us < hour_us and w not in self.unwritten]:
-            del self.sums[way]
+        for way in [w for w in self.entries if w.hour_us < hour_us and w not in self.unwritten]:
+            del self.entries[way]
 
     def _of(self, record: CallRecord, connection: str, model: str) -> Sums:
         way = _way(record, connection, model)
-        if way not in self.sums and len(self.sums) >= MOST_WAYS:
+        if way not in self.entries and len(self.entries) >= MOST_WAYS:
             way = _way(record, connection, model, subject=OTHERS)
         self.unwritten.add(way)
-        return self.sums.setdefault(way, Sums())
+        if way not in self.entries:
+            self.entries[way] = Entry()
+        return self.entries[way].sums
 
 
 def _way(record: CallRecord, connection: str, model: str, subject: str | None = None) -> Way:
@@ -131,12 +149,19 @@ def _way(record: CallRecord, connection: str, model: str, subject: str | None = 
     return Way(
         record.at_us - record.at_us % HOUR_US,
         connection,
-        model,
+        _fitting(model),
         asker.agent or asker.role,
         (acting and acting.client) or "",
-        subject or (acting.subject if acting else ""),
+        subject or _fitting(acting.subject if acting else ""),
         asker.tlp or "",
     )
+
+
+def _fitting(name: str) -> str:
+    """Return a name as every database takes it: one that it refuses would hold up all others."""
+    if name.isprintable() and len(name) <= LONGEST:
+        return name
+    return "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in name[:LONGEST])
 
 
 def _model_at(record: CallRecord, connection: str) -> str:

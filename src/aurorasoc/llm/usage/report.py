@@ -87,7 +87,7 @@ async def lines_between(
         bucket: How long a bucket is.
 
     Raises:
-        InvalidInput: The times are in the wrong order, or too far apart.
+        InvalidInput: The times are in the wrong order or too far apart, or the rows too many.
         DatabaseUnavailable: The database doesn't answer.
     """
     length = LENGTHS[bucket]
@@ -101,10 +101,13 @@ async def lines_between(
         .where(UsageRow.hour_us >= start, UsageRow.hour_us < to_us)
         .group_by(at, key)
         .order_by(at, key)
-        .limit(MOST_ROWS)
+        .limit(MOST_ROWS + 1)
     )
     async with database.reading(once=True) as session:
         rows = (await session.execute(query)).mappings().all()
+    if len(rows) > MOST_ROWS:
+        detail = f"There are more than {MOST_ROWS} rows. Ask for a shorter time, or for days."
+        raise InvalidInput(detail)
     return [_line(dict(row)) for row in rows]
 
 

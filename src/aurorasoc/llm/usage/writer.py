@@ -8,7 +8,6 @@ While the database is away, sums wait in memory.
 from __future__ import annotations
 
 import asyncio
-import secrets
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import asdict
@@ -17,14 +16,13 @@ from typing import Any, Final
 from sqlalchemy import delete
 from sqlalchemy.dialects import postgresql, sqlite
 
-from aurorasoc.core.canonical import digest
 from aurorasoc.core.clock import Clock, now_us
 from aurorasoc.core.database.engine import Database
 from aurorasoc.core.database.tables import UsageRow
 from aurorasoc.core.logs import get_logger
 from aurorasoc.core.tasks import end
 from aurorasoc.errors import DatabaseUnavailable
-from aurorasoc.llm.usage.book import HOUR_US, Sums, UsageBook, Way
+from aurorasoc.llm.usage.book import HOUR_US, Entry, Sums, UsageBook, Way
 
 WRITE_SECONDS: Final = 1.0
 RETRY_SECONDS: Final = 5.0
@@ -50,7 +48,6 @@ class UsageWriter:
         self, database: Database, book: UsageBook, days: int, clock: Clock = now_us
     ) -> None:
         self._database, self._book, self._days, self._clock = database, book, days, clock
-        self._process = secrets.token_hex(8)
         self._task: asyncio.Task[None] | None = None
 
     def start(self) -> None:
@@ -74,7 +71,7 @@ class UsageWriter:
         taken = self._book.taken()
         if not taken:
             return
-        rows = [self._row(way, sums) for way, sums in taken.items()]
+        rows = [_row(way, entry) for way, entry in taken.items()]
         try:
             async with self._database.transaction(ordered=False) as session:
                 for start in range(0, len(rows), _ROWS):
@@ -108,13 +105,13 @@ class UsageWriter:
                 pause = RETRY_SECONDS
             await asyncio.sleep(pause)
 
-    def _row(self, way: Way, sums: Sums) -> dict[str, Any]:
-        names = asdict(way)
-        return {**names, **asdict(sums), "key": digest([self._process, *names.values()])}
-
     def _upsert(self, rows: list[dict[str, Any]]) -> Any:  # noqa: ANN401 - either dialect's insert
         """Insert rows, or replace what this process wrote of them before."""
         dialect: Any = sqlite if self._database.is_sqlite else postgresql
         insert = dialect.insert(UsageRow).values(rows)
         sums: Mapping[str, Any] = {name: insert.excluded[name] for name in asdict(Sums())}
         return insert.on_conflict_do_update(index_elements=["hour_us", "key"], set_=sums)
+
+
+def _row(way: Way, entry: Entry) -> dict[str, Any]:
+    return {**asdict(way), **asdict(entry.sums), "key": entry.key}
