@@ -58,6 +58,18 @@ def test_a_lost_sign_in_asks_for_a_new_one_over_what_was_typed(visit: Visit) -> 
     assert visit.service.row("vllm")["model"] == TYPED
 
 
+def test_what_a_lost_sign_in_kept_from_being_read_is_read_afterwards(visit: Visit) -> None:
+    """In views that nobody asks to read again."""
+    visit.sign_in()
+    labels = visit.page.get_by_role("region", name="Where each label goes")
+    visit.let_the_sign_in_run_out()
+    labels.get_by_role("combobox", name="Asked by").select_option("the orchestrator")
+    refused = labels.get_by_role("alert")
+    expect(refused).to_contain_text("Your sign-in had expired")
+    visit.sign_in_again()
+    expect(refused).to_have_count(0)
+
+
 def test_who_may_not_read_is_told_which_permission_is_missing(visit: Visit) -> None:
     """403: at the door, and the token is not kept."""
     visit.open()

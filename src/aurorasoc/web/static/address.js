@@ -2,7 +2,7 @@
 
 import { html, useEffect, useState } from "./htm-preact-standalone.js";
 import { call } from "./api.js";
-import { report, useConnected, useStore } from "./store.js";
+import { report, useAnswering } from "./store.js";
 import { Field } from "./ui.js";
 
 const PAUSE = 150; // ms without a keystroke before the service is asked
@@ -12,11 +12,10 @@ const NOTHING = { base_url: null, calls_to: null, refused: "" };
 export function useAddress(provider, text) {
   const typed = text.trim();
   const of = `${provider} ${typed}`;
-  const { expired } = useStore();
-  const connected = useConnected();
+  const answering = useAnswering();
   const [answer, setAnswer] = useState({ of: "", ...NOTHING });
   useEffect(() => {
-    if (!typed || !connected || expired) return;
+    if (!typed || !answering) return;
     const ending = new AbortController();
     const ask = () =>
       read({ provider, base_url: typed }, ending.signal).then(
@@ -25,7 +24,7 @@ export function useAddress(provider, text) {
       );
     const timer = setTimeout(ask, PAUSE);
     return () => (clearTimeout(timer), ending.abort());
-  }, [of, connected, expired]);
+  }, [of, answering]);
   return answer.of === of ? answer : NOTHING;
 }
 

@@ -3,7 +3,7 @@
 import { useEffect, useRef, useState } from "./htm-preact-standalone.js";
 import { call } from "./api.js";
 import { explain } from "./errors.js";
-import { report, useConnected } from "./store.js";
+import { report, useAnswering } from "./store.js";
 
 // Problems of the chosen model: the provider lists others.
 const OF_THE_MODEL = ["no_model_configured", "model_retired"];
@@ -34,7 +34,7 @@ export function useModels({ connection, saved, askable, body }) {
   const of = JSON.stringify([connection, saved, body]);
   const [found, setFound] = useState(NONE);
   const asked = useRef(null);
-  const connected = useConnected();
+  const answering = useAnswering();
 
   async function read() {
     if (!askable || asked.current === of) return;
@@ -52,8 +52,8 @@ export function useModels({ connection, saved, askable, body }) {
     }
   }
   useEffect(() => {
-    if (connected && !body) read();
-  }, [of, askable, connected]);
+    if (answering && !body) read();
+  }, [of, askable, answering]);
   const toOpen = body && askable ? "Open the list to read it with what you typed." : "";
   const { names, text } = found.of === of ? found : { names: [], text: toOpen };
   return { names, text, read };

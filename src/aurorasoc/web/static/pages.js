@@ -2,14 +2,14 @@
 
 import { useEffect, useState } from "./htm-preact-standalone.js";
 import { call } from "./api.js";
-import { report, useConnected } from "./store.js";
+import { report, useAnswering } from "./store.js";
 
 const LENGTH = 8;
 
 /** Read `name` at `path`: the first page anew with each revision, and older ones when asked. */
 export function usePages(path, name, revision) {
   const [state, setState] = useState({ entries: [], more: null, problem: null });
-  const connected = useConnected();
+  const answering = useAnswering();
 
   async function read(before) {
     try {
@@ -27,7 +27,7 @@ export function usePages(path, name, revision) {
   }
 
   useEffect(() => {
-    if (connected) read();
-  }, [revision, connected]);
+    if (answering) read();
+  }, [revision, answering]);
   return { ...state, older: () => read(state.more), again: () => read() };
 }

@@ -33,8 +33,11 @@ export function useStore() {
   return state;
 }
 
-/** Whether the service answers: what is read for a view is read again once it does. */
-export const useConnected = () => useStore().problem?.status !== 0;
+/** Whether the service answers this caller: what is read for a view is read again once it does. */
+export function useAnswering() {
+  const { problem, expired } = useStore();
+  return problem?.status !== 0 && !expired;
+}
 
 export const current = () => state;
 export const may = (permission) => state.caller?.permissions.includes(permission) ?? false;
