@@ -151,19 +151,24 @@ class Visit:
 
     # --- what can be seen ------------------------------------------------------------------------
 
-    def look(self, name: str, *, full: bool = False) -> None:
-        """Check the state with axe-core, light and dark; keep pictures where they are wanted."""
+    def look(self, name: str, *, full: bool = False, of: Locator | None = None) -> None:
+        """Check the state with axe-core, light and dark; keep pictures where they are wanted.
+
+        A picture shows a part, if there is one in `of`; else a dialog, or what is seen of the page.
+        """
         for scheme in _SCHEMES:
             self.page.emulate_media(color_scheme=scheme)
             violations = self.violations(_COLOURS if scheme == "dark" else None)
             assert violations == [], f"{name}, {scheme}: {violations}"
             if folder := os.environ.get(_PICTURES):
-                self._picture(Path(folder) / f"settings-{name}-{scheme}.png", full=full)
+                self._picture(Path(folder) / f"settings-{name}-{scheme}.png", full=full, of=of)
 
-    def _picture(self, file: Path, *, full: bool) -> None:
-        """Keep a picture: of the dialog where there is one, else of the page."""
+    def _picture(self, file: Path, *, full: bool, of: Locator | None) -> None:
+        """Keep a picture."""
         dialog = self.page.get_by_role("dialog")
-        if dialog.count():
+        if of is not None:
+            of.screenshot(path=file)
+        elif dialog.count():
             dialog.last.screenshot(path=file)
         else:
             self.page.screenshot(path=file, full_page=full)

@@ -66,7 +66,7 @@ async def test_every_file_that_the_document_names_is_served_for_good(
     """Under a path that changes with any of them."""
     document = (await client.get(SETTINGS_PAGE)).text
     named = re.findall(r'(?:href|src)="(llm/assets/[^"]+)"', document)
-    assert len(named) == 10
+    assert len(named) == 11
     for address in named:
         answer = await client.get(f"/settings/{address}")
         assert answer.status_code == 200

@@ -12,6 +12,7 @@ import { Inventory } from "./inventory.js";
 import { Labels } from "./labels.js";
 import { Policy } from "./policy.js";
 import { SignIn, SignInAgain, UnusedLink } from "./sign_in.js";
+import { Spending } from "./spending.js";
 import { may, signOut, useStore } from "./store.js";
 import { Notice, ProblemNotice, When } from "./ui.js";
 
@@ -52,6 +53,7 @@ const Parts = ({ inventory }) => html`
   <${Assignments} inventory=${inventory} />
   <${Policy} inventory=${inventory} />
   <${Labels} inventory=${inventory} />
+  <${Spending} inventory=${inventory} />
   <div class="split">
     <${History} inventory=${inventory} />
     ${may("audit:read") && html`<${Audit} inventory=${inventory} />`}

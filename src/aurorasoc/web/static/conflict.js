@@ -33,7 +33,7 @@ const Entry = ({ entry }) => html`
 
 /** Field by field: what it was, and what it is. `nothing` is what null means. */
 export function Differences({ changes, nothing }) {
-  const shown = (value) => (value === null && nothing ? nothing : valueName(value));
+  const shown = (value, field) => (value === null && nothing ? nothing : valueName(value, field));
   if (changes.length === 0) {
     return html`<p class="dim">No field changed; a key may have.</p>`;
   }
@@ -44,9 +44,9 @@ export function Differences({ changes, nothing }) {
           <div key=${field}>
             <dt>${fieldName(field)}</dt>
             <dd>
-              <del><span class="unseen">from </span>${shown(before)}</del>
+              <del><span class="unseen">from </span>${shown(before, field)}</del>
               <span aria-hidden="true"> → </span>
-              <ins><span class="unseen">to </span>${shown(after)}</ins>
+              <ins><span class="unseen">to </span>${shown(after, field)}</ins>
             </dd>
           </div>
         `,

@@ -93,6 +93,12 @@ const ACTIONS = {
   "llm.config.changed": "Configuration changed",
   "llm.config.reset": "Back to the boot defaults",
   "llm.config.rolled_back": "Rolled back",
+  "llm.budget.exceeded": "Budget spent",
+  "llm.budgets.changed": "Budgets changed",
+  "llm.client.created": "Client made",
+  "llm.client.key_rewrapped": "Clients' key re-encrypted",
+  "llm.client.revoked": "Client revoked",
+  "llm.client.secret_replaced": "Client's secret replaced",
   "llm.assignments.changed": "Assignments changed",
   "llm.connection.changed": "Connection changed",
   "llm.connection.deleted": "Connection deleted",
@@ -135,12 +141,17 @@ export function fieldName(path) {
   const last = FIELDS[rest.at(-1) ?? part] ?? rest.at(-1) ?? part;
   if (part === "providers") return `${connectionName(rest[0])}, ${last.replaceAll("_", " ")}`;
   if (part === "hosted_traffic") return `hosted traffic, ${last}`;
+  if (part === "budgets") return `budget, ${last}`;
+  if (part === "clients") return `client ${rest[0]}, ${last.replaceAll("_", " ")}`;
   if (part === "assignments") return `${rest[1]}, ${last}`;
   return last;
 }
 
-export function valueName(value) {
-  if (value === null) return "boot default";
+const WITHOUT_DEFAULT = ["assignments", "budgets", "clients", "hosted_traffic"];
+
+/** A value in words; null is the boot default, where `path` names a field that has one. */
+export function valueName(value, path = "") {
+  if (value === null) return WITHOUT_DEFAULT.includes(path.split(".")[0]) ? "none" : "boot default";
   if (Array.isArray(value)) return value.map(connectionName).join(", ") || "none";
   if (typeof value === "object") return JSON.stringify(value);
   return typeof value === "boolean" ? (value ? "yes" : "no") : value;
