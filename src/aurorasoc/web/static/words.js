@@ -93,7 +93,6 @@ const ACTIONS = {
   "llm.config.changed": "Configuration changed",
   "llm.config.reset": "Back to the boot defaults",
   "llm.config.rolled_back": "Rolled back",
-  "llm.budget.exceeded": "Budget spent",
   "llm.budgets.changed": "Budgets changed",
   "llm.client.created": "Client made",
   "llm.client.key_rewrapped": "Clients' key re-encrypted",
