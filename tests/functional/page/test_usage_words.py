@@ -55,7 +55,12 @@ def row(key: str | None = "ollama", **counts: Any) -> dict[str, Any]:
 
 def test_what_was_not_counted_is_never_a_zero(modules: Modules) -> None:
     """Nor is a sum that lacks a part given as the whole."""
-    nothing = {"prompt_tokens": None, "completion_tokens": None, "cost": None, "uncounted": 1}
+    nothing: dict[str, Any] = {
+        "prompt_tokens": None,
+        "completion_tokens": None,
+        "cost": None,
+        "uncounted": 1,
+    }
     words = [
         modules.call("usage_numbers.js", "countWords", modules.summary(*rows)["total"]["tokens"])
         for rows in ([row(**nothing)], [row(), row(**nothing)], [row(uncounted=1)], [row()])
