@@ -22,6 +22,7 @@ NAMES: Final = (
     "pool",
     "handle",
     "breaker",
+    "budgets",
     "fail_over",
     "chat",
     "proxy",

@@ -28,7 +28,7 @@ _BAR: Final = Bar(1e-6, on="difference")
 _TIMES: Final = 500
 _ORIGIN: Final = "http://127.0.0.1:9"  # nothing is called
 _VLLM: Final = ServingBackend.VLLM
-_REFERENCE: Final = ModelReference(
+REFERENCE: Final = ModelReference(
     _VLLM.value,
     _VLLM,
     "openai",
@@ -68,7 +68,7 @@ async def _pairs(ours: Callable[[], object], theirs: Callable[[], object], count
 
 def _answered_through(breaker: Breaker) -> Callable[[], None]:
     def call() -> None:
-        with Passage(breaker, _REFERENCE) as under_way:
+        with Passage(breaker, REFERENCE) as under_way:
             breaker.ask(under_way)
             breaker.answered()
 
@@ -77,7 +77,7 @@ def _answered_through(breaker: Breaker) -> Callable[[], None]:
 
 def _refused_by(breaker: Breaker) -> Callable[[], None]:
     def call() -> None:
-        with suppress(ProviderUnreachable), Passage(breaker, _REFERENCE):
+        with suppress(ProviderUnreachable), Passage(breaker, REFERENCE):
             pass
 
     return call
@@ -96,7 +96,7 @@ def _failure() -> ProviderUnreachable:
 def _opened() -> Breaker:
     breaker = Breaker()
     for _ in range(FAILURES):
-        with Passage(breaker, _REFERENCE) as under_way:
+        with Passage(breaker, REFERENCE) as under_way:
             breaker.ask(under_way)
             breaker.failed(under_way, _failure())
     return breaker

@@ -64,7 +64,7 @@ async def stands(runtime: Runtime) -> LimitView:
 
 
 async def price(runtime: Runtime, **dollars: float) -> None:
-    """Give the first connection a price."""
+    """Set the price of the first connection."""
     body = {"provider": "openai", "options": {"price": dollars}}
     await runtime.admin.put_connection(
         "first", ConnectionRequest.model_validate(body), actor="alice"
