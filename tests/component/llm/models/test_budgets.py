@@ -20,6 +20,7 @@ from aurorasoc.llm.budgets.teller import Teller
 from aurorasoc.llm.budgets.view import LimitView
 from aurorasoc.llm.changes import edits
 from aurorasoc.llm.changes.budget_edits import BudgetsRequest, set_budgets
+from aurorasoc.llm.changes.client_requests import ClientRequest
 from aurorasoc.llm.changes.history import list_revisions
 from aurorasoc.llm.changes.plan import Change
 from aurorasoc.llm.changes.requests import ConnectionRequest
@@ -175,6 +176,7 @@ async def test_agents_and_clients_pay_for_hosted_calls_alone(
     runtime: Runtime, line: InLine, scope: str
 ) -> None:
     """A local connection answers them, whatever they spent."""
+    await runtime.clients.create(ClientRequest(name="soar"), actor="alice")
     await limit(runtime, scope, tokens=60)
     with acting_for(WHO):
         with pytest.raises(BudgetExceeded):
@@ -182,6 +184,19 @@ async def test_agents_and_clients_pay_for_hosted_calls_alone(
         model = get_chat_model(tlp="RED", agent="triage")
         await model.run([UserMessage("Benign?")], max_tokens=50)
     assert line.asked == {"third": 1}
+
+
+async def test_a_client_has_the_budget_that_it_was_made_with(
+    runtime: Runtime, line: InLine
+) -> None:
+    """It counts like a limit of the client's scope; others' calls go on."""
+    body = {"name": "soar", "budget": {"per": "month", "tokens": 60, "hard": True}}
+    await runtime.clients.create(ClientRequest.model_validate(body), actor="alice")
+    with acting_for(WHO), pytest.raises(BudgetExceeded, match="client soar, 60 tokens per month"):
+        await ask()
+    await ask()
+    assert line.asked == {"first": 1}
+    assert (await stands(runtime)).scope == "client:soar"
 
 
 async def test_while_the_database_is_away_a_hard_limit_lets_nothing_leave(
