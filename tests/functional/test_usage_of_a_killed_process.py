@@ -46,7 +46,7 @@ def caller(tmp_path: Path, stored: Stored) -> Iterator[ChildProcess]:
             LLM_VLLM_MODEL="m-1",
             **DATABASES.variables(tmp_path),
         )
-        command = [sys.executable, CHILD, str(PAUSE_SECONDS)]
+        command: list[str | Path] = [sys.executable, CHILD, str(PAUSE_SECONDS)]
         with ChildProcess(
             command, env=env, ready=lambda: told(log) > 0, log=log, cwd=tmp_path, popen=Forked
         ) as child:

@@ -219,7 +219,7 @@ def test_an_answer_may_be_sent_back_as_it_came(door: Door, line: InLine) -> None
     response = door.ask(messages=[USER, turn, result], tools=[TOOL])
     assert response.status_code == 200, response.text
     assert response.headers["x-aurora-left-out"] == "reasoning_content"
-    _, sent, told = line.first.requests[-1].body["messages"]
+    _, sent, result = line.first.requests[-1].body["messages"]
     assert sent["tool_calls"] == [CALL]
-    assert told["tool_call_id"] == "call_1"
+    assert result["tool_call_id"] == "call_1"
     assert "Hm." not in str(line.first.requests[-1].body)

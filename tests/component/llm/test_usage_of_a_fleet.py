@@ -7,7 +7,7 @@ from typing import Final
 
 import pytest
 
-from aurorasoc.config.vocabulary import ServingBackend
+from aurorasoc.config.vocabulary import ServingBackend, Tlp
 from aurorasoc.core.access.acting import Acting
 from aurorasoc.core.database.engine import Database
 from aurorasoc.errors import Attempt, InvalidInput
@@ -15,7 +15,7 @@ from aurorasoc.llm.usage import report
 from aurorasoc.llm.usage.book import HOUR_US, UsageBook
 from aurorasoc.llm.usage.report import Bucket, UsageLine, lines_between
 from aurorasoc.llm.usage.writer import UsageWriter
-from aurorasoc.llm.wire.answers.outcome import Usage
+from aurorasoc.llm.wire.answers.outcome import Finish, Usage
 from aurorasoc.llm.wire.asker import Asker
 from aurorasoc.llm.wire.call_record import CallRecord
 from tests.world.databases import ON_BOTH, Stored
@@ -27,14 +27,14 @@ ANSWERED: Final = CallRecord(
     at_us=1_800_000_000_000_000,
     seconds=0.5,
     first_piece=None,
-    asker=Asker("specialist", "GREEN", "triage"),
+    asker=Asker("specialist", Tlp.GREEN, "triage"),
     acting=Acting("soc-1"),
     revision=1,
     connection="openai",
     provider=ServingBackend.OPENAI,
     model="m-1",
     code=None,
-    finish="stop",
+    finish=Finish.STOP,
     usage=Usage(7, 3, 10),
     micro_dollars=11,
     attempts=(Attempt("openai", "m-1", None, 0.5),),

@@ -182,7 +182,7 @@ async def test_a_stand_ins_stream_that_breaks_after_a_piece_names_what_broke(
     assert line.asked == {"first": 1, "second": 1}
 
 
-async def _pieces(model: LiveChatModel, **options: bool) -> list[str]:
+async def _pieces(model: LiveChatModel, **options: Any) -> list[str]:
     pieces: list[str] = []
     async for data, event in model.run(PING, stream=True, **options):
         if event.name == "new_token":
