@@ -1,9 +1,9 @@
 """Generated requests over our whole OpenAPI document, against the running service.
 
 Valid and invalid ones: no answer is a 5xx that isn't documented, every answer fits its schema,
-every error is a problem document; at the door it has
-OpenAI's shape. Providers are unreachable: the local ones are closed ports of
-loopback, and a proxy that refuses every host stands before all others.
+every error is a problem document; at the door it has OpenAI's shape. Providers are unreachable: the
+local ones are closed ports of loopback, and a proxy that refuses every host stands before all
+others.
 """
 
 from collections.abc import Iterator

@@ -65,8 +65,14 @@ STATUSES: Final = (200, 204, 400, 402, 403, 404, 408, 409, 413, 418, 422, 429, 5
 OURS: Final = {CutBeforeAnswer, EmptyAnswer, RequestRefused, *CALL_ERRORS.values()}
 REDIRECTS: Final = (301, 302, 303, 307, 308)
 
+COMPLETIONS: Final = "/v1/chat/completions"
 Send = Callable[..., httpx.Response]
 Faults = Iterable[Fault]
+
+
+def completion(**fields: object) -> dict[str, object]:
+    """Return the body of a completion by the door."""
+    return {"model": "specialist", **asked(), **fields}
 
 
 class Traffic:
@@ -95,6 +101,8 @@ class Traffic:
 
         def send(method: str, path: str, **options: Any) -> httpx.Response:
             merged = {**headers, **options.pop("headers", {})}
+            if path.startswith("/v1/"):  # the door is at the root
+                path = f"{self.client.base_url}".removesuffix(f"{API}/") + path
             return self.client.request(method, path, headers=merged, **options)
 
         return send
@@ -232,7 +240,26 @@ def _wrong_bodies(key: str) -> Iterator[tuple[str, str, dict[str, Any]]]:
         asked(**{key: key}),
     ):
         yield "POST", "/chat", {"json": chat}
+    yield from _at_the_door(key)
     yield from _raw_bodies(key)
+
+
+def _at_the_door(key: str) -> Iterator[tuple[str, str, dict[str, Any]]]:
+    for fields in (
+        {"model": key},
+        {"user": [key]},
+        {"metadata": {key: [key]}},
+        {"tools": [{"type": key, "function": key}]},
+        {"tool_choice": key},
+        {"response_format": {"type": key}},
+        {"messages": [{"role": key, "content": key}]},
+        {"messages": [{"role": "tool", "tool_call_id": key, "content": key}]},
+        {"messages": [{"role": "user", "content": [{"type": "image_url", "image_url": key}]}]},
+        {key: key},
+    ):
+        yield "POST", COMPLETIONS, {"json": completion() | fields}
+    yield "POST", COMPLETIONS, {"json": completion(), "headers": {"X-TLP": key}}
+    yield "GET", f"/v1/models/{key}", {}
 
 
 def _raw_bodies(key: str) -> Iterator[tuple[str, str, dict[str, Any]]]:
@@ -336,6 +363,7 @@ def use(send: Send, configured: Mapping[str, Any], vendor: VendorServer, faults:
         with vendor.faults.held(fault):
             send("POST", "/chat", json=asked())
             send("POST", "/chat", json=asked(stream=True))
+            send("POST", COMPLETIONS, json=completion(stream=number % 2 == 0))
             if number % 4 == 0:  # twenty tests a minute are allowed
                 send("POST", f"{PROVIDERS}/{provider}/test", json={"role": "orchestrator"})
                 send("GET", f"{PROVIDERS}/{provider}/models")

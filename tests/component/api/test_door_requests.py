@@ -136,7 +136,6 @@ def test_options_reach_the_vendor(door: Door, line: InLine) -> None:
         "top_p": 0.9,
         "max_tokens": 99,
         "stop": ["END"],
-        "seed": 7,
         "frequency_penalty": 0.1,
         "presence_penalty": -0.1,
         "tools": [TOOL],
@@ -191,7 +190,7 @@ def test_what_no_vendor_is_told_is_named(door: Door, line: InLine) -> None:
 
 
 def test_what_a_model_refuses_is_left_out_and_named(door: Door, line: InLine) -> None:
-    """It is asked again without it."""
+    """It is asked again without it; the service remembers that for its models."""
     message = "Unsupported parameter: 'seed' is not supported with this model."
     error = {"message": message, "type": "invalid_request_error", "param": "seed"}
     refusal = json.dumps({"error": {**error, "code": "unsupported_parameter"}}).encode()
