@@ -235,6 +235,8 @@ def _message(issue: dict[str, Any]) -> str:
     """Return what is wrong with a field; where a text stops being JSON, counted from 1."""
     if issue["type"] == "json_invalid":
         return f"not JSON: see character {issue['loc'][-1] + 1}"
+    if issue["type"] == "union_tag_invalid":  # pydantic's own text repeats the tag that was sent
+        return f"{issue['ctx']['discriminator']} should be one of {issue['ctx']['expected_tags']}"
     if issue["type"] == "tuple_type":
         return "Input should be a valid list"  # JSON has no tuples
     return str(issue["msg"]).removeprefix("Value error, ")

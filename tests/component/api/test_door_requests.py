@@ -101,6 +101,23 @@ def test_fields_that_dont_fit_together_are_refused(
     assert error_of(response)["param"] == name
 
 
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"messages": [{"role": "sk-secret-0123456789", "content": "x"}]},
+        {"response_format": {"type": "sk-secret-0123456789"}},
+        {"messages": [{"role": "user", "content": [{"type": "sk-secret-0123456789"}]}]},
+        {"tool_choice": "sk-secret-0123456789"},
+        {"metadata": {"sk-secret-0123456789": 1}},
+    ],
+)
+def test_no_wrong_value_is_repeated(door: Door, fields: dict[str, Any]) -> None:
+    """It may be a key in the wrong place."""
+    response = door.ask(**fields)
+    assert response.status_code == 400
+    assert "sk-secret" not in response.text
+
+
 def test_an_unknown_field_is_refused_and_not_repeated(door: Door) -> None:
     """It may be a key in the wrong place."""
     unknown: dict[str, Any] = {"sk-secret-0123456789": True}
@@ -218,7 +235,7 @@ def test_an_answer_may_be_sent_back_as_it_came(door: Door, line: InLine) -> None
     response = door.ask(messages=[USER, turn, result], tools=[TOOL])
     assert response.status_code == 200, response.text
     assert response.headers["x-aurora-left-out"] == "reasoning_content"
-    _, sent, result = line.first.requests[-1].body["messages"]
+    _, sent, answered = line.first.requests[-1].body["messages"]
     assert sent["tool_calls"] == [CALL]
-    assert result["tool_call_id"] == "call_1"
+    assert answered["tool_call_id"] == "call_1"
     assert "Hm." not in str(line.first.requests[-1].body)
