@@ -9,11 +9,13 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import httpx
+import openai
 import pytest
 
 from aurorasoc.local_model import MODEL_NAME
 from tests.world.forked import run_program
-from tests.world.service import Service, asked, events
+from tests.world.service import Service, asked, events, token
 
 AGENT = Path(__file__).parent / "agent_child.py"
 QUESTION = "Say hi."  # and little more: each token takes its time
@@ -82,3 +84,26 @@ def test_structured_answer_fits_its_class(real: Service) -> None:
     assert 0 <= verdict["confidence"] <= 100
     assert len(verdict["techniques"]) <= 2
     assert len(verdict["summary"]) <= 60
+
+
+def test_openais_sdk_is_answered_at_the_door(real: Service) -> None:
+    """Whole and streamed, labelled RED: the real model answers, and counts its tokens."""
+    asks: dict[str, Any] = {
+        "model": "specialist",
+        "messages": [{"role": "user", "content": QUESTION}],
+        "max_tokens": 24,
+        "extra_headers": {"X-TLP": "RED"},
+    }
+    with (
+        httpx.Client(trust_env=False) as http,
+        openai.OpenAI(
+            base_url=f"{real.url}/v1", api_key=token("analyst"), http_client=http
+        ) as client,
+    ):
+        answer = client.chat.completions.create(**asks)
+        chunks = list(client.chat.completions.create(**asks, stream=True))
+    assert answer.choices[0].message.content
+    assert answer.usage is not None
+    assert (answer.model, answer.usage.completion_tokens > 0) == (MODEL_NAME, True)
+    assert "".join(chunk.choices[0].delta.content or "" for chunk in chunks)
+    assert chunks[-1].choices[0].finish_reason in {"stop", "length"}
