@@ -7,6 +7,7 @@ from typing import Any
 import httpx
 import pytest
 
+from aurorasoc.runtime import current_runtime
 from tests.component.in_line import InLine, line, servers
 from tests.examples import settings
 from tests.world.databases import DATABASES, SQLITE
@@ -30,8 +31,9 @@ def opened(
 
 @pytest.fixture
 def door(opened: Door, line: InLine) -> Door:
-    """Return the door, with vendors that have no faults."""
+    """Return the door, with vendors that have no faults, and of which nothing was learnt."""
     del line
+    current_runtime().pool.sites.learned.replace({})
     return opened
 
 
