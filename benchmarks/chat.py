@@ -1,4 +1,4 @@
-"""What does `POST /chat` add to a call through the live handle?
+"""What do `POST /chat` and the door add to a call through the live handle?
 
 HTTP, the token, validation, and the answer, against the same call inside a process; both go to
 the same one-token upstream. The client is the standard library's, on one kept connection. By the
@@ -30,19 +30,33 @@ from tests.world.loopback import LOOPBACK
 from tests.world.service import API, Service, asked, bearer, token
 
 _BAR: Final = Bar(0.001, on="difference")
-_BODY: Final = json.dumps(asked())
+CALLS: Final[dict[str, tuple[str, dict[str, object]]]] = {
+    "`POST /chat`": (f"{API}/chat", asked()),
+    "the door": ("/v1/chat/completions", {"model": "specialist", **asked()}),
+}
+"""How the service is asked: each call's path and body."""
 
 
 def measure(counts: Counts) -> list[Row]:
     """Ask over HTTP and in the process, in turn."""
-    with TemporaryDirectory(prefix="aurorasoc-bench-") as name:
-        folder = Path(name)
+    with TemporaryDirectory(prefix="aurorasoc-bench-") as temporary:
+        folder = Path(temporary)
         with (
             one_token_upstream(folder) as origin,
             Service(folder, upstream_variables(origin), popen=subprocess.Popen) as service,
         ):
-            wall, processor = asyncio.run(_measure(folder, origin, service, counts))
-    return [_row("`POST /chat`", wall), _row("`POST /chat`, processor time", processor)]
+            return [
+                each
+                for name, call in CALLS.items()
+                for each in _rows(
+                    name, asyncio.run(_measure(folder, origin, service, call, counts))
+                )
+            ]
+
+
+def _rows(name: str, measured: list[Pairs]) -> list[Row]:
+    wall, processor = measured
+    return [_row(name, wall), _row(f"{name}, processor time", processor)]
 
 
 def _row(name: str, pairs: Pairs) -> Row:
@@ -50,12 +64,19 @@ def _row(name: str, pairs: Pairs) -> Row:
     return row(f"chat: {name}", pairs.ours, pairs.theirs, peer=peer, bar=_BAR)
 
 
-async def _measure(folder: Path, origin: str, service: Service, counts: Counts) -> list[Pairs]:
+async def _measure(
+    folder: Path,
+    origin: str,
+    service: Service,
+    call: tuple[str, dict[str, object]],
+    counts: Counts,
+) -> list[Pairs]:
+    path, body = call[0], json.dumps(call[1])
     connection = http.client.HTTPConnection(LOOPBACK, service.port, timeout=30)
     headers = {**bearer(token("analyst")), "Content-Type": "application/json"}
 
     async def over_http() -> None:
-        connection.request("POST", f"{API}/chat", _BODY, headers)
+        connection.request("POST", path, body, headers)
         answer = connection.getresponse()
         assert answer.status == http.client.OK, answer.status
         answer.read()

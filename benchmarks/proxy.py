@@ -1,4 +1,4 @@
-"""How does `POST /chat` carry load, beside a LiteLLM proxy?
+"""How do `POST /chat` and the door carry load, beside a LiteLLM proxy?
 
 One worker each, the same one-token upstream, 32 calls at once; both run on uvloop. By the wall's
 clock, and in processor time of the process that serves: that doesn't count client and upstream,
@@ -21,6 +21,7 @@ from statistics import median
 from tempfile import TemporaryDirectory
 from typing import Final
 
+from benchmarks.chat import CALLS
 from benchmarks.rig.counts import Counts
 from benchmarks.rig.processor import ran
 from benchmarks.rig.rows import Bar, Row, row
@@ -28,7 +29,7 @@ from benchmarks.rig.stage import upstream_variables
 from benchmarks.rig.upstream import MODEL, one_token_upstream
 from tests.world.loopback import LOOPBACK
 from tests.world.processes import ChildProcess, bare_env, free_port
-from tests.world.service import API, Service, asked, bearer, token
+from tests.world.service import Service, asked, bearer, token
 
 CONCURRENCY: Final = 32
 PROXY: Final = Path(__file__).resolve().parents[1] / ".venv-litellm-proxy" / "bin" / "litellm"
@@ -66,22 +67,23 @@ def measure(counts: Counts) -> list[Row]:
     if not PROXY.exists():
         sys.stderr.write("proxy: left out, run `make litellm-proxy` once\n")
         return []
-    with TemporaryDirectory(prefix="aurorasoc-bench-") as name:
-        folder = Path(name)
+    with TemporaryDirectory(prefix="aurorasoc-bench-") as temporary:
+        folder = Path(temporary)
         with (
             one_token_upstream(folder) as origin,
             Service(folder, upstream_variables(origin), popen=subprocess.Popen) as service,
             _proxy(folder, origin) as theirs,
         ):
-            request = _request(f"{API}/chat", asked(), token("analyst"))
-            ours = Target(service.port, request, service.pid)
-            rounds = asyncio.run(_rounds(ours, theirs, counts))
-    return _rows(rounds)
+            rows: list[Row] = []
+            for name, (path, body) in CALLS.items():
+                ours = Target(service.port, _request(path, body, token("analyst")), service.pid)
+                rows += _rows(name, asyncio.run(_rounds(ours, theirs, counts)))
+    return rows
 
 
-def _rows(rounds: list[tuple[Load, Load]]) -> list[Row]:
+def _rows(call: str, rounds: list[tuple[Load, Load]]) -> list[Row]:
     ours, theirs = zip(*rounds, strict=True)
-    name, peer = f"proxy: `POST /chat`, {CONCURRENCY} at once", "a LiteLLM proxy"
+    name, peer = f"proxy: {call}, {CONCURRENCY} at once", "a LiteLLM proxy"
     return [
         row(
             name,
