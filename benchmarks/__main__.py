@@ -23,6 +23,7 @@ NAMES: Final = (
     "handle",
     "breaker",
     "budgets",
+    "usage",
     "fail_over",
     "chat",
     "proxy",

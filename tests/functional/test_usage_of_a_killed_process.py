@@ -71,5 +71,7 @@ def test_a_killed_process_loses_at_most_its_last_two_seconds(
     killed_at = time.monotonic()
     caller.kill()
     promised = max(count for at, count in counts if at <= killed_at - LOST_SECONDS)
-    [(written, sent)] = stored.rows("SELECT sum(calls), sum(sent) FROM llm_usage")
+    [(written, sent)] = stored.rows(
+        "SELECT coalesce(sum(calls), 0), coalesce(sum(sent), 0) FROM llm_usage"
+    )
     assert 0 < promised <= written == sent <= told(log) + 1  # one was counted, and not yet told of
