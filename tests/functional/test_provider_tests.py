@@ -354,7 +354,8 @@ def state(service: Service) -> tuple[object, ...]:
     """Return all that a switch could change: revision, active choice, rows of the database."""
     inventory = service.inventory()
     dumped = service.stored.dump()
-    beside = {"llm_instances", "llm_learned"}  # written at any time: heartbeats, earlier findings
+    # Written at any time: heartbeats, earlier findings, and what earlier calls used.
+    beside = {"llm_instances", "llm_learned", "llm_usage"}
     rows = {table: dumped[table] for table in dumped.keys() - beside if "audit" not in table}
     return inventory["revision"], inventory["fingerprint"], inventory["active"], rows
 
