@@ -12,12 +12,12 @@ from collections.abc import Callable
 from timeit import timeit
 from typing import Final
 
-from aurorasoc.config.vocabulary import ServingBackend
+from aurorasoc.config.vocabulary import ServingBackend, Tlp
 from aurorasoc.core.access.acting import Acting
 from aurorasoc.core.clock import now_us
 from aurorasoc.errors import Attempt
 from aurorasoc.llm.usage.book import UsageBook
-from aurorasoc.llm.wire.answers.outcome import Usage
+from aurorasoc.llm.wire.answers.outcome import Finish, Usage
 from aurorasoc.llm.wire.asker import Asker
 from aurorasoc.llm.wire.call_record import CallRecord, CallRecords
 from benchmarks.rig.counts import Counts
@@ -65,14 +65,14 @@ def _record(*failures: str) -> CallRecord:
         at_us=now_us(),
         seconds=0.6,
         first_piece=0.1,
-        asker=Asker("specialist", "GREEN", "triage"),
+        asker=Asker("specialist", Tlp.GREEN, "triage"),
         acting=Acting("client:case-manager", "case-manager"),
         revision=1,
         connection="openai",
         provider=_OPENAI,
         model="m-1",
         code=None,
-        finish="stop",
+        finish=Finish.STOP,
         usage=Usage(700, 300, 1000, 100, 500),
         micro_dollars=11,
         attempts=attempts,
