@@ -4,6 +4,7 @@ import asyncio
 import json
 import threading
 from collections.abc import AsyncIterator, Iterator
+from functools import partial
 from typing import Any, Final
 
 import httpx
@@ -17,6 +18,13 @@ from tests.world.door import Door
 from tests.world.vendor import Fault, Refusal
 
 __all__ = ["door", "line", "opened", "servers"]  # pytest finds them here
+
+
+class Lookup(BaseModel):
+    """Look an address up."""
+
+    address: str
+
 
 PING: Final[Any] = [{"role": "user", "content": "ping"}]
 PONG: Final = "m-first says: pong"
@@ -139,6 +147,23 @@ def test_an_answer_as_a_class(client: openai.OpenAI, line: InLine, label: str) -
     assert isinstance(answer.choices[0].message.parsed, Verdict)
     sent = (line.third if label == "RED" else line.first).requests[-1].body["response_format"]
     assert (sent["json_schema"]["name"], sent["json_schema"]["strict"]) == ("Verdict", True)
+
+
+def test_what_the_sdk_parsed_may_be_sent_back(client: openai.OpenAI) -> None:
+    """Its helper leaves what it read of the arguments in the message, and sends that too."""
+    messages = list(PING)
+    ask = partial(
+        client.chat.completions.parse,
+        model="specialist",
+        tools=[openai.pydantic_function_tool(Lookup)],
+        extra_headers=LABELLED,
+    )
+    message: Any = ask(messages=messages).choices[0].message
+    [call] = message.tool_calls
+    assert isinstance(call.function.parsed_arguments, Lookup)
+    result: Any = {"role": "tool", "tool_call_id": call.id, "content": "ours"}
+    answer = ask(messages=[*messages, message, result])
+    assert answer.choices[0].message.content == PONG
 
 
 async def test_many_at_once(asynchronous: openai.AsyncOpenAI) -> None:

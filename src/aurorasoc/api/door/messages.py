@@ -87,6 +87,7 @@ class CalledFunction(Shape):
 
     name: ToolName
     arguments: Text
+    parsed_arguments: Any = None  # openai-python's own reading of them, which it sends back
 
 
 class ToolCallPart(Shape):
@@ -107,6 +108,7 @@ class AssistantTurn(Shape):
     tool_calls: Annotated[list[ToolCallPart], Field(max_length=MAX_CALLS)] | None = None
     name: _Name = None
     reasoning_content: Text | None = None
+    parsed: Any = None  # openai-python's own reading of the content, which it sends back
     audio: None = None
     function_call: None = None
     annotations: Annotated[list[Any], Field(max_length=0)] | None = None
