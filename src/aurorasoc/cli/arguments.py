@@ -198,6 +198,9 @@ def _words(place: list[str]) -> Iterator[str]:
     if field == "options":
         if inner and inner[0] == "headers":
             yield "--header"
+        elif inner and inner[0] == "price":
+            yield "--price"
+            yield from inner[1:2]
         else:
             yield "--option"
             yield from inner[:1]

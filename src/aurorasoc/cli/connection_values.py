@@ -45,12 +45,14 @@ class Wishes:
         unset: What goes back to the boot default.
         options: Options by name; None takes one away.
         headers: Headers by name; None takes one away.
+        price: Dollars for a million tokens, by what they are for; None takes one away.
     """
 
     sent: Mapping[str, Any]
     unset: tuple[Unset, ...] = ()
     options: Mapping[str, str | float | None] = field(default_factory=dict)
     headers: Mapping[str, str | None] = field(default_factory=dict)
+    price: Mapping[str, str | float | None] = field(default_factory=dict)
 
 
 def preset_values(name: str | None, places: Mapping[str, str | None]) -> dict[str, Any]:
@@ -82,7 +84,7 @@ def request_body(wishes: Wishes, present: ConnectionConfig | None) -> dict[str, 
 
     Raises:
         InvalidInput: Something is to be set and unset at once, there is nothing to do, a new
-            connection has no provider, or headers are among the options.
+            connection has no provider, or headers or a price are among the options.
     """
     gone = {one.field: None for one in wishes.unset}
     both = next((one for one in wishes.unset if one.field in wishes.sent), None)
@@ -101,13 +103,15 @@ def request_body(wishes: Wishes, present: ConnectionConfig | None) -> dict[str, 
 
 
 def _options(wishes: Wishes, present: ConnectionConfig | None) -> dict[str, Any]:
-    if not (wishes.options or wishes.headers):
+    if not (wishes.options or wishes.headers or wishes.price):
         return {}
-    if "headers" in wishes.options:
-        detail = "--option: headers are set with --header."
-        raise InvalidInput(detail)
+    for name, option in (("headers", "--header"), ("price", "--price")):
+        if name in wishes.options:
+            detail = f"--option: {name} is set with {option}."
+            raise InvalidInput(detail)
     before = NO_OPTIONS if present is None or Unset.OPTIONS in wishes.unset else present.options
     options = {**before.as_json(), **wishes.options}
+    options["price"] = _without_nones({**options.get("price", {}), **wishes.price})
     options["headers"] = _without_nones({**before.headers, **_lowered(wishes.headers)})
     return {"options": _without_nones(options)}
 

@@ -65,6 +65,13 @@ def set_(  # noqa: PLR0913 - one parameter for each option
         list[str] | None,
         typer.Option(metavar="NAME=VALUE", help="Sent with each request; no secret. Repeatable."),
     ] = None,
+    price: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="NAME=VALUE",
+            help="prompt=0.2: US dollars for a million tokens; empty: none. Repeatable.",
+        ),
+    ] = None,
     unset: Annotated[
         list[Unset] | None,
         typer.Option(metavar="|".join(Unset), help="Back to the boot default; repeatable."),
@@ -95,11 +102,9 @@ def set_(  # noqa: PLR0913 - one parameter for each option
     wishes = Wishes(
         {**preset_values(preset, pairs("--place", place, "NAME=VALUE")), **values},
         tuple(unset or ()),
-        {
-            name.replace("-", "_"): plain_value(text)
-            for name, text in pairs("--option", option).items()
-        },
+        _values("--option", option),
         pairs("--header", header),
+        _values("--price", price),
     )
     with_consent(
         lambda consent: make_change(
@@ -125,6 +130,12 @@ def delete(name: Name, wait: Wait = None, as_json: AsJson = False) -> None:
         return answer, [f"connection {name} deleted{', with its key' if had_key else ''}"]
 
     make_change(work, wait=wait, as_json=as_json)
+
+
+def _values(option: str, given: list[str] | None) -> dict[str, str | float | None]:
+    return {
+        name.replace("-", "_"): plain_value(text) for name, text in pairs(option, given).items()
+    }
 
 
 async def _set(

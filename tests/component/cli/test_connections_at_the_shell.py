@@ -63,6 +63,34 @@ def test_a_change_touches_what_it_names_only(shell: Shell) -> None:
     assert left == (None, 100, {})
 
 
+def test_a_price_is_set_and_taken_away_by_its_parts(shell: Shell) -> None:
+    """Other options stay; without its parts there is no price."""
+    shell(*LAB, "--option", "temperature=0.2", "--price", "prompt=0.2", "--price", "completion=1")
+    shell("connections", "set", "vllm-lab", "--price", "cache-write=0.3")
+    price = _row(shell, "vllm-lab")["options"]["price"]
+    assert price == {"prompt": 0.2, "completion": 1, "cached": None, "cache_write": 0.3}
+    gone = (argument for name in price for argument in ("--price", f"{name}="))
+    shell("connections", "set", "vllm-lab", *gone)
+    options = _row(shell, "vllm-lab")["options"]
+    assert (options["price"], options["temperature"]) == (None, 0.2)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("--price", "prompt=0.2"), "--price completion:"),
+        (("--price", "prompt=dear", "--price", "completion=1"), "--price prompt:"),
+        (("--option", "price=1"), "price is set with --price"),
+    ],
+)
+def test_a_price_that_cannot_be_is_refused_by_its_option(
+    shell: Shell, arguments: tuple[str, ...], message: str
+) -> None:
+    """Its name is said, its value isn't."""
+    result = shell(*LAB, *arguments)
+    assert (result.code, message in result.error) == (2, True), result.error
+
+
 def test_a_value_goes_back_to_the_boot_default(shell: Shell) -> None:
     """A ceiling to the policy's, a model to the environment's, a key to none."""
     values = ("--model", "m", "--max-tlp", "RED", "--key")

@@ -251,6 +251,22 @@ def test_a_connection_to_a_server_of_ones_own_with_options(admin: Visit) -> None
     expect(admin.dialog("vllm-lab")).to_contain_text("Options: 2 set")
 
 
+def test_a_changed_option_leaves_the_price_as_it_is(admin: Visit) -> None:
+    """Options are sent as a whole: one that the form doesn't show would be lost."""
+    price = {"prompt": 0.2, "completion": 1.5, "cached": 0.05, "cache_write": None}
+    admin.put_connection("ollama", provider="ollama", options={"price": price})
+    form = admin.configure("Ollama")
+    form.get_by_text("Options").click()
+    answer = form.get_by_role("spinbutton", name="Price of the answer")
+    expect(answer).to_have_value("1.5")
+    answer.fill("2")
+    form.get_by_role("spinbutton", name="Temperature").fill("0.2")
+    form.get_by_role("button", name="Save").click()
+    expect(form).to_contain_text("Saved.")
+    options = admin.service.row("ollama")["options"]
+    assert (options["temperature"], options["price"]) == (0.2, price | {"completion": 2})
+
+
 def test_a_built_in_connection_is_offered_no_deletion(admin: Visit) -> None:
     """Deleting is for those that were made here."""
     admin.configure("vLLM")

@@ -1,4 +1,4 @@
-// What is asked of every call on a connection: seven options, in a part that is folded away.
+// What is asked of every call on a connection: options, in a part that is folded away.
 
 import { html } from "./htm-preact-standalone.js";
 import { Field } from "./ui.js";
@@ -14,6 +14,13 @@ const NUMBERS = [
     "Instead of LLM_FIRST_TOKEN_TIMEOUT.",
   ],
 ];
+const DOLLARS = { min: 0, max: 100000, step: "any" };
+const PRICES = [
+  ["prompt", "Price of the prompt", "US dollars for a million tokens, instead of the list price."],
+  ["completion", "Price of the answer", "Including its reasoning. It goes with the prompt's."],
+  ["cached", "Price of cached tokens", "Of the prompt, from the vendor's cache. Empty: as the rest of it."],
+  ["cache_write", "Price of filling the cache", "Empty: as the rest of the prompt."],
+].map(([name, label, hint]) => [`price.${name}`, label, DOLLARS, hint]);
 const CHOICES = [
   [
     "reasoning_effort",
@@ -29,8 +36,9 @@ const CHOICES = [
 
 /** A connection's options as they are typed: text by name, without those that aren't set. */
 export function asTyped(options) {
-  const { headers = {}, ...others } = options ?? {};
-  const set = Object.entries(others).filter(([, value]) => value !== null);
+  const { headers = {}, price, ...others } = options ?? {};
+  const prices = Object.entries(price ?? {}).map(([name, value]) => [`price.${name}`, value]);
+  const set = [...Object.entries(others), ...prices].filter(([, value]) => value !== null);
   const lines = Object.entries(headers).map(([name, value]) => `${name}: ${value}`);
   return {
     ...Object.fromEntries(set.map(([name, value]) => [name, String(value)])),
@@ -43,9 +51,17 @@ export function asSent(typed) {
   const sent = {};
   for (const [name] of NUMBERS) if (typed[name]) sent[name] = Number(typed[name]);
   for (const [name] of CHOICES) if (typed[name]) sent[name] = typed[name];
+  const price = priceIn(typed);
+  if (price) sent.price = price;
   const headers = headersIn(typed.headers ?? "");
   if (headers.length) sent.headers = Object.fromEntries(headers);
   return Object.keys(sent).length ? sent : null;
+}
+
+function priceIn(typed) {
+  const set = PRICES.filter(([name]) => typed[name]);
+  const price = set.map(([name]) => [name.slice("price.".length), Number(typed[name])]);
+  return price.length ? Object.fromEntries(price) : null;
 }
 
 const headersIn = (text) =>
@@ -63,7 +79,7 @@ export function Options({ typed, onType }) {
     <details class="folded">
       <summary>Options${count > 0 && `: ${count} set`}</summary>
       <p class="hint">An empty field isn't sent.</p>
-      ${NUMBERS.map(
+      ${[...NUMBERS, ...PRICES].map(
         ([name, label, limits, hint]) => html`
           <${Field} key=${name} label=${label} hint=${hint}>
             ${(ties) => html`
