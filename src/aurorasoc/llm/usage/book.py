@@ -60,7 +60,8 @@ class Sums:
         thought_tokens: Of the thoughts alone, where they are counted apart.
         micro_dollars: What the calls cost.
         sent: Requests, retries included.
-        failed_attempts: How often the connection failed a call, be it answered by another.
+        failed_attempts: How often the connection failed a call, or was passed over as not ready, be
+            it answered by another.
         milliseconds: How long the calls took.
         streams: Streams that brought a first piece.
         first_piece_milliseconds: How long those took to.
@@ -117,7 +118,7 @@ class UsageBook:
         sums = self._of(record, record.connection, record.model)
         _add(sums, record)
         for attempt in record.attempts:
-            if attempt.code is not None:
+            if attempt.code not in {None, ABANDONED}:
                 asked = self._of(record, attempt.connection, attempt.model or "")
                 asked.failed_attempts += 1
         for connection, count in record.sent.items():

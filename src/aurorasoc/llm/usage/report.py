@@ -51,7 +51,7 @@ class UsageLine:
         thought_tokens: Of the thoughts, where they are counted apart; null as above.
         cost: In US dollars; null if no call has a price.
         requests: What was sent, retries included.
-        failed_attempts: How often it failed a call, be it answered by another.
+        failed_attempts: How often it failed a call, or was passed over, be it answered by another.
         seconds: How long a call took, on average; null without calls.
         first_token_seconds: How long streams took to their first piece, on average.
     """
