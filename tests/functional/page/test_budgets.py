@@ -117,6 +117,22 @@ def test_a_change_of_budgets_keeps_what_somebody_else_added(admin: Visit) -> Non
     assert stored(admin.service) == {"connection:vllm": 7, "client:soar": 5}
 
 
+def test_a_budget_that_a_client_was_made_with_is_shown_and_not_set(admin: Visit) -> None:
+    """Saving the others doesn't make it a limit of its own, which would outlive the client."""
+    client = admin.service.client()
+    own = {"per": "month", "tokens": 77, "hard": True}
+    assert client.post("/clients", json={"name": "soar", "budget": own}).status_code == 201
+    shown = rows(admin).get_by_role("row", name="client soar")
+    expect(shown).to_contain_text("the client was made with it")
+    form = form_of(admin)
+    expect(form.get_by_role("group")).to_have_count(1)
+    form.get_by_role("textbox", name="Tokens").fill("5")
+    save(admin, form).get_by_role("button", name="Save").click()
+    expect(form).to_have_count(0)
+    assert client.delete("/clients/soar").is_success
+    assert stored(admin.service) == {"connection:vllm": 5}
+
+
 def test_typed_limits_are_not_lost_by_a_key_or_a_reload(admin: Visit) -> None:
     """Both ask first."""
     form = form_of(admin)

@@ -7,7 +7,7 @@ from playwright.sync_api import Route, expect
 
 from tests.functional.page.visit import Visit
 
-DEAD: Final = {"provider": "vllm", "base_url": "http://127.0.0.1:9/v1", "model": "granite-lab"}
+GONE: Final = {"provider": "vllm", "base_url": "http://127.0.0.1:9/v1", "model": "granite-gone"}
 SINCE: Final = "2026-11-23T09:05:00.000000Z"
 HEALTH: Final = {"since": SINCE, "code": "unreachable", "open_in": 3, "processes": 8}
 WHEN: Final = "since 23/11/2026 09:05 in 3 of 8 processes: "
@@ -53,10 +53,10 @@ def test_page_says_how_often_a_connection_declined(visit: Visit) -> None:
 
 def test_the_last_failure_of_a_connection_is_shown_with_its_code(visit: Visit) -> None:
     """And what that means."""
-    visit.put_connection("own-server", **DEAD)
-    test = visit.service.client().post("/system/llm/providers/own-server/test", json={})
+    visit.put_connection("gone-server", **GONE)
+    test = visit.service.client().post("/system/llm/providers/gone-server/test", json={})
     assert test.json()["code"] == "unreachable"
     visit.sign_in()
     failures = visit.page.get_by_role("region", name="Last failures")
-    entry = failures.get_by_role("listitem").filter(has_text="own-server")
+    entry = failures.get_by_role("listitem").filter(has_text="gone-server")
     expect(entry).to_contain_text("The provider can't be reached unreachable")

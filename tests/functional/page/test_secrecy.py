@@ -166,11 +166,11 @@ def test_the_browser_is_told_to_refuse_what_the_page_never_does(visit: Visit, at
 
 
 def test_a_viewer_is_offered_nothing_to_change(visit: Visit) -> None:
-    """Inventory, processes, policy and history, to read."""
+    """Inventory, processes, policy, usage and history, to read."""
     visit.sign_in("viewer")
     visit.says("read only")
     offered = visit.page.get_by_role("button").all_inner_texts()
-    assert set(offered) <= {"Sign out", "Older"}
+    assert set(offered) <= {"Sign out", "Older", "Refresh"}
     assert not visit.page.get_by_role("heading", name="Audit log").is_visible()
     expect(visit.page.get_by_role("radio", name="RED")).to_be_disabled()
     visit.look("read-only", full=True)

@@ -18,6 +18,7 @@ from aurorasoc.llm.budgets.limits import limits_of
 from aurorasoc.llm.budgets.periods import Span, span_at
 
 BudgetState = Literal["ok", "warned", "exhausted"]
+BudgetSource = Literal["set", "client"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +37,8 @@ class LimitView:
         reserved: For calls under way, and for a while for those of a process that was killed.
         remaining: What a call may still reserve.
         state: `warned`: a soft one is used up. `exhausted`: a hard one is.
+        source: `client`: its client was made with it, and it ends with the client. Setting budgets
+            neither takes nor changes it.
     """
 
     scope: str
@@ -48,6 +51,7 @@ class LimitView:
     remaining: Amounts
     resets_at: str
     state: BudgetState
+    source: BudgetSource
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,14 +78,20 @@ async def view_budgets(
     if accounts:
         async with database.reading(once=True) as session:
             balances = dict(await balances_of(session, accounts))
+    set_ones = set(snapshot.budgets)
     views = [
-        _view(limit, span, balances.get(Account(limit.scope, span.name), Balance()))
+        _view(
+            limit,
+            span,
+            balances.get(Account(limit.scope, span.name), Balance()),
+            "set" if limit in set_ones else "client",
+        )
         for limit, span in spans.items()
     ]
     return BudgetsView(snapshot.revision, views)
 
 
-def _view(limit: Limit, span: Span, balance: Balance) -> LimitView:
+def _view(limit: Limit, span: Span, balance: Balance, source: BudgetSource) -> LimitView:
     budget = limit.budget
     remaining = Amounts(
         None if budget.tokens is None else max(0, budget.tokens - balance.tokens),
@@ -98,6 +108,7 @@ def _view(limit: Limit, span: Span, balance: Balance) -> LimitView:
         remaining,
         iso(span.resets_us),
         _state(limit, balance, remaining),
+        source,
     )
 
 

@@ -2,7 +2,7 @@
 
 import { html, useState } from "./htm-preact-standalone.js";
 import { BudgetForm } from "./budget_form.js";
-import { actWords, AMOUNTS, limited, PERIODS, scopeWords } from "./budget_words.js";
+import { actWords, AMOUNTS, keyOf, limited, PERIODS, scopeWords } from "./budget_words.js";
 import { useKnown } from "./known.js";
 import { may } from "./store.js";
 import { Mark, ProblemNotice } from "./ui.js";
@@ -11,8 +11,7 @@ import { Mark, ProblemNotice } from "./ui.js";
 export function Budgets({ inventory, budgets, clients }) {
   const [open, setOpen] = useState(false);
   const { agents } = useKnown();
-  const stored = budgets.value; // {revision, limits}
-  const limits = stored?.limits;
+  const limits = budgets.value?.limits;
   const names = {
     connection: inventory.providers.map((row) => row.connection),
     agent: [...new Set([...agents.map((agent) => agent.name), ...Object.keys(inventory.assignments.agents)])],
@@ -32,13 +31,17 @@ export function Budgets({ inventory, budgets, clients }) {
       ${open &&
       html`
         <${BudgetForm}
-          ...${{ stored, names, revision: inventory.revision }}
+          ...${{ stored: asSet(budgets.value), names, revision: inventory.revision }}
           onClose=${() => setOpen(false)}
         />
       `}
     </section>
   `;
 }
+
+/** What was set, without what clients were made with: that can't be changed. */
+const asSet = ({ revision, limits }) => ({ revision, limits: limits.filter(isSet) });
+const isSet = (limit) => limit.source === "set";
 
 const LimitTable = ({ limits }) => html`
   <table role="table" class="usage-table">
@@ -52,7 +55,7 @@ const LimitTable = ({ limits }) => html`
     <tbody role="rowgroup">
       ${limits.flatMap((limit) =>
         limited(limit).map(
-          (name) => html`<${Row} key="${limit.scope} ${limit.per} ${limit.hard} ${name}" ...${{ limit, name }} />`,
+          (name) => html`<${Row} key="${limit.source} ${keyOf(limit)} ${name}" ...${{ limit, name }} />`,
         ),
       )}
     </tbody>
@@ -69,7 +72,9 @@ function Row({ limit, name }) {
     <tr role="row">
       <th role="rowheader" scope="row"><span class="name">${scopeWords(limit.scope)}</span></th>
       <td role="cell" data-label="Limit">
-        <span>${write(limit[name])} ${PERIODS[limit.per]}<span class="value facts">${actWords(limit)}</span></span>
+        <span>${write(limit[name])} ${PERIODS[limit.per]}<span class="value facts">
+          ${actWords(limit)}${isSet(limit) ? "" : "; the client was made with it"}
+        </span></span>
       </td>
       <td role="cell" data-label="Spent">
         <span>${spent === null ? html`<span class="dim">not counted</span>` : write(spent)}</span>
