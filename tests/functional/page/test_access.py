@@ -152,7 +152,7 @@ def test_what_is_ready_and_fails_says_so_in_words_and_is_not_green(admin: Visit)
         expect(place).to_contain_text(FAILING)
         expect(place.locator(".ok")).to_have_count(0)
     admin.page.keyboard.press("Escape")
-    admin.look("failing", full=True)
+    admin.look("failing", of=admin.page.get_by_role("region", name="Connections"))
     admin.put_connection("own-server", **DEAD | {"model": "granite-other"})
     for place in places:
         expect(place).to_contain_text("Not called yet")

@@ -120,8 +120,8 @@ def test_a_change_of_budgets_keeps_what_somebody_else_added(admin: Visit) -> Non
 def test_a_budget_that_a_client_was_made_with_is_shown_and_not_set(admin: Visit) -> None:
     """Saving the others doesn't make it a limit of its own, which would outlive the client."""
     client = admin.service.client()
-    own = {"per": "month", "tokens": 77, "hard": True}
-    assert client.post("/clients", json={"name": "soar", "budget": own}).status_code == 201
+    budget = {"per": "month", "tokens": 77, "hard": True}
+    assert client.post("/clients", json={"name": "soar", "budget": budget}).status_code == 201
     shown = rows(admin).get_by_role("row", name="client soar")
     expect(shown).to_contain_text("the client was made with it")
     form = form_of(admin)

@@ -124,7 +124,7 @@ def assign_an_agent(admin: Visit) -> None:
     expect(row).to_contain_text("azure assigned")
     expect(row).to_contain_text(MODELS[1])
     expect(used(admin, "threat-hunter")).to_contain_text("vLLM in force")
-    admin.look("who-uses-what", full=True)
+    admin.look("who-uses-what", of=admin.page.get_by_role("region", name="Who uses what"))
 
 
 def used(admin: Visit, name: str) -> Locator:

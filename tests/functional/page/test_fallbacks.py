@@ -55,7 +55,7 @@ def test_an_order_is_made_with_the_keyboard_and_asked_about_before_it_is_saved(
     expect(admin.page.get_by_text("The fallback gemini is skipped:")).to_be_visible()
     table = admin.page.get_by_role("region", name="Where each label goes")
     expect(table.get_by_role("row", name="Ollama").first).to_contain_text("fallback 1")
-    admin.look("fallbacks", full=True)
+    admin.look("fallbacks", of=admin.page.get_by_role("region", name="Sensitivity policy"))
 
 
 def test_an_assignment_gets_fallbacks_of_its_own(admin: Visit) -> None:

@@ -26,7 +26,7 @@ def test_who_answers_a_label_and_why_is_told_in_words(admin: Visit) -> None:
     expect(table).to_contain_text("vLLM answers the specialist with")
     expect(table).to_contain_text("refused: AMBER is above its own ceiling, CLEAR.")
     expect(table.get_by_role("row", name="vLLM").first).to_contain_text("answers")
-    admin.look("labels", full=True)
+    admin.look("labels", of=table)
 
 
 def test_a_policy_says_what_becomes_allowed_before_it_is_saved(admin: Visit) -> None:

@@ -62,7 +62,8 @@ def sign_in(admin: Visit) -> None:
     admin.look("sign-in-refused")
     admin.sign_in()
     admin.says("All 2 processes run revision 0.")
-    admin.look("inventory", full=True)
+    admin.page.set_viewport_size({"width": 1280, "height": 1240})
+    admin.look("inventory")
 
 
 def refuse_a_wrong_key(admin: Visit) -> None:
@@ -158,7 +159,7 @@ def roll_back(admin: Visit) -> None:
     revisions.first.click()
     revisions.filter(has_text="bob").click()
     expect(history.locator("dl").last).to_contain_text("boot default → to CLEAR")
-    admin.look("history", full=True)
+    admin.look("history", of=history)
     admin.button("Roll back to revision 2").click()
     asking = admin.dialog("Roll back to revision 2?")
     expect(asking).to_contain_text("active connectionfrom deepseek → to vllm")
