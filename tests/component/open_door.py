@@ -31,9 +31,12 @@ def opened(
 
 @pytest.fixture
 def door(opened: Door, line: InLine) -> Door:
-    """Return the door, with vendors that have no faults, and of which nothing was learnt."""
+    """Return the door, with vendors that have no faults, and of which nothing is known."""
     del line
-    current_runtime().pool.sites.learned.replace({})
+    runtime = current_runtime()
+    runtime.pool.sites.learned.replace({})
+    runtime.admin.ledger.breakers.keep({}, ())
+    runtime.pool.reset()
     return opened
 
 

@@ -118,6 +118,63 @@ def test_no_wrong_value_is_repeated(door: Door, fields: dict[str, Any]) -> None:
     assert "sk-secret" not in response.text
 
 
+@pytest.mark.parametrize(
+    "schema",
+    [
+        {"$ref": "#/$defs/N", "$defs": {"N": {"type": "object"}}},
+        {"anyOf": [{"type": "object"}]},
+        {"type": "array"},
+        {"type": ["object", "null"]},
+    ],
+)
+def test_parameters_that_are_no_objects_are_refused(
+    door: Door, line: InLine, schema: dict[str, Any]
+) -> None:
+    """OpenAI refuses them, and Claude would be told of a function without parameters."""
+    tool = {"type": "function", "function": {"name": "f", "parameters": schema}}
+    response = door.ask(tools=[tool])
+    assert response.status_code == 400, response.text
+    assert error_of(response)["param"] == "tools.0.function.parameters"
+    assert not line.asked
+
+
+@pytest.mark.parametrize("number", ["NaN", "Infinity", "-Infinity", "1e999"])
+def test_a_schema_with_a_number_that_json_lacks_is_refused(
+    door: Door, line: InLine, number: str
+) -> None:
+    """Python reads it, and a vendor would refuse the whole request as unreadable."""
+    schema = f'{{"type": "object", "minProperties": {number}}}'
+    tool = f'{{"type": "function", "function": {{"name": "f", "parameters": {schema}}}}}'
+    ping = '[{"role": "user", "content": "ping"}]'
+    body = f'{{"model": "specialist", "messages": {ping}, "tools": [{tool}]}}'
+    with door.client(**{"Content-Type": "application/json"}) as http:
+        response = http.post("/chat/completions", content=body)
+    assert response.status_code == 400, response.text
+    assert error_of(response)["param"] == "tools.0.function.parameters"
+    assert not line.asked
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    ["{", "[]", '"x"', "null", '{"a": NaN}', "[" * 50_000, '{"a":' * 100 + "1" + "}" * 100],
+    ids=["cut", "list", "text", "null", "nan", "unclosed", "deep"],
+)
+def test_arguments_that_are_no_object_are_refused(door: Door, line: InLine, arguments: str) -> None:
+    """Claude would be told of a call without any, and a deep one failed while it was translated."""
+    call = CALL | {"function": {"name": "look_up", "arguments": arguments}}
+    turns = [
+        USER,
+        {"role": "assistant", "tool_calls": [call]},
+        {"role": "tool", "tool_call_id": "call_1", "content": "x"},
+    ]
+    response = door.ask(messages=turns, tools=[TOOL])
+    assert response.status_code == 400, response.text
+    param = error_of(response)["param"]
+    assert param.startswith("messages.1.")
+    assert param.endswith("tool_calls.0.function.arguments")
+    assert not line.asked
+
+
 def test_an_unknown_field_is_refused_and_not_repeated(door: Door) -> None:
     """It may be a key in the wrong place."""
     unknown: dict[str, Any] = {"sk-secret-0123456789": True}

@@ -26,8 +26,22 @@ _Limit = Annotated[int, Field(ge=1, le=_MOST_TOKENS)]
 
 
 def _bounded(schema: dict[str, Any]) -> dict[str, Any]:
-    if len(json.dumps(schema, ensure_ascii=False)) > MAX_SCHEMA:
+    """Refuse a long schema, and one with NaN or Infinity: Python reads them, JSON has none."""
+    try:
+        length = len(json.dumps(schema, ensure_ascii=False, allow_nan=False))
+    except ValueError:
+        msg = "NaN and Infinity are no JSON"
+        raise ValueError(msg) from None
+    if length > MAX_SCHEMA:
         msg = f"a schema has at most {MAX_SCHEMA} characters"
+        raise ValueError(msg)
+    return schema
+
+
+def _of_object(schema: dict[str, Any]) -> dict[str, Any]:
+    """Refuse, as OpenAI does, what isn't an object's schema: Claude would see no parameters."""
+    if schema.get("type") != "object":
+        msg = "a function's parameters have the type object"
         raise ValueError(msg)
     return schema
 
@@ -40,7 +54,10 @@ class Function(Shape):
     parameters: dict[str, Any] | None = None
     strict: bool | None = None
 
-    _parameters = field_validator("parameters")(_bounded)
+    @field_validator("parameters")
+    @classmethod
+    def _parameters(cls, schema: dict[str, Any] | None) -> dict[str, Any] | None:
+        return schema and _of_object(_bounded(schema))
 
 
 class Tool(Shape):

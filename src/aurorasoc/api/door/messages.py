@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Final, Literal
+import json
+from typing import Annotated, Any, Final, Literal, Never
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, field_validator
+
+from aurorasoc.core.inbound.bodies import require_shallow
+from aurorasoc.errors import InvalidInput
 
 MAX_CONTENT: Final = 200_000
 """Characters of one text. An image is bounded by the body alone."""
@@ -25,6 +29,20 @@ class Shape(BaseModel):
     """An object of the protocol. What isn't listed is refused, not dropped."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+def _is_object(text: str) -> bool:
+    """Whether a text is a JSON object, nested no deeper than a body may be."""
+    try:
+        require_shallow(text.encode())
+        return isinstance(json.loads(text, parse_constant=_refuse), dict)
+    except (ValueError, InvalidInput):
+        return False
+
+
+def _refuse(constant: str) -> Never:
+    """Refuse NaN and Infinity: Python reads them, JSON has none."""
+    raise ValueError(constant)
 
 
 class TextPart(Shape):
@@ -88,6 +106,15 @@ class CalledFunction(Shape):
     name: ToolName
     arguments: Text
     parsed_arguments: Any = None  # openai-python's own reading of them, which it sends back
+
+    @field_validator("arguments")
+    @classmethod
+    def _arguments(cls, arguments: str) -> str:
+        """Refuse what vendors' formats can't carry: it would be dropped, or fail to be sent."""
+        if not arguments.strip() or _is_object(arguments):
+            return arguments
+        msg = "a call's arguments are a JSON object"
+        raise ValueError(msg)
 
 
 class ToolCallPart(Shape):
