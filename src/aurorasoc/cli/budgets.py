@@ -23,7 +23,10 @@ if TYPE_CHECKING:
 
 app = typer.Typer(help="What connections, agents and clients may spend.", no_args_is_help=True)
 
-_FORM: Final = "SCOPE=AMOUNT, such as connection:openai=200usd/month or agent:triage=5000tokens/day"
+_FORM: Final = (
+    "SCOPE=AMOUNT: connection:NAME, agent:NAME or client:NAME, and usd or tokens per day or month, "
+    "such as connection:openai=200usd/month or agent:triage=5000tokens/day"
+)
 _LIMIT: Final = re.compile(
     r"(?P<scope>[^=]{1,80})=(?P<amount>[0-9]{1,16}(\.[0-9]{1,6})?)"
     r"(?P<unit>usd|tokens)/(?P<per>day|month)"
@@ -52,10 +55,11 @@ def set_(
         list[str] | None, typer.Option(metavar="SCOPE=AMOUNT", help=f"{_FORM}; repeatable.")
     ] = None,
     soft: Annotated[
-        bool, typer.Option("--soft", help="Warn alone; else calls are refused.")
+        bool, typer.Option("--soft", help="Only warn; otherwise calls are refused.")
     ] = False,
     remove: Annotated[
-        list[str] | None, typer.Option(metavar="SCOPE", help="End all limits of one; repeatable.")
+        list[str] | None,
+        typer.Option(metavar="SCOPE", help="End all limits of a scope; repeatable."),
     ] = None,
     wait: Wait = None,
     as_json: AsJson = False,
@@ -78,16 +82,31 @@ async def _set(
     from aurorasoc.llm.changes.budget_edits import BudgetsRequest, set_budgets  # noqa: PLC0415 - SQLAlchemy costs time
 
     snapshot = runtime.adoption.snapshot
+    _refuse_unknown(removed, {one.scope for one in snapshot.budgets})
     merged: dict[tuple[str, str, bool], dict[str, Any]] = {
         one.key: _as_sent(one) for one in snapshot.budgets if one.scope not in set(removed)
     }
     for row in rows:
         key = (row["scope"], row["per"], row["hard"])
         merged[key] = {**merged.get(key, {}), **row}
-    requested = checked(lambda: BudgetsRequest.model_validate({"limits": [*merged.values()]}))
+    body = {"limits": [*merged.values()]}
+    requested = checked(lambda: BudgetsRequest.model_validate(body), name="--limit")
     change = set_budgets(requested)
     answer = await runtime.admin.change(change, actor=operator(), if_match=snapshot.revision)
-    return answer, [f"{len(merged)} limits are in force."]
+    in_force = "1 limit is" if len(merged) == 1 else f"{len(merged)} limits are"
+    return answer, [f"{in_force} in force."]
+
+
+def _refuse_unknown(removed: Iterable[str], limited: set[str]) -> None:
+    """Refuse to remove what isn't there: a misspelt scope would stay limited.
+
+    Raises:
+        InvalidInput: A scope has no limit. It isn't repeated: it may be a key.
+    """
+    if not limited.issuperset(removed):
+        known = ", ".join(sorted(limited)) or "none"
+        detail = f"--remove takes a scope that has a limit: {known}."
+        raise InvalidInput(detail)
 
 
 def _parsed(text: str, *, hard: bool) -> dict[str, Any]:

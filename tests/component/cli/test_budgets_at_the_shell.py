@@ -30,4 +30,17 @@ def test_limits_are_set_beside_each_other_and_removed(shell: Shell) -> None:
 def test_what_is_no_limit_is_wrong_usage(shell: Shell, limit: str) -> None:
     """Nothing is changed."""
     result = shell("budgets", "set", "--limit", limit)
-    assert (result.code, "limit" in result.err) == (2, True)
+    assert (result.code, "--limit" in result.err, "--limits" in result.err) == (2, True, False)
+
+
+def test_a_scope_without_a_limit_cannot_be_removed(shell: Shell) -> None:
+    """Else a misspelt one stays limited, unnoticed; the refusal names those that have one."""
+    shell("budgets", "set", "--limit", "agent:triage=5000tokens/day")
+    result = shell("budgets", "set", "--remove", "agent:triag")
+    assert (result.code, "agent:triage." in result.err) == (2, True)
+
+
+def test_a_limit_of_no_client_is_refused(shell: Shell) -> None:
+    """It would never count."""
+    result = shell("budgets", "set", "--limit", "client:nobody=5usd/day")
+    assert (result.code, "no such client" in result.err) == (2, True)

@@ -107,14 +107,14 @@ def test_a_change_of_budgets_keeps_what_somebody_else_added(admin: Visit) -> Non
     """They are sent as a whole, so theirs are taken over before mine are saved."""
     form = form_of(admin)
     form.get_by_role("textbox", name="Tokens").fill("7")
-    put(admin.service, limit("connection:vllm"), limit("client:soar", tokens=5))
+    put(admin.service, limit("connection:vllm"), limit("agent:soar", tokens=5))
     expect(form.get_by_role("alert")).to_contain_text("The configuration was changed meanwhile")
     expect(form.get_by_role("button", name="Save the budgets…")).to_be_disabled()
     form.get_by_role("button", name=re.compile("^Continue from revision")).click()
     expect(form.get_by_role("group", name="Limit 2")).to_be_visible()
     save(admin, form).get_by_role("button", name="Save").click()
     expect(form).to_have_count(0)
-    assert stored(admin.service) == {"connection:vllm": 7, "client:soar": 5}
+    assert stored(admin.service) == {"connection:vllm": 7, "agent:soar": 5}
 
 
 def test_a_budget_that_a_client_was_made_with_is_shown_and_not_set(admin: Visit) -> None:

@@ -27,9 +27,11 @@ from aurorasoc.config.budgets import (
     Period,
     is_scope,
 )
+from aurorasoc.config.snapshot import Snapshot
 from aurorasoc.config.vocabulary import EVERYTHING
 from aurorasoc.core.audit.actions import Action
 from aurorasoc.core.secret_patterns import names_a_key
+from aurorasoc.errors import InvalidInput
 from aurorasoc.granite.backend_resolution import require_exists
 from aurorasoc.llm.adoption.stored import Stored
 from aurorasoc.llm.changes.plan import Change, Edited
@@ -131,16 +133,29 @@ def set_budgets(requested: BudgetsRequest) -> Change:
     """Replace all limits.
 
     Raises:
-        InvalidInput: When it is planned: a connection doesn't exist.
+        InvalidInput: When it is planned: a connection or client doesn't exist.
     """
     limits = requested.as_limits()
 
     def edit(before: Stored) -> Edited:
         present = {one.scope for one in before.config.budgets}
         for limit in limits:
-            if limit.kind == "connection" and limit.scope not in present:
-                require_exists(before.snapshot, limit.name)
+            if limit.scope not in present:
+                _require_known(before.snapshot, limit)
         details = requested.model_dump(mode="json", exclude_none=True)
         return Edited(replace(before.config, budgets=limits), details=details)
 
     return Change(Action.BUDGETS_CHANGED, EVERYTHING, edit)
+
+
+def _require_known(snapshot: Snapshot, limit: Limit) -> None:
+    """Refuse a new limit of nobody: it would never count. Any name may be an agent's.
+
+    Raises:
+        InvalidInput: There is no such connection or client.
+    """
+    if limit.kind == "connection":
+        require_exists(snapshot, limit.name)
+    elif limit.kind == "client" and limit.name not in snapshot.clients:
+        detail = "There is no such client. GET /clients and `aurorasoc clients list` name them all."
+        raise InvalidInput(detail)
