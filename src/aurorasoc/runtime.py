@@ -79,6 +79,7 @@ class Runtime:
     instance: str | None
     hindrances: Hindrances
     call_metrics: CallMetrics
+    usage: UsageBook
     clients: ClientAdmin
 
     async def with_adoption(self, changed: MutationAnswer, wait: float | None) -> MutationAnswer:
@@ -212,7 +213,7 @@ async def _open(
     guard = _guard(adoption, database, resources)
     pool = _pool(settings, adoption, ledger, guard, exporting)
     _audit_host_stops(settings, database, audit, adoption, resources)
-    _count_usage(settings, database, pool, resources)
+    usage = _count_usage(settings, database, pool, resources)
     _share_lessons(database, pool, resources)
     resources.push_async_callback(_close_pool, pool)
     feed = Feed(source_of(settings.database_url, settings.database.feed_url), adoption.follow)
@@ -262,6 +263,7 @@ async def _open(
         instance,
         hindrances,
         _counted(pool, adoption),
+        usage,
         ClientAdmin(adoption, changer, _client_uses(database, adoption, resources)),
     )
 
@@ -348,13 +350,14 @@ def _share_lessons(database: Database, pool: ModelPool, resources: AsyncExitStac
 
 def _count_usage(
     settings: Settings, database: Database, pool: ModelPool, resources: AsyncExitStack
-) -> None:
-    """Count each call, and write the sums."""
+) -> UsageBook:
+    """Count each call, and write the sums; return what is counted."""
     book = UsageBook()
     pool.records.follow(book.note)
     writer = UsageWriter(database, book, settings.server.usage_days)
     resources.push_async_callback(writer.close)
     writer.start()
+    return book
 
 
 async def _watch_stop(settings: Settings, adoption: Adoption, resources: AsyncExitStack) -> None:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from prometheus_client.core import CounterMetricFamily, HistogramMetricFamily
 
+from aurorasoc.config.budgets import MICROS
 from aurorasoc.llm.models.call_metrics import CallMetrics
 
 if TYPE_CHECKING:
@@ -17,7 +18,7 @@ CONNECTION: Final = ("connection", "provider")
 
 
 def call_families(metrics: CallMetrics) -> Iterator[Metric]:
-    """Yield calls by outcome, durations, times to the first piece, tokens and requests."""
+    """Yield calls by outcome, durations, times to the first piece, tokens, requests and cost."""
     calls = CounterMetricFamily(
         "aurorasoc_calls",
         "Calls by who answered, or was asked first, and by how they ended. Fallbacks are in it.",
@@ -33,11 +34,14 @@ def call_families(metrics: CallMetrics) -> Iterator[Metric]:
     )
     tokens = CounterMetricFamily(
         "aurorasoc_tokens",
-        "Tokens as providers counted them; thoughts are part of the completion.",
+        "Tokens as providers counted them; cached are part of prompt, thought of completion.",
         labels=[*CONNECTION, "kind"],
     )
     sent = CounterMetricFamily(
         "aurorasoc_requests_sent", "Requests sent, retries included.", labels=CONNECTION
+    )
+    cost = CounterMetricFamily(
+        "aurorasoc_cost_dollars", "What priced calls cost, in US dollars.", labels=CONNECTION
     )
     for name, provider, counts in metrics.items():
         labels = [name, provider.value]
@@ -48,4 +52,6 @@ def call_families(metrics: CallMetrics) -> Iterator[Metric]:
         for kind, count in counts.tokens.items():
             tokens.add_metric([*labels, kind], count)
         sent.add_metric(labels, counts.sent)
-    yield from (calls, duration, first, tokens, sent)
+        if counts.priced:
+            cost.add_metric(labels, counts.micro_dollars / MICROS)
+    yield from (calls, duration, first, tokens, sent, cost)

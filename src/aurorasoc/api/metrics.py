@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Final, get_args
 
@@ -13,7 +14,9 @@ from prometheus_client.core import (
 )
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4, generate_latest
 
+from aurorasoc.api.budget_metrics import budget_families, limits_at_a_glance
 from aurorasoc.api.call_metrics import CONNECTION, call_families
+from aurorasoc.llm.budgets.view import LimitView
 from aurorasoc.llm.fleet.feed import Feed
 from aurorasoc.llm.fleet.registry import FleetView, State
 from aurorasoc.llm.observe import models_in_use
@@ -30,11 +33,11 @@ CONTENT_TYPE: Final = CONTENT_TYPE_PLAIN_0_0_4
 class RuntimeCollector:
     """A Prometheus collector over the open runtime; labels hold names alone, as we allow them."""
 
-    def __init__(self, fleet: FleetView | None) -> None:
-        self._fleet = fleet
+    def __init__(self, fleet: FleetView | None, limits: list[LimitView]) -> None:
+        self._fleet, self._limits = fleet, limits
 
     def collect(self) -> Iterator[Metric]:
-        """Yield the revision in force, adoption times, the feed, the fleet, calls, breakers."""
+        """Yield the revision in force, adoption times, feed, fleet, calls, breakers, budgets."""
         runtime = current_runtime()
         yield from _in_force(runtime)
         yield _latencies(runtime)
@@ -45,15 +48,22 @@ class RuntimeCollector:
         yield from call_families(runtime.call_metrics)
         yield from _breakers(runtime)
         yield _fall_overs(runtime)
+        yield from budget_families(self._limits, runtime.admin.guard.counts)
+        yield GaugeMetricFamily(
+            "aurorasoc_usage_unwritten_calls",
+            "Calls that were counted, and aren't in the database yet.",
+            value=runtime.usage.backlog,
+        )
 
 
 async def render() -> bytes:
-    """Return this process in Prometheus's text format, and the fleet if it can be read."""
-    fleet = await current_runtime().fleet.glance()
+    """Return this process in Prometheus's text format; fleet and budgets if they can be read."""
+    runtime = current_runtime()
+    fleet, limits = await asyncio.gather(runtime.fleet.glance(), limits_at_a_glance(runtime))
     registry = CollectorRegistry(auto_describe=False)
     for collector in (ProcessCollector, PlatformCollector, GCCollector):
         collector(registry=registry)
-    registry.register(RuntimeCollector(fleet))
+    registry.register(RuntimeCollector(fleet, limits))
     return generate_latest(registry)
 
 

@@ -12,6 +12,8 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from aurorasoc import get_chat_model
 from aurorasoc.api.metrics import render
+from aurorasoc.llm.changes.budget_edits import BudgetsRequest, set_budgets
+from aurorasoc.llm.changes.requests import ConnectionRequest
 from aurorasoc.llm.wire.breaker import FAILURES
 from aurorasoc.runtime import Runtime
 from tests.component.in_line import InLine, line, runtime, servers
@@ -48,7 +50,16 @@ def _expressions() -> list[str]:
 @pytest.fixture
 async def shown(runtime: Runtime, line: InLine) -> Mapping[str, set[str]]:
     """Return each metric's labels, after calls that were answered, failed and fell over."""
-    del runtime
+    limits = [
+        {"scope": "connection:first", "per": "day", "tokens": 10**6, "hard": hard}
+        for hard in (False, True)
+    ]
+    change = set_budgets(BudgetsRequest.model_validate({"limits": limits}))
+    await runtime.admin.change(change, actor="alice")
+    priced = {"provider": "openai", "options": {"price": {"prompt": 1, "completion": 2}}}
+    await runtime.admin.put_connection(
+        "first", ConnectionRequest.model_validate(priced), actor="alice"
+    )
     await get_chat_model().run([UserMessage("Benign?")], stream=True)
     line.first.faults.set(Fault(status=500))
     for _ in range(FAILURES):

@@ -35,6 +35,8 @@ class ConnectionCalls:
         first_piece: Seconds until the first piece of a stream.
         tokens: Tokens as vendors counted them, by kind.
         sent: Requests sent, retries included.
+        priced: Calls whose price is known.
+        micro_dollars: What those cost, in millionths of a US dollar.
     """
 
     outcomes: Counter[str] = field(default_factory=Counter)
@@ -42,6 +44,8 @@ class ConnectionCalls:
     first_piece: Histogram = field(default_factory=lambda: Histogram(SECONDS))
     tokens: Counter[str] = field(default_factory=Counter)
     sent: int = 0
+    priced: int = 0
+    micro_dollars: int = 0
 
 
 class CallMetrics:
@@ -71,6 +75,9 @@ class CallMetrics:
         if record.first_piece is not None:
             calls.first_piece.observe(record.first_piece)
         calls.tokens.update(token_counts(record))
+        if record.micro_dollars is not None:
+            calls.priced += 1
+            calls.micro_dollars += record.micro_dollars
 
     def items(self) -> Iterator[tuple[ConnectionName, ServingBackend, ConnectionCalls]]:
         """Yield each connection that was called, and the kind of its provider."""
@@ -82,11 +89,13 @@ class CallMetrics:
 
 
 def token_counts(record: CallRecord) -> dict[str, int]:
-    """Return a call's tokens by kind; thoughts are part of the completion."""
+    """Return a call's tokens by kind; `cached` is part of the prompt, `thought` of the answer."""
     usage = record.usage
     if usage is None:
         return {}
     counts = {"prompt": usage.prompt_tokens, "completion": usage.completion_tokens}
     if usage.thought_tokens is not None:
         counts["thought"] = usage.thought_tokens
+    if usage.cached_tokens is not None:
+        counts["cached"] = usage.cached_tokens
     return counts

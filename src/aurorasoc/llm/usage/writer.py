@@ -68,7 +68,7 @@ class UsageWriter:
         Raises:
             DatabaseUnavailable: The database doesn't answer; what changed still waits.
         """
-        taken = self._book.taken()
+        waiting, taken = self._book.backlog, self._book.taken()
         if not taken:
             return
         rows = [_row(way, entry) for way, entry in taken.items()]
@@ -78,6 +78,7 @@ class UsageWriter:
                     await session.execute(self._upsert(rows[start : start + _ROWS]))
         except BaseException:
             self._book.unwritten |= taken.keys()
+            self._book.backlog += waiting
             raise
         self._book.forget_before(self._clock() - self._clock() % HOUR_US)
 
