@@ -8,8 +8,8 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, cast
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from aurorasoc.config.settings import Settings, load_settings
 from aurorasoc.core.audit.denials import Denials
@@ -34,27 +34,32 @@ from aurorasoc.llm.adoption.adopt import Adoption
 from aurorasoc.llm.adoption.compose import check_boot_defaults
 from aurorasoc.llm.budgets.guard import BudgetGuard
 from aurorasoc.llm.changes.apply import Changer
-from aurorasoc.llm.changes.host_stops import HostStops
 from aurorasoc.llm.changes.journal import Journal
 from aurorasoc.llm.clients import ClientAdmin
-from aurorasoc.llm.fleet.client_uses import ClientUses
 from aurorasoc.llm.fleet.feed import Feed
 from aurorasoc.llm.fleet.hindrances import Hindrances
 from aurorasoc.llm.fleet.key_reports import key_last_sent
 from aurorasoc.llm.fleet.membership import Instance, Kind, Membership, this_process
 from aurorasoc.llm.fleet.registry import Fleet, FleetAdoption
 from aurorasoc.llm.fleet.sources import source_of
-from aurorasoc.llm.fleet.stop_watch import StopWatch
 from aurorasoc.llm.models.call_metrics import CallMetrics
 from aurorasoc.llm.models.health import open_in
 from aurorasoc.llm.models.keep_resolved import keep_resolved, resolve_once
-from aurorasoc.llm.models.learned_rows import LearnedRows
 from aurorasoc.llm.models.pool import ModelPool
 from aurorasoc.llm.models.traffic import TrafficLedger
 from aurorasoc.llm.mutations import MutationAnswer
+from aurorasoc.llm.opening import (
+    audit_host_stops,
+    close_pool,
+    count_usage,
+    guard_budgets,
+    measure_calls,
+    note_uses,
+    share_lessons,
+    watch_stop,
+    with_vault,
+)
 from aurorasoc.llm.usage.book import UsageBook
-from aurorasoc.llm.usage.writer import UsageWriter
-from aurorasoc.llm.wire import awake
 
 if TYPE_CHECKING:
     from aurorasoc.core.telemetry.exporting import Exporting
@@ -203,19 +208,19 @@ async def _open(
     await require_usable(database, reachable=member is None)
     audit = AuditLog(keyring) if audit is None else GuardedSink(audit)
     adoption = Adoption(settings, database, store, keyring)
-    await _watch_stop(settings, adoption, resources)
+    await watch_stop(settings, adoption, resources)
     try:
         await adoption.adopt(fetch=wait_for_keys)
     except (DatabaseUnavailable, Conflict) as error:  # a change, or the database's return, mends it
         log.warning("not adopted", code=error.code, detail=error.detail)
     ledger = TrafficLedger()
     adoption.on_adopted(lambda: ledger.keep(adoption.snapshot.connections))
-    guard = _guard(adoption, database, resources)
+    guard = guard_budgets(adoption, database, resources)
     pool = _pool(settings, adoption, ledger, guard, exporting)
-    _audit_host_stops(settings, database, audit, adoption, resources)
-    usage = _count_usage(settings, database, pool, resources)
-    _share_lessons(database, pool, resources)
-    resources.push_async_callback(_close_pool, pool)
+    audit_host_stops(settings, database, audit, adoption, resources)
+    usage = count_usage(settings, database, pool, resources)
+    share_lessons(database, pool, resources)
+    resources.push_async_callback(close_pool, pool)
     feed = Feed(source_of(settings.database_url, settings.database.feed_url), adoption.follow)
     resources.push_async_callback(feed.close)
     feed.start()
@@ -246,7 +251,7 @@ async def _open(
     journal = Journal(audit, on_revision=adoption.will_write)
     changer = Changer(database, adoption, store, journal)
     if not store.transactional:
-        changer = _with_vault(changer, settings.vault.poll_interval, resources)
+        changer = with_vault(changer, settings.vault.poll_interval, resources)
     admin = Admin(settings, database, adoption, changer, audit, pool, ledger, guard)
     instance = None if member is None else member.instance
     return Runtime(
@@ -262,9 +267,9 @@ async def _open(
         fleet,
         instance,
         hindrances,
-        _counted(pool, adoption),
+        measure_calls(pool, adoption),
         usage,
-        ClientAdmin(adoption, changer, _client_uses(database, adoption, resources)),
+        ClientAdmin(adoption, changer, note_uses(database, adoption, resources)),
     )
 
 
@@ -283,41 +288,6 @@ def _export_calls(pool: ModelPool, exporting: Exporting | None) -> None:
     from aurorasoc.llm.models.call_telemetry import CallTelemetry  # noqa: PLC0415 - costs time, if it is on
 
     pool.records.follow(CallTelemetry(exporting.tracer, exporting.meter).note)
-
-
-def _counted(pool: ModelPool, adoption: Adoption) -> CallMetrics:
-    """Return what `/metrics` shows of this process's calls."""
-    metrics = CallMetrics()
-
-    def keep() -> None:
-        metrics.keep(adoption.snapshot.connections)
-
-    adoption.on_adopted(keep)
-    if adoption.ready:
-        keep()
-    pool.records.follow(metrics.note)
-    return metrics
-
-
-def _client_uses(database: Database, adoption: Adoption, resources: AsyncExitStack) -> ClientUses:
-    """Write when clients were last used, beside the calls."""
-    uses = ClientUses(database)
-
-    def keep() -> None:
-        clients = adoption.snapshot.clients
-        uses.keep({name: config.created_at for name, config in clients.items()})
-
-    adoption.on_adopted(keep)
-    resources.push_async_callback(uses.close)
-    uses.start()
-    return uses
-
-
-def _guard(adoption: Adoption, database: Database, resources: AsyncExitStack) -> BudgetGuard:
-    """Return what holds the budgets, which books in the end what is still waiting."""
-    guard = BudgetGuard(lambda: adoption.snapshot, database)
-    resources.push_async_callback(guard.teller.close)
-    return guard
 
 
 def _pool(
@@ -339,67 +309,3 @@ def _pool(
     adoption.on_adopted(pool.end_refused)
     _export_calls(pool, exporting)
     return pool
-
-
-def _share_lessons(database: Database, pool: ModelPool, resources: AsyncExitStack) -> None:
-    """Share with the fleet what is learnt of models."""
-    learned = LearnedRows(database, pool.sites.learned)
-    resources.push_async_callback(learned.close)
-    learned.start()
-
-
-def _count_usage(
-    settings: Settings, database: Database, pool: ModelPool, resources: AsyncExitStack
-) -> UsageBook:
-    """Count each call, and write the sums; return what is counted."""
-    book = UsageBook()
-    pool.records.follow(book.note)
-    writer = UsageWriter(database, book, settings.server.usage_days)
-    resources.push_async_callback(writer.close)
-    writer.start()
-    return book
-
-
-async def _watch_stop(settings: Settings, adoption: Adoption, resources: AsyncExitStack) -> None:
-    """Put this host's stop of hosted traffic in force, and whatever was missed while frozen."""
-    watch = StopWatch(settings.server.state_dir, adoption.stop_here, adoption.follow)
-    resources.push_async_callback(watch.close)
-    await watch.start()
-    awake.follow(watch)
-    resources.callback(awake.follow, None)
-
-
-def _audit_host_stops(
-    settings: Settings,
-    database: Database,
-    audit: AuditSink,
-    adoption: Adoption,
-    resources: AsyncExitStack,
-) -> None:
-    """Audit this host's stops, which need no database, once it is there."""
-    folder = settings.server.state_dir
-    stops = HostStops(folder, database, audit, lambda: adoption.stopped_here)
-    resources.push_async_callback(stops.close)
-    adoption.on_stop_here(stops.said)
-    stops.start()
-
-
-def _with_vault(changer: Changer, poll_interval: float, resources: AsyncExitStack) -> Changer:
-    """Write keys to Vault through intents, and watch Vault for changes."""
-    from aurorasoc.core.vault.store import VaultSecretStore  # noqa: PLC0415 - hvac costs 66 ms
-    from aurorasoc.llm.changes.intents import KeyIntents  # noqa: PLC0415 - with it
-    from aurorasoc.llm.keys.vault_watch import VaultWatch  # noqa: PLC0415 - with it
-
-    vault = cast("VaultSecretStore", changer.store)
-    intents = KeyIntents(changer.database, changer.adoption, vault, changer.journal)
-    watch = VaultWatch(vault, intents, poll_interval)
-    task = asyncio.create_task(watch.run(), name="aurorasoc-vault")
-    resources.push_async_callback(end, task)
-    return replace(changer, intents=intents)
-
-
-async def _close_pool(pool: ModelPool) -> None:
-    from aurorasoc.llm.wire.libraries import adapter  # noqa: PLC0415 - closing must not import what wasn't used
-
-    pool.close()
-    await adapter.close()
