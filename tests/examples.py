@@ -1,11 +1,13 @@
 """Examples that several unit tests share: seeds, keys, settings, snapshots."""
 
-from collections.abc import Mapping
+import asyncio
+from collections.abc import Mapping, MutableMapping
 from pathlib import Path
 from typing import Any, Final
 
 import pytest
 from pydantic import SecretStr
+from starlette.requests import Request
 
 from aurorasoc.config.settings import Settings, load_settings
 from aurorasoc.config.snapshot import CallLimits, Credential, SecretStoreStatus, Snapshot
@@ -56,6 +58,16 @@ def settings(state_dir: Path, /, **variables: str) -> Settings:
         for name, value in variables.items():
             patch.setenv(name, value)
         return load_settings()
+
+
+def patient_request() -> Request:
+    """Return a request that has been read to its end, and whose caller waits."""
+
+    async def receive() -> MutableMapping[str, Any]:
+        await asyncio.Event().wait()
+        return {}
+
+    return Request({"type": "http", "headers": []}, receive)
 
 
 def reading(credentials: Mapping[str, Credential] | None = None) -> StoreReading:

@@ -22,6 +22,7 @@ from aurorasoc.api.bounds import authenticate, names_caller, with_bounded_body
 from aurorasoc.api.misspelt import with_nearest
 from aurorasoc.api.query import parameters_of, require_known
 from aurorasoc.core.inbound.bodies import MAX_BODY, announces_body
+from aurorasoc.core.inbound.hang_up import HungUp, unheard
 from aurorasoc.core.inbound.refusals import PROBLEM_TYPE, Refused, document_of, headers_of
 from aurorasoc.core.logs import get_logger
 from aurorasoc.errors import (
@@ -124,6 +125,8 @@ class ProblemRoute(APIRoute):
                 if needs_caller:
                     require_known(request, parameters)
                 return _with_headers(await handler(request), headers)
+            except HungUp:
+                return unheard()
             except AuroraError as error:
                 return self._refused(error, request)
             except RequestValidationError as error:

@@ -13,6 +13,7 @@ from aurorasoc.core.access.principal import Principal
 from aurorasoc.errors import ProviderOverloaded
 from aurorasoc.runtime import Runtime
 from tests.component.in_line import InLine, line, runtime, servers
+from tests.examples import patient_request
 from tests.world.vendor import Fault, Refusal
 
 __all__ = ["line", "runtime", "servers"]  # pytest finds them here
@@ -25,7 +26,9 @@ Events = list[tuple[str, dict[str, Any]]]
 
 async def _ask(runtime: Runtime, **options: Any) -> Any:  # noqa: ANN401 - a whole answer or a stream
     asked = [chat.MessageView(role="user", content="ping")]
-    return await chat.converse(chat.ChatBody(messages=asked, **options), ALICE, runtime)
+    return await chat.converse(
+        chat.ChatBody(messages=asked, **options), ALICE, runtime, patient_request()
+    )
 
 
 async def _whole(runtime: Runtime, **options: bool) -> dict[str, Any]:

@@ -15,6 +15,7 @@ from aurorasoc.core.inbound.quiet import STILL_HERE
 from aurorasoc.errors import RateLimited
 from aurorasoc.runtime import Runtime
 from tests.component.live import World
+from tests.examples import patient_request
 from tests.world.vendor import Fault
 
 BODY = chat.ChatBody(messages=[chat.MessageView(role="user", content="ping")], stream=True)
@@ -26,10 +27,10 @@ async def test_one_caller_cannot_take_all_streams_of_chats(
     """Who has as many as one may have is refused, and others go on."""
     monkeypatch.setattr(chat, "_STREAMS", CallerLimit(3, most_each=1))
     alice, bob = Principal.of("alice"), Principal.of("bob")
-    await chat.converse(BODY, alice, runtime)
+    await chat.converse(BODY, alice, runtime, patient_request())
     with pytest.raises(RateLimited, match="You have 1 streams open"):
-        await chat.converse(BODY, alice, runtime)
-    await chat.converse(BODY, bob, runtime)
+        await chat.converse(BODY, alice, runtime, patient_request())
+    await chat.converse(BODY, bob, runtime, patient_request())
 
 
 async def test_silent_model_keeps_the_stream_open(
@@ -49,7 +50,7 @@ async def test_silent_model_keeps_the_stream_open(
         await asyncio.Event().wait()
         return {}
 
-    stream = await chat.converse(BODY, Principal.of("alice"), runtime)
+    stream = await chat.converse(BODY, Principal.of("alice"), runtime, patient_request())
     async with asyncio.timeout(60):
         await stream({"type": "http", "asgi": {"spec_version": "2.3"}}, receive, send)
     assert sent.index(STILL_HERE) < sent.index(b"event: delta") < sent.index(b"event: done")

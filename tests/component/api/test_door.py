@@ -1,13 +1,16 @@
 """The door speaks OpenAI's protocol: whole answers, streams, errors, and the names of models."""
 
+import socket
 from typing import Final
 
+import httpx
 import pytest
 
 from tests.component.in_line import InLine
 from tests.component.open_door import door, error_of, line, opened, servers
 from tests.examples import JWT_SECRET
 from tests.world.door import Door, chunks, said
+from tests.world.loopback import LOOPBACK
 from tests.world.service import token
 from tests.world.vendor import Fault, Refusal
 
@@ -40,6 +43,21 @@ def test_who_stood_in_is_named_with_who_failed(door: Door, line: InLine) -> None
         assert response.status_code == 200, response.text
         assert response.headers["x-aurora-connection"] == "second"
         assert response.headers["x-aurora-attempts"] == "first;code=overloaded, second"
+
+
+def test_pipelined_requests_are_answered_in_turn(door: Door) -> None:
+    """One that comes while an answer is awaited is no hang-up (RFC 9112 §9.3.2)."""
+    body = b'{"model": "specialist", "messages": [{"role": "user", "content": "ping"}]}'
+    head = (
+        "POST /v1/chat/completions HTTP/1.1\r\nContent-Type: application/json\r\n"
+        f"Host: {LOOPBACK}\r\nAuthorization: Bearer {door.key}\r\nContent-Length: {len(body)}\r\n"
+    ).encode()
+    closing = b"Connection: close\r\n"
+    with socket.create_connection((LOOPBACK, httpx.URL(door.url).port or 0), 30) as caller:
+        caller.sendall(head + b"\r\n" + body + head + closing + b"\r\n" + body)
+        answers = caller.makefile("rb").read()
+    assert answers.count(b"HTTP/1.1 200 OK") == 2, answers
+    assert answers.count(b"m-first says: pong") == 2
 
 
 def test_a_stream_ends_with_done(door: Door) -> None:

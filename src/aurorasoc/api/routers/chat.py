@@ -6,7 +6,7 @@ from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import aclosing
 from typing import Any, Final, Literal
 
-from fastapi import APIRouter, Response
+from fastapi import APIRouter, Request, Response
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -21,6 +21,7 @@ from aurorasoc.api.problems import (
 )
 from aurorasoc.config.vocabulary import ConnectionName, Role, ServingBackend, TlpLabel
 from aurorasoc.core.inbound.bodies import MIB
+from aurorasoc.core.inbound.hang_up import until_hang_up
 from aurorasoc.core.inbound.limits import CallerLimit
 from aurorasoc.errors import AuroraError, TlpRefused
 from aurorasoc.workflows import chat
@@ -102,7 +103,9 @@ _STREAM = documented_events("delta", "done", "error", example={"content": "A SOC
     response_model=ChatAnswer,
     responses={200: {"content": _STREAM}, **_PROBLEMS},
 )
-async def converse(body: ChatBody, caller: Investigator, runtime: OpenRuntime) -> Response:
+async def converse(
+    body: ChatBody, caller: Investigator, runtime: OpenRuntime, request: Request
+) -> Response:
     """Answer a conversation with the model in force for the role and the label.
 
     With `stream`, events `delta` `{content}` are followed by `done` (the rest of the answer)
@@ -119,7 +122,9 @@ async def converse(body: ChatBody, caller: Investigator, runtime: OpenRuntime) -
         if body.stream:
             events = _events(conversation, refused, checked=body.checked)
             return EventStream(events, caller, _STREAMS)
-        return JSONResponse(_shown(await conversation.answer()))
+        answering = conversation.answer()
+        answer = await until_hang_up(request.receive, answering, caller.expires_at)
+        return JSONResponse(_shown(answer))
     except TlpRefused:
         await refused()
         raise

@@ -24,6 +24,7 @@ from aurorasoc.api.problems import ProblemRoute
 from aurorasoc.core.access.client_secrets import is_client_secret
 from aurorasoc.core.access.principal import Principal
 from aurorasoc.core.inbound.bodies import MIB
+from aurorasoc.core.inbound.hang_up import until_hang_up
 from aurorasoc.core.inbound.limits import CallerLimit
 from aurorasoc.core.inbound.streams import ExpiringStream
 from aurorasoc.errors import AuroraError, TlpRefused, Unauthenticated
@@ -109,10 +110,11 @@ async def get_model(model: str, caller: DoorCaller, runtime: OpenRuntime) -> dic
         **described.documented(404, 408, 409, 413, 422, 429, 502, 504),
     },
 )
-async def complete(
+async def complete(  # noqa: PLR0913, PLR0917 - FastAPI fills them in
     body: CompletionBody,
     caller: DoorCaller,
     runtime: OpenRuntime,
+    request: Request,
     tlp: LabelHeader = None,
     stream: StreamHeader = None,
 ) -> Response:
@@ -128,8 +130,8 @@ async def complete(
         role, agent = asking.who(body.model, runtime.adoption.snapshot.assignments)
         bound = await completion.begin(asking.asked(body), role=role, agent=agent, tlp=label)
         if body.stream:
-            return await _streamed(body, bound, caller, checked=stream is not None)
-        answer = await bound.whole()
+            return await _streamed(body, bound, caller, request, checked=stream is not None)
+        answer = await until_hang_up(request.receive, bound.whole(), caller.expires_at)
     except TlpRefused:
         await runtime.denials.record_label(caller.subject, "door", label)
         raise
@@ -141,16 +143,23 @@ def _headers(body: CompletionBody, answering: Answering) -> dict[str, str]:
 
 
 async def _streamed(
-    body: CompletionBody, bound: Completion, caller: Principal, *, checked: bool
+    body: CompletionBody,
+    bound: Completion,
+    caller: Principal,
+    request: Request,
+    *,
+    checked: bool,
 ) -> Response:
     """Return the stream once its first piece is there.
 
     Raises:
         AuroraError: It failed before that.
+        HungUp: The caller hung up before that.
     """
     _STREAMS.take(caller.subject)
     try:
-        begun = await bound.stream(checked=checked)
+        beginning = bound.stream(checked=checked)
+        begun = await until_hang_up(request.receive, beginning, caller.expires_at)
     except BaseException:
         _STREAMS.leave(caller.subject)
         raise

@@ -30,7 +30,7 @@ async def ends_before(moment: datetime | None, sending: Awaitable[None]) -> bool
         moment: When the token expires; None if never.
         sending: Sends the stream, and is cancelled then.
     """
-    expired = asyncio.timeout(_seconds_until(moment))
+    expired = asyncio.timeout(seconds_until(moment))
     try:
         async with expired:
             await sending
@@ -48,5 +48,6 @@ async def send_last(send: Send, event: bytes) -> None:
             await send({"type": "http.response.body", "body": event})
 
 
-def _seconds_until(moment: datetime | None) -> float | None:
+def seconds_until(moment: datetime | None) -> float | None:
+    """Return how long it is until a moment; 0 if it has passed, None if there is none."""
     return None if moment is None else max(0.0, (moment - datetime.now(UTC)).total_seconds())
