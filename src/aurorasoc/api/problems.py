@@ -40,8 +40,10 @@ from aurorasoc.errors import (
 
 MEDIA_TYPE: Final = PROBLEM_TYPE
 
-_UNREADABLE: Final = "There was an error parsing the body"
+UNREADABLE: Final = "There was an error parsing the body"
 """FastAPI's text, with a bare 400, for a body that isn't text or is nested too deeply."""
+
+NO_JSON: Final = "The body isn't JSON in UTF-8."
 
 _UNREAD: Final = (Unauthenticated, RequestTimeout, BodyTooLarge)
 """Refusals that come before the whole body is read."""
@@ -247,8 +249,8 @@ def _message(issue: dict[str, Any]) -> str:
 
 def http_response(error: HTTPException) -> ProblemResponse:
     """Answer with a refusal by the framework or by a host's dependency."""
-    if error.detail == _UNREADABLE:
-        return problem_response(InvalidInput("The body isn't JSON in UTF-8."))
+    if error.detail == UNREADABLE:
+        return problem_response(InvalidInput(NO_JSON))
     title = responses.get(error.status_code, "Refused")
     detail: object = error.detail  # FastAPI's own HTTPException takes anything
     document = {

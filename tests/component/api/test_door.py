@@ -6,6 +6,8 @@ from typing import Final
 import httpx
 import pytest
 
+from aurorasoc.api.door.errors import error_response
+from aurorasoc.errors import BudgetExceeded
 from tests.component.in_line import InLine
 from tests.component.open_door import door, error_of, line, opened, servers
 from tests.examples import JWT_SECRET
@@ -166,3 +168,12 @@ def test_the_label_chooses_who_may_answer(door: Door, line: InLine) -> None:
     response = door.ask({"X-TLP": "RED"})
     assert response.status_code == 200, response.text
     assert line.asked == {"third": 1}
+
+
+@pytest.mark.parametrize(("seconds", "final"), [(30, None), (3_600, "false")])
+def test_who_must_wait_for_long_is_told_not_to_try_again(seconds: int, final: str | None) -> None:
+    """Older SDKs take no wait of over a minute: they would ask again twice within two seconds."""
+    error = BudgetExceeded("Used up.", retry_after=seconds, resets_at="2030-01-01T00:00:00Z")
+    headers = error_response(error).headers
+    assert headers["retry-after"] == str(seconds)
+    assert headers.get("x-should-retry") == final

@@ -6,6 +6,7 @@ The codes are ours, the types OpenAI's. Its SDKs retry by status, unless `x-shou
 from __future__ import annotations
 
 import json
+import re
 from http.client import responses
 from typing import Any, Final
 
@@ -15,7 +16,7 @@ from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
 from aurorasoc.api.door.headers import ATTEMPTS, shown_attempts
-from aurorasoc.api.problems import wrong_fields
+from aurorasoc.api.problems import NO_JSON, UNREADABLE, wrong_fields
 from aurorasoc.core.inbound.refusals import Foreign, Refused, headers_of
 from aurorasoc.errors import (
     AuroraError,
@@ -33,6 +34,15 @@ _TYPES: Final = {
 _SERVERS: Final = 500
 _INVALID: Final = 400
 _BODY: Final = "body"
+_CHOSEN: Final = re.compile(
+    r"\.(?:constrained-str|NamedTool)\b"
+    r"|(?<=\d)\.(?:system|developer|user|assistant|tool|text|image_url|refusal)(?=\.)"
+    r"|(?<=^response_format)\.(?:text|json_object|json_schema)(?=\.)"
+)
+"""The names of a union's members, which pydantic puts into the way to a field."""
+
+_LONGEST_WAIT: Final = 60.0
+"""Seconds that all of OpenAI's SDKs wait; older ones take longer for half a second."""
 
 
 class UnknownModel(NotFound):
@@ -99,11 +109,15 @@ def invalid_response(error: RequestValidationError, body: Any) -> Response:  # n
     """Answer to wrong fields: each is named, and no value is repeated."""
     fields = [(_param(each["field"]), each["message"]) for each in wrong_fields(error, body)]
     details = dict.fromkeys(f"{name}: {message}" if name else message for name, message in fields)
-    return error_response(WrongField("; ".join(details), fields[0][0] or _BODY))
+    first = fields[0][0]
+    param = max((name for name, _ in fields if name.startswith(first)), key=len)
+    return error_response(WrongField("; ".join(details), param or _BODY))
 
 
 def http_response(error: HTTPException) -> Response:
     """Answer with a refusal by the framework or by a host's dependency."""
+    if error.detail == UNREADABLE:
+        return error_response(WrongField(NO_JSON, _BODY))
     title = responses.get(error.status_code, "Refused")
     detail: object = error.detail  # FastAPI's own HTTPException takes anything
     shown = {
@@ -121,8 +135,8 @@ def error_event(error: AuroraError) -> str:
 
 
 def _param(field: str) -> str:
-    """Return a field's path without the body's name."""
-    return "" if field == _BODY else field.removeprefix(f"{_BODY}.")
+    """Return a field's path as the body has it: without its name, and pydantic's for a choice."""
+    return "" if field == _BODY else _CHOSEN.sub("", field.removeprefix(f"{_BODY}."))
 
 
 def _type_of(status: int) -> str:
@@ -133,6 +147,8 @@ def _type_of(status: int) -> str:
 
 def _is_final(error: AuroraError) -> bool:
     """Whether a client that retries by status would only repeat the failure."""
+    if (error.retry_after or 0) > _LONGEST_WAIT:
+        return True
     if isinstance(error, ModelCallError):
         return not error.retryable
     return isinstance(error, Conflict)
