@@ -32,7 +32,7 @@ def canaries(count: int) -> list[str]:
         lambda: f"sk-{_text(_ALNUM, 48)}",
         lambda: f"sk-ant-api03-{_text(_ALNUM + '-_', 40)}-{_text(_ALNUM, 4)}AA",
         lambda: f"AIza{_text(_ALNUM + '-_', 35)}",
-        lambda: _text(_ALNUM, 11),  # too short for `key_last4`
+        lambda: f"{_text(_ALNUM, 10)}7",  # too short for `key_last4`; a word would be no key
         lambda: base64.b64encode(secrets.token_bytes(31)).decode(),  # ends in "="
         lambda: f"a+/={_text(_ALNUM + '+/=', 36)}",
         lambda: secrets.token_hex(20),

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from aurorasoc.llm.mutations import MutationAnswer
     from aurorasoc.runtime import Runtime
 
-app = typer.Typer(help="What connections, agents and clients may spend.", no_args_is_help=True)
+app = typer.Typer(help="Limits on tokens and money.", no_args_is_help=True)
 
 _FORM: Final = (
     "SCOPE=AMOUNT: connection:NAME, agent:NAME or client:NAME, and usd or tokens per day or month, "
@@ -35,7 +35,7 @@ _LIMIT: Final = re.compile(
 
 @app.command()
 def show(as_json: AsJson = False) -> None:
-    """Print the limits in force, what is spent of each, and when it resets."""
+    """Print the limits, what is spent of each, and when it resets."""
     budgets = in_runtime(lambda runtime: runtime.admin.budgets())
     if as_json:
         say_json(budgets)

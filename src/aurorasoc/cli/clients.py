@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     )
     from aurorasoc.runtime import Runtime
 
-app = typer.Typer(help="Machine clients of the door, and their secrets.", no_args_is_help=True)
+app = typer.Typer(help="Machine clients of the door.", no_args_is_help=True)
 
 A = TypeVar("A", "ClientSecretAnswer", "ClientRevoked")
 
@@ -78,7 +78,7 @@ def rotate(
     wait: Wait = None,
     as_json: AsJson = False,
 ) -> None:
-    """Make a new secret for a client, and print it; the old one ends, at once or after a grace."""
+    """Replace a client's secret, now or after a time of grace; print it."""
     from aurorasoc.llm.changes.client_requests import SecretRequest  # noqa: PLC0415 - SQLAlchemy costs time
 
     requested = checked(lambda: SecretRequest(grace_seconds=grace), name="--grace")

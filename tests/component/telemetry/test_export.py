@@ -19,6 +19,7 @@ from aurorasoc.core.access.tokens import create_token
 from aurorasoc.core.redaction import REDACTOR
 from aurorasoc.core.telemetry import exporting
 from aurorasoc.errors import ModelCallError
+from aurorasoc.llm.changes.client_requests import ClientRequest
 from aurorasoc.runtime import Runtime, open_runtime
 from tests.component.in_line import InLine, line, servers
 from tests.examples import settings
@@ -47,12 +48,13 @@ async def exporting_to(
     """Open a runtime that exports; when it is closed, everything has arrived."""
     variables = line.variables(OTEL_EXPORTER_OTLP_ENDPOINT=receiver.url, **more)
     async with open_runtime(settings(state, **variables)) as runtime:
+        await runtime.clients.create(ClientRequest(name="case-manager"), actor="admin")
         yield runtime
 
 
 async def ask(*, stream: bool = False) -> None:
     """Ask with a label, for a client."""
-    with acting_for(Acting("case-manager", "case-manager")):
+    with acting_for(Acting("client:case-manager", "case-manager")):
         model = get_chat_model(tlp="GREEN", agent="triage")
         await model.run([UserMessage(PROMPT)], stream=stream)
 
@@ -251,6 +253,7 @@ async def test_nothing_is_exported_unless_an_endpoint_is_named(
     used = settings(
         database_file.parent, **line.variables(OTEL_EXPORTER_OTLP_TRACES_ENDPOINT=receiver.url)
     )
-    async with open_runtime(used):
+    async with open_runtime(used) as runtime:
+        await runtime.clients.create(ClientRequest(name="case-manager"), actor="admin")
         await ask()
     assert receiver.bodies == []

@@ -26,6 +26,7 @@ from aurorasoc.granite.catalog import CATALOG
 from aurorasoc.llm.models.traffic import TrafficLedger
 from aurorasoc.llm.wire.asking.request import ModelRequest, Transmission
 from aurorasoc.llm.wire.calls import CallSite
+from aurorasoc.llm.wire.charges import Ask, Size
 from aurorasoc.llm.wire.failures.translate import translate
 from aurorasoc.llm.wire.formats import translation
 from aurorasoc.llm.wire.libraries import adapter
@@ -121,8 +122,9 @@ def _plain(provider: str, name: str) -> Transmission:
 
 def _adapted(provider: str, name: str, kind: str) -> Transmission:
     asked = ChatModelInput(messages=[UserMessage("ping")], temperature=0, **KINDS[kind])
+    unlimited = Ask(lambda _refused: Size(0, None, fixed=False))
     request = _model(_reference(provider, name))._request(
-        asked, frozenset(), stream=kind == "stream"
+        asked, frozenset(), unlimited, stream=kind == "stream"
     )
     return translation(request).transmission
 

@@ -53,6 +53,9 @@ _CACHED: Final = {
 }
 
 
+_COUNTED: Final = Usage(9, 5, 14, cached_tokens=4, cache_write_tokens=2)
+
+
 def _says(*content: Mapping[str, Any], reason: str = "end_turn", **fields: Any) -> Write:
     return lambda stream: claude(content, reason, stream=stream, **fields)
 
@@ -78,13 +81,13 @@ ANTHROPIC: Final[Rows] = (
     both(
         Ending.COUNTED,
         "cached tokens apart",
-        Answered(usage=Usage(9, 5, 14)),
+        Answered(usage=_COUNTED),
         _says(_PONG, usage=_CACHED),
     ),
     both(
         Ending.COUNTED,
         "behind a block that is new",
-        Answered(usage=Usage(9, 5, 14)),
+        Answered(usage=_COUNTED),
         _says({"type": "something_new", "data": 1}, _PONG, usage=_CACHED),
     ),
     streamed_only(

@@ -92,7 +92,7 @@ _NEW: Final = (
 )
 
 RESPONSES: Final[Rows] = (
-    as_served(Usage(7, 3, 10, 0)),
+    as_served(Usage(7, 3, 10, 0, 0)),
     both(
         Ending.COUNTED,
         "thoughts apart",
