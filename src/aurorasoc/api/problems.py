@@ -242,6 +242,8 @@ def _message(issue: dict[str, Any]) -> str:
         return f"not JSON: see character {issue['loc'][-1] + 1}"
     if issue["type"] == "union_tag_invalid":  # pydantic's own text repeats the tag that was sent
         return f"{issue['ctx']['discriminator']} should be one of {issue['ctx']['expected_tags']}"
+    if issue["type"] == "model_attributes_type":  # also any text, where another type was announced
+        return "must be a JSON object, sent with Content-Type: application/json"
     if issue["type"] == "tuple_type":
         return "Input should be a valid list"  # JSON has no tuples
     return str(issue["msg"]).removeprefix("Value error, ")

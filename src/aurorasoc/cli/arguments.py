@@ -38,6 +38,7 @@ LABELS: Final = tuple(label for label in Tlp if label is not Tlp.NONE)
 
 _OPTIONS: Final = {
     "api_key": "--key",
+    "name": "NAME",
     "roles": "--role",
     "agents": "--agent",
     "connections": "--max-tlp",
@@ -204,6 +205,9 @@ def _words(place: list[str]) -> Iterator[str]:
         else:
             yield "--option"
             yield from inner[:1]
+        return
+    if field == "budget":
+        yield f"--budget-{inner[0] if inner else 'per'}"
         return
     if inner[-1:] == ["fallbacks"]:  # one list for all assignments
         yield "--fallbacks"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import re
 import sys
 from dataclasses import asdict
 from enum import StrEnum
@@ -22,6 +23,9 @@ if TYPE_CHECKING:
     from aurorasoc.runtime import Runtime
 
 _HEADER: Final = ("FROM", "KEY", "CALLS", "FAILED", "PROMPT", "ANSWER", "CACHED", "COST (USD)")
+
+_FIELDS: Final = re.compile(r"\b(from|to)(?= must|\.$)")
+"""What refusals name as REST does."""
 
 
 class By(StrEnum):
@@ -45,15 +49,18 @@ class Bucket(StrEnum):
 def usage(  # noqa: PLR0913 - an option each
     *,
     start: Annotated[
-        str | None, typer.Option("--from", help="A date or time (UTC); 30 days before --to.")
+        str | None,
+        typer.Option("--from", help="A date or time, UTC; by default 30 days before --to."),
     ] = None,
-    to: Annotated[str | None, typer.Option("--to", help="A date or time (UTC); now.")] = None,
-    by: Annotated[By, typer.Option(help="What to tell apart.")] = By.CONNECTION,
-    bucket: Annotated[Bucket, typer.Option(help="Sums of each hour, or day.")] = Bucket.DAY,
+    to: Annotated[
+        str | None, typer.Option("--to", help="A date (to its end) or time, UTC; by default now.")
+    ] = None,
+    by: Annotated[By, typer.Option(help="What each row is about.")] = By.CONNECTION,
+    bucket: Annotated[Bucket, typer.Option(help="Add up by hour or by day.")] = Bucket.DAY,
     as_csv: Annotated[bool, typer.Option("--csv", help="Print CSV, with all columns.")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Print calls, tokens and cost. `-` is what nobody counted or priced."""
+    """Print calls, tokens and cost. `-` stands for what is not known."""
     from aurorasoc.core.clock import iso  # noqa: PLC0415 - SQLAlchemy costs time
     from aurorasoc.llm.usage.report import lines_between  # noqa: PLC0415 - the same
     from aurorasoc.llm.usage.span import span_of  # noqa: PLC0415 - the same
@@ -61,12 +68,15 @@ def usage(  # noqa: PLR0913 - an option each
     if as_csv and as_json:
         detail = "--csv and --json exclude each other."
         raise InvalidInput(detail)
-    from_us, to_us = span_of(start, to)
 
     async def work(runtime: Runtime) -> list[UsageLine]:
         return await lines_between(runtime.database, from_us, to_us, by.value, bucket.value)
 
-    lines = in_runtime(work)
+    try:
+        from_us, to_us = span_of(start, to)
+        lines = in_runtime(work)
+    except InvalidInput as error:
+        raise InvalidInput(_FIELDS.sub(r"--\1", error.detail)) from None
     if as_json:
         say_json({"from": iso(from_us), "to": iso(to_us), "rows": lines})
     elif as_csv:

@@ -211,6 +211,13 @@ def test_an_image_by_address_is_refused(door: Door, line: InLine, url: str) -> N
     assert not line.asked
 
 
+def test_a_body_of_another_type_is_told_which_to_announce(door: Door) -> None:
+    """As curl sends it if nobody says what it is."""
+    with door.client(**{"Content-Type": "application/x-www-form-urlencoded"}) as http:
+        error = error_of(http.post("/chat/completions", content='{"model": "specialist"}'))
+    assert "Content-Type: application/json" in error["message"]
+
+
 def test_an_image_in_the_message_goes_along(door: Door, line: InLine) -> None:
     """As it came."""
     assert door.ask(messages=[_image(PIXEL)]).status_code == 200

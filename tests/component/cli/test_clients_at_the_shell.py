@@ -46,15 +46,18 @@ def test_a_revoked_client_is_gone(shell: Shell) -> None:
 
 def test_what_no_client_can_be_is_wrong_usage(shell: Shell) -> None:
     """The option is named, the value isn't repeated."""
-    for arguments in (
-        ("Siem",),
-        ("siem", "--expires-at", "tomorrow"),
-        ("siem", "--expires-at", "2020-01-01T00:00:00Z"),
-        ("siem", "--budget-tokens", "5"),
-        ("siem", "--budget-hard"),
-        ("siem", "--max-tlp", "none"),
+    for refusal, *arguments in (
+        ("NAME: must be a-z", "Siem"),
+        ("--expires-at: must be a time with its offset", "siem", "--expires-at", "tomorrow"),
+        ("--expires-at: must be a time with its offset", "siem", "--expires-at", "2999-01-01"),
+        ("--expires-at: must be in", "siem", "--expires-at", "2020-01-01T00:00:00Z"),
+        ("--budget-per: ", "siem", "--budget-tokens", "5"),
+        ("--budget-per: ", "siem", "--budget-hard"),
+        ("--budget-per: ", "siem", "--budget-per", "day"),
+        ("--max-tlp", "siem", "--max-tlp", "none"),
     ):
         result = shell("clients", "create", *arguments)
         assert (result.code, result.out) == (2, ""), arguments
-        assert arguments[-1] not in result.err.replace("--budget-hard", "") or len(arguments) == 2
+        assert refusal in result.err
+        assert arguments[-1] not in result.err.replace("--budget-per", "") or len(arguments) == 2
     assert shell("clients", "list").out == "There are no clients.\n"

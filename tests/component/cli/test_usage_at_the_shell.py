@@ -51,3 +51,17 @@ def test_a_table_has_a_line_for_each_bucket_and_key(shell: Shell) -> None:
 def test_what_cannot_be_printed_is_wrong_usage(shell: Shell, options: tuple[str, ...]) -> None:
     """Nothing is printed as if it were right."""
     assert shell("usage", *options).code == 2
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (("--from", "yesterday"), "--from must be a date or a time"),
+        (("--from", "2900-01-01"), "--from must be earlier than --to"),
+    ],
+)
+def test_a_wrong_time_is_refused_by_its_option(
+    shell: Shell, options: tuple[str, ...], words: str
+) -> None:
+    """REST calls it otherwise."""
+    assert f"aurorasoc: {words}" in shell("usage", *options).err

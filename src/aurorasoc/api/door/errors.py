@@ -44,6 +44,8 @@ _CHOSEN: Final = re.compile(
 _LONGEST_WAIT: Final = 60.0
 """Seconds that all of OpenAI's SDKs wait; older ones take longer for half a second."""
 
+_HEADER: Final = "header."
+
 
 class UnknownModel(NotFound):
     """There is no model of that name."""
@@ -135,7 +137,9 @@ def error_event(error: AuroraError) -> str:
 
 
 def _param(field: str) -> str:
-    """Return a field's path as the body has it: without its name, and pydantic's for a choice."""
+    """Return a field's path as the body has it, or a header's name, without pydantic's choices."""
+    if field.startswith(_HEADER):
+        return field.removeprefix(_HEADER).partition(".")[0]
     return "" if field == _BODY else _CHOSEN.sub("", field.removeprefix(f"{_BODY}."))
 
 

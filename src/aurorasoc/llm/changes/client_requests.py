@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Annotated, Final, Self
 
@@ -9,6 +10,7 @@ from pydantic import (
     AfterValidator,
     AwareDatetime,
     BaseModel,
+    BeforeValidator,
     ConfigDict,
     Field,
     WithJsonSchema,
@@ -30,6 +32,17 @@ def _client_name(name: str) -> str:
         msg = "must be a-z, 0-9 and -, a letter first, 32 characters at most"
         raise ValueError(msg)
     return name
+
+
+def _as_moment(value: object) -> object:
+    """Read a time with its offset, and nothing else: a number could be seconds or milliseconds."""
+    moment: object = None
+    with suppress(ValueError):
+        moment = datetime.fromisoformat(value.upper()) if isinstance(value, str) else value
+    if not (isinstance(moment, datetime) and moment.tzinfo):
+        msg = "must be a time with its offset, such as 2030-01-01T00:00:00Z"
+        raise ValueError(msg)
+    return moment
 
 
 def _to_come(moment: datetime) -> datetime:
@@ -94,7 +107,7 @@ class ClientRequest(BaseModel):
     ] = None
     budget: ClientBudget | None = None
     expires_at: Annotated[
-        Annotated[AwareDatetime, AfterValidator(_to_come)] | None,
+        Annotated[AwareDatetime, BeforeValidator(_as_moment), AfterValidator(_to_come)] | None,
         Field(description="When its secrets stop being valid; null: never."),
     ] = None
 
