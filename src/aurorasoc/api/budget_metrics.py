@@ -9,17 +9,17 @@ from typing import TYPE_CHECKING, Final
 
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 
-from aurorasoc.config.budgets import MICROS
+from aurorasoc.config.budgets import MICROS, Period
 from aurorasoc.errors import DatabaseUnavailable
 from aurorasoc.llm.budgets.charge import BudgetCounts
-from aurorasoc.llm.budgets.view import LimitView, view_budgets
+from aurorasoc.llm.budgets.view import Amounts, LimitView, view_budgets
 from aurorasoc.runtime import Runtime
 
 if TYPE_CHECKING:
     from prometheus_client import Metric
 
 LIMIT: Final = ("scope", "per", "kind")
-"""The labels that say which limit a value is about: there is one of a kind for each scope."""
+"""The labels that say which limit a value is about; of two alike, the one that is used up more."""
 
 READ_SECONDS: Final = 1.0
 
@@ -51,20 +51,28 @@ def budget_families(limits: list[LimitView], counts: BudgetCounts) -> Iterator[M
     warned = CounterMetricFamily(
         "aurorasoc_budget_warned", "How often a soft limit was used up.", labels=LIMIT[:2]
     )
-    for limit in limits:
-        labels = [limit.scope, limit.per, "hard" if limit.hard else "soft"]
-        used.add_metric(labels, _ratio(limit, limit.spent.tokens, limit.spent.money))
-        held.add_metric(labels, _ratio(limit, limit.reserved.tokens, limit.reserved.money))
-        done, counted = (refused, counts.refused) if limit.hard else (warned, counts.warned)
-        done.add_metric(labels[:2], counted[limit.scope, limit.per])
+    for (scope, per, is_hard), some in _by_labels(limits).items():
+        labels = [scope, per, "hard" if is_hard else "soft"]
+        used.add_metric(labels, max(_ratio(one, one.spent) for one in some))
+        held.add_metric(labels, max(_ratio(one, one.reserved) for one in some))
+        done, counted = (refused, counts.refused) if is_hard else (warned, counts.warned)
+        done.add_metric(labels[:2], counted[scope, per])
     yield from (used, held, refused, warned)
 
 
-def _ratio(limit: LimitView, tokens: int | None, money: float | None) -> float:
+def _by_labels(limits: list[LimitView]) -> dict[tuple[str, Period, bool], list[LimitView]]:
+    """Group limits: a client's own budget may stand beside a limit that was set of it."""
+    groups: dict[tuple[str, Period, bool], list[LimitView]] = {}
+    for limit in limits:
+        groups.setdefault((limit.scope, limit.per, limit.hard), []).append(limit)
+    return groups
+
+
+def _ratio(limit: LimitView, amounts: Amounts) -> float:
     """Return the larger part; no limit is zero."""
     parts = [0.0]
     if limit.tokens:
-        parts.append((tokens or 0) / limit.tokens)
+        parts.append((amounts.tokens or 0) / limit.tokens)
     if limit.money:
-        parts.append(round((money or 0) * MICROS) / round(limit.money * MICROS))
+        parts.append(round((amounts.money or 0) * MICROS) / round(limit.money * MICROS))
     return max(parts)
