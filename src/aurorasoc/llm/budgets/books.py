@@ -7,6 +7,7 @@ process that is killed in between loses nothing but what it reserved.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from typing import Any, Final, NamedTuple
 
@@ -22,6 +23,10 @@ from aurorasoc.llm.wire.prices import most_of
 
 RESERVED_US: Final = 3_600_000_000
 """How long a reservation waits for its call, an hour; then it counts as spent."""
+
+
+_MOST_STORED: Final = 2**62
+"""The most that an account holds; any limit is far below it."""
 
 
 class Account(NamedTuple):
@@ -184,19 +189,18 @@ async def keep_books(
     """Settle what is known, then reserve in turn what still fits; the caller commits.
 
     Args:
-        session: A writing one. The accounts' rows exist.
+        session: A writing one.
         requested: What to reserve.
         settled: What calls did cost.
         posted: What calls cost that reserved nothing.
         now_us: The time.
     """
-    balances = await _locked(session, accounts_of(requested, settled, posted))
+    balances = await _all_locked(session, accounts_of(requested, settled, posted))
     outcome = Outcome(before={a: _copy(b) for a, b in balances.items()}, after=balances)
     await _settle(session, settled, balances)
     for posting in posted:
-        if (balance := balances.get(posting.account)) is not None:
-            balance.spent_tokens += _bounded(posting.tokens)
-            balance.spent_micros += _bounded(posting.micros)
+        balances[posting.account].spent_tokens += _bounded(posting.tokens)
+        balances[posting.account].spent_micros += _bounded(posting.micros)
     rows: list[dict[str, Any]] = []
     for one in requested:
         outcome.answers[one.id] = answer = _answer(one, balances)
@@ -252,6 +256,17 @@ async def _locked(session: AsyncSession, accounts: Iterable[Account]) -> dict[Ac
     return {Account(row.scope, row.period): _balance(row) for row in rows}
 
 
+async def _all_locked(
+    session: AsyncSession, accounts: AbstractSet[Account]
+) -> dict[Account, Balance]:
+    """Do so, and open those that somebody removed since they were opened."""
+    balances = await _locked(session, accounts)
+    if missing := accounts - balances.keys():
+        await open_accounts(session, missing)
+        balances |= await _locked(session, missing)
+    return balances
+
+
 async def _settle(
     session: AsyncSession, settled: Sequence[Settlement], balances: Mapping[Account, Balance]
 ) -> None:
@@ -294,7 +309,8 @@ def _answer(requested: ReservationRequest, balances: Mapping[Account, Balance]) 
 def _reserve(
     requested: ReservationRequest, completion: int, balances: Mapping[Account, Balance], now_us: int
 ) -> list[dict[str, Any]]:
-    tokens, micros = requested.prompt + completion, requested.micros(completion)
+    tokens = _storable(requested.prompt + completion)
+    micros = _storable(requested.micros(completion))
     rows = []
     for account in requested.accounts:
         balances[account].reserved_tokens += tokens
@@ -311,16 +327,17 @@ async def _save(session: AsyncSession, balances: Mapping[Account, Balance]) -> N
         )
         await session.execute(
             row.values(
-                spent_tokens=balance.spent_tokens,
-                spent_micros=balance.spent_micros,
-                reserved_tokens=balance.reserved_tokens,
-                reserved_micros=balance.reserved_micros,
+                spent_tokens=_storable(balance.spent_tokens),
+                spent_micros=_storable(balance.spent_micros),
+                reserved_tokens=_storable(balance.reserved_tokens),
+                reserved_micros=_storable(balance.reserved_micros),
             ).execution_options(synchronize_session=False)
         )
 
 
 def _balance(row: SpendingRow) -> Balance:
-    return Balance(row.spent_tokens, row.spent_micros, row.reserved_tokens, row.reserved_micros)
+    amounts = (row.spent_tokens, row.spent_micros, row.reserved_tokens, row.reserved_micros)
+    return Balance(*map(_storable, amounts))
 
 
 def _copy(balance: Balance) -> Balance:
@@ -330,6 +347,14 @@ def _copy(balance: Balance) -> Balance:
         balance.reserved_tokens,
         balance.reserved_micros,
     )
+
+
+def _storable(amount: int) -> int:
+    """Bound a sum to what a column holds: others may have written any number, and go on counting.
+
+    Less than nothing is nothing: it would be room that no limit gives.
+    """
+    return min(max(amount, 0), _MOST_STORED)
 
 
 def _bounded(amount: int) -> int:

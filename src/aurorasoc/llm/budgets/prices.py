@@ -10,7 +10,7 @@ from aurorasoc.config.call_options import Price
 from aurorasoc.granite import ModelReference
 from aurorasoc.granite.catalog import CATALOG
 from aurorasoc.llm.wire import prices
-from aurorasoc.llm.wire.prices import most_of
+from aurorasoc.llm.wire.prices import exactly, most_of
 
 PriceOf = Callable[[ModelReference, int], Price | None]
 """Returns a model's price in a call with so many tokens of a prompt; None: nobody knows it."""
@@ -31,4 +31,4 @@ def longest_answer(micros: int, prompt_tokens: int, price: Price) -> int:
     left = micros - most_of(prompt_tokens, 0, price)
     if left < 0:
         return -1
-    return math.floor(left / price.completion) if price.completion else _ANY_LENGTH
+    return math.floor(left / exactly(price.completion)) if price.completion else _ANY_LENGTH

@@ -32,6 +32,9 @@ DAY_US: Final = 24 * HOUR_US
 _ROWS: Final = 400
 """Rows of one statement: SQLite takes 32,766 parameters."""
 
+_MOST: Final = 2**53
+"""The most that a sum is written as: a column refuses larger ones, and with them all others."""
+
 log = get_logger("aurorasoc.usage")
 
 
@@ -115,4 +118,5 @@ class UsageWriter:
 
 
 def _row(way: Way, entry: Entry) -> dict[str, Any]:
-    return {**asdict(way), **asdict(entry.sums), "key": entry.key}
+    sums = {name: min(count, _MOST) for name, count in asdict(entry.sums).items()}
+    return {**asdict(way), **sums, "key": entry.key}

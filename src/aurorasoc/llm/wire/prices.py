@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from decimal import Decimal
 from typing import Any, Final
 
 from aurorasoc.config.call_options import Price
@@ -52,17 +53,24 @@ def cost_of(usage: Usage, price: Price) -> int:
     written = min(usage.cache_write_tokens or 0, usage.prompt_tokens - cached)
     rest = usage.prompt_tokens - cached - written
     return math.ceil(
-        rest * price.prompt
-        + cached * _or(price.cached, price.prompt)
-        + written * _or(price.cache_write, price.prompt)
-        + usage.completion_tokens * price.completion
+        rest * exactly(price.prompt)
+        + cached * exactly(_or(price.cached, price.prompt))
+        + written * exactly(_or(price.cache_write, price.prompt))
+        + usage.completion_tokens * exactly(price.completion)
     )
 
 
 def most_of(prompt_tokens: int, completion_tokens: int, price: Price) -> int:
     """Return what a call costs at most, in micro-dollars: whatever the cache makes of it."""
     dearest = max(price.prompt, price.cached or 0, price.cache_write or 0)
-    return math.ceil(prompt_tokens * dearest + completion_tokens * price.completion)
+    return math.ceil(
+        prompt_tokens * exactly(dearest) + completion_tokens * exactly(price.completion)
+    )
+
+
+def exactly(rate: float) -> Decimal:
+    """Return a price as it was written: ten tokens at 1.1 cost 11, not 11.000000000000002."""
+    return Decimal(repr(rate))
 
 
 def dollars(micro: int | None) -> float | None:
@@ -92,7 +100,7 @@ def _rate(row: Mapping[str, Any], name: str, tier: int | None) -> float | None:
         rate = row.get(f"{name}_above_{tier}k_tokens", rate)
     if not isinstance(rate, int | float) or isinstance(rate, bool):
         return None
-    million = float(rate) * _MILLION
+    million = float(exactly(rate) * _MILLION)
     return million if 0 < million <= _MOST else None
 
 

@@ -5,6 +5,7 @@ from dataclasses import replace
 import pytest
 
 from aurorasoc.config.call_options import CallOptions, Price
+from aurorasoc.llm.budgets.prices import longest_answer
 from aurorasoc.llm.wire.answers.outcome import Usage
 from aurorasoc.llm.wire.prices import cost_of, dollars, most_of, price_of
 from tests.examples import reference_at
@@ -76,3 +77,22 @@ def test_a_price_of_ones_own_holds_everywhere() -> None:
 def test_dollars_are_shown() -> None:
     """None stays unknown."""
     assert (dollars(None), dollars(0), dollars(1_250_000)) == (None, 0.0, 1.25)
+
+
+@pytest.mark.parametrize(
+    ("rate", "tokens", "micros"),
+    [(1.1, 10, 11), (0.1, 30, 3), (100_000.0, 10**9, 10**14), (0, 9, 0)],
+)
+def test_a_cost_is_exact(rate: float, tokens: int, micros: int) -> None:
+    """Not a micro-dollar more, because a computer writes 1.1 in halves."""
+    assert cost_of(Usage(tokens, 0, tokens), Price(rate, 1.0)) == micros
+    assert most_of(0, tokens, Price(1.0, rate)) == micros
+
+
+def test_an_amount_pays_for_no_token_more_than_it_can() -> None:
+    """However its price divides it."""
+    price = Price(0.7, 1.1)
+    for micros in range(1, 500):
+        longest = longest_answer(micros, 10, price)
+        if longest >= 0:
+            assert most_of(10, longest, price) <= micros < most_of(10, longest + 1, price)

@@ -17,7 +17,7 @@ from aurorasoc.granite import ModelReference
 from aurorasoc.llm.wire.answers.tool_calls import ToolCall, ToolCallsRead
 from aurorasoc.llm.wire.asking.learned import Refusable
 
-_MOST_TOKENS: Final = 2**53
+_MOST_TOKENS: Final = 10**9
 """No count: JSON holds integers of any length."""
 
 _PLACE: Final = "aurorasoc.outcome"
