@@ -8,10 +8,11 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 from aurorasoc.config.vocabulary import ConnectionName, Role
 from aurorasoc.errors import Attempt
+from aurorasoc.granite.catalog import CATALOG
 from aurorasoc.llm.models.binding import Binding
 from aurorasoc.llm.models.pool import get_chat_model
 from aurorasoc.llm.wire.answers.outcome import Finish, Usage, beginning_of, outcome_of
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
     from beeai_framework.backend.types import ChatModelOutput
 
     from aurorasoc.llm.models.handle import LiveChatModel
+
+_WITHOUT_STRICT: Final = frozenset({"messages", "generate_content"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,14 +68,27 @@ class Asked:
     verbatim: Mapping[str, Any] = field(default_factory=dict)
 
     def unheeded_by(self, binding: Binding) -> frozenset[str]:
-        """Return what a model's server takes, and is known not to obey.
+        """Return what a model's server isn't told, or takes and is known not to obey.
 
-        Ollama lets a model answer as it likes, whatever the tool choice says.
+        Ollama lets a model answer as it likes, whatever the tool choice says. Anthropic's and
+        Gemini's formats have no word for `strict`; Anthropic's has none for an image's `detail`,
+        and takes no `stop` of blanks alone.
         """
         choice = self.verbatim.get("tool_choice", "auto")
         kind: Any = choice if isinstance(choice, str) else "single"
         obeyed = kind == "auto" or kind in binding.model.tool_choice_support
-        return frozenset() if obeyed else frozenset({"tool_choice"})
+        unheeded = set[str]() if obeyed else {"tool_choice"}
+        wire = CATALOG[binding.reference.provider].wire
+        if wire in _WITHOUT_STRICT and any(
+            tool["function"].get("strict") for tool in self.verbatim.get("tools", ())
+        ):
+            unheeded.add("strict")
+        if wire == "messages":
+            if any(part.detail for turn in self.turns for part in turn.parts):
+                unheeded.add("detail")
+            if any(stop.isspace() for stop in self.options.get("stop_sequences", ())):
+                unheeded.add("stop")
+        return frozenset(unheeded)
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ import pytest
 from tests.component.in_line import InLine
 from tests.component.open_door import door, error_of, line, opened, servers
 from tests.world.door import Door
-from tests.world.vendor import Fault
+from tests.world.vendor import Fault, Refusal
 
 __all__ = ["door", "line", "opened", "servers"]  # pytest finds them here
 
@@ -318,3 +318,24 @@ def test_an_answer_may_be_sent_back_as_it_came(door: Door, line: InLine) -> None
     assert sent["tool_calls"] == [CALL]
     assert answered["tool_call_id"] == "call_1"
     assert "Hm." not in str(line.first.requests[-1].body)
+
+
+@pytest.mark.parametrize("streams", [False, True])
+def test_what_anthropics_format_cant_say_is_named(
+    door: Door, line: InLine, *, streams: bool
+) -> None:
+    """Where OpenAI's can, nothing is: the header tells of whoever answered."""
+    said = [{"type": "text", "text": "ping"}, _image(PIXEL)["content"][0]]
+    said[1]["image_url"]["detail"] = "high"
+    fields: dict[str, Any] = {
+        "messages": [{"role": "user", "content": said}],
+        "tools": [{"type": "function", "function": {"name": "look_up", "strict": True}}],
+        "stop": ["END", "\n"],
+        "stream": streams,
+    }
+    assert "x-aurora-left-out" not in door.ask(**fields).headers
+    line.first.faults.set(Fault(refusal=Refusal.BAD_KEY))
+    response = door.ask(**fields)
+    assert response.headers["x-aurora-connection"] == "second", response.text
+    assert response.headers["x-aurora-left-out"] == "detail, stop, strict"
+    assert "strict" not in str(line.second.requests[-1].body)

@@ -41,6 +41,9 @@ _SENT_AS_OPTIONS: Final = (
     "presence_penalty",
 )
 _REFUSABLE: Final = (*_SENT_AS_OPTIONS, "parallel_tool_calls", "tool_choice")
+_UNSAYABLE: Final = frozenset({"detail", "stop", "strict"})
+"""What some formats have no word for: `Asked.unheeded_by` names it only if it was asked for."""
+
 _KEPT_HERE: Final = ("user", "safety_identifier", "prompt_cache_key", "metadata")
 """What no vendor is told."""
 
@@ -85,7 +88,7 @@ def left_out(body: CompletionBody, unsaid: frozenset[str]) -> set[str]:
     form = body.response_format
     if form is not None and form.type != "text":
         said.add(form.type)
-    left = said & unsaid
+    left = unsaid & (said | _UNSAYABLE)
     if unsaid >= BOUNDS and (body.max_tokens or body.max_completion_tokens):
         left.add("max_completion_tokens" if body.max_completion_tokens else "max_tokens")
     return left | kept_here(body)
