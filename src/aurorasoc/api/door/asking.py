@@ -88,7 +88,7 @@ def left_out(body: CompletionBody, unsaid: frozenset[str]) -> set[str]:
     form = body.response_format
     if form is not None and form.type != "text":
         said.add(form.type)
-    left = unsaid & (said | _UNSAYABLE)
+    left = set(unsaid & (said | _UNSAYABLE))
     if unsaid >= BOUNDS and (body.max_tokens or body.max_completion_tokens):
         left.add("max_completion_tokens" if body.max_completion_tokens else "max_tokens")
     return left | kept_here(body)
