@@ -59,10 +59,10 @@ def records(door: Door) -> Iterator[list[CallRecord]]:
     """Return the records of the calls that end."""
     del door
     records: list[CallRecord] = []
-    told = current_runtime().pool.records
-    told.follow(records.append)
+    listeners = current_runtime().pool.records
+    listeners.follow(records.append)
     yield records
-    told.forget(records.append)
+    listeners.forget(records.append)
 
 
 def _caller(door: Door, key: str | None = None) -> httpx.AsyncClient:
