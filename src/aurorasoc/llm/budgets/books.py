@@ -12,12 +12,12 @@ from dataclasses import dataclass, field
 from typing import Any, Final, NamedTuple
 
 from sqlalchemy import delete, insert, select, tuple_, update
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from aurorasoc.config.budgets import MOST_TOKENS
 from aurorasoc.config.call_options import Price
 from aurorasoc.core.database.tables import ReservationRow, SpendingRow
+from aurorasoc.core.database.upsert import insert_or
 from aurorasoc.llm.budgets.prices import longest_answer
 from aurorasoc.llm.wire.prices import most_of
 
@@ -174,9 +174,7 @@ def accounts_of(
 async def open_accounts(session: AsyncSession, accounts: Iterable[Account]) -> None:
     """Make rows for accounts that have none, in an order that all processes keep."""
     rows = [{**one._asdict(), **_EMPTY} for one in sorted(accounts)]
-    postgres = session.get_bind().dialect.name == "postgresql"
-    build: Any = postgresql.insert if postgres else sqlite.insert
-    await session.execute(build(SpendingRow).on_conflict_do_nothing(), rows)
+    await session.execute(insert_or(session, SpendingRow).on_conflict_do_nothing(), rows)
 
 
 async def keep_books(

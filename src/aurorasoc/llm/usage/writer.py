@@ -14,12 +14,12 @@ from dataclasses import asdict
 from typing import Any, Final
 
 from sqlalchemy import delete
-from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.ext.asyncio import AsyncSession
 
 from aurorasoc.core.clock import Clock, now_us
 from aurorasoc.core.database.engine import Database
 from aurorasoc.core.database.tables import UsageRow
-from aurorasoc.core.logs import get_logger
+from aurorasoc.core.database.upsert import insert_or
 from aurorasoc.core.tasks import end
 from aurorasoc.errors import DatabaseUnavailable
 from aurorasoc.llm.usage.book import HOUR_US, Entry, Sums, UsageBook, Way
@@ -34,8 +34,6 @@ _ROWS: Final = 400
 
 _MOST: Final = 2**53
 """The most that a sum is written as: a column refuses larger ones, and with them all others."""
-
-log = get_logger("aurorasoc.usage")
 
 
 class UsageWriter:
@@ -78,7 +76,7 @@ class UsageWriter:
         try:
             async with self._database.transaction(ordered=False) as session:
                 for start in range(0, len(rows), _ROWS):
-                    await session.execute(self._upsert(rows[start : start + _ROWS]))
+                    await _upsert(session, rows[start : start + _ROWS])
         except BaseException:
             self._book.unwritten |= taken.keys()
             self._book.backlog += waiting
@@ -109,12 +107,14 @@ class UsageWriter:
                 pause = RETRY_SECONDS
             await asyncio.sleep(pause)
 
-    def _upsert(self, rows: list[dict[str, Any]]) -> Any:  # noqa: ANN401 - either dialect's insert
-        """Insert rows, or replace what this process wrote of them before."""
-        dialect: Any = sqlite if self._database.is_sqlite else postgresql
-        insert = dialect.insert(UsageRow).values(rows)
-        sums: Mapping[str, Any] = {name: insert.excluded[name] for name in asdict(Sums())}
-        return insert.on_conflict_do_update(index_elements=["hour_us", "key"], set_=sums)
+
+async def _upsert(session: AsyncSession, rows: list[dict[str, Any]]) -> None:
+    """Insert rows, or replace what this process wrote of them before."""
+    insert = insert_or(session, UsageRow).values(rows)
+    sums: Mapping[str, Any] = {name: insert.excluded[name] for name in asdict(Sums())}
+    await session.execute(
+        insert.on_conflict_do_update(index_elements=["hour_us", "key"], set_=sums)
+    )
 
 
 def _row(way: Way, entry: Entry) -> dict[str, Any]:
