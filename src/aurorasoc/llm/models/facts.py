@@ -9,18 +9,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
-from typing import Any, Final, Literal
+from typing import Any, Literal
 
 from aurorasoc.granite import ModelReference
 from aurorasoc.llm.wire.asking.learned import Capabilities
 from aurorasoc.llm.wire.libraries.litellm_table import longest_answer, vendors_row
+from aurorasoc.llm.wire.prices import per_million
 from aurorasoc.llm.wire.windows.known import ContextWindow, known_window, plausible
 
 WindowNamer = Literal["server", "refusal", "test", "table"]
-
-_PER_MILLION: Final = 1_000_000
-_HIGHEST_PRICE: Final = 100_000.0
-"""US dollars per million tokens: a higher number is no price."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,20 +95,11 @@ def _window(
 
 def _prices(row: Mapping[str, Any]) -> Prices | None:
     prices = Prices(
-        input=_price(row.get("input_cost_per_token")),
-        cached_input=_price(row.get("cache_read_input_token_cost")),
-        output=_price(row.get("output_cost_per_token")),
+        input=per_million(row.get("input_cost_per_token")),
+        cached_input=per_million(row.get("cache_read_input_token_cost")),
+        output=per_million(row.get("output_cost_per_token")),
     )
     return None if prices == Prices() else prices
-
-
-def _price(per_token: object) -> float | None:
-    """Return a price per million tokens; None for 0, which the table writes for previews too."""
-    if isinstance(per_token, bool) or not isinstance(per_token, int | float):
-        return None
-    if not 0 < per_token <= _HIGHEST_PRICE / _PER_MILLION:
-        return None
-    return float(f"{per_token * _PER_MILLION:.6g}")  # without the noise of binary fractions
 
 
 def _day(value: object) -> str | None:

@@ -79,10 +79,7 @@ def dollars(micro: int | None) -> float | None:
 
 
 def _of_row(row: Mapping[str, Any], prompt_tokens: int) -> Price | None:
-    """Read a row of the table, which has dollars for one token, and more for long prompts.
-
-    It writes 0 for previews, too: that is no price.
-    """
+    """Read a row of the table, which has dollars for one token, and more for long prompts."""
     tier = max((t for t in _TIERS if prompt_tokens > t * 1000 and _above(t) in row), default=None)
     prompt, completion, cached, cache_write = (_rate(row, name, tier) for name in _RATES)
     if prompt is None or completion is None:
@@ -98,6 +95,14 @@ def _rate(row: Mapping[str, Any], name: str, tier: int | None) -> float | None:
     rate = row.get(name)
     if tier is not None:
         rate = row.get(f"{name}_above_{tier}k_tokens", rate)
+    return per_million(rate)
+
+
+def per_million(rate: object) -> float | None:
+    """Return what the table asks for one token as the price of a million; None if it is no price.
+
+    It writes 0 for previews, too.
+    """
     if not isinstance(rate, int | float) or isinstance(rate, bool):
         return None
     million = float(exactly(rate) * _MILLION)
