@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from prometheus_client.core import CounterMetricFamily, HistogramMetricFamily
 
-from aurorasoc.config.budgets import MICROS
+from aurorasoc.config.budgets import usd
 from aurorasoc.llm.models.call_metrics import CallMetrics
 
 if TYPE_CHECKING:
@@ -53,5 +53,5 @@ def call_families(metrics: CallMetrics) -> Iterator[Metric]:
             tokens.add_metric([*labels, kind], count)
         sent.add_metric(labels, counts.sent)
         if counts.priced:
-            cost.add_metric(labels, counts.micro_dollars / MICROS)
+            cost.add_metric(labels, usd(counts.micro_dollars))
     yield from (calls, duration, first, tokens, sent, cost)

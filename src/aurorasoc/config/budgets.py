@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Final, Literal, get_args
+from typing import Final, Literal, get_args, overload
 
 from aurorasoc.config.vocabulary import is_agent_name, is_connection_name
 
@@ -95,6 +95,15 @@ def amounts_in_words(tokens: int | None, micros: int | None) -> str:
     if micros is not None:
         words.append(f"{dollars(micros)} USD")
     return " and ".join(words)
+
+
+@overload
+def usd(micros: int) -> float: ...
+@overload
+def usd(micros: None) -> None: ...
+def usd(micros: int | None) -> float | None:
+    """Return an amount in dollars, as JSON has numbers; None stays unknown."""
+    return None if micros is None else micros / MICROS
 
 
 def dollars(micros: int) -> str:

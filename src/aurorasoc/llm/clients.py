@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 from pydantic import Field
 
-from aurorasoc.config.budgets import MICROS, Budget, Period
+from aurorasoc.config.budgets import Budget, Period, usd
 from aurorasoc.config.clients import ClientConfig
 from aurorasoc.config.snapshot import Problem, Snapshot
 from aurorasoc.config.vocabulary import Tlp
@@ -179,8 +179,7 @@ def client_view(config: ClientConfig, last_used_us: int | None) -> ClientView:
 def _budget_view(budget: Budget | None) -> ClientBudgetView | None:
     if budget is None:
         return None
-    money = None if budget.money is None else budget.money / MICROS
-    return ClientBudgetView(budget.per, budget.tokens, money, budget.hard)
+    return ClientBudgetView(budget.per, budget.tokens, usd(budget.money), budget.hard)
 
 
 def _shown(moment: datetime | None) -> str | None:

@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from aurorasoc.config.budgets import MICROS, Limit, Period
+from aurorasoc.config.budgets import Limit, Period, usd
 from aurorasoc.config.snapshot import Snapshot
 from aurorasoc.core.clock import iso, now_us
 from aurorasoc.core.database.engine import Database
@@ -101,7 +101,7 @@ def _view(limit: Limit, span: Span, balance: Balance, source: BudgetSource) -> L
         limit.scope,
         budget.per,
         budget.tokens,
-        None if budget.money is None else usd(budget.money),
+        usd(budget.money),
         budget.hard,
         Amounts(balance.spent_tokens, usd(balance.spent_micros)),
         Amounts(balance.reserved_tokens, usd(balance.reserved_micros)),
@@ -120,8 +120,3 @@ def _state(limit: Limit, balance: Balance, remaining: Amounts) -> BudgetState:
 
 def _amounts(amounts: Amounts) -> Iterator[float]:
     yield from (each for each in (amounts.tokens, amounts.money) if each is not None)
-
-
-def usd(micros: int) -> float:
-    """Return micro-USD in dollars, as JSON has numbers."""
-    return micros / MICROS

@@ -7,12 +7,12 @@ from typing import Any, Final, Literal, get_args
 
 from sqlalchemy import func, literal_column, select
 
+from aurorasoc.config.budgets import usd
 from aurorasoc.core.clock import iso
 from aurorasoc.core.database.engine import Database
 from aurorasoc.core.database.tables import UsageRow
 from aurorasoc.errors import InvalidInput
 from aurorasoc.llm.usage.book import HOUR_US, Sums
-from aurorasoc.llm.wire.prices import dollars
 
 By = Literal["connection", "model", "agent", "client", "tlp", "caller"]
 Bucket = Literal["hour", "day"]
@@ -135,7 +135,7 @@ def _line(row: dict[str, Any]) -> UsageLine:
         sums.completion_tokens if counted else None,
         sums.cached_tokens if counted else None,
         sums.thought_tokens if counted else None,
-        dollars(sums.micro_dollars) if sums.priced or not sums.unpriced else None,
+        usd(sums.micro_dollars) if sums.priced or not sums.unpriced else None,
         sums.sent,
         sums.failed_attempts,
         _mean(sums.milliseconds, sums.calls),

@@ -73,11 +73,6 @@ def exactly(rate: float) -> Decimal:
     return Decimal(repr(rate))
 
 
-def dollars(micro: int | None) -> float | None:
-    """Return an amount in dollars, as it is shown."""
-    return None if micro is None else micro / _MILLION
-
-
 def _of_row(row: Mapping[str, Any], prompt_tokens: int) -> Price | None:
     """Read a row of the table, which has dollars for one token, and more for long prompts."""
     tier = max((t for t in _TIERS if prompt_tokens > t * 1000 and _above(t) in row), default=None)

@@ -4,10 +4,11 @@ from dataclasses import replace
 
 import pytest
 
+from aurorasoc.config.budgets import usd
 from aurorasoc.config.call_options import CallOptions, Price
 from aurorasoc.llm.budgets.prices import longest_answer
 from aurorasoc.llm.wire.answers.outcome import Usage
-from aurorasoc.llm.wire.prices import cost_of, dollars, most_of, price_of
+from aurorasoc.llm.wire.prices import cost_of, most_of, price_of
 from tests.examples import reference_at
 
 PRICE = Price(prompt=3.0, completion=15.0, cached=0.3, cache_write=3.75)
@@ -76,7 +77,7 @@ def test_a_price_of_ones_own_holds_everywhere() -> None:
 
 def test_dollars_are_shown() -> None:
     """None stays unknown."""
-    assert (dollars(None), dollars(0), dollars(1_250_000)) == (None, 0.0, 1.25)
+    assert (usd(None), usd(0), usd(1_250_000)) == (None, 0.0, 1.25)
 
 
 @pytest.mark.parametrize(
