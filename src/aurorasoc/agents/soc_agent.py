@@ -29,6 +29,7 @@ from aurorasoc.core.telemetry.names import Aurora, GenAI
 from aurorasoc.core.telemetry.spans import span
 from aurorasoc.errors import InvalidInput, our_error
 from aurorasoc.llm.models.handle import LiveChatModel
+from aurorasoc.llm.models.texts import texts_of
 from aurorasoc.llm.wire.answers.cut_answers import cut
 from aurorasoc.llm.wire.answers.outcome import Finish
 
@@ -82,15 +83,12 @@ class SocAgent(BaseAgent[AgentOutput]):
             As `run` does, possibly after some pieces.
         """
         run = self.llm.run(self._asked(new), stream=True)
-        async with aclosing(aiter(run)) as events:  # leaving early ends the call
-            async for data, event in events:
-                if event.name == "new_token":
-                    text = data.value.get_text_content()
-                    if text:
-                        yield text
-                elif event.name == "success":
-                    output = data.value
-        await self._remember(new, output)
+        async with aclosing(texts_of(run)) as pieces:  # leaving early ends the call
+            async for piece in pieces:
+                if isinstance(piece, str):
+                    yield piece
+                else:
+                    await self._remember(new, piece)
 
     async def clone(self) -> SocAgent:
         """Return an agent that is pinned to the model in force now.

@@ -38,7 +38,11 @@ def iso(at_us: int | None) -> str | None:
     """
     if at_us is None:
         return None
-    at = _EPOCH + timedelta(microseconds=min(max(at_us, _EARLIEST), _LATEST))
+    return iso_of(_EPOCH + timedelta(microseconds=min(max(at_us, _EARLIEST), _LATEST)))
+
+
+def iso_of(at: datetime) -> str:
+    """Format a time in UTC as `iso` does."""
     return at.isoformat(timespec="microseconds").replace("+00:00", "Z")
 
 

@@ -13,7 +13,7 @@ from aurorasoc.config.clients import ClientConfig
 from aurorasoc.config.snapshot import Problem, Snapshot
 from aurorasoc.config.vocabulary import Tlp
 from aurorasoc.core.access.client_secrets import make_secret
-from aurorasoc.core.clock import Clock, iso, now_us
+from aurorasoc.core.clock import Clock, iso, iso_of, now_us
 from aurorasoc.errors import DatabaseUnavailable
 from aurorasoc.llm.adoption.adopt import Adoption
 from aurorasoc.llm.adoption.client import problem_of
@@ -183,9 +183,7 @@ def _budget_view(budget: Budget | None) -> ClientBudgetView | None:
 
 
 def _shown(moment: datetime | None) -> str | None:
-    if moment is None:
-        return None
-    return moment.isoformat(timespec="microseconds").replace("+00:00", "Z")
+    return None if moment is None else iso_of(moment)
 
 
 def _with_secret(

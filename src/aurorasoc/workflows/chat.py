@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from aurorasoc.config.vocabulary import ConnectionName, Role, ServingBackend
 from aurorasoc.errors import Attempt
 from aurorasoc.llm.models.pool import get_chat_model
+from aurorasoc.llm.models.texts import texts_of
 from aurorasoc.llm.wire.answers.outcome import outcome_of
 from aurorasoc.runtime import current_runtime
 
@@ -78,15 +79,9 @@ class Conversation:
             As `answer` does, possibly after some pieces; of a checked one, before the first.
         """
         run = self.model.run(_beeai_messages(self.messages), stream=True, checked=checked)
-        async with aclosing(aiter(run)) as events:  # leaving early ends the call
-            async for data, event in events:
-                if event.name == "new_token":
-                    text = data.value.get_text_content()
-                    if text:
-                        yield text
-                elif event.name == "success":
-                    output = data.value
-        yield self._answer(output)  # only now is the answer known to be valid
+        async with aclosing(texts_of(run)) as pieces:  # leaving early ends the call
+            async for piece in pieces:
+                yield piece if isinstance(piece, str) else self._answer(piece)
 
     def _answer(self, output: ChatModelOutput) -> Answer:
         outcome, binding = outcome_of(output), self.model.pinned
