@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Coroutine, Iterable
 from dataclasses import asdict
+from functools import cache
 from http.client import responses
 from typing import Any, ClassVar, Final
 
@@ -292,6 +293,7 @@ def documented(*statuses: int) -> dict[int | str, dict[str, Any]]:
     return dict.fromkeys(statuses, problem)
 
 
+@cache
 def _schema() -> dict[str, Any]:
     """Return the document's JSON Schema without `$defs`, which would not resolve in OpenAPI."""
     schema = ProblemDocument.model_json_schema()

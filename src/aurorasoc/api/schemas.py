@@ -4,17 +4,16 @@ from __future__ import annotations
 
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel
 
 from aurorasoc.config.vocabulary import Role, TlpLabel
+from aurorasoc.core.bodies import RequestBody
 from aurorasoc.llm.changes.fields import Address, AgentName, Provider
 from aurorasoc.llm.changes.requests import PlannedRequest
 
 
-class ExplainBody(BaseModel):
+class ExplainBody(RequestBody):
     """A label, and who asks. `planned` holds what a change would set; nothing is changed."""
-
-    model_config = ConfigDict(extra="forbid")
 
     tlp: TlpLabel | None = None
     role: Role = "specialist"
@@ -22,10 +21,8 @@ class ExplainBody(BaseModel):
     planned: PlannedRequest | None = None
 
 
-class AddressBody(BaseModel):
+class AddressBody(RequestBody):
     """An address as somebody types it, and the provider it is for."""
-
-    model_config = ConfigDict(extra="forbid", hide_input_in_errors=True)
 
     provider: Provider
     base_url: Address

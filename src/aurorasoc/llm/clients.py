@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, fields
 from datetime import datetime
-from typing import Annotated, Any
+from typing import Annotated, Any, ClassVar
 
 from pydantic import Field
 
@@ -13,6 +13,7 @@ from aurorasoc.config.clients import ClientConfig
 from aurorasoc.config.snapshot import Problem, Snapshot
 from aurorasoc.config.vocabulary import Tlp
 from aurorasoc.core.access.client_secrets import make_secret
+from aurorasoc.core.bodies import DEFERRED
 from aurorasoc.core.clock import Clock, iso, iso_of, now_us
 from aurorasoc.errors import DatabaseUnavailable
 from aurorasoc.llm.adoption.adopt import Adoption
@@ -70,6 +71,8 @@ class ClientView:
 class ClientList:
     """All machine clients, by name."""
 
+    __pydantic_config__: ClassVar = DEFERRED
+
     revision: int
     clients: list[ClientView]
 
@@ -77,6 +80,8 @@ class ClientList:
 @dataclass(frozen=True, slots=True)
 class ClientSecretAnswer(ClientView):
     """A client with its new secret, which is never shown again. `adoption` only if requested."""
+
+    __pydantic_config__: ClassVar = DEFERRED
 
     secret: Annotated[str, Field(examples=["aur_…"], repr=False)]
     revision: int
@@ -86,6 +91,8 @@ class ClientSecretAnswer(ClientView):
 @dataclass(frozen=True, slots=True)
 class ClientRevoked:
     """The client that was revoked. `adoption` only if it was requested."""
+
+    __pydantic_config__: ClassVar = DEFERRED
 
     name: str
     revision: int

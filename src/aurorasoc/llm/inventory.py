@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import asdict, dataclass
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
@@ -28,6 +28,7 @@ from aurorasoc.config.vocabulary import (
     ServingBackend,
     Tlp,
 )
+from aurorasoc.core.bodies import DEFERRED
 from aurorasoc.core.clock import iso
 from aurorasoc.errors import BackendUnavailable
 from aurorasoc.granite.backend_resolution import active_connection
@@ -152,6 +153,8 @@ class ConnectionView:
 @dataclass(frozen=True, slots=True)
 class Inventory:
     """All connections, the active choice, the policy, and the state of the stores."""
+
+    __pydantic_config__: ClassVar = DEFERRED
 
     revision: int
     fingerprint: str

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Annotated, Final, Literal
+from typing import Annotated, ClassVar, Final, Literal
 
 from pydantic import Field
 
+from aurorasoc.core.bodies import DEFERRED
 from aurorasoc.core.clock import iso
 from aurorasoc.llm.fleet.registry import FleetAdoption
 from aurorasoc.llm.inventory import Active, ConnectionView
@@ -29,6 +30,8 @@ class MutationAnswer:
             reported; None: none has since it started.
         old_key_tags: What processes call that key.
     """
+
+    __pydantic_config__: ClassVar = DEFERRED
 
     revision: int
     active: Active

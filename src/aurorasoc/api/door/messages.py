@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 from typing import Annotated, Any, Final, Literal, Never
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, field_validator
+from pydantic import ConfigDict, Field, StringConstraints, field_validator
 
+from aurorasoc.core.bodies import RequestBody
 from aurorasoc.core.inbound.bodies import require_shallow
 from aurorasoc.errors import InvalidInput
 
@@ -25,10 +26,10 @@ SomeText = Annotated[str, StringConstraints(min_length=1, max_length=MAX_CONTENT
 _Name = Annotated[str, StringConstraints(max_length=64)] | None
 
 
-class Shape(BaseModel):
+class Shape(RequestBody):
     """An object of the protocol. What isn't listed is refused, not dropped."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(frozen=True)
 
 
 def _is_object(text: str) -> bool:

@@ -8,7 +8,7 @@ from typing import Any, Final, Literal
 
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import JSONResponse
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, Field
 
 from aurorasoc.api.deps import Investigator, OpenRuntime
 from aurorasoc.api.events import EventStream, documented_events, event
@@ -20,6 +20,7 @@ from aurorasoc.api.problems import (
     shown_attempts,
 )
 from aurorasoc.config.vocabulary import ConnectionName, Role, ServingBackend, TlpLabel
+from aurorasoc.core.bodies import RequestBody
 from aurorasoc.core.inbound.bodies import MIB
 from aurorasoc.core.inbound.hang_up import until_hang_up
 from aurorasoc.core.inbound.limits import CallerLimit
@@ -39,19 +40,15 @@ MAX_MESSAGES = 200
 MAX_CONTENT = 200_000
 
 
-class MessageView(BaseModel):
+class MessageView(RequestBody):
     """One message of a conversation."""
-
-    model_config = ConfigDict(extra="forbid")
 
     role: Literal["system", "user", "assistant"]
     content: str = Field(min_length=1, max_length=MAX_CONTENT)
 
 
-class ChatBody(BaseModel):
+class ChatBody(RequestBody):
     """A conversation to continue."""
-
-    model_config = ConfigDict(extra="forbid")
 
     messages: list[MessageView] = Field(
         min_length=1,

@@ -5,11 +5,12 @@ from __future__ import annotations
 from typing import Annotated
 
 from fastapi import APIRouter, Path, Query
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from aurorasoc.api.changes import Verify
 from aurorasoc.api.deps import AgentsReader, OpenRuntime, Terms, UserManager
 from aurorasoc.api.problems import ProblemRoute, documented
+from aurorasoc.core.bodies import RequestBody
 from aurorasoc.llm.adoption.rows import MAX_REVISION
 from aurorasoc.llm.changes.history import (
     HistoryPage,
@@ -26,10 +27,8 @@ router = APIRouter(prefix="/system/llm", tags=["llm"], route_class=ProblemRoute)
 RevisionNumber = Annotated[int, Path(ge=1, le=MAX_REVISION)]
 
 
-class RollbackBody(BaseModel):
+class RollbackBody(RequestBody):
     """Which revision to go back to, and a key for the address that a connection goes back to."""
-
-    model_config = ConfigDict(extra="forbid", hide_input_in_errors=True)
 
     revision: int = Field(ge=1, le=MAX_REVISION)
     key: RollbackKey | None = None

@@ -9,7 +9,7 @@ from time import monotonic
 from typing import Annotated, Final
 
 from fastapi import APIRouter, Depends, Path, Query, Request, Response, status
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import Field, StringConstraints
 
 from aurorasoc.api.deps import Investigator, OpenRuntime
 from aurorasoc.api.events import (
@@ -20,6 +20,7 @@ from aurorasoc.api.events import (
 )
 from aurorasoc.api.problems import ProblemRoute, documented, problem_of
 from aurorasoc.config.vocabulary import TlpLabel
+from aurorasoc.core.bodies import RequestBody
 from aurorasoc.core.inbound.limits import CallerLimit
 from aurorasoc.core.printable import one_line
 from aurorasoc.errors import AuroraError
@@ -50,10 +51,8 @@ Id = Annotated[
 ]
 
 
-class InvestigationBody(BaseModel):
+class InvestigationBody(RequestBody):
     """An alert to investigate."""
-
-    model_config = ConfigDict(extra="forbid", hide_input_in_errors=True)
 
     alert: AlertJson = Field(
         description="Suricata EVE, an OCSF finding, another product's alert or any JSON object; or "

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field, replace
-from typing import Any, Final
+from typing import Any, ClassVar, Final
 
 from aurorasoc.config.assignments import UNASSIGNED, Assignments
 from aurorasoc.config.budgets import Limit, can_be_limits
@@ -14,6 +14,7 @@ from aurorasoc.config.fallbacks import can_be_fallbacks
 from aurorasoc.config.hosted_traffic import ALLOWED, HostedTraffic
 from aurorasoc.config.snapshot import Snapshot
 from aurorasoc.config.vocabulary import BUILT_IN, ConnectionName, ServingBackend, is_connection_name
+from aurorasoc.core.bodies import DEFERRED
 from aurorasoc.core.database.tables import (
     CredentialRow,
 )
@@ -55,6 +56,8 @@ class StoredConfig:
         providers: What was chosen for each connection, by name; the history calls it so.
         clients: The machine clients, by name.
     """
+
+    __pydantic_config__: ClassVar = DEFERRED
 
     revision: int = 0
     backend: str | None = None

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
 from aurorasoc.config.budgets import Limit, Period, usd
 from aurorasoc.config.snapshot import Snapshot
+from aurorasoc.core.bodies import DEFERRED
 from aurorasoc.core.clock import iso, now_us
 from aurorasoc.core.database.engine import Database
 from aurorasoc.llm.budgets.books import Account, Balance, balances_of
@@ -57,6 +58,8 @@ class LimitView:
 @dataclass(frozen=True, slots=True)
 class BudgetsView:
     """All limits in force, and how they stand."""
+
+    __pydantic_config__: ClassVar = DEFERRED
 
     revision: int
     limits: list[LimitView]

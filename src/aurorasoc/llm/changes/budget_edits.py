@@ -8,7 +8,6 @@ from typing import Annotated, Final, Self
 
 from pydantic import (
     AfterValidator,
-    BaseModel,
     BeforeValidator,
     ConfigDict,
     Field,
@@ -30,6 +29,7 @@ from aurorasoc.config.budgets import (
 from aurorasoc.config.snapshot import Snapshot
 from aurorasoc.config.vocabulary import EVERYTHING
 from aurorasoc.core.audit.actions import Action
+from aurorasoc.core.bodies import RequestBody
 from aurorasoc.core.secret_patterns import names_a_key
 from aurorasoc.errors import InvalidInput
 from aurorasoc.granite.backend_resolution import require_exists
@@ -60,10 +60,8 @@ Money = Annotated[
 ]
 
 
-class BudgetRequest(BaseModel):
+class BudgetRequest(RequestBody):
     """What may be spent in a period. Tokens are prompt and completion together; money is in USD."""
-
-    model_config = ConfigDict(extra="forbid", hide_input_in_errors=True)
 
     per: Annotated[Period, Field(description="A calendar day or month, UTC.")]
     tokens: Annotated[int | None, Field(ge=1, le=MOST_TOKENS, strict=True)] = None
@@ -98,12 +96,10 @@ class LimitRequest(BudgetRequest):
         return Limit(self.scope, self.as_budget())
 
 
-class BudgetsRequest(BaseModel):
+class BudgetsRequest(RequestBody):
     """All limits: they replace those in force. An empty list ends them."""
 
     model_config = ConfigDict(
-        extra="forbid",
-        hide_input_in_errors=True,
         json_schema_extra={
             "examples": [
                 {

@@ -9,7 +9,6 @@ from typing import Annotated, Final, Self
 from pydantic import (
     AfterValidator,
     AwareDatetime,
-    BaseModel,
     BeforeValidator,
     ConfigDict,
     Field,
@@ -20,6 +19,7 @@ from pydantic import (
 from aurorasoc.config.budgets import MICROS, MOST_MICROS, MOST_TOKENS, Budget, Period
 from aurorasoc.config.clients import is_client_name
 from aurorasoc.config.vocabulary import TlpLabel
+from aurorasoc.core.bodies import RequestBody
 from aurorasoc.llm.changes.fields import refuse_secret
 
 MAX_GRACE: Final = 30 * 24 * 3600
@@ -66,10 +66,8 @@ ClientName = Annotated[
 ]
 
 
-class ClientBudget(BaseModel):
+class ClientBudget(RequestBody):
     """What a client may spend: money in US dollars, tokens, or both."""
-
-    model_config = ConfigDict(extra="forbid")
 
     per: Period
     tokens: Annotated[int | None, Field(ge=1, le=MOST_TOKENS)] = None
@@ -91,12 +89,10 @@ class ClientBudget(BaseModel):
         return Budget(self.per, self.tokens, money, self.hard)
 
 
-class ClientRequest(BaseModel):
+class ClientRequest(RequestBody):
     """A new machine client."""
 
     model_config = ConfigDict(
-        extra="forbid",
-        hide_input_in_errors=True,
         json_schema_extra={"examples": [{"name": "case-management", "max_tlp": "AMBER"}]},
     )
 
@@ -112,10 +108,8 @@ class ClientRequest(BaseModel):
     ] = None
 
 
-class SecretRequest(BaseModel):
+class SecretRequest(RequestBody):
     """A new secret for a client. Without grace, the old one ends at once."""
-
-    model_config = ConfigDict(extra="forbid")
 
     grace_seconds: Annotated[
         int, Field(ge=0, le=MAX_GRACE, description="How long the old secret stays valid.")

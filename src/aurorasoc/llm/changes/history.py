@@ -6,12 +6,13 @@ import asyncio
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass
-from typing import Annotated, Final
+from typing import Annotated, ClassVar, Final
 
 from pydantic import Field, TypeAdapter, ValidationError
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from aurorasoc.core.bodies import DEFERRED
 from aurorasoc.core.clock import iso
 from aurorasoc.core.database.tables import RevisionRow
 from aurorasoc.errors import NotFound
@@ -40,6 +41,8 @@ class Revision:
 class HistoryPage:
     """Revisions, newest first. Pass `next_before` to get the next page; null means the end."""
 
+    __pydantic_config__: ClassVar = DEFERRED
+
     revisions: list[Revision]
     next_before: int | None
 
@@ -47,6 +50,8 @@ class HistoryPage:
 @dataclass(frozen=True, slots=True)
 class RevisionDetail(Revision):
     """A revision and the fields it changed. Key changes are not among them."""
+
+    __pydantic_config__: ClassVar = DEFERRED
 
     changes: list[Difference]
 

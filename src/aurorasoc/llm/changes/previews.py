@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, fields
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, ClassVar, Final
 
 from pydantic import Field
 
 from aurorasoc.config.snapshot import ConnectionConfig, Snapshot
 from aurorasoc.config.vocabulary import ConnectionName
+from aurorasoc.core.bodies import DEFERRED
 from aurorasoc.llm.changes.in_words import Difference, differences
 from aurorasoc.llm.changes.plan import Plan
 from aurorasoc.llm.changes.tested import roles_to_test
@@ -47,6 +48,8 @@ class Preview:
         testable: Whether `verify` would test a model: another one would answer.
     """
 
+    __pydantic_config__: ClassVar = DEFERRED
+
     based_on: int
     changes: Annotated[list[Difference], Field(description="In force now, and then.")]
     keys: list[KeyNeeded]
@@ -61,6 +64,8 @@ class RollbackPlan(Preview):
     Attributes:
         to_revision: Where it goes back to.
     """
+
+    __pydantic_config__: ClassVar = DEFERRED
 
     to_revision: int
 

@@ -10,7 +10,6 @@ from typing import Annotated, Any, Self
 
 from pydantic import (
     AfterValidator,
-    BaseModel,
     ConfigDict,
     Field,
     StringConstraints,
@@ -24,6 +23,7 @@ from aurorasoc.config.vocabulary import (
     Role,
     Tlp,
 )
+from aurorasoc.core.bodies import RequestBody
 from aurorasoc.core.redaction import REDACTOR
 from aurorasoc.core.secret_patterns import names_a_key
 from aurorasoc.llm.adoption.option_rules import Headers, OptionRules
@@ -42,20 +42,16 @@ MAX_ASSIGNED = 200
 """How many agents may have an assignment of their own."""
 
 
-class KeyRequest(BaseModel):
+class KeyRequest(RequestBody):
     """A key to store. It is never shown again."""
-
-    model_config = ConfigDict(extra="forbid", hide_input_in_errors=True)
 
     api_key: Key = Field(json_schema_extra={"writeOnly": True})
 
 
-class ConfigRequest(BaseModel):
+class ConfigRequest(RequestBody):
     """A switch. A missing field changes nothing; null restores the boot default."""
 
     model_config = ConfigDict(
-        extra="forbid",
-        hide_input_in_errors=True,
         json_schema_extra={"examples": [{"provider": "deepseek", "model": "deepseek-v4-flash"}]},
     )
 
@@ -85,12 +81,10 @@ class ConnectionOptions(OptionRules):
     ] = None
 
 
-class ConnectionRequest(BaseModel):
+class ConnectionRequest(RequestBody):
     """A connection's values. A missing field changes nothing; null restores the boot default."""
 
     model_config = ConfigDict(
-        extra="forbid",
-        hide_input_in_errors=True,
         json_schema_extra={
             "examples": [
                 {
@@ -126,15 +120,13 @@ class ConnectionRequest(BaseModel):
         return self.model_dump(mode="json", exclude_unset=True, exclude={"api_key"})
 
 
-class TestRequest(BaseModel):
+class TestRequest(RequestBody):
     """What to test: a connection as it is, or with values that aren't saved.
 
     A missing field is as it is saved; null is the boot default. Nothing of it is stored.
     """
 
     __test__ = False  # not a test class, despite its name
-    model_config = ConfigDict(extra="forbid", hide_input_in_errors=True)
-
     role: Role = "specialist"
     model: Name | None = None
     orchestrator_model: Name | None = None
@@ -147,13 +139,11 @@ class TestRequest(BaseModel):
         return bool(self.model_fields_set - {"role"})
 
 
-class ListRequest(BaseModel):
+class ListRequest(RequestBody):
     """With which values to ask for models. Nothing of it is stored.
 
     A missing field is as it is saved; null is the boot default.
     """
-
-    model_config = ConfigDict(extra="forbid", hide_input_in_errors=True)
 
     provider: Annotated[
         Provider | None,
@@ -163,13 +153,11 @@ class ListRequest(BaseModel):
     api_key: Key | None = Field(None, json_schema_extra={"writeOnly": True})
 
 
-class AssignmentRequest(BaseModel):
+class AssignmentRequest(RequestBody):
     """A connection, one of its models, and who is asked after it.
 
     Without a model, it is the one it has for the role; without fallbacks, they are the policy's.
     """
-
-    model_config = ConfigDict(extra="forbid")
 
     connection: Connection
     model: Name | None = None
@@ -180,11 +168,10 @@ class AssignmentRequest(BaseModel):
         return Assignment(self.connection, self.model, self.fallbacks)
 
 
-class AssignmentsRequest(BaseModel):
+class AssignmentsRequest(RequestBody):
     """Who uses what. Whoever is missing keeps theirs; null goes back to the active connection."""
 
     model_config = ConfigDict(
-        extra="forbid",
         json_schema_extra={
             "examples": [
                 {
@@ -195,10 +182,8 @@ class AssignmentsRequest(BaseModel):
         },
     )
 
-    roles: dict[Role, AssignmentRequest | None] = {}
-    agents: Annotated[
-        dict[AgentName, AssignmentRequest | None], Field(max_length=MAX_ASSIGNED)
-    ] = {}
+    roles: dict[Role, AssignmentRequest | None] = Field({})
+    agents: dict[AgentName, AssignmentRequest | None] = Field({}, max_length=MAX_ASSIGNED)
 
     @property
     def assigned(self) -> list[Assignment]:
@@ -207,19 +192,15 @@ class AssignmentsRequest(BaseModel):
         return [one.as_assignment() for one in sent if one is not None]
 
 
-class RollbackKey(BaseModel):
+class RollbackKey(RequestBody):
     """A key for the address that a connection goes back to."""
-
-    model_config = ConfigDict(extra="forbid", hide_input_in_errors=True)
 
     connection: Connection
     api_key: Key = Field(json_schema_extra={"writeOnly": True})
 
 
-class PolicyRequest(BaseModel):
+class PolicyRequest(RequestBody):
     """A change of policy. A missing field changes nothing; null restores the boot default."""
-
-    model_config = ConfigDict(extra="forbid")
 
     hosted_max_tlp: Tlp | None = None
     local_backend: Connection | None = None
@@ -237,12 +218,10 @@ def _plain_reason(reason: str) -> str:
     return reason
 
 
-class HostedTrafficRequest(BaseModel):
+class HostedTrafficRequest(RequestBody):
     """Whether hosted providers may be called. To allow it again needs a reason."""
 
     model_config = ConfigDict(
-        extra="forbid",
-        hide_input_in_errors=True,
         json_schema_extra={"examples": [{"state": "stopped", "reason": "breach at a vendor"}]},
     )
 
@@ -264,10 +243,8 @@ class HostedTrafficRequest(BaseModel):
         return self
 
 
-class PlannedCeiling(BaseModel):
+class PlannedCeiling(RequestBody):
     """A connection's ceiling as it would be; one that doesn't exist yet has a provider, too."""
-
-    model_config = ConfigDict(extra="forbid")
 
     max_tlp: Tlp | None
     provider: Annotated[
@@ -275,12 +252,10 @@ class PlannedCeiling(BaseModel):
     ] = None
 
 
-class PlannedRequest(BaseModel):
+class PlannedRequest(RequestBody):
     """What a change would set, as its own call takes it; a missing part stays as it is."""
-
-    model_config = ConfigDict(extra="forbid")
 
     provider: Connection | None = None
     policy: PolicyRequest | None = None
     assignments: AssignmentsRequest | None = None
-    connections: Annotated[dict[Connection, PlannedCeiling], Field(max_length=MAX_NAMED)] = {}
+    connections: dict[Connection, PlannedCeiling] = Field({}, max_length=MAX_NAMED)

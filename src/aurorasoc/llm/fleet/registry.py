@@ -11,12 +11,13 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
-from typing import Annotated, Final, Literal
+from typing import Annotated, ClassVar, Final, Literal
 
 from pydantic import Field
 
 from aurorasoc.config.snapshot import ConnectionConfig
 from aurorasoc.config.vocabulary import ConnectionName
+from aurorasoc.core.bodies import DEFERRED
 from aurorasoc.core.clock import iso
 from aurorasoc.core.database.engine import Database
 from aurorasoc.core.database.tables import InstanceRow, RuntimeConfigRow
@@ -82,6 +83,8 @@ class Member:
 @dataclass(frozen=True, slots=True)
 class FleetView:
     """The stored revision, and all live processes by kind and name."""
+
+    __pydantic_config__: ClassVar = DEFERRED
 
     revision: int
     instances: tuple[Member, ...]

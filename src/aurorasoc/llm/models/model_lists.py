@@ -6,9 +6,10 @@ import asyncio
 import time
 from dataclasses import dataclass
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, ClassVar, Final
 
 from aurorasoc.config.vocabulary import ConnectionName, ServingBackend
+from aurorasoc.core.bodies import DEFERRED
 from aurorasoc.errors import AuroraError, BadResponse, EndpointNotFound, ProviderTimeout
 from aurorasoc.granite import ModelReference
 from aurorasoc.granite.address_policy import AddressPolicy
@@ -31,6 +32,8 @@ _NO_LIST_HERE: Final = frozenset({404, 405, 501})
 @dataclass(frozen=True, slots=True)
 class ModelList:
     """Names of the models behind a connection, in the provider's order."""
+
+    __pydantic_config__: ClassVar = DEFERRED
 
     connection: ConnectionName
     provider: ServingBackend

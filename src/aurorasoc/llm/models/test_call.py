@@ -5,11 +5,12 @@ from __future__ import annotations
 import asyncio
 import time
 from dataclasses import dataclass, replace
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, ClassVar, Final
 
 from pydantic import Field
 
 from aurorasoc.config.vocabulary import ConnectionName, ServingBackend
+from aurorasoc.core.bodies import DEFERRED
 from aurorasoc.errors import (
     CALL_ERRORS,
     AuthFailed,
@@ -36,6 +37,8 @@ class CallTest:
         key_checked: Whether the endpoint refused a wrong key; None if that is unknown.
         capabilities: What the model can do; None if it didn't answer.
     """
+
+    __pydantic_config__: ClassVar = DEFERRED
 
     connection: ConnectionName
     provider: ServingBackend

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Annotated, Any, Final, TypeVar, cast, get_args
+from typing import Annotated, Any, ClassVar, Final, TypeVar, cast, get_args
 
 from pydantic import Field, TypeAdapter
 
 from aurorasoc.core import foreign_json
+from aurorasoc.core.bodies import DEFERRED
 from aurorasoc.core.clock import iso
 from aurorasoc.core.database.engine import Database
 from aurorasoc.core.database.tables import InvestigationRow, InvestigationStepRow
@@ -86,6 +87,8 @@ class GapView:
 class Report:
     """The conclusion of an investigation."""
 
+    __pydantic_config__: ClassVar = DEFERRED
+
     verdict: Verdict
     severity: Severity
     confidence: Annotated[int, Field(ge=0, le=100, description="Percent, as the model says.")]
@@ -119,6 +122,8 @@ class SummaryView:
 @dataclass(frozen=True, slots=True)
 class InvestigationView(SummaryView):
     """An investigation with everything that is stored so far."""
+
+    __pydantic_config__: ClassVar = DEFERRED
 
     alert: AlertJson
     report: Report | None
