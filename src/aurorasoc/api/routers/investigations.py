@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import AsyncGenerator, Iterator
 from dataclasses import dataclass
 from time import monotonic
-from typing import Annotated, Final
+from typing import Annotated, ClassVar, Final
 
 from fastapi import APIRouter, Depends, Path, Query, Request, Response, status
 from pydantic import Field, StringConstraints
@@ -20,7 +20,7 @@ from aurorasoc.api.events import (
 )
 from aurorasoc.api.problems import ProblemRoute, documented, problem_of
 from aurorasoc.config.vocabulary import TlpLabel
-from aurorasoc.core.bodies import RequestBody
+from aurorasoc.core.bodies import DEFERRED, RequestBody
 from aurorasoc.core.inbound.limits import CallerLimit
 from aurorasoc.core.printable import one_line
 from aurorasoc.errors import AuroraError
@@ -79,6 +79,8 @@ class InvestigationBody(RequestBody):
 @dataclass(frozen=True, slots=True)
 class Opened:
     """An accepted investigation, and its status."""
+
+    __pydantic_config__: ClassVar = DEFERRED
 
     id: str
     status: State
