@@ -24,7 +24,6 @@ from aurorasoc.llm.wire.answers.cut_answers import (
 )
 from aurorasoc.llm.wire.answers.documents import parsed
 from aurorasoc.llm.wire.answers.outcome import (
-    Finish,
     Outcome,
     attach,
     begin,
@@ -247,11 +246,10 @@ class SentByUs:
         outcome = outcome_of(output)
         if says_nothing(outcome):
             return output
-        requested = asked.response_format
-        as_json = bool(requested and asked.validate_response_format)
+        as_json = bool(asked.response_format and asked.validate_response_format)
         require_whole(outcome, self.aurora_site.reference, structured=as_json)
-        if requested and outcome.finish is not Finish.LENGTH:
-            output.output_structured = structured(asked, outcome.text)
+        if as_json:  # else the caller looks for its JSON in the text
+            output.output_structured = structured(asked.response_format, outcome.text)
         return require_valid(output)
 
     async def _pieces(self, call: Translation) -> AsyncGenerator[ModelResponseStream]:

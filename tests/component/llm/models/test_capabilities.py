@@ -151,16 +151,22 @@ async def test_a_test_that_fails_forgets_nothing(
 
 
 @pytest.mark.parametrize(
-    "text", [f"I looked at {{host}} first: {ANSWER} So it is {{harmless}}.", f"{ANSWER} {ANSWER}"]
+    "text",
+    [
+        f"I looked at {{host}} first: {ANSWER} So it is {{harmless}}.",
+        f"{ANSWER} {ANSWER}",
+        "{step} " * 300 + ANSWER,
+    ],
 )
 async def test_form_is_found_where_investigations_find_it(tmp_path: Path, text: str) -> None:
-    """Among words and braces, and said twice."""
+    """Among words and braces, however many, and said twice."""
     with PickyServer(says=text) as server:
         assert (await found_at(server, tmp_path)).structured_output == "json_schema"
 
 
 NO_ANSWERS = {
     "words": "I'd say it is harmless.",
+    "braces": "{step} " * 300,
     "another type": '{"findings": "none", "techniques": []}',
     "two that differ": f"{ANSWER} {ANSWER.replace('[]', json.dumps(['T1110']))}",
 }
