@@ -147,6 +147,41 @@ def test_no_name_leads_elsewhere(libraries: None, provider: str) -> None:
     assert [n for n in names if _strays(provider, n, _plain(provider, n))] == []
 
 
+def _fields(provider: str, name: str, *, stream: bool) -> set[str]:
+    """Return the fields of a request that asks nothing beside its message."""
+    messages = [{"role": "user", "content": "ping"}]
+    request = ModelRequest(_reference(provider, name), messages, {}, stream=stream)
+    body = json.loads(translation(request).transmission.body)
+    return {*body, *body.pop("generationConfig", {})}
+
+
+@pytest.mark.parametrize("provider", EVERY)
+def test_no_name_adds_to_what_is_asked(libraries: None, provider: str) -> None:
+    """An option that nobody set is not sent; LiteLLM sets a temperature for most Gemini models."""
+    del libraries
+    needed = {"messages", "contents", "input", "model"}
+    needed |= {"max_tokens"} if provider == "anthropic" else set()
+    streamed = needed | {"stream", "stream_options"}
+    of_vendor = [n for n, row in _table().items() if row.get("litellm_provider") == provider]
+    names = [*_made(), *of_vendor, *(name.removeprefix(f"{provider}/") for name in of_vendor)]
+    assert [n for n in names if not _fields(provider, n, stream=False) <= needed] == []
+    assert [n for n in names if not _fields(provider, n, stream=True) <= streamed] == []
+
+
+@pytest.mark.parametrize("name", ["gemini-2.5-pro", "gemini-3-pro-preview", "gemini-flash-latest"])
+def test_no_name_rewrites_a_schema(libraries: None, name: str) -> None:
+    """LiteLLM would make an object of a `const`, and drop a property that is called `strict`."""
+    del libraries
+    schema = {"type": "object", "properties": {"strict": {"const": "x"}}, "required": ["strict"]}
+    form = {"type": "json_schema", "json_schema": {"name": "f", "schema": schema}}
+    messages = [{"role": "user", "content": "ping"}]
+    request = ModelRequest(
+        _reference("gemini", name), messages, {"response_format": form}, stream=False
+    )
+    settings = json.loads(translation(request).transmission.body)["generationConfig"]
+    assert settings == {"response_mime_type": "application/json", "response_json_schema": schema}
+
+
 @pytest.mark.soak
 @pytest.mark.parametrize("provider", EVERY)
 @pytest.mark.parametrize("kind", KINDS)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, Final
 from urllib.parse import quote
 
@@ -10,7 +11,7 @@ from litellm.llms.vertex_ai.gemini.transformation import transform_request_body
 from litellm.llms.vertex_ai.gemini.vertex_and_google_ai_studio_gemini import ModelResponseIterator
 
 from aurorasoc.llm.wire.answers.reading import generate_content
-from aurorasoc.llm.wire.answers.reading.fields import answer_among
+from aurorasoc.llm.wire.answers.reading.fields import answer_among, mapping
 from aurorasoc.llm.wire.asking.request import ModelRequest, post
 from aurorasoc.llm.wire.formats.translation import Translation, Unlogged, mapped, whole
 
@@ -28,7 +29,7 @@ class GenerateContent(Translation):
         options = mapped(_CONFIG, request, model)
         if "top_k" in request.options:
             options["top_k"] = request.options["top_k"]
-        options.pop("safety_settings", None)  # a global of litellm's
+        options = _as_asked(request.options, options)
         body = transform_request_body(
             messages=list(request.messages),  # it takes system messages out of the list
             model=model,
@@ -68,6 +69,25 @@ class GenerateContent(Translation):
         for choice in piece.choices if piece is not None and not (finished or blocked) else ():
             choice.finish_reason = None
         return piece
+
+
+def _as_asked(asked: Mapping[str, Any], options: Mapping[str, Any]) -> dict[str, Any]:
+    """Undo what LiteLLM adds and rewrites by the text of a model's name.
+
+    It sends a temperature to every name but those of Gemini 2, and rewrites a JSON schema for
+    them: a `const` becomes an object. The vendor takes JSON Schema itself
+    (ai.google.dev/api/generate-content, "responseJsonSchema").
+    """
+    unasked = {"safety_settings"}  # a global of litellm's
+    if "temperature" not in asked:
+        unasked.add("temperature")
+    form = asked.get("response_format")
+    schema = mapping(mapping(form).get("json_schema")).get("schema")
+    if schema is None:
+        return {name: value for name, value in options.items() if name not in unasked}
+    unasked.add("response_schema")
+    kept = {name: value for name, value in options.items() if name not in unasked}
+    return kept | {"response_json_schema": schema}
 
 
 def _one_candidate(document: dict[str, Any]) -> dict[str, Any]:
