@@ -97,7 +97,7 @@ class Answering:
 
     Attributes:
         model: In the vendor's words.
-        left_out: What the request held and the model refuses, or is known not to obey.
+        left_out: What the request held and the model refuses, isn't told, or is known not to obey.
         attempts: Everyone who was asked, in order; empty if the first one answers.
     """
 
@@ -161,7 +161,8 @@ class Completion:
         )
         output = await run
         outcome, binding = outcome_of(output), self.model.pinned
-        left_out = outcome.left_out | self.asked.unheeded_by(binding)
+        unsaid = outcome.left_out | outcome.schema_left_out
+        left_out = unsaid | self.asked.unheeded_by(binding)
         answering = _answering(binding, outcome.model, left_out, outcome.attempts)
         said = Piece(outcome.text, outcome.thoughts, _calls(output))
         return Whole(answering, said, Ending(outcome.finish, outcome.usage))
@@ -218,7 +219,8 @@ class Completion:
         beginning = beginning_of(output)
         model = binding.reference.model if beginning is None else beginning.model
         left_out = self.asked.unheeded_by(binding)
-        left_out |= frozenset() if beginning is None else beginning.left_out
+        if beginning is not None:
+            left_out |= beginning.left_out | beginning.schema_left_out
         tried = notes.tried and (*notes.tried, _answers(binding))
         return _answering(binding, model, left_out, tried)
 

@@ -5,6 +5,8 @@ from typing import Any, Final
 
 import pytest
 
+from aurorasoc.api.door.asking import left_out
+from aurorasoc.api.door.body import CompletionBody
 from tests.component.in_line import InLine
 from tests.component.open_door import door, error_of, line, opened, servers
 from tests.world.door import Door
@@ -339,3 +341,10 @@ def test_what_anthropics_format_cant_say_is_named(
     assert response.headers["x-aurora-connection"] == "second", response.text
     assert response.headers["x-aurora-left-out"] == "detail, stop, strict"
     assert "strict" not in str(line.second.requests[-1].body)
+
+
+def test_what_a_vendor_isnt_sent_of_a_schema_is_named() -> None:
+    """Beside what the caller's own fields tell."""
+    body = CompletionBody.model_validate({"model": "specialist", "messages": [USER], "user": "a"})
+    unsaid = frozenset({"schema.maximum", "strict", "system_role"})
+    assert left_out(body, unsaid) == {"schema.maximum", "strict", "user"}

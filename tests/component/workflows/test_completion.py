@@ -156,3 +156,20 @@ async def test_a_format_is_sent_beside_tools(world: World, boot: Settings, provi
     await _completion(boot, provider, response_format=FORMAT, tools=TOOLS).whole()
     body = _body(world, provider)
     assert (body["response_format"], body["tools"]) == (FORMAT, TOOLS)
+
+
+@pytest.mark.parametrize(
+    ("provider", "left_out"), [("gemini", {"schema.const"}), ("openai", set())]
+)
+async def test_what_a_vendor_isnt_sent_of_a_schema_is_named(
+    world: World, boot: Settings, provider: str, left_out: set[str]
+) -> None:
+    """Gemini's tools know no `const`; whole and streamed."""
+    del world
+    schema = {"type": "object", "properties": {"kind": {"const": "ip"}}}
+    tools = [{"type": "function", "function": {"name": "look_up", "parameters": schema}}]
+    completion = _completion(boot, provider, tools=tools)
+    assert (await completion.whole()).answering.left_out == left_out
+    stream = await completion.stream()
+    await stream.pieces.aclose()
+    assert stream.answering.left_out == left_out

@@ -27,6 +27,7 @@ from aurorasoc.api.door.messages import (
 from aurorasoc.config.assignments import Assignments
 from aurorasoc.config.vocabulary import Role
 from aurorasoc.llm.wire.answers.tool_calls import ToolCall
+from aurorasoc.llm.wire.asking import schemas
 from aurorasoc.llm.wire.asking.request import BOUNDS
 from aurorasoc.workflows.completion import Asked, Part, Turn
 
@@ -91,6 +92,7 @@ def left_out(body: CompletionBody, unsaid: frozenset[str]) -> set[str]:
     left = set(unsaid & (said | _UNSAYABLE))
     if unsaid >= BOUNDS and (body.max_tokens or body.max_completion_tokens):
         left.add("max_completion_tokens" if body.max_completion_tokens else "max_tokens")
+    left |= {name for name in unsaid if name.startswith(schemas.PREFIX)}
     return left | kept_here(body)
 
 

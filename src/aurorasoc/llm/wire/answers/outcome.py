@@ -122,6 +122,8 @@ class Outcome:
         sent: What the request held that a model may refuse.
         left_out: What the caller asked for and this model refuses: left out, or said in another
             way.
+        schema_left_out: Keywords of the caller's schemas that the vendor isn't sent, such as
+            `schema.maximum`: its format has no word for them.
         attempts: Everyone who was asked, in order: the last one answered. Empty if that was the
             first.
     """
@@ -137,6 +139,7 @@ class Outcome:
     left_out: frozenset[Refusable] = frozenset()
     thoughts_untagged: bool = False
     attempts: tuple[Attempt, ...] = ()
+    schema_left_out: frozenset[str] = frozenset()
 
 
 def attach(output: Output, outcome: Outcome) -> None:
@@ -160,11 +163,12 @@ class Beginning:
 
     Attributes:
         model: The model that answers, in the vendor's words.
-        left_out: As in `Outcome`.
+        left_out, schema_left_out: As in `Outcome`.
     """
 
     model: str
     left_out: frozenset[Refusable]
+    schema_left_out: frozenset[str]
 
 
 def begin(output: Output, beginning: Beginning) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any, Final
 from urllib.parse import quote
 
@@ -11,8 +11,9 @@ from litellm.llms.vertex_ai.gemini.transformation import transform_request_body
 from litellm.llms.vertex_ai.gemini.vertex_and_google_ai_studio_gemini import ModelResponseIterator
 
 from aurorasoc.llm.wire.answers.reading import generate_content
-from aurorasoc.llm.wire.answers.reading.fields import answer_among, mapping
+from aurorasoc.llm.wire.answers.reading.fields import answer_among, mapping, mappings
 from aurorasoc.llm.wire.asking.request import ModelRequest, post
+from aurorasoc.llm.wire.asking.schemas import left_out_of
 from aurorasoc.llm.wire.formats.translation import Translation, Unlogged, mapped, whole
 
 _CONFIG: Final = GoogleAIStudioGeminiConfig()
@@ -38,6 +39,7 @@ class GenerateContent(Translation):
             litellm_params={},
             cached_content=None,
         )
+        self.schema_left_out = left_out_of(request.options, _schemas(body))
         verb = "streamGenerateContent?alt=sse" if request.stream else "generateContent"
         path = f"/v1beta/models/{quote(model, safe='')}:{verb}"
         self.transmission = post(request, path, body)
@@ -69,6 +71,14 @@ class GenerateContent(Translation):
         for choice in piece.choices if piece is not None and not (finished or blocked) else ():
             choice.finish_reason = None
         return piece
+
+
+def _schemas(body: Mapping[str, Any]) -> Iterator[object]:
+    """Yield the schemas of a body: its answer's, and its tools'."""
+    yield mapping(body.get("generationConfig")).get("response_json_schema")
+    for tools in mappings(body.get("tools")):
+        for function in mappings(tools.get("function_declarations")):
+            yield function.get("parameters")
 
 
 def _as_asked(asked: Mapping[str, Any], options: Mapping[str, Any]) -> dict[str, Any]:

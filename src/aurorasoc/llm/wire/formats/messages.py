@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 from litellm import AnthropicConfig, BadRequestError, ModelResponse, ModelResponseStream
@@ -11,7 +11,9 @@ from litellm.llms.anthropic.chat.transformation import ANTHROPIC_TOOL_NAME_REVER
 
 from aurorasoc.granite import ModelReference
 from aurorasoc.llm.wire.answers.reading import messages
+from aurorasoc.llm.wire.answers.reading.fields import mapping, mappings
 from aurorasoc.llm.wire.asking.request import ModelRequest, post
+from aurorasoc.llm.wire.asking.schemas import left_out_of
 from aurorasoc.llm.wire.formats.translation import (
     Translation,
     effort_refused,
@@ -57,6 +59,7 @@ class Messages(Translation):
         body = self._body(conversation, options, headers)
         if request.stream:
             body["stream"] = True
+        self.schema_left_out = left_out_of(request.options, _schemas(body))
         betas = _betas(headers) | _betas(request.reference.options.headers)
         betas |= set(
             _CONFIG.get_anthropic_beta_list(model, options, custom_llm_provider="anthropic")
@@ -107,6 +110,13 @@ class Messages(Translation):
             return None
         piece: ModelResponseStream = self._iterator.chunk_parser(event)
         return piece
+
+
+def _schemas(body: Mapping[str, Any]) -> Iterator[object]:
+    """Yield the schemas of a body: its answer's, and its tools'."""
+    yield mapping(body.get("output_format")).get("schema")
+    for tool in mappings(body.get("tools")):
+        yield tool.get("input_schema")
 
 
 def _with_cache_points(request: ModelRequest) -> list[dict[str, Any]]:

@@ -31,6 +31,7 @@ class Translation(ABC):
         wrote: Whether the stream's last event held text, shown or held back.
         began: Whether any of a stream was used: then its error refuses no option any more, as the
             call can't be made again.
+        schema_left_out: Keywords of the request's schemas that aren't in the transmission.
     """
 
     closed: bool = False
@@ -44,6 +45,7 @@ class Translation(ABC):
         self.counted: Any = None
         self.wrote = False
         self.began = False
+        self.schema_left_out: frozenset[str] = frozenset()
 
     def answer(self, document: dict[str, Any]) -> ModelResponse:
         """Read a whole answer. Whatever it raises means that there is no usable one.
@@ -93,13 +95,20 @@ class Translation(ABC):
         reference = self.request.reference
         outcome = self.reading.outcome(reference.model)
         model = repeatable(outcome.model, reference) or reference.model
-        return replace(outcome, model=model, sent=self.transmission.sent, left_out=self._left_out())
+        return replace(
+            outcome,
+            model=model,
+            sent=self.transmission.sent,
+            left_out=self._left_out(),
+            schema_left_out=self.schema_left_out,
+        )
 
     def beginning(self) -> Beginning:
         """Return what is known when the first piece of a stream is there."""
         reference = self.request.reference
         model = self.reading.model or reference.model
-        return Beginning(repeatable(model, reference) or reference.model, self._left_out())
+        name = repeatable(model, reference) or reference.model
+        return Beginning(name, self._left_out(), self.schema_left_out)
 
     def _left_out(self) -> frozenset[Refusable]:
         asked = {_SETTINGS[name] for name in self.request.options if name in _SETTINGS}
