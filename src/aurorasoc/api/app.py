@@ -98,7 +98,9 @@ def include_routers(
     """
     if principal is not None:
         app.dependency_overrides[authenticated] = principal
-    # Chat first: routes are tried in this order, and it is called most.
+    # Routes are tried in this order, and a router's are built when it is first asked: probes, which
+    # a start waits for, come first and ask for theirs alone; then chat, which is called most.
+    app.include_router(health.router)
     surfaces = (
         chat,
         llm_providers,
@@ -115,7 +117,6 @@ def include_routers(
     for module in surfaces:
         app.include_router(module.router, prefix=API_PREFIX)
     app.include_router(door.router)
-    app.include_router(health.router)
     outer = app.router.lifespan_context
 
     @asynccontextmanager

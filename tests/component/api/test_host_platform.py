@@ -30,7 +30,7 @@ from aurorasoc.core.audit.log import AuditEvent
 from aurorasoc.core.database.engine import SCHEMA_HEAD
 from aurorasoc.core.database.migrations import VERSION_TABLE, migrate, sync_url
 from aurorasoc.errors import AuroraError
-from tests.world.databases import DATABASES, ON_BOTH, Stored
+from tests.world.databases import DATABASES, ON_BOTH, Stored, bring_to_head
 from tests.world.service import API, CONFIG, PROVIDERS, SESSION_SECRET, asked
 
 KEY: Final = "sk-host-0123456789abcdef"
@@ -169,8 +169,8 @@ def chain(tmp_path: Path, settings: Settings) -> Config:
 @pytest.fixture
 async def host(settings: Settings, chain: Config) -> AsyncIterator[Host]:
     """Run the host on a database that both chains have migrated."""
+    bring_to_head(Stored(settings.database_url))
     command.upgrade(chain, "head")
-    migrate(settings.database_url)
     log = HostLog()
     app = host_app(settings, log)
     transport = httpx.ASGITransport(app, raise_app_exceptions=False)
@@ -387,7 +387,7 @@ async def test_a_mounted_app_says_why_it_cannot_answer(settings: Settings) -> No
 
 async def test_a_mounted_app_whose_lifespan_is_run_answers(settings: Settings) -> None:
     """As docs/embedding.md shows it."""
-    migrate(settings.database_url)
+    bring_to_head(Stored(settings.database_url))
     mounted = mounted_app(settings)
 
     @asynccontextmanager
@@ -408,7 +408,7 @@ async def test_a_mounted_app_whose_lifespan_is_run_answers(settings: Settings) -
 
 async def test_a_hosts_principal_of_another_type_is_a_clear_error(settings: Settings) -> None:
     """The sentence names the type, and what is expected."""
-    migrate(settings.database_url)
+    bring_to_head(Stored(settings.database_url))
     app = FastAPI()
     include_routers(app, principal=lambda: {"sub": "alice"}, settings=settings)
     async with app.router.lifespan_context(app):
