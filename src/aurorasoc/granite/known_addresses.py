@@ -1,7 +1,8 @@
 """Addresses of services that speak OpenAI's protocol: presets for a new connection.
 
 The settings page and `docs/providers.md` show these rows. The service itself treats all servers of
-one provider alike; only a pasted address is completed from here (`pasted_endpoints`).
+one provider alike, but for two things: a pasted address is completed from here
+(`pasted_endpoints`), and a vendor's models are found in LiteLLM's table by it (`table_at`).
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
+from functools import lru_cache
 from typing import Final
 from urllib.parse import urlsplit
 
@@ -33,6 +35,9 @@ class KnownAddress:
         docs: The vendor's documentation.
         peculiar: What to know first, in one sentence.
         hosts: Host names that belong to it alone, with `*` for any part.
+        table: Its name in LiteLLM's bundled table of models. None: the table can't describe what
+            answers there. A deployment is named by its owner, a router's and a proxy's models are
+            other companies', and Bedrock's prices differ by region.
     """
 
     name: str
@@ -45,6 +50,7 @@ class KnownAddress:
     docs: str
     peculiar: str
     hosts: tuple[str, ...] = ()
+    table: str | None = None
 
     @property
     def placeholders(self) -> tuple[str, ...]:
@@ -93,6 +99,7 @@ KNOWN_ADDRESSES: Final = (
         "https://docs.mistral.ai/api",
         "It refuses options that it doesn't know, and tool call ids of another form than its own.",
         ("api.mistral.ai",),
+        "mistral",
     ),
     KnownAddress(
         "groq",
@@ -105,6 +112,7 @@ KNOWN_ADDRESSES: Final = (
         "https://console.groq.com/docs/openai",
         "It checks JSON and tool calls itself, and answers 400 when the model got them wrong.",
         ("api.groq.com",),
+        "groq",
     ),
     KnownAddress(
         "openrouter",
@@ -125,10 +133,11 @@ KNOWN_ADDRESSES: Final = (
         "https://api.together.ai/v1",
         "an API key",
         "https://api.together.ai/settings/api-keys",
-        "openai/gpt-oss-20b",
+        "openai/gpt-oss-120b",
         "https://docs.together.ai/docs/inference/openai-compatibility",
         "The list of models also holds models for images, speech and embeddings.",
         ("api.together.ai", "api.together.xyz"),
+        "together_ai",
     ),
     KnownAddress(
         "lm-studio",
@@ -185,7 +194,24 @@ def root_at(host: str) -> str | None:
     Args:
         host: A host name in lower case.
     """
+    row = _row_at(host)
+    return None if row is None else row.root
+
+
+@lru_cache(maxsize=64)
+def table_at(origin: str) -> str | None:
+    """Return the name that LiteLLM's table has for the vendor at an origin; None: it has none.
+
+    Args:
+        origin: Scheme, host and port, as `origin_of` writes them.
+    """
+    address = urlsplit(origin)
+    row = _row_at(address.hostname or "")
+    return None if row is None or address.scheme != "https" else row.table
+
+
+def _row_at(host: str) -> KnownAddress | None:
     for row in KNOWN_ADDRESSES:
         if any(fnmatchcase(host, pattern) for pattern in row.hosts):
-            return row.root
+            return row
     return None

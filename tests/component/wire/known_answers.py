@@ -158,8 +158,8 @@ _TOGETHER: Final = Answers(
         piece({"role": "assistant", "content": "ng", "token_id": 2}, choice=_TOGETHER_CHOICE),
         piece({"content": "", "token_id": 3}, "eos", choice=_TOGETHER_CHOICE, usage=COUNTED),
     ),
-    [{"id": "openai/gpt-oss-20b", "type": "chat"}, {"id": "a/painter", "type": "image"}],
-    ("openai/gpt-oss-20b", "a/painter"),
+    [{"id": "openai/gpt-oss-120b", "type": "chat"}, {"id": "a/painter", "type": "image"}],
+    ("openai/gpt-oss-120b", "a/painter"),
 )
 _LM_STUDIO: Final = Answers(
     whole({"content": "pong", "reasoning_content": "hm", "tool_calls": []}, stats={}),

@@ -20,11 +20,12 @@ from aurorasoc.core.logs import get_logger
 from aurorasoc.granite import ModelReference
 from aurorasoc.granite.base_url import origin_of
 from aurorasoc.granite.catalog import CATALOG
+from aurorasoc.granite.known_addresses import KNOWN_ADDRESSES, table_at
 from aurorasoc.llm.wire.windows.known import plausible
 
 _FILE: Final = "model_prices_and_context_window_backup.json"
 _NOTHING: Final[Mapping[str, Any]] = {}
-_VENDORS: Final = frozenset(ServingBackend)
+_VENDORS: Final = frozenset({*ServingBackend} | {row.table for row in KNOWN_ADDRESSES if row.table})
 
 log = get_logger("aurorasoc.litellm_table")
 
@@ -46,9 +47,18 @@ def vendors_row(reference: ModelReference) -> Mapping[str, Any]:
 
     Nothing for Ollama, vLLM, and a gateway: it may serve anything under a vendor's name.
     """
+    vendor = _vendor_of(reference)
+    return _NOTHING if vendor is None else _row_named(vendor, reference.model)
+
+
+def _vendor_of(reference: ModelReference) -> str | None:
+    """Return the table's name of the vendor whose own address a reference leads to, if it does."""
     spec = CATALOG[reference.provider]
-    at_vendor = reference.base_url is None or reference.origin == origin_of(spec.default_base_url)
-    return _NOTHING if spec.may_be_local or not at_vendor else _row_named(reference)
+    if spec.may_be_local:
+        return None
+    if reference.base_url is None or reference.origin == origin_of(spec.default_base_url):
+        return reference.provider.value
+    return table_at(reference.origin) if reference.provider is ServingBackend.OPENAI else None
 
 
 def answers_on_responses(model: str) -> bool:
@@ -67,12 +77,12 @@ def most_output_tokens(reference: ModelReference) -> int | None:
     A gateway's model counts by its name here, as nowhere else: a limit that is too high is refused,
     while one that is too low cuts answers off.
     """
-    return longest_answer(_row_named(reference))
+    vendor = _vendor_of(reference) or reference.provider.value
+    return longest_answer(_row_named(vendor, reference.model))
 
 
-def _row_named(reference: ModelReference) -> Mapping[str, Any]:
+def _row_named(vendor: str, model: str) -> Mapping[str, Any]:
     """Return the row of a name as its vendor spells it; the table prefixes some of them."""
-    vendor, model = reference.provider.value, reference.model
     if model.startswith(f"{vendor}/"):
         return _NOTHING  # the prefix is the table's, not the vendor's
     return row_of(vendor, f"{vendor}/{model}") or row_of(vendor, model)

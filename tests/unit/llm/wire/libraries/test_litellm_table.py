@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from aurorasoc.granite.known_addresses import KNOWN_ADDRESSES, KnownAddress
 from aurorasoc.llm.models.facts import facts_of
 from aurorasoc.llm.wire.libraries import litellm_table
 from aurorasoc.llm.wire.libraries.litellm_table import (
@@ -53,6 +54,20 @@ def test_the_installed_table_knows_each_vendors_default_model(provider: str, mod
     assert vendors_row(reference_at(provider, model))["litellm_provider"] == provider
 
 
+DESCRIBED = [row for row in KNOWN_ADDRESSES if row.table]
+
+
+@pytest.mark.parametrize("service", DESCRIBED, ids=lambda row: row.name)
+def test_the_installed_table_knows_the_model_proposed_for_a_vendor(service: KnownAddress) -> None:
+    """At the vendor's own address it has a window and a price, and no end yet."""
+    reference = reference_at("openai", service.model, service.base_url)
+    facts = facts_of(reference, None)
+    assert vendors_row(reference)["litellm_provider"] == service.table
+    assert facts.context_window_source == "table"
+    assert facts.prices is not None
+    assert facts.retires_on is None
+
+
 @pytest.mark.parametrize(
     ("provider", "model", "base_url"),
     [
@@ -66,6 +81,14 @@ def test_the_installed_table_knows_each_vendors_default_model(provider: str, mod
         ("openai", "GPT-4o", None),
         ("openai", "my-gpt-4o", None),
         ("gemini", "gemini/gemini-2.5-pro", None),
+        ("openai", "groq/openai/gpt-oss-120b", "https://api.groq.com/openai/v1"),
+        ("openai", "openai/gpt-oss-120b", "http://api.groq.com/openai/v1"),
+        ("openai", "openai/gpt-oss-120b", "https://api.groq.com.example.com/openai/v1"),
+        ("openai", "openai/gpt-oss-120b", "https://openrouter.ai/api/v1"),
+        ("openai", "gpt-4o", "https://api.groq.com/openai/v1"),
+        ("openai", "gpt-4o", "https://soc-eu.openai.azure.com/openai/v1"),
+        ("deepseek", "openai/gpt-oss-120b", "https://api.groq.com/openai/v1"),
+        ("vllm", "openai/gpt-oss-120b", "https://api.groq.com/openai/v1"),
     ],
 )
 def test_a_name_that_is_not_its_vendors_own_has_no_row(
