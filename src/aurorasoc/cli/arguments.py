@@ -196,6 +196,11 @@ def _words(place: list[str]) -> Iterator[str]:
     if field in {"policy", "planned"}:  # they hold what options name
         yield from _words(inner)
         return
+    if field == "assignments":  # planned ones have options of their own
+        option, *which = _words(inner)
+        yield option.replace("--", "--assign-", 1)
+        yield from which
+        return
     if field == "options":
         if inner and inner[0] == "headers":
             yield "--header"

@@ -20,7 +20,8 @@ if TYPE_CHECKING:
     from aurorasoc.llm.mutations import MutationAnswer
     from aurorasoc.runtime import Runtime
 
-_FORM: Final = "CONNECTION[:MODEL]; an empty value goes back to the active connection"
+FORM: Final = "CONNECTION[:MODEL]; an empty value goes back to the active connection"
+"""What an option of an assignment takes behind `NAME=`."""
 
 app = typer.Typer(help="Who uses another connection than the active one.", no_args_is_help=True)
 
@@ -61,7 +62,7 @@ def set_(
     as_json: AsJson = False,
 ) -> None:
     """Change what roles and agents use; others keep theirs. NAME= goes back to the active one."""
-    roles, agents = pairs("--role", role, f"ROLE={_FORM}"), pairs("--agent", agent, f"NAME={_FORM}")
+    roles, agents = pairs("--role", role, f"ROLE={FORM}"), pairs("--agent", agent, f"NAME={FORM}")
     if not (roles or agents):
         detail = "Nothing to change: name a --role or an --agent."
         raise InvalidInput(detail)
@@ -72,7 +73,7 @@ def set_(
     if names is not None and not any((*roles.values(), *agents.values())):
         detail = "--fallbacks needs a --role or an --agent with a connection."
         raise InvalidInput(detail)
-    body = {"roles": _assigned(roles, names), "agents": _assigned(agents, names)}
+    body = {"roles": assigned(roles, names), "agents": assigned(agents, names)}
     requested = checked(lambda: AssignmentsRequest.model_validate(body))
     change = connection_edits.assign(requested)
     lines = [_line("role", *one, names) for one in roles.items()]
@@ -84,8 +85,8 @@ def set_(
     make_change(work, wait=wait, as_json=as_json)
 
 
-def _assigned(
-    texts: Mapping[str, str | None], fallbacks: list[str] | None
+def assigned(
+    texts: Mapping[str, str | None], fallbacks: list[str] | None = None
 ) -> dict[str, dict[str, Any] | None]:
     """Return assignments as REST takes them. A model's name may hold colons, a connection's not."""
     return {

@@ -13,6 +13,7 @@ from aurorasoc.cli.arguments import (
     Fallbacks,
     HostedMaxTlp,
     LocalBackend,
+    OnRefusalOption,
     RequireTlp,
     checked,
     label_option,
@@ -21,6 +22,7 @@ from aurorasoc.cli.arguments import (
     sent,
     tlp_of,
 )
+from aurorasoc.cli.assignments import FORM, assigned
 from aurorasoc.cli.in_runtime import in_runtime
 from aurorasoc.cli.output import AsJson, say, say_json
 from aurorasoc.cli.table import table
@@ -47,9 +49,18 @@ def explain(  # noqa: PLR0913 - one parameter for each option
     local_backend: LocalBackend = None,
     require_tlp: RequireTlp = None,
     fallbacks: Fallbacks = None,
+    on_refusal: OnRefusalOption = None,
     max_tlp: Annotated[
         list[str] | None,
         typer.Option(metavar="CONNECTION=TLP", help="Planned: a ceiling of its own; repeatable."),
+    ] = None,
+    assign_role: Annotated[
+        list[str] | None,
+        typer.Option(metavar="ROLE=CONNECTION[:MODEL]", help="Planned: a role's; repeatable."),
+    ] = None,
+    assign_agent: Annotated[
+        list[str] | None,
+        typer.Option(metavar="NAME=CONNECTION[:MODEL]", help="Planned: an agent's; repeatable."),
     ] = None,
     as_json: AsJson = False,
 ) -> None:
@@ -58,17 +69,23 @@ def explain(  # noqa: PLR0913 - one parameter for each option
     Connections are listed in the order in which they are asked, with those that aren't asked, and
     those that may not have the label.
 
-    With another policy, ceiling or active connection, it is said of the configuration as that
-    would leave it; nothing is changed.
+    With another policy, ceiling, assignment or active connection, it is said of the configuration
+    as that would leave it; nothing is changed.
     """
     policy = sent(
         hosted_max_tlp=hosted_max_tlp,
         local_backend=local_backend,
         require_tlp=require_tlp,
         fallbacks=names_in(fallbacks),
+        on_refusal=on_refusal,
     )
     ceilings = pairs("--max-tlp", max_tlp, "CONNECTION=TLP; an empty TLP is the policy's ceiling")
-    planned = sent(provider=provider, policy=policy or None, connections=_ceilings(ceilings))
+    planned = sent(
+        provider=provider,
+        policy=policy or None,
+        assignments=_assignments(assign_role, assign_agent),
+        connections=_ceilings(ceilings),
+    )
     labels = (None, *LABELS) if tlp is None else (tlp,)
     asked = in_runtime(lambda runtime: _explained(runtime, labels, role, agent, planned))
     if tlp is None:
@@ -94,6 +111,16 @@ async def _explained(
         )
         for label in labels
     }
+
+
+def _assignments(
+    roles: list[str] | None, agents: list[str] | None
+) -> dict[str, dict[str, Any]] | None:
+    assignments = {
+        "roles": assigned(pairs("--assign-role", roles, f"ROLE={FORM}")),
+        "agents": assigned(pairs("--assign-agent", agents, f"NAME={FORM}")),
+    }
+    return assignments if any(assignments.values()) else None
 
 
 def _ceilings(texts: Mapping[str, str | None]) -> dict[str, dict[str, Any]] | None:

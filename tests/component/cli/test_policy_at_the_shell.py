@@ -126,6 +126,33 @@ def test_the_agent_that_asks_counts(shell: Shell) -> None:
     assert result.out.startswith("CLEAR: ollama answers with granite4:8b.\n")
 
 
+def test_an_assignment_is_explained_before_it_is_made(shell: Shell) -> None:
+    """A role's and an agent's, and one that is taken back; nothing is stored."""
+    shell("assignments", "set", "--agent", "triage=ollama")
+    ways = ("--assign-role", "orchestrator=ollama", "--assign-agent", "our-own=ollama:other:7b")
+    clear = (*EXPLAIN, "--tlp", "CLEAR")
+    for asker, model in (
+        ("--role=orchestrator", "granite4:dense"),
+        ("--agent=our-own", "other:7b"),
+    ):
+        said = shell(*clear, asker, *ways).out
+        assert said.startswith(f"CLEAR: ollama answers with {model}.\n")
+        assert shell(*clear, asker).out.startswith("CLEAR: vllm answers ")
+    back = shell(*clear, "--agent", "triage", "--assign-agent", "triage=")
+    assert back.out.startswith("CLEAR: vllm answers ")
+    assert shell("assignments", "show", "--json").json["agents"].keys() == {"triage"}
+
+
+def test_whom_refusals_would_go_to_is_explained(shell: Shell) -> None:
+    """Before the policy says so."""
+    ways = ("--provider", "openai", "--on-refusal", "local")
+    shell.patch.setenv("LLM_OPENAI_COMPATIBLE_API_KEY", "sk-not-a-real-key-0000")
+    shell.patch.setenv("LLM_LOCAL_BACKEND", "vllm")
+    said = "It is asked what a hosted model refuses"
+    assert said in shell(*EXPLAIN, "--tlp", "CLEAR", *ways).out
+    assert said not in shell(*EXPLAIN, "--tlp", "CLEAR", *ways[:2]).out
+
+
 @pytest.mark.parametrize(
     ("arguments", "named"),
     [
@@ -138,6 +165,9 @@ def test_the_agent_that_asks_counts(shell: Shell) -> None:
         (("set", "--on-refusal", "ask"), "--on-refusal"),
         (("explain", "--fallbacks", "vllm,vllm"), "--fallbacks"),
         (("explain", "--tlp", "NONE"), "--tlp"),
+        (("explain", "--assign-role", "boss=vllm"), "--assign-role: must be 'specialist'"),
+        (("explain", "--assign-agent", "triage"), "--assign-agent"),
+        (("explain", "--assign-agent", "triage=nonesuch"), "no such connection"),
         (("explain", "--role", "nobody"), "--role"),
         (("explain", "--agent", "Not A Name"), "--agent"),
         (("explain", "--max-tlp", "openai=PURPLE"), "--max-tlp"),
