@@ -172,14 +172,13 @@ def check_routes(snapshot: Snapshot) -> None:
             assert label is not None or snapshot.requested.value == AUTO
             continue
         config = snapshot.connections[chosen.connection]
-        assert label is None or _may_have(snapshot, config, label, restricted=chosen.restricted)
+        assert label is None or may_have(snapshot, config, label, restricted=chosen.restricted)
         explained = explain(snapshot, label, role, agent)  # type: ignore[arg-type]  # drawn
         assert explained.answers == chosen.connection
 
 
-def _may_have(
-    snapshot: Snapshot, config: ConnectionConfig, label: Tlp, *, restricted: bool
-) -> bool:
+def may_have(snapshot: Snapshot, config: ConnectionConfig, label: Tlp, *, restricted: bool) -> bool:
+    """Whether a connection may have a label; `restricted`: only while it is local, which it is."""
     order = list(Tlp)
     ceiling = config.max_tlp.value or snapshot.policy.hosted_max_tlp.value
     if order.index(label) <= order.index(ceiling):
