@@ -68,8 +68,7 @@ class Stage:
         """Begin on one backend, switch while it is being asked, and give the mark that was sent."""
         await self.use(before)
         self.runtime.pool.reset()
-        await adapter.close()  # so that whatever is sent needs a connection that the hook hears
-        self.clear()
+        await self.begin()
         mark, gate = new_mark(), threading.Event()
         self.hosted.faults.set(Fault(gate=gate))
         self.local.faults.set(Fault(gate=gate, where="/chat/completions"))  # probes are answered
@@ -81,6 +80,11 @@ class Stage:
         gate.set()
         await running
         return mark
+
+    async def begin(self) -> None:
+        """Begin to capture: whatever is sent from now on needs a connection that the hook hears."""
+        await adapter.close()
+        self.clear()
 
     def clear(self) -> None:
         """Forget what was captured."""
@@ -100,6 +104,12 @@ class Stage:
         """What was captured of anything that went to where hosted vendors are."""
         ports: set[object] = {self.egress.port, self.hosted.port, self.hosted.tls_port}
         return list(self.hosted.requests), list(self.egress.connects), ports & set(_connections)
+
+
+    def captured_elsewhere(self) -> set[object]:
+        """Ports that are neither a vendor's nor the proxy's, and were connected to all the same."""
+        known: set[object] = {self.egress.port, self.local.port}
+        return set(_connections) - known - {self.hosted.port, self.hosted.tls_port}
 
 
 @pytest.fixture(scope="module", autouse=True)

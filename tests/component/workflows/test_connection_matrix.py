@@ -1,7 +1,8 @@
 """The label matrix of named connections: ceilings × labels × assignments × a change in mid-run.
 
 The rule is said again here, as plainly as can be. Each call sends a mark, and each connection has
-a model of its own: what the vendors recorded shows who was sent which mark.
+a model of its own: what the vendors recorded shows who was sent which mark. Where nobody outside may
+be sent one, no connection leads there either.
 """
 
 import random
@@ -270,12 +271,19 @@ def _sent(on: Stage, mark: str) -> list[str]:
     return [e.body["model"].removeprefix("m-") for e in requests if mark.encode() in e.raw]
 
 
+def _check_connections(on: Stage, cell: Cell, outside: bool) -> None:  # noqa: FBT001 - a rule's answer
+    """Check that whoever may be sent nothing was not even connected to, and nobody else either."""
+    requests, connects, ports = on.captured_outside()
+    assert on.captured_elsewhere() == set(), cell
+    assert (bool(requests), bool(connects), bool(ports)) == (outside,) * 3, (cell, "connections")
+
+
 async def _play(on: Stage, cell: Cell) -> None:
     """Ask before a cell's event, and after it: whoever is pinned, and whoever asks anew."""
     admin, (role, agent) = Admin(on), cell.asker
     before = await admin.set_up(cell)
     after = before.after(cell)
-    on.clear()
+    await on.begin()
     await on.runtime.pool.prepare(cell.label, role, agent)
     handle = get_chat_model(role, tlp=cell.label, agent=agent)
     pinned = await _pinned(handle)
@@ -289,6 +297,7 @@ async def _play(on: Stage, cell: Cell) -> None:
     await on.runtime.pool.prepare(cell.label, role, agent)
     anew = after.recipient(cell.label)
     assert _sent(on, await _ask(handle)) == ([anew] if anew else []), (cell, "anew")
+    _check_connections(on, cell, {chosen, anew} - {None, *NEAR} != set())
     await admin.tidy_up(cell)
 
 
