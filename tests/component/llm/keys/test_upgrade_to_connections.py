@@ -173,7 +173,7 @@ async def test_keys_in_vault_and_an_open_change_outlive_the_upgrade(
     house: House,
 ) -> None:
     """The change that waited for its key comes into force, in its old form."""
-    await asyncio.to_thread(_as_written_before, house)
+    await asyncio.to_thread(as_written_before, house)
     async with member(house.boot()) as process:
         snapshot = process.adoption.snapshot
         check_what_was_set(snapshot)
@@ -186,7 +186,7 @@ async def test_keys_in_vault_and_an_open_change_outlive_the_upgrade(
     await asyncio.to_thread(house.check_one_truth)
 
 
-def _as_written_before(house: House) -> None:
+def as_written_before(house: House) -> None:
     """Fill database and Vault as the version before did, and migrate."""
     command.downgrade(config(house.stored), BEFORE)
     house.stored.execute(*statements("keys_in_vault.sql"))
