@@ -78,6 +78,26 @@ async def test_a_gateways_model_has_neither_price_nor_retirement(database_file: 
     assert "model_retired" not in {problem.code for problem in row.problems}
 
 
+async def test_a_model_of_a_vendor_with_a_known_address_has_all(database_file: Path) -> None:
+    """On a connection of any name: window, price, and its end."""
+    model, day = first_to_retire("together_ai")
+    prefix = "LLM_CONNECTION_HIRED_"
+    variables = {
+        f"{prefix}PROVIDER": "openai",
+        f"{prefix}BASE_URL": "https://api.together.ai/v1",
+        f"{prefix}MODEL": model,
+        f"{prefix}API_KEY": API_KEY,
+    }
+    boot = settings(database_file.parent, AURORA_SECRET_KEY=SEED, **variables)
+    async with open_runtime(boot, kind=None) as runtime:
+        rows = (await on(runtime.admin, day).inventory()).providers
+    row = next(row for row in rows if row.connection == "hired")
+    assert row.model_facts is not None
+    assert row.model_facts.context_window_source == "table"
+    assert row.model_facts.retires_on == day.isoformat()
+    assert ([problem.code for problem in row.problems], row.ready) == (["model_retired"], True)
+
+
 async def test_what_a_test_learnt_of_the_window_is_shown(admin: Admin) -> None:
     """It wins over the table, for that model only."""
     reference = model_reference(admin.adoption.snapshot, GEMINI, "specialist")
