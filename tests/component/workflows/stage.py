@@ -105,7 +105,6 @@ class Stage:
         ports: set[object] = {self.egress.port, self.hosted.port, self.hosted.tls_port}
         return list(self.hosted.requests), list(self.egress.connects), ports & set(_connections)
 
-
     def captured_elsewhere(self) -> set[object]:
         """Ports that are neither a vendor's nor the proxy's, and were connected to all the same."""
         known: set[object] = {self.egress.port, self.local.port}

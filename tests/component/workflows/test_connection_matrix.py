@@ -1,8 +1,8 @@
 """The label matrix of named connections: ceilings × labels × assignments × a change in mid-run.
 
 The rule is said again here, as plainly as can be. Each call sends a mark, and each connection has
-a model of its own: what the vendors recorded shows who was sent which mark. Where nobody outside may
-be sent one, no connection leads there either.
+a model of its own: what the vendors recorded shows who was sent which mark. Where nobody outside
+may be sent one, no connection leads there either.
 """
 
 import random
