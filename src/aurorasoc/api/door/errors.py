@@ -99,12 +99,17 @@ def error_response(error: AuroraError, *, unread: bool = False) -> Response:
     if unread:
         foreign: Foreign = (status, document)
         return Refused(error, foreign)
+    return JSONResponse(document, status_code=status, headers=error_headers(error))
+
+
+def error_headers(error: AuroraError) -> dict[str, str]:
+    """Return when to ask again, if at all, and everyone who was asked."""
     headers = headers_of(error)
     if _is_final(error):
         headers["x-should-retry"] = "false"
     if isinstance(error, ModelCallError) and error.attempts:
         headers[ATTEMPTS] = shown_attempts(error.attempts)
-    return JSONResponse(document, status_code=status, headers=headers)
+    return headers
 
 
 def invalid_response(error: RequestValidationError, body: Any) -> Response:  # noqa: ANN401 - any annotation

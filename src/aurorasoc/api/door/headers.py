@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Final
 
 from aurorasoc.errors import Attempt
@@ -23,6 +23,12 @@ def headers_of(answering: Answering, left_out: Iterable[str]) -> dict[str, str]:
     if names:
         headers["x-aurora-left-out"] = ", ".join(names)
     return headers
+
+
+def as_comment(headers: Mapping[str, str]) -> str:
+    """Return headers as a comment of a stream (WHATWG HTML §9.2); nothing if there are none."""
+    lines = "".join(f": {name}: {value}\n" for name, value in headers.items())
+    return lines and f"{lines}\n"
 
 
 def shown_attempts(attempts: Iterable[Attempt]) -> str:

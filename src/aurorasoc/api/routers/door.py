@@ -1,12 +1,7 @@
-"""OpenAI's protocol, at the root: what other programs call where they would call OpenAI.
-
-A stream's status is decided once its first piece is there: what fails before is a proper error.
-"""
+"""OpenAI's protocol, at the root: what other programs call where they would call OpenAI."""
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator
-from contextlib import aclosing
 from typing import Annotated, Any, Final, Literal
 
 from fastapi import APIRouter, Header, Request, Response
@@ -20,17 +15,14 @@ from aurorasoc.api.door import asking, described, errors, shapes
 from aurorasoc.api.door.body import CompletionBody
 from aurorasoc.api.door.headers import headers_of
 from aurorasoc.api.door.label import LabelHeader, label_for
+from aurorasoc.api.door.streaming import streamed
 from aurorasoc.api.problems import ProblemRoute
 from aurorasoc.core.access.client_secrets import is_client_secret
-from aurorasoc.core.access.principal import Principal
 from aurorasoc.core.inbound.bodies import MIB
 from aurorasoc.core.inbound.hang_up import until_hang_up
-from aurorasoc.core.inbound.limits import CallerLimit
-from aurorasoc.core.inbound.streams import ExpiringStream
-from aurorasoc.errors import AuroraError, TlpRefused, Unauthenticated
+from aurorasoc.errors import AuroraError, TlpRefused
 from aurorasoc.runtime import current_runtime
 from aurorasoc.workflows import completion
-from aurorasoc.workflows.completion import Answering, Completion, Ending, Piece
 
 StreamHeader = Annotated[
     Literal["checked"] | None,
@@ -75,10 +67,6 @@ class DoorRoute(ProblemRoute):
 router = APIRouter(prefix="/v1", tags=["door"], route_class=DoorRoute)
 
 _ERRORS: Final = described.documented(400, 401, 403, 503)
-_STREAMS: Final = CallerLimit(500, most_each=100)
-_EXPIRED: Final = errors.error_event(
-    Unauthenticated("The token has expired during the stream. Sign in again.")
-).encode()
 
 
 @router.get("/models", response_model=described.ModelList, responses=_ERRORS)
@@ -125,67 +113,21 @@ async def complete(  # noqa: PLR0913, PLR0917 - FastAPI fills them in
     reach the model.
     """
     label: str | None = tlp[0] if tlp else None
+
+    async def refused() -> None:
+        await runtime.denials.record_label(caller.subject, "door", label)
+
     try:
         label = label_for(caller, tlp)
         role, agent = asking.who(body.model, runtime.adoption.snapshot.assignments)
         bound = await completion.begin(asking.asked(body), role=role, agent=agent, tlp=label)
         if body.stream:
-            return await _streamed(body, bound, caller, request, checked=stream is not None)
+            checked = stream is not None
+            return await streamed(body, bound, caller, request, refused, checked=checked)
         answer = await until_hang_up(request.receive, bound.whole(), caller.expires_at)
     except TlpRefused:
-        await runtime.denials.record_label(caller.subject, "door", label)
+        await refused()
         raise
-    return JSONResponse(shapes.completion(answer), headers=_headers(body, answer.answering))
-
-
-def _headers(body: CompletionBody, answering: Answering) -> dict[str, str]:
-    return headers_of(answering, asking.left_out(body, answering.left_out))
-
-
-async def _streamed(
-    body: CompletionBody,
-    bound: Completion,
-    caller: Principal,
-    request: Request,
-    *,
-    checked: bool,
-) -> Response:
-    """Return the stream once its first piece is there.
-
-    Raises:
-        AuroraError: It failed before that.
-        HungUp: The caller hung up before that.
-    """
-    _STREAMS.take(caller.subject)
-    try:
-        beginning = bound.stream(checked=checked)
-        begun = await until_hang_up(request.receive, beginning, caller.expires_at)
-    except BaseException:
-        _STREAMS.leave(caller.subject)
-        raise
-    events = _events(begun.pieces, shapes.Chunks(begun.answering, counts=_counts(body)))
-    response = ExpiringStream(
-        events, caller.expires_at, _EXPIRED, lambda: _STREAMS.leave(caller.subject)
-    )
-    response.headers.update(_headers(body, begun.answering))
-    return response
-
-
-async def _events(
-    pieces: AsyncGenerator[Answering | Piece | Ending], chunks: shapes.Chunks
-) -> AsyncGenerator[str]:
-    try:
-        async with aclosing(pieces):
-            async for piece in pieces:
-                if isinstance(piece, Piece):
-                    if (event := chunks.of_piece(piece)) is not None:
-                        yield event
-                elif isinstance(piece, Ending):
-                    for event in chunks.of_ending(piece):
-                        yield event
-    except AuroraError as error:
-        yield errors.error_event(error)
-
-
-def _counts(body: CompletionBody) -> bool:
-    return body.stream_options is not None and bool(body.stream_options.include_usage)
+    left_out = asking.left_out(body, answer.answering.left_out)
+    headers = headers_of(answer.answering, left_out)
+    return JSONResponse(shapes.completion(answer), headers=headers)
