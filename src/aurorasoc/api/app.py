@@ -7,12 +7,13 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Any, Final
 
-from fastapi import FastAPI, Request
+from fastapi import FastAPI, Request, Response
 from fastapi.telemetry import TelemetryConfig
 from starlette.exceptions import HTTPException
 
 from aurorasoc.api.deps import authenticated
-from aurorasoc.api.problems import ProblemResponse, http_response
+from aurorasoc.api.door.errors import no_route_response
+from aurorasoc.api.problems import http_response
 from aurorasoc.api.routers import audit as audit_routes
 from aurorasoc.api.routers import (
     budgets,
@@ -158,8 +159,10 @@ async def _warm_up() -> None:
     await warm_up()
 
 
-async def _refused(_request: Request, error: Exception) -> ProblemResponse:
-    """Answer a path or a method that no route has."""
+async def _refused(request: Request, error: Exception) -> Response:
+    """Answer a path or a method that no route has, in the protocol that is spoken there."""
     if not isinstance(error, HTTPException):
         raise error
+    if f"{request.scope['path']}/".startswith(f"{door.router.prefix}/"):
+        return no_route_response(error)
     return http_response(error)

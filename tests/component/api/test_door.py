@@ -138,6 +138,35 @@ def test_an_unknown_model_is_not_found(door: Door) -> None:
     assert "gpt-9000-secret" not in response.text
 
 
+@pytest.mark.parametrize("path", ["/responses", "/embeddings", "/chat", "/models/a/b", ""])
+def test_an_unknown_path_has_openais_shape(door: Door, path: str) -> None:
+    """It names those that there are, and SDKs raise what they raise at OpenAI's."""
+    with door.client() as http:
+        response = http.post(path, json={})
+    error = error_of(response)
+    assert (response.status_code, error["code"]) == (404, "http_404")
+    assert error["type"] == "invalid_request_error"
+    assert "/v1/chat/completions" in error["message"]
+
+
+def test_a_wrong_method_has_openais_shape(door: Door) -> None:
+    """With the methods that the path takes."""
+    with door.client() as http:
+        response = http.get("/chat/completions")
+    error = error_of(response)
+    assert (response.status_code, error["code"]) == (405, "http_405")
+    assert (response.headers["allow"], error["message"]) == ("POST", "This path takes POST.")
+
+
+@pytest.mark.parametrize("path", ["/v1beta", "/v10/models", "/api/v1/nothing"])
+def test_other_unknown_paths_are_problems(door: Door, path: str) -> None:
+    """As everywhere beside the door."""
+    with httpx.Client(trust_env=False) as http:
+        response = http.get(door.url.removesuffix("/v1") + path)
+    assert response.headers["content-type"] == "application/problem+json"
+    assert response.json()["code"] == "http_404"
+
+
 def test_who_sends_no_token_is_unauthenticated(door: Door) -> None:
     """In OpenAI's shape, whether the body was read or not."""
     with door.client(key="nonsense") as http:

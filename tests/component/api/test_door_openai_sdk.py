@@ -197,6 +197,9 @@ def test_errors_are_the_sdks_own(door: Door, client: openai.OpenAI) -> None:
     with pytest.raises(openai.BadRequestError, match="logit_bias") as refused:
         client.chat.completions.create(model="specialist", messages=PING, logit_bias={"1": 1})
     assert refused.value.param == "logit_bias"
+    with pytest.raises(openai.NotFoundError, match="no such path") as elsewhere:
+        client.responses.create(model="specialist", input="ping")
+    assert elsewhere.value.code == "http_404"
     stranger = client.with_options(api_key="sk-nobody")
     with pytest.raises(openai.AuthenticationError):
         stranger.models.list()

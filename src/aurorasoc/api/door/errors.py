@@ -45,6 +45,7 @@ _LONGEST_WAIT: Final = 60.0
 """Seconds that all of OpenAI's SDKs wait; older ones take longer for half a second."""
 
 _HEADER: Final = "header."
+_PATHS: Final = "There is no such path. The door has /v1/chat/completions and /v1/models."
 
 
 class UnknownModel(NotFound):
@@ -134,6 +135,13 @@ def http_response(error: HTTPException) -> Response:
         "code": f"http_{error.status_code}",
     }
     return JSONResponse({"error": shown}, status_code=error.status_code, headers=error.headers)
+
+
+def no_route_response(error: HTTPException) -> Response:
+    """Answer to a path or a method that the door doesn't have; neither is repeated."""
+    taken = (error.headers or {}).get("Allow")
+    detail = f"This path takes {taken}." if taken else _PATHS
+    return http_response(HTTPException(error.status_code, detail, error.headers))
 
 
 def error_event(error: AuroraError) -> str:
