@@ -404,9 +404,18 @@ class ToolCallUnusable(BadResponse):
 
 
 class RequestRefused(BadResponse):
-    """The provider refused the request itself: it doesn't support something in it."""
+    """The provider refused the request itself: it doesn't support something in it.
+
+    Attributes:
+        is_invalid: Whether it says that the request isn't valid, or no format can hold it.
+        options: What it names of the options that may be sent though no caller asks.
+        field: What else of the request it names, as OpenAI's protocol calls it.
+    """
 
     of_request = True
+    is_invalid: bool = False
+    options: frozenset[str] = frozenset()
+    field: str | None = None
 
 
 class Refused(ModelCallError):

@@ -39,6 +39,7 @@ def test_a_request_that_no_format_holds_says_nothing_of_the_vendor(
     with pytest.raises(RequestRefused) as failure:
         translation(request)
     assert failure.value.of_request
+    assert failure.value.is_invalid
     assert not failure.value.retryable
     assert not failure.value.may_have_cost
     assert failure.value.__context__ is None

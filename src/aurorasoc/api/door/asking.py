@@ -14,7 +14,7 @@ from aurorasoc.api.door.body import (
     JsonSchemaFormat,
     require_fit,
 )
-from aurorasoc.api.door.errors import UnknownModel, WrongField
+from aurorasoc.api.door.errors import InvalidForModel, UnknownModel, WrongField
 from aurorasoc.api.door.messages import (
     AnyTurn,
     AssistantTurn,
@@ -26,6 +26,7 @@ from aurorasoc.api.door.messages import (
 )
 from aurorasoc.config.assignments import Assignments
 from aurorasoc.config.vocabulary import Role
+from aurorasoc.errors import AuroraError, RequestRefused
 from aurorasoc.llm.wire.answers.tool_calls import ToolCall
 from aurorasoc.llm.wire.asking import schemas
 from aurorasoc.llm.wire.asking.request import BOUNDS
@@ -104,6 +105,20 @@ def kept_here(body: CompletionBody) -> set[str]:
     if any(getattr(turn, "reasoning_content", None) for turn in body.messages):
         kept.add("reasoning_content")
     return kept
+
+
+def caused(error: AuroraError, body: CompletionBody) -> AuroraError:
+    """Return a failure as the caller's mistake if it is one.
+
+    It is where the provider says that the request isn't valid, and names no option that somebody
+    else set: the connection, or the service.
+    """
+    if not isinstance(error, RequestRefused) or not error.is_invalid:
+        return error
+    set_here = {name for name in error.options if getattr(body, name, None) is None}
+    if body.max_tokens or body.max_completion_tokens:
+        set_here -= BOUNDS
+    return error if set_here else InvalidForModel(error)
 
 
 def _options(body: CompletionBody) -> dict[str, Any]:

@@ -24,6 +24,7 @@ from aurorasoc.errors import (
     InvalidInput,
     ModelCallError,
     NotFound,
+    RequestRefused,
 )
 
 _TYPES: Final = {
@@ -68,16 +69,32 @@ class WrongField(InvalidInput):
         self.param = param
 
 
+class InvalidForModel(AuroraError):
+    """The provider says that what the caller sent isn't valid.
+
+    Args:
+        failure: How it says so.
+    """
+
+    status_code = _INVALID
+    code = RequestRefused.code
+    title = "The provider calls the request invalid"
+
+    def __init__(self, failure: RequestRefused) -> None:
+        named = f" It names {failure.field}." if failure.field else ""
+        super().__init__(f"{failure.detail}{named}")
+        self.param = failure.field
+        self.attempts = failure.attempts
+
+
 def document_of(error: AuroraError) -> dict[str, Any]:
     """Return an error in OpenAI's shape."""
     shown: dict[str, Any] = {
         "message": error.detail,
         "type": _type_of(status_of(error)),
-        "param": error.param if isinstance(error, WrongField) else None,
+        "param": _param_of(error),
         "code": error.code,
     }
-    if isinstance(error, UnknownModel):
-        shown["param"] = "model"
     category = getattr(error, "category", None)
     if category is not None:
         shown["category"] = category
@@ -108,7 +125,7 @@ def error_headers(error: AuroraError) -> dict[str, str]:
     headers = headers_of(error)
     if _is_final(error):
         headers["x-should-retry"] = "false"
-    if isinstance(error, ModelCallError) and error.attempts:
+    if isinstance(error, ModelCallError | InvalidForModel) and error.attempts:
         headers[ATTEMPTS] = shown_attempts(error.attempts)
     return headers
 
@@ -149,6 +166,13 @@ def error_event(error: AuroraError) -> str:
     return f"data: {json.dumps(document_of(error))}\n\n"
 
 
+def _param_of(error: AuroraError) -> str | None:
+    """Return the field that an error is about."""
+    if isinstance(error, WrongField | InvalidForModel):
+        return error.param
+    return "model" if isinstance(error, UnknownModel) else None
+
+
 def _param(field: str) -> str:
     """Return a field's path as the body has it, or a header's name, without pydantic's choices."""
     if field.startswith(_HEADER):
@@ -168,4 +192,4 @@ def _is_final(error: AuroraError) -> bool:
         return True
     if isinstance(error, ModelCallError):
         return not error.retryable
-    return isinstance(error, Conflict)
+    return isinstance(error, Conflict | InvalidForModel)

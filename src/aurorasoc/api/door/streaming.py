@@ -89,7 +89,8 @@ async def _late(
     except AuroraError as error:
         if isinstance(error, TlpRefused):
             await refused()
-        yield as_comment(errors.error_headers(error)) + errors.error_event(error)
+        failure = asking.caused(error, body)
+        yield as_comment(errors.error_headers(failure)) + errors.error_event(failure)
         return
     async with aclosing(_events(begun, body)) as events:
         yield as_comment(_headers(begun, body))

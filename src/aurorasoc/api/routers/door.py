@@ -20,7 +20,7 @@ from aurorasoc.api.problems import ProblemRoute
 from aurorasoc.core.access.client_secrets import is_client_secret
 from aurorasoc.core.inbound.bodies import MIB
 from aurorasoc.core.inbound.hang_up import until_hang_up
-from aurorasoc.errors import AuroraError, TlpRefused
+from aurorasoc.errors import AuroraError, RequestRefused, TlpRefused
 from aurorasoc.runtime import current_runtime
 from aurorasoc.workflows import completion
 
@@ -128,6 +128,8 @@ async def complete(  # noqa: PLR0913, PLR0917 - FastAPI fills them in
     except TlpRefused:
         await refused()
         raise
+    except RequestRefused as error:
+        raise asking.caused(error, body) from None
     left_out = asking.left_out(body, answer.answering.left_out)
     headers = headers_of(answer.answering, left_out)
     return JSONResponse(shapes.completion(answer), headers=headers)

@@ -173,6 +173,11 @@ def option_refused(
     return OptionRefused(option, reference, lasting=not (schema or effort))
 
 
+def names_option(option: Refusable, text: str) -> bool:
+    """Whether a text names an option."""
+    return _PATTERNS[option].search(text) is not None
+
+
 def _without_name(said: str, model: str) -> str:
     """Leave out the model's name, and its last part: it may be called after an option."""
     name, _, last = re.escape(model).rpartition("/")

@@ -22,6 +22,7 @@ from aurorasoc.errors import (
     ModelCallError,
     ProviderTimeout,
     ProviderUnreachable,
+    RequestRefused,
     TlsError,
     ToolCallUnusable,
 )
@@ -31,6 +32,7 @@ from aurorasoc.llm.wire.answers.outcome import repeatable
 from aurorasoc.llm.wire.asking.learned import Refusable
 from aurorasoc.llm.wire.failures import meaning, verdicts
 from aurorasoc.llm.wire.failures.error_bodies import ErrorBody, error_in, read_error
+from aurorasoc.llm.wire.failures.invalid import mark_invalid
 from aurorasoc.llm.wire.failures.refusals import option_refused
 from aurorasoc.llm.wire.failures.retry_after import retry_after
 from aurorasoc.llm.wire.failures.verdicts import Verdict
@@ -208,6 +210,8 @@ def _failure(  # noqa: PLR0913 - what a detail may name
     error.retry_after = wait
     if isinstance(error, ContextTooLong) and body is not None:
         error.context_window = meaning.context_window_in(body)
+    if isinstance(error, RequestRefused) and body is not None:
+        mark_invalid(error, status, body, reference)
     error.category = category
     return error
 

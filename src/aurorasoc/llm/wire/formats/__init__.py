@@ -46,6 +46,7 @@ def translation(request: ModelRequest) -> Translation:
     )
     failure = RequestRefused(detail, provider=reference.connection, model=reference.model)
     failure.may_have_cost = False
+    failure.is_invalid = True
     raise failure
 
 
