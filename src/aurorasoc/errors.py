@@ -233,6 +233,10 @@ class InvalidInput(AuroraError):
     title = "Invalid input"
 
 
+class ImageNotTaken(InvalidInput):
+    """A message holds an image, and the model is known to take none."""
+
+
 class RateLimited(AuroraError):
     """Too many requests by this principal.
 

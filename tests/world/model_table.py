@@ -5,6 +5,17 @@ from datetime import date
 from aurorasoc.llm.wire.libraries import litellm_table
 
 
+def without_images(vendor: str) -> str:
+    """Return a vendor's model of which the table says that it takes no images."""
+    return min(
+        name.removeprefix(f"{vendor}/")
+        for name, row in litellm_table._table().items()
+        if row.get("litellm_provider") == vendor
+        and row.get("mode") == "chat"
+        and row.get("supports_vision") is False
+    )
+
+
 def first_to_retire(vendor: str) -> tuple[str, date]:
     """Return a vendor's model that retired first, and its day."""
     days = {

@@ -21,6 +21,7 @@ from aurorasoc.core.inbound.refusals import Foreign, Refused, headers_of
 from aurorasoc.errors import (
     AuroraError,
     Conflict,
+    ImageNotTaken,
     InvalidInput,
     ModelCallError,
     NotFound,
@@ -170,6 +171,8 @@ def _param_of(error: AuroraError) -> str | None:
     """Return the field that an error is about."""
     if isinstance(error, WrongField | InvalidForModel):
         return error.param
+    if isinstance(error, ImageNotTaken):
+        return "messages"
     return "model" if isinstance(error, UnknownModel) else None
 
 

@@ -32,7 +32,7 @@ from aurorasoc.llm.wire.answers.outcome import (
 )
 from aurorasoc.llm.wire.answers.truncation import require_whole_prompt
 from aurorasoc.llm.wire.answers.usable import calls_in, require_few, require_valid, structured
-from aurorasoc.llm.wire.asking.attachments import require_inline
+from aurorasoc.llm.wire.asking.attachments import require_images_taken, require_inline
 from aurorasoc.llm.wire.asking.learned import Refusable
 from aurorasoc.llm.wire.asking.leave_out import without
 from aurorasoc.llm.wire.asking.options import cache_points, translated
@@ -292,6 +292,7 @@ class SentByUs:
     ) -> ModelRequest:
         adapted: dict[str, Any] = self._transform_input(asked)
         require_inline(adapted["messages"])
+        require_images_taken(adapted["messages"], self.aurora_site.reference)
         options = self._options(adapted, asked)
         if ask.max_tokens is not None:
             options["max_tokens"] = ask.max_tokens

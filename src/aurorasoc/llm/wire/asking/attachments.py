@@ -1,7 +1,7 @@
-"""Images and files travel inside a message. What only names an address is refused.
+"""Images and files travel inside a message, to a model that takes them.
 
-LiteLLM's translators would fetch it: with this process's network and rights, at whatever
-address a message holds.
+What only names an address is refused. LiteLLM's translators would fetch it: with this process's
+network and rights, at whatever address a message holds.
 """
 
 from __future__ import annotations
@@ -10,7 +10,9 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
-from aurorasoc.errors import InvalidInput
+from aurorasoc.errors import ImageNotTaken, InvalidInput
+from aurorasoc.granite import ModelReference
+from aurorasoc.llm.wire.libraries.litellm_table import vendors_row
 
 _DATA: Final = re.compile(r"data:[\w.+/-]*(?:;[\w.+=-]+)*;base64,[A-Za-z0-9+/=_\s-]*")
 
@@ -28,6 +30,30 @@ def require_inline(messages: Iterable[Mapping[str, Any]]) -> None:
                 _require_inline(part)
         elif isinstance(content, Mapping):
             _require_inline(content)
+
+
+def require_images_taken(messages: Iterable[Mapping[str, Any]], reference: ModelReference) -> None:
+    """Refuse images to a model that is known not to take any.
+
+    The table knows it of a vendor's own models at its own address; where it says nothing, nobody
+    knows, and the vendor is asked. Await `litellm_table.load` before.
+
+    Raises:
+        ImageNotTaken: A message holds an image, and the model takes none.
+    """
+    if any(map(_holds_image, messages)) and vendors_row(reference).get("supports_vision") is False:
+        detail = (
+            f"image_url: {reference.model} of {reference.connection} takes no images. Leave them "
+            "out, or ask a model that takes them."
+        )
+        raise ImageNotTaken(detail)
+
+
+def _holds_image(message: Mapping[str, Any]) -> bool:
+    content = message.get("content")
+    return isinstance(content, list) and any(
+        isinstance(part, Mapping) and part.get("type") == "image_url" for part in content
+    )
 
 
 def _require_inline(part: object) -> None:

@@ -4,8 +4,10 @@ from typing import Any, Final
 
 import pytest
 
-from aurorasoc.errors import InvalidInput
-from aurorasoc.llm.wire.asking.attachments import require_inline
+from aurorasoc.errors import ImageNotTaken, InvalidInput
+from aurorasoc.llm.wire.asking.attachments import require_images_taken, require_inline
+from tests.examples import reference_at
+from tests.world.model_table import without_images
 
 PNG: Final = "data:image/png;base64,iVBORw0KGgo="
 ELSEWHERE: Final = (
@@ -71,3 +73,27 @@ def test_an_unknown_kind_is_refused_by_name(kind: str) -> None:
     """A list of what is known, so that what is new is nobody's hole."""
     with pytest.raises(InvalidInput, match=kind or "dict"):
         require_inline(_message({"type": kind, kind: {"url": "https://elsewhere.invalid"}}))
+
+
+def test_an_image_to_a_model_that_takes_none_is_refused() -> None:
+    """The table knows it of a vendor's own models; text goes to any."""
+    blind = reference_at("deepseek", without_images("deepseek"))
+    require_images_taken(_message({"type": "text", "text": "x"}), blind)
+    with pytest.raises(ImageNotTaken, match="takes no images"):
+        require_images_taken(_message(_image(PNG)), blind)
+
+
+@pytest.mark.parametrize(
+    ("provider", "model", "base_url"),
+    [
+        ("openai", "gpt-4o", None),
+        ("deepseek", "a-model-that-nobody-knows", None),
+        ("deepseek", without_images("deepseek"), "https://gateway.example/v1"),
+        ("vllm", "m", None),
+    ],
+)
+def test_an_image_goes_where_nobody_knows_better(
+    provider: str, model: str, base_url: str | None
+) -> None:
+    """A gateway may serve anything under a vendor's name."""
+    require_images_taken(_message(_image(PNG)), reference_at(provider, model, base_url))
