@@ -13,7 +13,7 @@ from starlette.exceptions import HTTPException
 
 from aurorasoc.api.deps import authenticated
 from aurorasoc.api.door.errors import no_route_response
-from aurorasoc.api.problems import http_response
+from aurorasoc.api.problems import API_PREFIX, http_response
 from aurorasoc.api.routers import audit as audit_routes
 from aurorasoc.api.routers import (
     budgets,
@@ -39,7 +39,6 @@ from aurorasoc.runtime import open_runtime
 from aurorasoc.web.settings_page import include_settings_page, lead_to_settings_page
 from aurorasoc.workflows.investigation.runner import open_runner
 
-API_PREFIX: Final = "/api/v1"
 WARM_UP_AFTER: Final = 1.0
 """Seconds after start-up, so that the API is ready first."""
 

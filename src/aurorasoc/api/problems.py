@@ -18,6 +18,7 @@ from fastapi.responses import JSONResponse
 from fastapi.routing import APIRoute
 from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from aurorasoc.api.bounds import authenticate, names_caller, with_bounded_body
 from aurorasoc.api.misspelt import with_nearest
@@ -26,6 +27,7 @@ from aurorasoc.core.inbound.bodies import MAX_BODY, announces_body
 from aurorasoc.core.inbound.hang_up import HungUp, unheard
 from aurorasoc.core.inbound.refusals import PROBLEM_TYPE, Refused, document_of, headers_of
 from aurorasoc.core.logs import get_logger
+from aurorasoc.core.telemetry.requests import RequestSpans
 from aurorasoc.errors import (
     DECLINED,
     Attempt,
@@ -39,6 +41,7 @@ from aurorasoc.errors import (
     Unauthenticated,
 )
 
+API_PREFIX: Final = "/api/v1"
 MEDIA_TYPE: Final = PROBLEM_TYPE
 
 UNREADABLE: Final = "There was an error parsing the body"
@@ -142,6 +145,13 @@ class ProblemRoute(APIRoute):
             return self.problem(AuroraError("Internal error. See the service log."))
 
         return handle
+
+    async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer within a span. Our own app has one around it already, and a host may, too."""
+        answer: ASGIApp = super().handle
+        if scope["method"] in (self.methods or ()):  # else it raises, which is no failure of ours
+            answer = RequestSpans(answer, API_PREFIX, steps_back=True)
+        await answer(scope, receive, send)
 
     async def authenticate(self, request: Request) -> list[tuple[bytes, bytes]]:
         """Leave the caller where `Require` finds it; return what a host's dependency sets.

@@ -3,18 +3,21 @@
 import asyncio
 import logging
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, nullcontext
 from datetime import timedelta
 from pathlib import Path
 
 import httpx
 import pytest
 from beeai_framework.backend.message import UserMessage
+from fastapi import FastAPI
+from opentelemetry.trace import NonRecordingSpan, SpanContext, TraceFlags, use_span
 
 from aurorasoc import get_chat_model
 from aurorasoc.agents.factory import AgentFactory
-from aurorasoc.api.app import create_app
+from aurorasoc.api.app import create_app, include_routers
 from aurorasoc.core.access.acting import Acting, acting_for
+from aurorasoc.core.access.principal import Principal
 from aurorasoc.core.access.tokens import create_token
 from aurorasoc.core.redaction import REDACTOR
 from aurorasoc.core.telemetry import exporting
@@ -31,6 +34,7 @@ __all__ = ["line", "servers"]
 PROMPT = "canary-of-the-prompt: is 203.0.113.7 benign?"
 TRACE = "0af7651916cd43dd8448eb211c80319c"
 CALLER = "b7ad6b7169203331"
+HOSTS = "00f067aa0ba902b7"
 SECRET = "otlp-secret-0123456789"
 
 
@@ -169,6 +173,41 @@ async def test_request_is_a_span_in_its_callers_trace_and_calls_are_below_it(
     assert (call.trace, call.parent) == (TRACE, requests[chat].id)
     assert requests[chat].attributes["http.response.status_code"] == 200
     assert all(b"secret-in-a" not in body for body in receiver.bodies)
+
+
+@pytest.mark.parametrize("hosts_own", [False, True])
+async def test_our_routes_have_spans_in_a_hosts_app(
+    receiver: OtlpReceiver, database_file: Path, line: InLine, *, hosts_own: bool
+) -> None:
+    """Unless the host's own instrumentation has one open; a stream's lasts to its end."""
+    variables = line.variables(OTEL_EXPORTER_OTLP_ENDPOINT=receiver.url)
+    used = settings(database_file.parent, **variables)
+    app = FastAPI()
+    app.get("/hosts-own")(lambda: None)
+    include_routers(app, settings=used, principal=lambda: Principal.of("bob", roles=["admin"]))
+    headers = {"traceparent": f"00-{TRACE}-{CALLER}-01"}
+    sampled = TraceFlags(TraceFlags.SAMPLED)
+    hosts = SpanContext(int(TRACE, 16), int(HOSTS, 16), is_remote=False, trace_flags=sampled)
+    async with (
+        app.router.lifespan_context(app),
+        httpx.AsyncClient(
+            transport=httpx.ASGITransport(app), base_url="http://127.0.0.1"
+        ) as client,
+    ):
+        with use_span(NonRecordingSpan(hosts)) if hosts_own else nullcontext():
+            for path in ("/hosts-own", "/api/v1/chat", "/healthz"):
+                await client.get(path, headers=headers)
+            body = {"messages": [{"role": "user", "content": PROMPT}], "stream": True}
+            answer = await client.post("/api/v1/chat", json=body, headers=headers)
+            assert "event: done" in answer.text
+    [call] = receiver.named("chat m-first")
+    requests = [span for span in receiver.spans if span is not call]
+    if hosts_own:
+        assert (requests, call.parent) == ([], HOSTS)
+        return
+    [request] = requests
+    assert (request.name, request.parent, request.failed) == ("POST /api/v1/chat", CALLER, False)
+    assert call.parent == request.id
 
 
 async def test_agents_run_is_a_span_above_its_call(

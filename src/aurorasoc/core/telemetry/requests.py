@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from aurorasoc.core.telemetry.names import Stable
-from aurorasoc.core.telemetry.spans import TRACING, mark_failed, span
+from aurorasoc.core.telemetry.spans import TRACING, mark_failed, span, trace_ids
 
 if TYPE_CHECKING:
     from opentelemetry.context import Context
@@ -30,17 +30,18 @@ class RequestSpans:
     A span has the route's template, never the path or the query.
 
     Args:
-        app: The app behind it.
+        app: The app behind it, or a route.
         prefix: Where routers are included: a route's template begins below it.
+        steps_back: Whether there is no span within another one, such as that of a host platform.
     """
 
-    def __init__(self, app: ASGIApp, prefix: str = "") -> None:
-        self._app, self._prefix = app, prefix
+    def __init__(self, app: ASGIApp, prefix: str = "", *, steps_back: bool = False) -> None:
+        self._app, self._prefix, self._steps_back = app, prefix, steps_back
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass a request on."""
         traced = TRACING.tracer is not None and scope["type"] == "http"
-        if not traced or scope["path"] in _UNTRACED:
+        if not traced or scope["path"] in _UNTRACED or (self._steps_back and trace_ids()):
             await self._app(scope, receive, send)
             return
         method = scope["method"] if scope["method"] in _METHODS else _OTHER
@@ -60,7 +61,8 @@ class RequestSpans:
     def _route(self, scope: Scope) -> str | None:
         """Return the template of the route that answers; None: there is none."""
         template: str | None = getattr(scope.get("route"), "path", None)
-        if template is None or not scope["path"].startswith(f"{self._prefix}/"):
+        path = scope["path"].removeprefix(scope.get("root_path", ""))
+        if template is None or not path.startswith(f"{self._prefix}/"):
             return template
         return template if template.startswith(self._prefix) else f"{self._prefix}{template}"
 
