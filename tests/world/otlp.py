@@ -40,6 +40,8 @@ class OtlpReceiver:
         resource: Attributes of the last resource.
         status: What requests are answered.
         holds: Where it isn't set, requests wait until it is.
+        endless: Whether answers never end.
+        hung_up: Set once a client has hung up on an endless answer.
     """
 
     headers: list[Mapping[str, str]] = field(default_factory=list)
@@ -50,6 +52,8 @@ class OtlpReceiver:
     status: int = 200
     holds: threading.Event = field(default_factory=threading.Event)
     asked: threading.Event = field(default_factory=threading.Event)
+    endless: bool = False
+    hung_up: threading.Event = field(default_factory=threading.Event)
 
     def __enter__(self) -> Self:
         self.holds.set()
@@ -63,8 +67,14 @@ class OtlpReceiver:
                 if receiver.status == 200:
                     receiver.take(self.path, dict(self.headers), body)
                 self.send_response(receiver.status)
-                self.send_header("content-length", "0")
+                if not receiver.endless:
+                    self.send_header("content-length", "0")
                 self.end_headers()
+                try:
+                    while receiver.endless:
+                        self.wfile.write(b"x" * 65_536)
+                except OSError:
+                    receiver.hung_up.set()
 
             def log_message(self, *_: object) -> None:
                 """Write nothing."""

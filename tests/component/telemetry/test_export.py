@@ -265,6 +265,17 @@ async def test_collector_that_hangs_holds_no_call_and_no_stop(
     assert receiver.bodies == []
 
 
+async def test_collector_whose_answer_never_ends_is_hung_up_on(
+    receiver: OtlpReceiver, database_file: Path, line: InLine
+) -> None:
+    """What was exported counts as delivered: the status came first."""
+    receiver.endless = True
+    async with asyncio.timeout(60), exporting_to(receiver, database_file.parent, line):
+        await ask()
+    assert await asyncio.to_thread(receiver.hung_up.wait, 10)
+    assert receiver.named("chat m-first")
+
+
 async def test_collector_that_fails_is_one_warning(
     receiver: OtlpReceiver,
     database_file: Path,

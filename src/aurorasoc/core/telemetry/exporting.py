@@ -28,12 +28,16 @@ from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExportResult
 from opentelemetry.trace import Tracer
 from opentelemetry.util.re import parse_env_headers
 from pydantic import SecretStr
+from urllib3.exceptions import HTTPError
 
 from aurorasoc.config.settings.telemetry import TelemetrySettings
 from aurorasoc.core.logs import get_logger, guard_libraries
 
 FLUSH_SECONDS: Final = 3.0
 """How long a stop waits until the last spans and metrics are delivered."""
+
+_MOST_ANSWER: Final = 65_536
+"""Bytes of a collector's answer; `partial_success` takes a hundred."""
 
 _SCOPE: Final = "aurorasoc"
 _SCHEMA: Final = "https://opentelemetry.io/schemas/1.44.0"
@@ -175,9 +179,23 @@ def _parsed(headers: SecretStr | None) -> dict[str, str]:
     return dict(parse_env_headers(headers.get_secret_value(), liberal=True)) if headers else {}
 
 
+class _BoundedSession(requests.Session):
+    """Reads no more of an answer than an answer may hold: its status says all there is to know."""
+
+    def send(self, request: requests.PreparedRequest, **options: Any) -> requests.Response:
+        """Send a request, and leave the connection usable if its answer is short."""
+        response = super().send(request, **{**options, "stream": True})
+        whole = False
+        with suppress(HTTPError, OSError):
+            whole = len(response.raw.read(_MOST_ANSWER + 1)) <= _MOST_ANSWER
+        if not whole:
+            response.close()
+        return response
+
+
 def _session(address: str) -> requests.Session:
     """Return a session without `.netrc`, or certificates that other variables name."""
-    session = requests.Session()
+    session = _BoundedSession()
     session.trust_env = False
     session.proxies.update(requests.utils.get_environ_proxies(address))
     return session
