@@ -43,7 +43,7 @@ class Client:
     Attributes:
         script: Plays it.
         package: The JavaScript SDK it uses; None: it is in Python.
-        binding: The only one that it may use; None: it chooses.
+        binding: The only one that it may use, or `0.3`; None: it chooses.
     """
 
     script: str
@@ -76,6 +76,7 @@ PYTHON_0_3: Final = Client("python_0_3.py")
 
 IN_JAVASCRIPT: Final = {
     "0.3": Client("javascript_0_3.mjs", "a2a-0.3"),
+    "0.3, by the SDK 1.x": Client("javascript_1.mjs", "a2a-1", "0.3"),
     "1.0, of its own choice": Client("javascript_1.mjs", "a2a-1"),
     "1.0, JSON-RPC": Client("javascript_1.mjs", "a2a-1", "JSONRPC"),
     "1.0, HTTP+JSON": Client("javascript_1.mjs", "a2a-1", "HTTP+JSON"),

@@ -1,11 +1,27 @@
-// A2A 1.0, by the JavaScript SDK 1.x: argv = its client module, the agent's address, what to play.
+// A2A by the JavaScript SDK 1.x: argv = its client module, the agent's address, what to play, and
+// the only binding of 1.0, or `0.3`, that it may use.
 import { randomUUID } from 'node:crypto';
 
 const [, , sdk, url, part, binding] = process.argv;
-const { ClientFactory, ClientFactoryOptions, JsonRpcTransportFactory, RestTransportFactory } = await import(sdk);
-const only = { JSONRPC: JsonRpcTransportFactory, 'HTTP+JSON': RestTransportFactory }[binding];
-const options = only && { ...ClientFactoryOptions.default, transports: [new only()] };
-const client = await new ClientFactory(options).createFromUrl(url);
+const { ClientFactory, ClientFactoryOptions, DefaultAgentCardResolver, JsonRpcTransportFactory, RestTransportFactory } =
+  await import(sdk);
+
+async function ofVersion03() {
+  const legacyCompat = { enabled: true };
+  const resolver = new DefaultAgentCardResolver({ legacyCompat });
+  const card = await resolver.resolve(url);
+  card.supportedInterfaces = card.supportedInterfaces.filter((one) => one.protocolVersion === '0.3');
+  const transports = [new JsonRpcTransportFactory({ legacyCompat })];
+  return new ClientFactory({ ...ClientFactoryOptions.default, transports }).createFromAgentCard(card);
+}
+
+function ofVersion1() {
+  const only = { JSONRPC: JsonRpcTransportFactory, 'HTTP+JSON': RestTransportFactory }[binding];
+  const options = only && { ...ClientFactoryOptions.default, transports: [new only()] };
+  return new ClientFactory(options).createFromUrl(url);
+}
+
+const client = await (binding === '0.3' ? ofVersion03() : ofVersion1());
 
 const asked = (text, configuration) => ({
   message: {
