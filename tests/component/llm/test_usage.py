@@ -94,6 +94,22 @@ async def test_rows_and_vendors_logs_agree_with_failures_fallbacks_and_abandoned
     assert sum(s.prompt_tokens for some in sums.values() for s in some) == sum(counted)
 
 
+async def test_a_fallbacks_stream_that_its_caller_leaves_is_the_fallbacks_call(
+    runtime: Runtime, book: UsageBook, line: InLine
+) -> None:
+    """Whoever was asked first failed an attempt, and has no call."""
+    line.first.faults.set(Fault(status=500))
+    line.second.faults.set(Fault(event_delay=0.2))
+    await leave(runtime)
+    sums = {way.connection: entry.sums for way, entry in book.entries.items()}
+    assert (sums["first"].calls, sums["first"].failed_attempts) == (0, 1)
+    assert (sums["second"].calls, sums["second"].abandoned, sums["second"].failed_attempts) == (
+        1,
+        1,
+        0,
+    )
+
+
 async def test_what_is_written_is_what_was_counted(
     runtime: Runtime, book: UsageBook, writer: UsageWriter
 ) -> None:

@@ -19,7 +19,7 @@ from aurorasoc.errors import Attempt, AuroraError, ModelCallError
 from aurorasoc.granite import ModelReference
 from aurorasoc.llm.wire.answers.outcome import Output, Usage, is_known, outcome_of
 from aurorasoc.llm.wire.asker import Asker
-from aurorasoc.llm.wire.call_notes import CallNotes, notes
+from aurorasoc.llm.wire.call_notes import CallNotes, Member, notes
 from aurorasoc.llm.wire.prices import cost_of, price_of
 
 if TYPE_CHECKING:
@@ -44,7 +44,7 @@ class CallRecord:
         asker: Role, label, and agent if one asked.
         acting: On whose behalf; None: a program that embeds us.
         revision: Of the configuration that chose the model; None: it wasn't configured.
-        connection: Who answered, or who was asked first if nobody did.
+        connection: Who answered, be it in part, or who was asked first if nobody did.
         provider: The kind of provider that it leads to.
         model: The requested model.
         code: None: it was answered. Else the failure's code, or `abandoned`.
@@ -126,10 +126,12 @@ class RecordedCall:
         self._reference, self._purpose, self._streamed = reference, purpose, streamed
         self._notes = notes.get() or CallNotes()
         self._output: Output | None = None
+        self._answering: Member | None = None
         self._began = asyncio.get_running_loop().time()
 
     def saw(self, output: Output) -> None:
         """Take a whole answer, or one of its pieces: the last one knows the outcome."""
+        self._answering = self._notes.asking
         if is_known(output):
             self._output = output
 
@@ -149,8 +151,7 @@ class RecordedCall:
         outcome = None if self._output is None else outcome_of(self._output)
         if outcome is not None and isinstance(error, GeneratorExit):
             error = None  # whoever read the last piece need not come back for the end
-        answered = self._notes.answered_by if error is None else None
-        reference = self._reference if answered is None else answered.reference
+        reference = self._reference if self._answering is None else self._answering.reference
         seconds = asyncio.get_running_loop().time() - self._began
         code = _code_of(error)
         attempts = error.attempts if isinstance(error, ModelCallError) else ()
@@ -171,10 +172,17 @@ class RecordedCall:
             None if outcome is None or code else outcome.finish,
             usage,
             _cost(usage, reference),
-            attempts or (Attempt(reference.connection, reference.model, code, round(seconds, 3)),),
+            attempts or self._attempts_until(code, seconds),
             Counter(self._notes.sent),
             self._streamed,
         )
+
+    def _attempts_until(self, code: str | None, seconds: float) -> tuple[Attempt, ...]:
+        """Return who failed before, and who was asked when the call ended."""
+        tried, asking = self._notes.tried, self._notes.asking
+        asked = self._reference if asking is None else asking.reference
+        left = round(seconds - sum(one.seconds for one in tried), 3)
+        return *tried, Attempt(asked.connection, asked.model, code, left)
 
 
 def _code_of(error: BaseException | None) -> str | None:
