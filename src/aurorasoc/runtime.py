@@ -249,7 +249,7 @@ async def _open(
     resolving = asyncio.create_task(keep_resolved(adoption, pool), name="aurorasoc-resolver")
     resources.push_async_callback(end, resolving)
     journal = Journal(audit, on_revision=adoption.will_write)
-    changer = Changer(database, adoption, store, journal)
+    changer = Changer(database, adoption, store, journal, begin=guard.begin)
     if not store.transactional:
         changer = with_vault(changer, settings.vault.poll_interval, resources)
     admin = Admin(settings, database, adoption, changer, audit, pool, ledger, guard)

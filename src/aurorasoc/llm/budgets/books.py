@@ -14,7 +14,7 @@ from typing import Any, Final, NamedTuple
 from sqlalchemy import delete, insert, select, tuple_, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from aurorasoc.config.budgets import MOST_TOKENS
+from aurorasoc.config.budgets import MOST_TOKENS, Limit
 from aurorasoc.config.call_options import Price
 from aurorasoc.core.database.tables import ReservationRow, SpendingRow
 from aurorasoc.core.database.upsert import insert_or
@@ -54,6 +54,13 @@ class Balance:
     def micros(self) -> int:
         """Spent and reserved."""
         return self.spent_micros + self.reserved_micros
+
+
+def is_passed(limit: Limit, balance: Balance) -> bool:
+    """Whether what was spent reaches a limit."""
+    budget = limit.budget
+    tokens = budget.tokens is not None and balance.spent_tokens >= budget.tokens
+    return tokens or (budget.money is not None and balance.spent_micros >= budget.money)
 
 
 @dataclass(frozen=True, slots=True)
@@ -207,7 +214,7 @@ async def keep_books(
     if rows:
         await session.execute(insert(ReservationRow), rows)
     changed = {a: b for a, b in balances.items() if b != outcome.before[a]}
-    await _save(session, changed)
+    await save_balances(session, changed)
     return outcome
 
 
@@ -234,6 +241,30 @@ async def balances_of(
     return {Account(row.scope, row.period): _balance(row) for row in rows}
 
 
+async def lock_accounts(
+    session: AsyncSession, accounts: Iterable[Account]
+) -> dict[Account, Balance]:
+    """Read accounts and keep others from changing them; SQLite has one writer in any case."""
+    rows = await session.scalars(_rows_of(accounts).with_for_update())
+    return {Account(row.scope, row.period): _balance(row) for row in rows}
+
+
+async def save_balances(session: AsyncSession, balances: Mapping[Account, Balance]) -> None:
+    """Write accounts, which are locked."""
+    for account, balance in balances.items():
+        row = update(SpendingRow).where(
+            SpendingRow.scope == account.scope, SpendingRow.period == account.period
+        )
+        await session.execute(
+            row.values(
+                spent_tokens=_storable(balance.spent_tokens),
+                spent_micros=_storable(balance.spent_micros),
+                reserved_tokens=_storable(balance.reserved_tokens),
+                reserved_micros=_storable(balance.reserved_micros),
+            ).execution_options(synchronize_session=False)
+        )
+
+
 _EMPTY: Final = {
     "spent_tokens": 0,
     "spent_micros": 0,
@@ -248,20 +279,14 @@ def _rows_of(accounts: Iterable[Account]) -> Any:  # noqa: ANN401 - SQLAlchemy's
     return ordered.order_by(SpendingRow.scope, SpendingRow.period)
 
 
-async def _locked(session: AsyncSession, accounts: Iterable[Account]) -> dict[Account, Balance]:
-    """Read accounts and keep others from changing them; SQLite has one writer in any case."""
-    rows = await session.scalars(_rows_of(accounts).with_for_update())
-    return {Account(row.scope, row.period): _balance(row) for row in rows}
-
-
 async def _all_locked(
     session: AsyncSession, accounts: AbstractSet[Account]
 ) -> dict[Account, Balance]:
     """Do so, and open those that somebody removed since they were opened."""
-    balances = await _locked(session, accounts)
+    balances = await lock_accounts(session, accounts)
     if missing := accounts - balances.keys():
         await open_accounts(session, missing)
-        balances |= await _locked(session, missing)
+        balances |= await lock_accounts(session, missing)
     return balances
 
 
@@ -316,21 +341,6 @@ def _reserve(
         amounts = {"tokens": tokens, "micros": micros, "expires_us": now_us + RESERVED_US}
         rows.append({"id": requested.id, **account._asdict(), **amounts})
     return rows
-
-
-async def _save(session: AsyncSession, balances: Mapping[Account, Balance]) -> None:
-    for account, balance in balances.items():
-        row = update(SpendingRow).where(
-            SpendingRow.scope == account.scope, SpendingRow.period == account.period
-        )
-        await session.execute(
-            row.values(
-                spent_tokens=_storable(balance.spent_tokens),
-                spent_micros=_storable(balance.spent_micros),
-                reserved_tokens=_storable(balance.reserved_tokens),
-                reserved_micros=_storable(balance.reserved_micros),
-            ).execution_options(synchronize_session=False)
-        )
 
 
 def _balance(row: SpendingRow) -> Balance:

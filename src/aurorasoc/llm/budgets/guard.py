@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
+
+from sqlalchemy.ext.asyncio import AsyncSession
 
 from aurorasoc.config.budgets import Limit, amounts_in_words
 from aurorasoc.config.snapshot import Snapshot
 from aurorasoc.core.access.acting import acting
 from aurorasoc.core.clock import Clock, now_us
-from aurorasoc.core.database.engine import Database
+from aurorasoc.core.database.engine import Database, after_commit
 from aurorasoc.core.logs import get_logger
 from aurorasoc.granite import ModelReference
 from aurorasoc.granite.catalog import CATALOG
-from aurorasoc.llm.budgets.books import Account, Balance, Outcome
+from aurorasoc.llm.budgets.begin import begin_limits
+from aurorasoc.llm.budgets.books import Account, Outcome, is_passed
 from aurorasoc.llm.budgets.charge import Bookkeeping, BudgetCounts, CallCharge
 from aurorasoc.llm.budgets.limits import NO_LIMITS, LimitsByScope, by_scope, limits_of, scopes_of
 from aurorasoc.llm.budgets.prices import PriceOf, price_of
@@ -49,7 +53,7 @@ class BudgetGuard:
         self.counts = BudgetCounts()
         self.teller = Teller(database, self._booked, clock)
         self._books = Bookkeeping(self.teller, self.counts, clock)
-        self._snapshot, self._price_of = snapshot, price_of
+        self._snapshot, self._price_of, self._clock = snapshot, price_of, clock
         self._indexed: Snapshot | None = None
         self._index: LimitsByScope = NO_LIMITS
 
@@ -65,6 +69,14 @@ class BudgetGuard:
         if not limits:
             return None
         return CallCharge(reference, ask, limits, self._price_of, self._books)
+
+    async def begin(self, session: AsyncSession, before: Snapshot, after: Snapshot) -> None:
+        """Let limits that a change puts in force begin at what their period already cost.
+
+        Warn of soft ones that are used up thereby, once the change is committed.
+        """
+        for limit, account in await begin_limits(session, before, after, self._clock()):
+            after_commit(session, partial(self._warn, limit, account))
 
     def _limits(self) -> LimitsByScope:
         snapshot = self._snapshot()
@@ -90,13 +102,6 @@ class BudgetGuard:
             budget=amounts_in_words(budget.tokens, budget.money),
             period=account.period,
         )
-
-
-def is_passed(limit: Limit, balance: Balance) -> bool:
-    """Whether what was spent reaches a limit."""
-    budget = limit.budget
-    tokens = budget.tokens is not None and balance.spent_tokens >= budget.tokens
-    return tokens or (budget.money is not None and balance.spent_micros >= budget.money)
 
 
 def _is_of(limit: Limit, account: Account) -> bool:

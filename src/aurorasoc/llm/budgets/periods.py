@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from functools import lru_cache
 
 from aurorasoc.config.budgets import Period
@@ -18,10 +18,12 @@ class Span:
 
     Attributes:
         name: Such as 2026-11-28 or 2026-11.
-        resets_us: When it ends, in microseconds since the epoch.
+        begins_us: When it begins, in microseconds since the epoch.
+        resets_us: When it ends, likewise.
     """
 
     name: str
+    begins_us: int
     resets_us: int
 
 
@@ -34,7 +36,11 @@ def span_at(per: Period, at_us: int) -> Span:
 def _span(per: Period, day_number: int) -> Span:
     day = day_of(day_number * _DAY_US)
     if per == "day":
-        return Span(day.isoformat(), (day_number + 1) * _DAY_US)
-    following = (day.replace(day=1) + timedelta(days=32)).replace(day=1)
-    at = datetime(following.year, following.month, 1, tzinfo=UTC)
-    return Span(f"{day:%Y-%m}", int(at.timestamp()) * 1_000_000)
+        return Span(day.isoformat(), day_number * _DAY_US, (day_number + 1) * _DAY_US)
+    first = day.replace(day=1)
+    following = (first + timedelta(days=32)).replace(day=1)
+    return Span(f"{day:%Y-%m}", _midnight(first), _midnight(following))
+
+
+def _midnight(day: date) -> int:
+    return int(datetime(day.year, day.month, day.day, tzinfo=UTC).timestamp()) * 1_000_000

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -43,11 +44,20 @@ class Applied:
     old_key: ReplacedKey | None
 
 
+InTransaction = Callable[[AsyncSession, Snapshot, Snapshot], Awaitable[None]]
+"""Writes what a change brings with it: takes the snapshots before and after."""
+
+
+async def _nothing_more(_session: AsyncSession, _before: Snapshot, _after: Snapshot) -> None:
+    """Write nothing beside the change."""
+
+
 @dataclass(frozen=True, slots=True)
 class Changer:
     """Makes changes, one transaction each.
 
     Attributes:
+        begin: Writes what else a change of the configuration brings with it.
         intents: Writes keys to a store outside our transaction; None if the store takes part.
     """
 
@@ -56,6 +66,7 @@ class Changer:
     store: SecretStore
     journal: Journal
     intents: KeyIntents | None = None
+    begin: InTransaction = _nothing_more
 
     async def apply(self, change: Change, *, actor: str, if_match: int | None) -> Applied:
         """Make a change, and adopt it in this process before returning.
@@ -78,6 +89,7 @@ class Changer:
             if self.intents is not None:
                 intent = await self.intents.begin(session, event, planned)
             if intent is None:
+                await self.begin(session, planned.before.snapshot, planned.candidate)
                 await self._write_key(session, edited.key, stamp)
                 await self.journal.write(
                     session,
