@@ -95,6 +95,39 @@ async def test_calls_of_two_hours_are_two_buckets_of_an_hour_and_one_of_a_day(
     assert [line.calls for line in await lines(process.database, "day")] == [2]
 
 
+@pytest.mark.parametrize(
+    ("counts", "shown"),
+    [((None, 0), (None, 0)), ((None, None), (None, None)), ((4, None), (4, None))],
+    ids=str,
+)
+async def test_tokens_that_no_call_counted_apart_are_not_zero(
+    pair: tuple[Process, Process],
+    counts: tuple[int | None, int | None],
+    shown: tuple[int | None, int | None],
+) -> None:
+    """Those that were counted as none are."""
+    process, (cached, thoughts) = pair[0], counts
+    usage = Usage(7, 3, 10, cached_tokens=cached, thought_tokens=thoughts)
+    process.book.note(replace(ANSWERED, usage=usage))
+    await process.writer.write()
+    [line] = await lines(process.database)
+    assert (line.cached_tokens, line.thought_tokens) == shown
+
+
+async def test_where_some_calls_counted_apart_the_sum_is_theirs(
+    pair: tuple[Process, Process],
+) -> None:
+    """And where all failed, there is nothing unknown."""
+    process = pair[0]
+    process.book.note(ANSWERED)
+    process.book.note(replace(ANSWERED, usage=Usage(7, 3, 10, cached_tokens=5)))
+    process.book.note(replace(ANSWERED, connection="down", code="unreachable", usage=None))
+    await process.writer.write()
+    failed, answered = await lines(process.database)
+    assert (answered.cached_tokens, answered.thought_tokens) == (5, None)
+    assert (failed.prompt_tokens, failed.cached_tokens, failed.thought_tokens) == (0, 0, 0)
+
+
 async def test_an_hour_that_the_clock_goes_back_to_keeps_what_was_written(
     pair: tuple[Process, Process],
 ) -> None:

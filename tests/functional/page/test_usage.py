@@ -25,7 +25,12 @@ HIDDEN: Final = """() => {
 }"""
 
 COUNTS: Final = {"calls": 10, "failed": 1, "counted": 9, "prompt_tokens": 9_000}
-KNOWN: Final = COUNTS | {"completion_tokens": 3_000, "cached_tokens": 2_000, "sent": 12}
+KNOWN: Final = COUNTS | {
+    "completion_tokens": 3_000,
+    "cached_tokens": 2_000,
+    "cached_counted": 9,
+    "sent": 12,
+}
 SEEDED: Final = {
     "deepseek": KNOWN | {"priced": 9, "micro_dollars": 2_500_000},
     "vllm": KNOWN | {"unpriced": 9},
@@ -34,6 +39,7 @@ SEEDED: Final = {
 NUMBERS: Final = (
     *("calls", "failed", "abandoned", "counted", "uncounted", "priced", "unpriced"),
     *("prompt_tokens", "completion_tokens", "cached_tokens", "thought_tokens", "micro_dollars"),
+    *("cached_counted", "thoughts_counted"),
     *("sent", "failed_attempts", "milliseconds", "streams", "first_piece_milliseconds"),
 )
 SEED: Final = "seeded by the tests of the page"

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from sqlalchemy import Connection
     from sqlalchemy.engine.interfaces import DBAPIConnection
 
-SCHEMA_HEAD: Final = "044"
+SCHEMA_HEAD: Final = "045"
 """The newest migration; a test compares it with the migrations' own head."""
 
 WRITER_LOCK: Final = "LOCK TABLE llm_runtime_config IN SHARE ROW EXCLUSIVE MODE"

@@ -1,4 +1,4 @@
-"""The stored rows. Migrations 027 to 044 create them; times are microseconds, UTC."""
+"""The stored rows. Migrations 027 to 045 create them; times are microseconds, UTC."""
 
 from __future__ import annotations
 
@@ -230,7 +230,9 @@ class UsageRow(Base):
     prompt_tokens: Mapped[int] = mapped_column(BigInteger)
     completion_tokens: Mapped[int] = mapped_column(BigInteger)
     cached_tokens: Mapped[int] = mapped_column(BigInteger)
+    cached_counted: Mapped[int] = mapped_column(BigInteger, server_default="0")
     thought_tokens: Mapped[int] = mapped_column(BigInteger)
+    thoughts_counted: Mapped[int] = mapped_column(BigInteger, server_default="0")
     micro_dollars: Mapped[int] = mapped_column(BigInteger)
     sent: Mapped[int] = mapped_column(BigInteger)
     failed_attempts: Mapped[int] = mapped_column(BigInteger)

@@ -57,7 +57,9 @@ class Sums:
         prompt_tokens: Of the prompts, cached ones included.
         completion_tokens: Of the answers, thoughts included.
         cached_tokens: Of the prompts, from the vendor's cache.
-        thought_tokens: Of the thoughts alone, where they are counted apart.
+        cached_counted: Calls in which the vendor counted these, be it none.
+        thought_tokens: Of the thoughts alone.
+        thoughts_counted: Calls in which the vendor counted these, be it none.
         micro_dollars: What the calls cost.
         sent: Requests, retries included.
         failed_attempts: How often the connection failed a call, or was passed over as not ready, be
@@ -77,7 +79,9 @@ class Sums:
     prompt_tokens: int = 0
     completion_tokens: int = 0
     cached_tokens: int = 0
+    cached_counted: int = 0
     thought_tokens: int = 0
+    thoughts_counted: int = 0
     micro_dollars: int = 0
     sent: int = 0
     failed_attempts: int = 0
@@ -189,8 +193,12 @@ def _add(sums: Sums, record: CallRecord) -> None:
     sums.counted += 1
     sums.prompt_tokens += usage.prompt_tokens
     sums.completion_tokens += usage.completion_tokens
-    sums.cached_tokens += usage.cached_tokens or 0
-    sums.thought_tokens += usage.thought_tokens or 0
+    if usage.cached_tokens is not None:
+        sums.cached_counted += 1
+        sums.cached_tokens += usage.cached_tokens
+    if usage.thought_tokens is not None:
+        sums.thoughts_counted += 1
+        sums.thought_tokens += usage.thought_tokens
     if record.micro_dollars is None:
         sums.unpriced += 1
     else:

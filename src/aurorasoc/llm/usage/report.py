@@ -47,8 +47,9 @@ class UsageLine:
         unpriced: Those of the others that have no cost.
         prompt_tokens: Cached ones included; null if no call's were counted.
         completion_tokens: Thoughts included; null as above.
-        cached_tokens: Of the prompts, from the vendor's cache; null as above.
-        thought_tokens: Of the thoughts, where they are counted apart; null as above.
+        cached_tokens: Of the prompts, from the vendor's cache; null if they were counted apart in
+            no call.
+        thought_tokens: Of the thoughts; null likewise.
         cost: In US dollars; null if no call has a price.
         requests: What was sent, retries included.
         failed_attempts: How often it failed a call, or was passed over, be it answered by another.
@@ -123,6 +124,7 @@ def _require_range(start: int, to_us: int, length: int, bucket: Bucket) -> None:
 def _line(row: dict[str, Any]) -> UsageLine:
     sums = Sums(**{name: int(row[name]) for name in _SUMS})
     counted = bool(sums.counted or not sums.uncounted)
+    answered = bool(sums.counted or sums.uncounted)
     return UsageLine(
         iso(row["at"]),
         row["key"] or None,
@@ -133,8 +135,8 @@ def _line(row: dict[str, Any]) -> UsageLine:
         sums.unpriced,
         sums.prompt_tokens if counted else None,
         sums.completion_tokens if counted else None,
-        sums.cached_tokens if counted else None,
-        sums.thought_tokens if counted else None,
+        sums.cached_tokens if sums.cached_counted or not answered else None,
+        sums.thought_tokens if sums.thoughts_counted or not answered else None,
         usd(sums.micro_dollars) if sums.priced or not sums.unpriced else None,
         sums.sent,
         sums.failed_attempts,

@@ -102,6 +102,18 @@ def test_older_database_is_brought_to_the_head(stored: Stored, revision: str) ->
     assert stored.tables() == OURS
 
 
+def test_usage_of_before_knows_what_was_counted_where_it_was_some(stored: Stored) -> None:
+    """Where the sum is zero, nobody knows whether anything was counted."""
+    migrate(stored.url)
+    command.downgrade(_config(stored), "044")
+    counts = [5, 0, 0, 5, 0, 0, 5, 70, 30, 20, *[0] * 7]
+    names = ("'k'", *["'n'"] * 6)
+    values = ", ".join(map(str, (3_600_000_000, *names, *counts)))
+    stored.execute(f"INSERT INTO llm_usage VALUES ({values})")  # noqa: S608 - our own values
+    migrate(stored.url)
+    assert stored.rows("SELECT cached_counted, thoughts_counted FROM llm_usage") == [(5, 0)]
+
+
 def _as_a_platform_has_it(stored: Stored) -> None:
     """Leave the audit tables as if the host had made them, without our version table."""
     migrate(stored.url)

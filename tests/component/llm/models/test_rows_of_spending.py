@@ -114,6 +114,6 @@ async def test_usage_with_any_numbers_is_still_reported(runtime: Runtime, stored
     number = -5 if runtime.database.is_sqlite else MOST
     for key in ("a", "b"):
         names = ("c", "m", "a", "", "", "")
-        await stored.executed(insert("llm_usage", hour, key, *names, *[number] * 17))
+        await stored.executed(insert("llm_usage", hour, key, *names, *[number] * 19))
     [row] = await lines_between(runtime.database, hour, hour + 1, "connection", "hour")
     assert row.calls == 2 * number
