@@ -6,6 +6,7 @@ from ast import literal_eval
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from shutil import copy
 from typing import Final
 from urllib.request import getproxies
 
@@ -16,6 +17,7 @@ from aurorasoc.llm.wire.libraries.socket_guard import confined
 from aurorasoc.llm.wire.sending.transports import verifying_context
 from tests.component.live import PROVIDERS, World, handle_on
 from tests.examples import settings
+from tests.world.certificates import CertificateAuthority
 
 CANARY: Final = "ambient-canary-0123456789"
 ALTERING: Final = (
@@ -135,8 +137,12 @@ def test_proxies_are_read_alike_inside_and_outside(
         assert getproxies() == outside
 
 
-def test_session_keys_are_not_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_session_keys_are_not_written(
+    tmp_path: Path, ca: CertificateAuthority, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """`SSLKEYLOGFILE` is Python's own, and would lay calls open to whoever reads the file."""
+    bundle = copy(ca.pem, tmp_path / "never-read-before.pem")
+    monkeypatch.setenv("SSL_CERT_FILE", str(bundle))
     monkeypatch.setenv("SSLKEYLOGFILE", str(tmp_path / "keys"))
     assert verifying_context().keylog_filename is None
     assert not (tmp_path / "keys").exists()

@@ -9,6 +9,8 @@ from __future__ import annotations
 import asyncio
 import ssl
 from collections.abc import Iterable
+from functools import lru_cache
+from pathlib import Path
 from typing import Any
 
 import httpcore
@@ -61,9 +63,23 @@ def trusted_transport() -> httpx.AsyncBaseTransport:
 
 
 def verifying_context() -> ssl.SSLContext:
-    """Return the context that every call uses: `SSL_CERT_FILE` counts, `SSL_VERIFY` doesn't."""
+    """Return the context that every call uses: `SSL_CERT_FILE` counts, `SSL_VERIFY` doesn't.
+
+    Reading a bundle takes some 20 ms of the loop's time: it is read again only once it changes.
+    """
     guard_libraries()  # httpcore has its loggers by now
-    with confined():  # neither does Python's own `SSLKEYLOGFILE`, which would write session keys
+    paths = ssl.get_default_verify_paths()
+    written = Path(paths.cafile).stat().st_mtime_ns if paths.cafile else 0
+    return _context(paths.cafile, paths.capath, written)
+
+
+@lru_cache(maxsize=2)
+def _context(_file: str | None, _folder: str | None, _written: int) -> ssl.SSLContext:
+    """Read what `SSL_CERT_FILE` and `SSL_CERT_DIR` name now; without them, the bundled authorities.
+
+    Python's own `SSLKEYLOGFILE`, which would write session keys, doesn't count.
+    """
+    with confined():
         return httpx.create_ssl_context()
 
 

@@ -5,7 +5,9 @@ import ssl
 import threading
 from collections.abc import AsyncIterator, Iterator
 from ipaddress import ip_network
+from os import utime
 from pathlib import Path
+from shutil import copy
 from typing import Final
 
 import httpx
@@ -273,6 +275,20 @@ async def test_certificate_is_checked_against_the_name_not_the_address(
         assert (await _get(INSIDE, url)).status_code == 200
         with pytest.raises(httpx.ConnectError, match="certificate"):
             await _get(INSIDE, f"{named.tls_url}/health")
+
+
+def test_a_bundle_is_read_again_once_it_changes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, ca: CertificateAuthority
+) -> None:
+    """A renewed one counts for the next transport; reading it for each would hold up the loop."""
+    bundle = copy(ca.pem, tmp_path / "bundle.pem")
+    monkeypatch.setenv("SSL_CERT_FILE", str(bundle))
+    before = verifying_context()
+    assert verifying_context() is before
+    (other := tmp_path / "other").mkdir()
+    copy(CertificateAuthority(other).pem, bundle)
+    utime(bundle, ns=(0, 0))
+    assert verifying_context().get_ca_certs() != before.get_ca_certs()
 
 
 def test_context_verifies_names_and_chains(monkeypatch: pytest.MonkeyPatch) -> None:
