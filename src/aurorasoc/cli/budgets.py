@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from decimal import Decimal
 from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
@@ -13,6 +14,7 @@ from aurorasoc.cli.changes import Wait, make_change
 from aurorasoc.cli.in_runtime import in_runtime
 from aurorasoc.cli.output import AsJson, operator, say, say_json
 from aurorasoc.cli.table import table
+from aurorasoc.config.budgets import MICROS
 from aurorasoc.errors import InvalidInput
 
 if TYPE_CHECKING:
@@ -43,7 +45,7 @@ def show(as_json: AsJson = False) -> None:
     if not budgets.limits:
         say("There are no limits.")
         return
-    header = ("SCOPE", "PER", "KIND", "LIMIT", "SPENT", "RESERVED", "RESETS", "STATE")
+    header = ("SCOPE", "PER", "KIND", "LIMIT", "SPENT", "RESERVED", "RESETS", "STATE", "SOURCE")
     for line in table(header, map(_row, budgets.limits)):
         say(line)
 
@@ -119,16 +121,14 @@ def _parsed(text: str, *, hard: bool) -> dict[str, Any]:
     if match is None or ("." in match["amount"] and match["unit"] == "tokens"):
         detail = f"--limit takes {_FORM}."
         raise InvalidInput(detail)
-    amount: Any = match["amount"] if match["unit"] == "usd" else int(match["amount"])
+    amount: Any = (Decimal if match["unit"] == "usd" else int)(match["amount"])
     unit = "money" if match["unit"] == "usd" else "tokens"
     return {"scope": match["scope"], "per": match["per"], "hard": hard, unit: amount}
 
 
 def _as_sent(limit: Limit) -> dict[str, Any]:
-    from aurorasoc.config.budgets import dollars  # noqa: PLC0415 - next to what uses it
-
     budget = limit.budget
-    money = None if budget.money is None else dollars(budget.money).replace(",", "")
+    money = None if budget.money is None else Decimal(budget.money) / MICROS
     sent = {"tokens": budget.tokens, "money": money}
     amounts = {name: value for name, value in sent.items() if value is not None}
     return {"scope": limit.scope, "per": budget.per, "hard": budget.hard, **amounts}
@@ -140,7 +140,7 @@ def _row(view: LimitView) -> tuple[str, ...]:
     spent = (view.spent.tokens, view.spent.money)
     reserved = (view.reserved.tokens, view.reserved.money)
     amounts = (_amounts(limits, limits), _amounts(spent, limits), _amounts(reserved, limits))
-    return view.scope, view.per, kind, *amounts, view.resets_at[:10], view.state
+    return view.scope, view.per, kind, *amounts, view.resets_at[:10], view.state, view.source
 
 
 def _amounts(

@@ -6,7 +6,6 @@ import csv
 import re
 import sys
 from dataclasses import asdict
-from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
@@ -14,6 +13,7 @@ import typer
 from aurorasoc.cli.in_runtime import in_runtime
 from aurorasoc.cli.output import AsJson, say, say_json
 from aurorasoc.cli.table import table
+from aurorasoc.config.usage import Bucket, By
 from aurorasoc.errors import InvalidInput
 
 if TYPE_CHECKING:
@@ -28,24 +28,6 @@ _FIELDS: Final = re.compile(r"\b(from|to)(?= must|\.$)")
 """What refusals name as REST does."""
 
 
-class By(StrEnum):
-    """What to tell apart."""
-
-    CONNECTION = "connection"
-    MODEL = "model"
-    AGENT = "agent"
-    CLIENT = "client"
-    TLP = "tlp"
-    CALLER = "caller"
-
-
-class Bucket(StrEnum):
-    """What to sum up."""
-
-    HOUR = "hour"
-    DAY = "day"
-
-
 def usage(  # noqa: PLR0913 - an option each
     *,
     start: Annotated[
@@ -55,8 +37,8 @@ def usage(  # noqa: PLR0913 - an option each
     to: Annotated[
         str | None, typer.Option("--to", help="A date (to its end) or time, UTC; by default now.")
     ] = None,
-    by: Annotated[By, typer.Option(help="What each row is about.")] = By.CONNECTION,
-    bucket: Annotated[Bucket, typer.Option(help="Add up by hour or by day.")] = Bucket.DAY,
+    by: Annotated[By, typer.Option(help="What each row is about.")] = "connection",
+    bucket: Annotated[Bucket, typer.Option(help="Add up by hour or by day.")] = "day",
     as_csv: Annotated[bool, typer.Option("--csv", help="Print CSV, with all columns.")] = False,
     as_json: AsJson = False,
 ) -> None:
@@ -70,7 +52,7 @@ def usage(  # noqa: PLR0913 - an option each
         raise InvalidInput(detail)
 
     async def work(runtime: Runtime) -> list[UsageLine]:
-        return await lines_between(runtime.database, from_us, to_us, by.value, bucket.value)
+        return await lines_between(runtime.database, from_us, to_us, by, bucket)
 
     try:
         from_us, to_us = span_of(start, to)

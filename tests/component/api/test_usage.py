@@ -8,8 +8,8 @@ import pytest
 from fastapi import FastAPI
 
 from aurorasoc.api.app import include_routers
+from aurorasoc.config.usage import BYS
 from aurorasoc.core.access.tokens import create_token
-from aurorasoc.llm.usage.report import BYS
 from aurorasoc.runtime import Runtime
 
 

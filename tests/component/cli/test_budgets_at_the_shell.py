@@ -20,6 +20,7 @@ def test_limits_are_set_beside_each_other_and_removed(shell: Shell) -> None:
     shown = shell("budgets", "show").out
     assert "200.50 USD" in shown
     assert "6,000 tokens" in shown
+    assert [row.split()[-1] for row in shown.splitlines()] == ["SOURCE", "set", "set"]
     shell("budgets", "set", "--remove", "agent:triage")
     assert len(shell("budgets", "show", "--json").json["limits"]) == 1
 

@@ -10,12 +10,14 @@ from beeai_framework.backend.message import UserMessage
 from sqlalchemy import text
 
 from aurorasoc import get_chat_model
+from aurorasoc.config.usage import By
 from aurorasoc.core.access.acting import Acting, acting_for
 from aurorasoc.core.clock import now_us
 from aurorasoc.core.database.engine import Database
-from aurorasoc.errors import DatabaseUnavailable, InvalidInput, ModelCallError
+from aurorasoc.errors import BudgetExceeded, DatabaseUnavailable, InvalidInput, ModelCallError
+from aurorasoc.llm.changes.budget_edits import BudgetsRequest, set_budgets
 from aurorasoc.llm.usage.book import HOUR_US, MOST_WAYS, OTHERS, UsageBook
-from aurorasoc.llm.usage.report import By, UsageLine, lines_between
+from aurorasoc.llm.usage.report import UsageLine, lines_between
 from aurorasoc.llm.usage.writer import DAY_US, UsageWriter
 from aurorasoc.llm.wire.call_record import CallRecord
 from aurorasoc.runtime import Runtime
@@ -108,6 +110,20 @@ async def test_a_fallbacks_stream_that_its_caller_leaves_is_the_fallbacks_call(
         1,
         0,
     )
+
+
+async def test_a_call_that_a_budget_refuses_is_no_failure_of_its_connection(
+    runtime: Runtime, book: UsageBook, line: InLine
+) -> None:
+    """It failed, but the connection was never asked."""
+    limit = {"scope": "connection:first", "per": "day", "tokens": 1, "hard": True}
+    change = set_budgets(BudgetsRequest.model_validate({"limits": [limit]}))
+    await runtime.admin.change(change, actor="alice")
+    with pytest.raises(BudgetExceeded):
+        await ask()
+    [sums] = [entry.sums for entry in book.entries.values()]
+    assert (sums.calls, sums.failed, sums.failed_attempts, sums.sent) == (1, 1, 0, 0)
+    assert line.asked == {}
 
 
 async def test_what_is_written_is_what_was_counted(

@@ -7,13 +7,14 @@ from typing import Final
 
 import pytest
 
+from aurorasoc.config.usage import Bucket
 from aurorasoc.config.vocabulary import ServingBackend, Tlp
 from aurorasoc.core.access.acting import Acting
 from aurorasoc.core.database.engine import Database
 from aurorasoc.errors import Attempt, InvalidInput
 from aurorasoc.llm.usage import report
 from aurorasoc.llm.usage.book import HOUR_US, UsageBook
-from aurorasoc.llm.usage.report import Bucket, UsageLine, lines_between
+from aurorasoc.llm.usage.report import UsageLine, lines_between
 from aurorasoc.llm.usage.writer import UsageWriter
 from aurorasoc.llm.wire.answers.outcome import Finish, Usage
 from aurorasoc.llm.wire.asker import Asker

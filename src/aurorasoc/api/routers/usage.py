@@ -9,8 +9,9 @@ from pydantic import BaseModel, Field
 
 from aurorasoc.api.deps import AgentsReader, OpenRuntime
 from aurorasoc.api.problems import ProblemRoute, documented
+from aurorasoc.config.usage import Bucket, By
 from aurorasoc.core.clock import iso
-from aurorasoc.llm.usage.report import Bucket, By, UsageLine, lines_between
+from aurorasoc.llm.usage.report import UsageLine, lines_between
 from aurorasoc.llm.usage.span import span_of
 
 router = APIRouter(tags=["usage"], route_class=ProblemRoute)

@@ -3,29 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from decimal import Decimal
-from typing import Annotated, Final, Self
+from typing import Annotated, Self
 
-from pydantic import (
-    AfterValidator,
-    BeforeValidator,
-    ConfigDict,
-    Field,
-    StringConstraints,
-    WithJsonSchema,
-    model_validator,
-)
+from pydantic import AfterValidator, ConfigDict, Field, StringConstraints, model_validator
 
-from aurorasoc.config.budgets import (
-    MAX_LIMITS,
-    MICROS,
-    MOST_MICROS,
-    MOST_TOKENS,
-    Budget,
-    Limit,
-    Period,
-    is_scope,
-)
+from aurorasoc.config.budgets import MAX_LIMITS, Limit, is_scope
 from aurorasoc.config.snapshot import Snapshot
 from aurorasoc.config.vocabulary import EVERYTHING
 from aurorasoc.core.audit.actions import Action
@@ -34,15 +16,8 @@ from aurorasoc.core.secret_patterns import names_a_key
 from aurorasoc.errors import InvalidInput
 from aurorasoc.granite.backend_resolution import require_exists
 from aurorasoc.llm.adoption.stored import Stored
+from aurorasoc.llm.changes.budget_requests import BudgetRequest
 from aurorasoc.llm.changes.plan import Change, Edited
-
-_PLACES: Final = 6
-"""Of a decimal amount of dollars: a micro-USD is the smallest."""
-
-
-def _as_decimal(value: object) -> object:
-    """Take a JSON number as it is written: 0.1 is no binary fraction here."""
-    return Decimal(repr(value)) if isinstance(value, float) else value
 
 
 def _scope(text: str) -> str:
@@ -50,35 +25,6 @@ def _scope(text: str) -> str:
         msg = "must be connection:NAME, agent:NAME or client:NAME"
         raise ValueError(msg)
     return text
-
-
-Money = Annotated[
-    Decimal,
-    BeforeValidator(_as_decimal),
-    Field(gt=0, le=MOST_MICROS // MICROS, decimal_places=_PLACES, allow_inf_nan=False),
-    WithJsonSchema({"type": "number", "exclusiveMinimum": 0}),
-]
-
-
-class BudgetRequest(RequestBody):
-    """What may be spent in a period. Tokens are prompt and completion together; money is in USD."""
-
-    per: Annotated[Period, Field(description="A calendar day or month, UTC.")]
-    tokens: Annotated[int | None, Field(ge=1, le=MOST_TOKENS, strict=True)] = None
-    money: Annotated[Money | None, Field(description="USD, six decimals at most.")] = None
-    hard: Annotated[bool, Field(description="Refuse calls beyond it; else warn once.")]
-
-    @model_validator(mode="after")
-    def _limits_something(self) -> Self:
-        if self.tokens is None and self.money is None:
-            msg = "tokens or money is needed"
-            raise ValueError(msg)
-        return self
-
-    def as_budget(self) -> Budget:
-        """Return it as it is stored."""
-        money = None if self.money is None else int(self.money * MICROS)
-        return Budget(self.per, self.tokens, money, self.hard)
 
 
 class LimitRequest(BudgetRequest):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from contextlib import suppress
 from datetime import UTC, datetime
-from typing import Annotated, Final, Self
+from typing import Annotated, Final
 
 from pydantic import (
     AfterValidator,
@@ -13,13 +13,12 @@ from pydantic import (
     ConfigDict,
     Field,
     WithJsonSchema,
-    model_validator,
 )
 
-from aurorasoc.config.budgets import MICROS, MOST_MICROS, MOST_TOKENS, Budget, Period
 from aurorasoc.config.clients import is_client_name
 from aurorasoc.config.vocabulary import TlpLabel
 from aurorasoc.core.bodies import RequestBody
+from aurorasoc.llm.changes.budget_requests import BudgetRequest
 from aurorasoc.llm.changes.fields import refuse_secret
 
 MAX_GRACE: Final = 30 * 24 * 3600
@@ -66,29 +65,6 @@ ClientName = Annotated[
 ]
 
 
-class ClientBudget(RequestBody):
-    """What a client may spend: money in US dollars, tokens, or both."""
-
-    per: Period
-    tokens: Annotated[int | None, Field(ge=1, le=MOST_TOKENS)] = None
-    money: Annotated[
-        float | None, Field(ge=1 / MICROS, le=MOST_MICROS / MICROS, allow_inf_nan=False)
-    ] = None
-    hard: bool
-
-    @model_validator(mode="after")
-    def _limits_something(self) -> Self:
-        if self.tokens is None and self.money is None:
-            msg = "must limit tokens, money, or both"
-            raise ValueError(msg)
-        return self
-
-    def as_budget(self) -> Budget:
-        """Return it as it is stored."""
-        money = None if self.money is None else round(self.money * MICROS)
-        return Budget(self.per, self.tokens, money, self.hard)
-
-
 class ClientRequest(RequestBody):
     """A new machine client."""
 
@@ -101,7 +77,7 @@ class ClientRequest(RequestBody):
         TlpLabel | None,
         Field(description="The most it may send, and the label of what it sends without one."),
     ] = None
-    budget: ClientBudget | None = None
+    budget: BudgetRequest | None = None
     expires_at: Annotated[
         Annotated[AwareDatetime, BeforeValidator(_as_moment), AfterValidator(_to_come)] | None,
         Field(description="When its secrets stop being valid; null: never."),

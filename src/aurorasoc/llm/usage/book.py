@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Final
 
+from aurorasoc.errors import BudgetExceeded, HostedStopped, TlpRefused
 from aurorasoc.llm.wire.call_record import ABANDONED, CallRecord
 
 HOUR_US: Final = 3_600_000_000
@@ -14,6 +15,11 @@ MOST_WAYS: Final = 2_000
 """Ways of calling in one hour. Further callers are counted as one: tokens name any subject."""
 
 OTHERS: Final = "(others)"
+
+_NO_FAILURE: Final = frozenset(
+    {None, ABANDONED, BudgetExceeded.code, TlpRefused.code, HostedStopped.code}
+)
+"""How an attempt ends that its connection didn't fail: callers leave, and we refuse."""
 
 LONGEST: Final = 255
 """Characters of a model's or subject's name, as the table holds it."""
@@ -122,7 +128,7 @@ class UsageBook:
         sums = self._of(record, record.connection, record.model)
         _add(sums, record)
         for attempt in record.attempts:
-            if attempt.code not in {None, ABANDONED}:
+            if attempt.code not in _NO_FAILURE:
                 asked = self._of(record, attempt.connection, attempt.model or "")
                 asked.failed_attempts += 1
         for connection, count in record.sent.items():

@@ -3,21 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Final, Literal, get_args
+from typing import Any, Final
 
 from sqlalchemy import func, literal_column, select
 
 from aurorasoc.config.budgets import usd
+from aurorasoc.config.usage import Bucket, By
 from aurorasoc.core.clock import iso
 from aurorasoc.core.database.engine import Database
 from aurorasoc.core.database.tables import UsageRow
 from aurorasoc.errors import InvalidInput
 from aurorasoc.llm.usage.book import HOUR_US, Sums
 
-By = Literal["connection", "model", "agent", "client", "tlp", "caller"]
-Bucket = Literal["hour", "day"]
-
-BYS: Final = get_args(By)
 LENGTHS: Final = {"hour": HOUR_US, "day": 24 * HOUR_US}
 MOST_BUCKETS: Final = 1_000
 MOST_ROWS: Final = 20_000
