@@ -17,7 +17,8 @@ from aurorasoc.core.access.acting import Acting
 from aurorasoc.core.clock import now_us
 from aurorasoc.errors import Attempt
 from aurorasoc.llm.usage.book import UsageBook
-from aurorasoc.llm.wire.answers.outcome import Finish, Usage
+from aurorasoc.llm.wire.answers.outcome import Finish
+from aurorasoc.llm.wire.answers.usage import Usage
 from aurorasoc.llm.wire.asker import Asker
 from aurorasoc.llm.wire.call_record import CallRecord, CallRecords
 from benchmarks.rig.counts import Counts

@@ -15,8 +15,9 @@ from aurorasoc.errors import Attempt
 from aurorasoc.granite.catalog import CATALOG
 from aurorasoc.llm.models.binding import Binding
 from aurorasoc.llm.models.pool import get_chat_model
-from aurorasoc.llm.wire.answers.outcome import Finish, Usage, beginning_of, outcome_of
+from aurorasoc.llm.wire.answers.outcome import Finish, beginning_of, outcome_of
 from aurorasoc.llm.wire.answers.tool_calls import ToolCall
+from aurorasoc.llm.wire.answers.usage import Usage
 from aurorasoc.llm.wire.call_notes import CallNotes
 from aurorasoc.runtime import current_runtime
 

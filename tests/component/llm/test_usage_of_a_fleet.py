@@ -16,7 +16,8 @@ from aurorasoc.llm.usage import report
 from aurorasoc.llm.usage.book import HOUR_US, UsageBook
 from aurorasoc.llm.usage.report import UsageLine, lines_between
 from aurorasoc.llm.usage.writer import UsageWriter
-from aurorasoc.llm.wire.answers.outcome import Finish, Usage
+from aurorasoc.llm.wire.answers.outcome import Finish
+from aurorasoc.llm.wire.answers.usage import Usage
 from aurorasoc.llm.wire.asker import Asker
 from aurorasoc.llm.wire.call_record import CallRecord
 from tests.world.databases import ON_BOTH, Stored

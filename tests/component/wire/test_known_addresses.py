@@ -11,7 +11,8 @@ from aurorasoc.errors import EndpointNotFound
 from aurorasoc.granite.known_addresses import KNOWN_ADDRESSES, KnownAddress
 from aurorasoc.llm.models.handle import LiveChatModel
 from aurorasoc.llm.models.model_lists import ModelLists
-from aurorasoc.llm.wire.answers.outcome import Finish, Usage, outcome_of
+from aurorasoc.llm.wire.answers.outcome import Finish, outcome_of
+from aurorasoc.llm.wire.answers.usage import Usage
 from aurorasoc.llm.wire.libraries import adapter
 from tests.component.live import handle_on, variable
 from tests.component.wire.known_answers import ANSWERS, piece, whole

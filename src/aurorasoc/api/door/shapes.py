@@ -8,8 +8,8 @@ import time
 from collections.abc import Iterable, Sequence
 from typing import Any, Final
 
-from aurorasoc.llm.wire.answers.outcome import Usage
 from aurorasoc.llm.wire.answers.tool_calls import ToolCall
+from aurorasoc.llm.wire.answers.usage import Usage
 from aurorasoc.workflows.completion import Answering, Ending, Piece, Whole
 
 DONE: Final = "data: [DONE]\n\n"

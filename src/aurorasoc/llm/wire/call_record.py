@@ -17,7 +17,8 @@ from aurorasoc.core.access.acting import Acting, acting
 from aurorasoc.core.clock import now_us
 from aurorasoc.errors import Attempt, AuroraError, ModelCallError
 from aurorasoc.granite import ModelReference
-from aurorasoc.llm.wire.answers.outcome import Output, Usage, is_known, outcome_of
+from aurorasoc.llm.wire.answers.outcome import Output, is_known, outcome_of
+from aurorasoc.llm.wire.answers.usage import Usage
 from aurorasoc.llm.wire.asker import Asker
 from aurorasoc.llm.wire.call_notes import CallNotes, Member, notes
 from aurorasoc.llm.wire.prices import cost_of, price_of

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from aurorasoc.granite import ModelReference
-from aurorasoc.llm.wire.answers.outcome import Usage
+from aurorasoc.llm.wire.answers.usage import Usage
 from aurorasoc.llm.wire.asking.learned import Refusable
 from aurorasoc.llm.wire.asking.request import BOUNDS
 from aurorasoc.llm.wire.libraries.litellm_table import most_output_tokens

@@ -23,13 +23,7 @@ from aurorasoc.llm.wire.answers.cut_answers import (
     says_nothing,
 )
 from aurorasoc.llm.wire.answers.documents import parsed
-from aurorasoc.llm.wire.answers.outcome import (
-    Outcome,
-    attach,
-    begin,
-    is_known,
-    outcome_of,
-)
+from aurorasoc.llm.wire.answers.outcome import Outcome, attach, begin, is_known, outcome_of
 from aurorasoc.llm.wire.answers.truncation import require_whole_prompt
 from aurorasoc.llm.wire.answers.usable import calls_in, require_few, require_valid, structured
 from aurorasoc.llm.wire.asking.attachments import require_images_taken, require_inline

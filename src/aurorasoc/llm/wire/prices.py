@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from aurorasoc.config.call_options import Price
 from aurorasoc.granite import ModelReference
-from aurorasoc.llm.wire.answers.outcome import Usage
+from aurorasoc.llm.wire.answers.usage import Usage
 from aurorasoc.llm.wire.libraries.litellm_table import vendors_row
 
 _MILLION: Final = 1_000_000

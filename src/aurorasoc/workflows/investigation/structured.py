@@ -23,7 +23,8 @@ from aurorasoc.errors import (
     ModelCallError,
 )
 from aurorasoc.llm.models.windows import window_of
-from aurorasoc.llm.wire.answers.outcome import Finish, Usage, outcome_of
+from aurorasoc.llm.wire.answers.outcome import Finish, outcome_of
+from aurorasoc.llm.wire.answers.usage import Usage
 from aurorasoc.llm.wire.windows.known import known_window
 from aurorasoc.workflows.investigation.evidence import Evidence, stands_in
 from aurorasoc.workflows.investigation.fence import Fence

@@ -17,7 +17,8 @@ from aurorasoc.errors import (
     ProviderUnreachable,
     ToolCallUnusable,
 )
-from aurorasoc.llm.wire.answers.outcome import Finish, Usage
+from aurorasoc.llm.wire.answers.outcome import Finish
+from aurorasoc.llm.wire.answers.usage import Usage
 from tests.component.wire.endings.kinds import (
     ARGUMENTS,
     LIMIT,

@@ -6,7 +6,8 @@ from enum import StrEnum
 from typing import Any, Final, Self
 
 from aurorasoc.errors import ModelCallError
-from aurorasoc.llm.wire.answers.outcome import Finish, Usage
+from aurorasoc.llm.wire.answers.outcome import Finish
+from aurorasoc.llm.wire.answers.usage import Usage
 from tests.world.vendor import Fault
 from tests.world.vendor_bodies import ANSWERING_MODEL, lost
 

@@ -7,7 +7,7 @@ import pytest
 from aurorasoc.config.budgets import usd
 from aurorasoc.config.call_options import CallOptions, Price
 from aurorasoc.llm.budgets.prices import longest_answer
-from aurorasoc.llm.wire.answers.outcome import Usage
+from aurorasoc.llm.wire.answers.usage import Usage
 from aurorasoc.llm.wire.prices import cost_of, most_of, price_of
 from tests.examples import reference_at
 

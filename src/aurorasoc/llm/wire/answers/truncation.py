@@ -13,7 +13,7 @@ from typing import Any, Final
 
 from aurorasoc.errors import ContextTruncated
 from aurorasoc.granite import ModelReference
-from aurorasoc.llm.wire.answers.outcome import Usage
+from aurorasoc.llm.wire.answers.usage import Usage
 from aurorasoc.llm.wire.asking.request import ModelRequest
 from aurorasoc.llm.wire.windows.known import forget_window, known_window
 from aurorasoc.llm.wire.windows.token_bounds import fewest_tokens

@@ -5,13 +5,14 @@ from typing import Any, Final
 
 import pytest
 
-from aurorasoc.llm.wire.answers.outcome import Finish, Outcome, Reading, Usage
+from aurorasoc.llm.wire.answers.outcome import Finish, Outcome, Reading
 from aurorasoc.llm.wire.answers.reading import (
     chat_completions,
     generate_content,
     messages,
     responses,
 )
+from aurorasoc.llm.wire.answers.usage import Usage
 
 Read = Callable[[Mapping[str, Any], Reading], None]
 

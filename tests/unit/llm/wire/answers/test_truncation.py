@@ -6,8 +6,8 @@ from typing import Any, Final
 import pytest
 
 from aurorasoc.errors import ContextTruncated
-from aurorasoc.llm.wire.answers.outcome import Usage
 from aurorasoc.llm.wire.answers.truncation import LEAST_COUNTED, require_whole_prompt
+from aurorasoc.llm.wire.answers.usage import Usage
 from aurorasoc.llm.wire.asking.request import ModelRequest
 from aurorasoc.llm.wire.windows.known import ContextWindow, is_known, keep_window
 from tests.examples import reference

@@ -9,8 +9,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
-from aurorasoc.llm.wire.answers.outcome import Finish, Reading, Usage, tokens
+from aurorasoc.llm.wire.answers.outcome import Finish, Reading
 from aurorasoc.llm.wire.answers.reading.fields import answer_among, mapping
+from aurorasoc.llm.wire.answers.usage import Usage, tokens
 
 _FINISHES: Final = {
     "STOP": Finish.STOP,

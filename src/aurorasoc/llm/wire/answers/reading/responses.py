@@ -9,9 +9,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
-from aurorasoc.llm.wire.answers.outcome import Finish, Reading, Usage, usage_of, with_cached
+from aurorasoc.llm.wire.answers.outcome import Finish, Reading
 from aurorasoc.llm.wire.answers.reading.fields import mapping, mappings
 from aurorasoc.llm.wire.answers.reading.filters import filtered
+from aurorasoc.llm.wire.answers.usage import Usage, usage_of, with_cached
 
 _STATUSES: Final = {
     "completed": Finish.STOP,
