@@ -3,7 +3,9 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import aclosing
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from beeai_framework.backend.message import UserMessage
@@ -16,7 +18,8 @@ from aurorasoc.core.clock import now_us
 from aurorasoc.core.database.engine import Database
 from aurorasoc.errors import BudgetExceeded, DatabaseUnavailable, InvalidInput, ModelCallError
 from aurorasoc.llm.changes.budget_edits import BudgetsRequest, set_budgets
-from aurorasoc.llm.usage.book import HOUR_US, MOST_WAYS, OTHERS, UsageBook
+from aurorasoc.llm.usage import writer as usage_writer
+from aurorasoc.llm.usage.book import HOUR_US, MOST_ENTRIES, MOST_WAYS, OTHERS, UsageBook
 from aurorasoc.llm.usage.report import UsageLine, lines_between
 from aurorasoc.llm.usage.writer import DAY_US, UsageWriter
 from aurorasoc.llm.wire.call_record import CallRecord
@@ -166,18 +169,101 @@ async def test_while_the_database_is_away_sums_wait(
     assert (await lines(runtime.database))["first"].calls == 1
 
 
+async def record_of_one_call(runtime: Runtime) -> CallRecord:
+    """Make a call, and return its record."""
+    records: list[CallRecord] = []
+    runtime.pool.records.follow(records.append)
+    await ask()
+    runtime.pool.records.forget(records.append)
+    return records[0]
+
+
+async def stored_rows(runtime: Runtime) -> int:
+    """Return how many rows are stored."""
+    async with runtime.database.reading() as session:
+        return int(await session.scalar(text("SELECT count(*) FROM llm_usage")) or 0)
+
+
 async def test_hours_older_than_they_are_kept_are_deleted(
+    runtime: Runtime, book: UsageBook, writer: UsageWriter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However many there are; others stay."""
+    monkeypatch.setattr(usage_writer, "_PRUNED_AT_ONCE", 2)
+    record = await record_of_one_call(runtime)
+    for hour in range(5):
+        book.note(replace(record, at_us=record.at_us - 401 * DAY_US - hour * HOUR_US))
+    await writer.write()
+    assert await stored_rows(runtime) == 6
+    await writer.prune()
+    assert await stored_rows(runtime) == 1
+
+
+async def test_a_clock_that_is_ahead_deletes_nothing(
     runtime: Runtime, book: UsageBook, writer: UsageWriter
 ) -> None:
-    """Others stay."""
+    """The process's own: the database's is the earlier one."""
+    del book
+    await ask()
+    await writer.write()
+    later = now_us() + 500 * DAY_US
+    await UsageWriter(runtime.database, UsageBook(), 400, clock=lambda: later).prune()
+    assert await stored_rows(runtime) == 1
+
+
+async def test_nothing_is_deleted_while_nothing_new_was_counted(
+    runtime: Runtime, book: UsageBook, writer: UsageWriter
+) -> None:
+    """All clocks may be wrong; a new row shows that they aren't."""
+    record = await record_of_one_call(runtime)
+    book.taken()
+    book.entries.clear()
+    book.note(replace(record, at_us=record.at_us - 401 * DAY_US))
+    await writer.write()
+    await writer.prune()
+    assert await stored_rows(runtime) == 1
     await ask()
     await writer.write()
     await writer.prune()
-    assert await lines(runtime.database)
-    later = now_us() + 401 * DAY_US
-    await UsageWriter(runtime.database, book, 400, clock=lambda: later).prune()
-    async with runtime.database.reading() as session:
-        assert await session.scalar(text("SELECT count(*) FROM llm_usage")) == 0
+    assert await stored_rows(runtime) == 1
+    assert (await lines(runtime.database))["first"].calls == 1
+
+
+async def test_sums_that_wait_are_bounded(
+    runtime: Runtime, book: UsageBook, writer: UsageWriter, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Whatever names calls bring; the log says what wasn't counted."""
+    record = await record_of_one_call(runtime)
+    book.taken()
+    book.entries.clear()
+    for number in range(MOST_ENTRIES + 10):
+        book.note(replace(record, model=f"m-{number}", sent={}))
+    assert (len(book.entries), book.lost) == (MOST_ENTRIES, 10)
+    await writer.write()
+    assert book.lost == 0
+    assert "usage was lost" in caplog.text
+
+
+async def test_the_writer_outlives_what_nobody_expected_of_a_database(
+    runtime: Runtime, book: UsageBook, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It writes once that is over."""
+    await ask()
+    refusals = iter([OverflowError, RuntimeError, DatabaseUnavailable])
+    written, refused = asyncio.Event(), Database.transaction
+
+    def transaction(database: Database, **options: bool) -> Any:  # noqa: ANN401 - a context manager
+        if (error := next(refusals, None)) is not None:
+            raise error
+        written.set()
+        return refused(database, **options)
+
+    monkeypatch.setattr(usage_writer, "RETRY_SECONDS", 0.01)
+    monkeypatch.setattr(Database, "transaction", transaction)
+    writer = UsageWriter(runtime.database, book, 400)
+    writer.start()
+    await asyncio.wait_for(written.wait(), 20)
+    await writer.close()
+    assert (await lines(runtime.database))["first"].calls == 1
 
 
 async def test_callers_without_number_are_counted_as_one(runtime: Runtime, book: UsageBook) -> None:

@@ -10,12 +10,13 @@ import pytest
 from aurorasoc.config.usage import Bucket
 from aurorasoc.config.vocabulary import ServingBackend, Tlp
 from aurorasoc.core.access.acting import Acting
+from aurorasoc.core.clock import now_us
 from aurorasoc.core.database.engine import Database
 from aurorasoc.errors import Attempt, InvalidInput
 from aurorasoc.llm.usage import report
 from aurorasoc.llm.usage.book import HOUR_US, UsageBook
 from aurorasoc.llm.usage.report import UsageLine, lines_between
-from aurorasoc.llm.usage.writer import UsageWriter
+from aurorasoc.llm.usage.writer import DAY_US, UsageWriter
 from aurorasoc.llm.wire.answers.outcome import Finish
 from aurorasoc.llm.wire.answers.usage import Usage
 from aurorasoc.llm.wire.asker import Asker
@@ -141,6 +142,21 @@ async def test_an_hour_that_the_clock_goes_back_to_keeps_what_was_written(
         await writer.write()  # and forget: by this clock the hour is over
     [line] = await lines(process.database)
     assert line.calls == 2
+
+
+async def test_a_process_whose_clock_is_ahead_deletes_what_is_old_by_the_databases(
+    pair: tuple[Process, Process],
+) -> None:
+    """Its own new row is no proof that its clock is right."""
+    process, now = pair[0], now_us()
+    ahead = UsageWriter(process.database, process.book, 400, lambda: now + 500 * DAY_US)
+    for days in (-401, -10, 0, 500):
+        process.book.note(replace(ANSWERED, at_us=now + days * DAY_US))
+    await ahead.write()
+    await ahead.prune()
+    start = now - 450 * DAY_US
+    rows = await lines_between(process.database, start, now + DAY_US, "connection", "day")
+    assert sum(row.calls for row in rows) == 2
 
 
 async def test_an_answer_with_too_many_rows_is_refused_and_not_cut(

@@ -14,6 +14,9 @@ HOUR_US: Final = 3_600_000_000
 MOST_WAYS: Final = 2_000
 """Ways of calling in one hour. Further callers are counted as one: tokens name any subject."""
 
+MOST_ENTRIES: Final = 5 * MOST_WAYS
+"""Sums in memory, of all hours that wait to be written. What needs further ones isn't counted."""
+
 OTHERS: Final = "(others)"
 
 _NO_FAILURE: Final = frozenset(
@@ -116,23 +119,30 @@ class UsageBook:
         entries: By way of calling. The writer forgets hours that are over.
         unwritten: What changed since it was written.
         backlog: How many calls that is.
+        lost: Calls that weren't counted because too many sums wait; the writer logs it.
     """
 
     entries: dict[Way, Entry] = field(default_factory=dict)
     unwritten: set[Way] = field(default_factory=set)
     backlog: int = 0
+    lost: int = 0
 
     def note(self, record: CallRecord) -> None:
         """Add a call to its hour."""
         self.backlog += 1
-        sums = self._of(record, record.connection, record.model)
-        _add(sums, record)
+        if (sums := self._of(record, record.connection, record.model)) is None:
+            self.lost += 1
+        else:
+            _add(sums, record)
         for attempt in record.attempts:
             if attempt.code not in _NO_FAILURE:
                 asked = self._of(record, attempt.connection, attempt.model or "")
-                asked.failed_attempts += 1
+                if asked is not None:
+                    asked.failed_attempts += 1
         for connection, count in record.sent.items():
-            self._of(record, connection, _model_at(record, connection)).sent += count
+            called = self._of(record, connection, _model_at(record, connection))
+            if called is not None:
+                called.sent += count
 
     def taken(self) -> dict[Way, Entry]:
         """Return what is to be written, and take it for written."""
@@ -145,13 +155,16 @@ class UsageBook:
         for way in [w for w in self.entries if w.hour_us < hour_us and w not in self.unwritten]:
             del self.entries[way]
 
-    def _of(self, record: CallRecord, connection: str, model: str) -> Sums:
+    def _of(self, record: CallRecord, connection: str, model: str) -> Sums | None:
+        """Return the sums that a call adds to; None: too many wait."""
         way = _way(record, connection, model)
         if way not in self.entries and len(self.entries) >= MOST_WAYS:
             way = _way(record, connection, model, subject=OTHERS)
-        self.unwritten.add(way)
         if way not in self.entries:
+            if len(self.entries) >= MOST_ENTRIES:
+                return None
             self.entries[way] = Entry()
+        self.unwritten.add(way)
         return self.entries[way].sums
 
 
