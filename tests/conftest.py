@@ -60,6 +60,13 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     items.sort(key=_tier)
 
 
+def pytest_collection_finish() -> None:
+    """Refuse a test file that imports litellm: unguarded, it asks a public host for its table."""
+    if "litellm" in sys.modules:
+        msg = "a test file imports litellm: import in the test, which takes the fixture `libraries`"
+        raise pytest.UsageError(msg)
+
+
 def _tier(item: pytest.Item) -> int:
     tier = item.path.relative_to(item.config.rootpath / "tests").parts[0]
     return TIERS.index(tier)

@@ -11,7 +11,6 @@ from functools import cache
 from importlib.resources import files
 from typing import Any, Final
 
-import litellm
 import pytest
 from beeai_framework.backend.errors import ChatModelError
 from beeai_framework.backend.message import UserMessage
@@ -28,10 +27,10 @@ from aurorasoc.llm.wire.asking.request import ModelRequest, Transmission
 from aurorasoc.llm.wire.calls import CallSite
 from aurorasoc.llm.wire.charges import Ask, Size
 from aurorasoc.llm.wire.failures.translate import translate
-from aurorasoc.llm.wire.formats import translation
 from aurorasoc.llm.wire.libraries import adapter
 from tests.component.wire.conftest import Wire
 from tests.component.wire.table import EVERY
+from tests.component.wire.translated import translated
 from tests.world.canaries import SOAK
 
 KEY: Final = "key-0123456789abcdef"
@@ -96,7 +95,9 @@ def _table() -> dict[str, dict[str, Any]]:
 
 @cache
 def _made() -> list[str]:
-    words = sorted(str(provider.value) for provider in litellm.LlmProviders)
+    from litellm.types.utils import LlmProviders  # noqa: PLC0415 - behind the guard, by now
+
+    words = sorted(str(provider.value) for provider in LlmProviders)
     return [*SAMPLE, *(f"x-{word}-y" for word in words), *(f"{word}/m" for word in words)]
 
 
@@ -117,7 +118,7 @@ def _plain(provider: str, name: str) -> Transmission:
     messages = [{"role": "user", "content": "ping"}]
     reference = _reference(provider, name)
     request = ModelRequest(reference, messages, {"temperature": 0, "max_tokens": 9}, stream=False)
-    return translation(request).transmission
+    return translated(request).transmission
 
 
 def _adapted(provider: str, name: str, kind: str) -> Transmission:
@@ -126,7 +127,7 @@ def _adapted(provider: str, name: str, kind: str) -> Transmission:
     request = _model(_reference(provider, name))._request(
         asked, frozenset(), unlimited, stream=kind == "stream"
     )
-    return translation(request).transmission
+    return translated(request).transmission
 
 
 def _strays(provider: str, name: str, sent: Transmission) -> bool:
@@ -151,7 +152,7 @@ def _fields(provider: str, name: str, *, stream: bool) -> set[str]:
     """Return the fields of a request that asks nothing beside its message."""
     messages = [{"role": "user", "content": "ping"}]
     request = ModelRequest(_reference(provider, name), messages, {}, stream=stream)
-    body = json.loads(translation(request).transmission.body)
+    body = json.loads(translated(request).transmission.body)
     return {*body, *body.pop("generationConfig", {})}
 
 
@@ -178,7 +179,7 @@ def test_no_name_rewrites_a_schema(libraries: None, name: str) -> None:
     request = ModelRequest(
         _reference("gemini", name), messages, {"response_format": form}, stream=False
     )
-    settings = json.loads(translation(request).transmission.body)["generationConfig"]
+    settings = json.loads(translated(request).transmission.body)["generationConfig"]
     assert settings == {"response_mime_type": "application/json", "response_json_schema": schema}
 
 

@@ -10,9 +10,9 @@ from aurorasoc.config.vocabulary import ServingBackend
 from aurorasoc.granite import ModelReference
 from aurorasoc.granite.catalog import CATALOG
 from aurorasoc.llm.wire.asking.request import ModelRequest
-from aurorasoc.llm.wire.formats import translation
 from tests.component.wire.endings.table import RESPONSES_MODEL
 from tests.component.wire.table import EVERY, TABLE
+from tests.component.wire.translated import translated
 
 PING: Final[list[dict[str, Any]]] = [{"role": "user", "content": "ping"}]
 SCHEMA: Final = {
@@ -44,7 +44,7 @@ def test_keywords_that_a_vendor_isnt_sent_are_named(
     del libraries
     options = FORM if kind == "form" else TOOLS
     request = ModelRequest(_reference(provider, model), PING, {**options}, stream=False)
-    assert translation(request).schema_left_out == LOST.get((provider, kind), set())
+    assert translated(request).schema_left_out == LOST.get((provider, kind), set())
 
 
 def _reference(provider: str, model: str) -> ModelReference:

@@ -11,7 +11,7 @@ from aurorasoc.errors import RequestRefused
 from aurorasoc.granite import ModelReference
 from aurorasoc.granite.catalog import CATALOG
 from aurorasoc.llm.wire.asking.request import ModelRequest
-from aurorasoc.llm.wire.formats import translation
+from tests.component.wire.translated import translated
 
 PING: Final[list[dict[str, Any]]] = [{"role": "user", "content": "ping"}]
 TOOL: Final = {
@@ -32,12 +32,13 @@ FORMAT: Final = {
     ],
 )
 def test_a_request_that_no_format_holds_says_nothing_of_the_vendor(
-    provider: str, model: str, options: dict[str, Any]
+    libraries: None, provider: str, model: str, options: dict[str, Any]
 ) -> None:
     """Else five such requests would open its breaker for everybody."""
+    del libraries
     request = ModelRequest(_reference(provider, model), PING, options, stream=False)
     with pytest.raises(RequestRefused) as failure:
-        translation(request)
+        translated(request)
     assert failure.value.of_request
     assert failure.value.is_invalid
     assert not failure.value.retryable

@@ -20,7 +20,6 @@ from beeai_framework.emitter import Emitter, EventTrace
 from beeai_framework.emitter.errors import EmitterError
 
 from aurorasoc.errors import BadResponse
-from aurorasoc.llm.wire.answers.usable import MAX_TOOL_CALLS
 from aurorasoc.llm.wire.libraries import adapter
 from aurorasoc.llm.wire.libraries.beeai_speed import MAX_REPAIRED_PARTS
 from tests.component.live import handle_on, variable
@@ -116,6 +115,8 @@ async def test_an_answer_of_many_tool_calls_is_refused(
     stream: bool,  # noqa: FBT001 - a row of the table
 ) -> None:
     """Each is compared with all others."""
+    from aurorasoc.llm.wire.answers.usable import MAX_TOOL_CALLS  # noqa: PLC0415 - imports litellm
+
     function = {"name": "t", "arguments": "{}"}
     calls = [
         {"index": n, "id": f"c{n}", "type": "function", "function": function}
