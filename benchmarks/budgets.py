@@ -17,7 +17,7 @@ from typing import Final
 from sqlalchemy import text
 
 from aurorasoc.core.database.engine import Database
-from aurorasoc.llm.budgets.books import Account, Ceiling, ReservationRequest, Settlement
+from aurorasoc.llm.budgets.entries import Account, Ceiling, ReservationRequest, Settlement
 from aurorasoc.llm.budgets.guard import BudgetGuard
 from aurorasoc.llm.budgets.teller import Teller
 from aurorasoc.llm.wire.call_record import Purpose

@@ -14,14 +14,8 @@ from aurorasoc.config.snapshot import Snapshot
 from aurorasoc.config.vocabulary import Role
 from aurorasoc.core.database.tables import UsageRow
 from aurorasoc.granite.catalog import CATALOG
-from aurorasoc.llm.budgets.books import (
-    Account,
-    Balance,
-    is_passed,
-    lock_accounts,
-    open_accounts,
-    save_balances,
-)
+from aurorasoc.llm.budgets.books import lock_accounts, open_accounts, save_balances
+from aurorasoc.llm.budgets.entries import Account, Balance, is_passed
 from aurorasoc.llm.budgets.limits import limits_of, scopes_of
 from aurorasoc.llm.budgets.periods import Span, span_at
 

@@ -13,7 +13,7 @@ from aurorasoc.core.clock import Clock, iso
 from aurorasoc.core.logs import get_logger
 from aurorasoc.errors import BudgetExceeded, DatabaseUnavailable
 from aurorasoc.granite import ModelReference
-from aurorasoc.llm.budgets.books import (
+from aurorasoc.llm.budgets.entries import (
     Account,
     Ceiling,
     Full,

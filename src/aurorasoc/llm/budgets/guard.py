@@ -16,8 +16,8 @@ from aurorasoc.core.logs import get_logger
 from aurorasoc.granite import ModelReference
 from aurorasoc.granite.catalog import CATALOG
 from aurorasoc.llm.budgets.begin import begin_limits
-from aurorasoc.llm.budgets.books import Account, Outcome, is_passed
 from aurorasoc.llm.budgets.charge import Bookkeeping, BudgetCounts, CallCharge
+from aurorasoc.llm.budgets.entries import Account, Outcome, is_passed
 from aurorasoc.llm.budgets.limits import NO_LIMITS, LimitsByScope, by_scope, limits_of, scopes_of
 from aurorasoc.llm.budgets.prices import PriceOf, price_of
 from aurorasoc.llm.budgets.teller import Teller

@@ -17,7 +17,8 @@ from aurorasoc.core.clock import Clock, day_of, now_us
 from aurorasoc.core.database.engine import Database
 from aurorasoc.core.logs import get_logger
 from aurorasoc.errors import DatabaseUnavailable
-from aurorasoc.llm.budgets.books import (
+from aurorasoc.llm.budgets.books import expired, forget_before, keep_books, open_accounts
+from aurorasoc.llm.budgets.entries import (
     Account,
     Full,
     Granted,
@@ -26,10 +27,6 @@ from aurorasoc.llm.budgets.books import (
     ReservationRequest,
     Settlement,
     accounts_of,
-    expired,
-    forget_before,
-    keep_books,
-    open_accounts,
 )
 
 FLUSH_SECONDS: Final = 0.2

@@ -13,7 +13,8 @@ from aurorasoc.config.snapshot import Snapshot
 from aurorasoc.core.bodies import DEFERRED
 from aurorasoc.core.clock import iso, now_us
 from aurorasoc.core.database.engine import Database
-from aurorasoc.llm.budgets.books import Account, Balance, balances_of, is_passed
+from aurorasoc.llm.budgets.books import balances_of
+from aurorasoc.llm.budgets.entries import Account, Balance, is_passed
 from aurorasoc.llm.budgets.limits import limits_of
 from aurorasoc.llm.budgets.periods import Span, span_at
 

@@ -14,7 +14,7 @@ from aurorasoc import get_chat_model
 from aurorasoc.core.access.acting import Acting, acting_for
 from aurorasoc.core.clock import now_us
 from aurorasoc.errors import BudgetExceeded, DatabaseUnavailable, ModelCallError
-from aurorasoc.llm.budgets.books import Account, Ceiling, ReservationRequest
+from aurorasoc.llm.budgets.entries import Account, Ceiling, ReservationRequest
 from aurorasoc.llm.budgets.periods import span_at
 from aurorasoc.llm.budgets.teller import Teller
 from aurorasoc.llm.budgets.view import LimitView
