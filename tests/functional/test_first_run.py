@@ -7,6 +7,7 @@ import signal
 import stat
 import subprocess
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
@@ -125,12 +126,15 @@ def mode(path: Path) -> int:
 @pytest.fixture(scope="module")
 def first_run(tmp_path_factory: pytest.TempPathFactory) -> Iterator[FirstRun]:
     """Run `aurorasoc dev` on an empty state folder; skip where the small model can't run."""
-    reason = unavailable_reason()
-    if reason:
-        pytest.skip(reason)
-    with FirstRun(tmp_path_factory.mktemp("dev")) as run:
+    with run_with_its_model(tmp_path_factory.mktemp("dev")) as run:
         yield run
-        stop_in_order(run, signal.SIGTERM)
+
+
+@pytest.fixture
+def investigating_run(tmp_path: Path) -> Iterator[FirstRun]:
+    """Run another, for an investigation that keeps its small model busy."""
+    with run_with_its_model(tmp_path) as run:
+        yield run
 
 
 @pytest.fixture(scope="module")
@@ -145,6 +149,16 @@ def second_run(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SecondRun]:
     with FirstRun(folder, "--no-local-model") as following:
         yield SecondRun(secrets, following)
         stop_in_order(following, signal.SIGINT)
+
+
+@contextmanager
+def run_with_its_model(folder: Path) -> Iterator[FirstRun]:
+    """Run `aurorasoc dev` and stop it in order; skip where the small model can't run."""
+    if reason := unavailable_reason():
+        pytest.skip(reason)
+    with FirstRun(folder) as run:
+        yield run
+        stop_in_order(run, signal.SIGTERM)
 
 
 def stop_in_order(run: FirstRun, number: signal.Signals) -> None:
@@ -170,9 +184,9 @@ def test_first_run_prints_the_settings_pages_address(first_run: FirstRun) -> Non
 
 
 @needs_curl
-def test_printed_calls_work_and_the_small_model_answers(first_run: FirstRun) -> None:
+def test_printed_calls_work_and_the_small_model_answers(investigating_run: FirstRun) -> None:
     """The lines, run as they are printed: inventory, an answered chat, an open investigation."""
-    inventory, answer, opened = documents(run_printed(first_run))
+    inventory, answer, opened = documents(run_printed(investigating_run))
     assert inventory["active"]["model"] == MODEL_NAME
     assert answer["model"] == MODEL_NAME
     assert answer["message"]["content"].strip()
@@ -211,11 +225,8 @@ def test_other_commands_read_the_secrets(first_run: FirstRun) -> None:
 
 
 def test_other_commands_reach_the_small_model(first_run: FirstRun) -> None:
-    """Its address stands in the state folder for as long as `dev` runs.
-
-    The investigation that another test opened may keep the model busy.
-    """
-    env = bare_env(AURORA_STATE_DIR=str(first_run.state_dir), LLM_TIMEOUT="100")
+    """Its address stands in the state folder for as long as `dev` runs."""
+    env = bare_env(AURORA_STATE_DIR=str(first_run.state_dir))
     done = run_command("providers", "test", "vllm", "--json", env=env, cwd=first_run.folder)
     assert (done.returncode, json.loads(done.stdout)["model"]) == (0, MODEL_NAME), done.stdout
 
