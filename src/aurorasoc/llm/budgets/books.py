@@ -95,16 +95,14 @@ async def balances_of(
     session: AsyncSession, accounts: Iterable[Account]
 ) -> Mapping[Account, Balance]:
     """Read accounts; one that has no row yet is left out."""
-    rows = await session.scalars(_rows_of(accounts))
-    return {Account(row.scope, row.period): _balance(row) for row in rows}
+    return await _read(session, _rows_of(accounts))
 
 
 async def lock_accounts(
     session: AsyncSession, accounts: Iterable[Account]
 ) -> dict[Account, Balance]:
     """Read accounts and keep others from changing them; SQLite has one writer in any case."""
-    rows = await session.scalars(_rows_of(accounts).with_for_update())
-    return {Account(row.scope, row.period): _balance(row) for row in rows}
+    return await _read(session, _rows_of(accounts).with_for_update())
 
 
 async def save_balances(session: AsyncSession, balances: Mapping[Account, Balance]) -> None:
@@ -135,6 +133,11 @@ def _rows_of(accounts: Iterable[Account]) -> Any:  # noqa: ANN401 - SQLAlchemy's
     keys = tuple_(SpendingRow.scope, SpendingRow.period)
     ordered = select(SpendingRow).where(keys.in_(sorted(accounts)))
     return ordered.order_by(SpendingRow.scope, SpendingRow.period)
+
+
+async def _read(session: AsyncSession, query: Any) -> dict[Account, Balance]:  # noqa: ANN401 - as above
+    rows = await session.scalars(query)
+    return {Account(row.scope, row.period): _balance(row) for row in rows}
 
 
 async def _all_locked(

@@ -65,8 +65,6 @@ class RollbackPlan(Preview):
         to_revision: Where it goes back to.
     """
 
-    __pydantic_config__: ClassVar = DEFERRED
-
     to_revision: int
 
 

@@ -127,6 +127,7 @@ class TestRequest(RequestBody):
     """
 
     __test__ = False  # not a test class, despite its name
+
     role: Role = "specialist"
     model: Name | None = None
     orchestrator_model: Name | None = None
