@@ -71,15 +71,17 @@ def left_out_of(options: Mapping[str, Any], sent: Iterable[object]) -> frozenset
         options: A call's, with its `response_format` and `tools`.
         sent: The schemas in the vendor's body.
     """
-    asked = list(_asked(options))
-    if not asked:
-        return frozenset()
-    return frozenset(PREFIX + keyword for keyword in _count(asked) - _count(sent))
+    asked = _count(_asked(options))
+    return frozenset(PREFIX + keyword for keyword in asked - _count(sent)) if asked else frozenset()
+
+
+def answers_schema(options: Mapping[str, Any]) -> object:
+    """Return the schema that a call's answer is to have; None if it asks for none."""
+    return mapping(mapping(options.get("response_format")).get("json_schema")).get("schema")
 
 
 def _asked(options: Mapping[str, Any]) -> Iterator[object]:
-    form = mapping(mapping(options.get("response_format")).get("json_schema"))
-    yield from (form["schema"],) if "schema" in form else ()
+    yield answers_schema(options)
     for tool in mappings(options.get("tools")):
         yield mapping(tool.get("function")).get("parameters")
 

@@ -13,7 +13,7 @@ from litellm.llms.vertex_ai.gemini.vertex_and_google_ai_studio_gemini import Mod
 from aurorasoc.llm.wire.answers.reading import generate_content
 from aurorasoc.llm.wire.answers.reading.fields import answer_among, mapping, mappings
 from aurorasoc.llm.wire.asking.request import ModelRequest, post
-from aurorasoc.llm.wire.asking.schemas import left_out_of
+from aurorasoc.llm.wire.asking.schemas import answers_schema, left_out_of
 from aurorasoc.llm.wire.formats.translation import Translation, Unlogged, mapped, whole
 
 _CONFIG: Final = GoogleAIStudioGeminiConfig()
@@ -91,13 +91,11 @@ def _as_asked(asked: Mapping[str, Any], options: Mapping[str, Any]) -> dict[str,
     unasked = {"safety_settings"}  # a global of litellm's
     if "temperature" not in asked:
         unasked.add("temperature")
-    form = asked.get("response_format")
-    schema = mapping(mapping(form).get("json_schema")).get("schema")
-    if schema is None:
-        return {name: value for name, value in options.items() if name not in unasked}
-    unasked.add("response_schema")
-    kept = {name: value for name, value in options.items() if name not in unasked}
-    return kept | {"response_json_schema": schema}
+    schema = {}
+    if (as_asked := answers_schema(asked)) is not None:
+        unasked.add("response_schema")
+        schema = {"response_json_schema": as_asked}
+    return {name: value for name, value in options.items() if name not in unasked} | schema
 
 
 def _one_candidate(document: dict[str, Any]) -> dict[str, Any]:
