@@ -7,7 +7,6 @@ from collections.abc import Mapping
 from typing import Annotated, Any, Final
 
 from pydantic import (
-    BaseModel,
     BeforeValidator,
     ConfigDict,
     Field,
@@ -28,6 +27,7 @@ from aurorasoc.config.headers import (
     is_plain_value,
     wrong_name,
 )
+from aurorasoc.core.bodies import RequestBody
 from aurorasoc.core.secret_patterns import looks_secret
 
 MOST_TOKENS: Final = 10_000_000
@@ -93,10 +93,10 @@ Headers = Annotated[
 Dollars = Annotated[float, Field(ge=0, le=MOST_DOLLARS, allow_inf_nan=False)]
 
 
-class PriceRules(BaseModel):
+class PriceRules(RequestBody):
     """US dollars for each million tokens. Null: as the rest of the prompt."""
 
-    model_config = ConfigDict(extra="forbid", strict=True, hide_input_in_errors=True)
+    model_config = ConfigDict(strict=True)
 
     prompt: Dollars
     completion: Dollars
@@ -104,10 +104,10 @@ class PriceRules(BaseModel):
     cache_write: Dollars | None = None
 
 
-class OptionRules(BaseModel):
+class OptionRules(RequestBody):
     """What is asked of every call on a connection. Null: nothing is."""
 
-    model_config = ConfigDict(extra="forbid", strict=True, hide_input_in_errors=True)
+    model_config = ConfigDict(strict=True)
 
     temperature: Annotated[float | None, Field(ge=0, le=2, allow_inf_nan=False)] = None
     max_output_tokens: Annotated[int | None, Field(ge=1, le=MOST_TOKENS)] = None
