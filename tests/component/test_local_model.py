@@ -19,6 +19,7 @@ import pytest
 
 import aurorasoc
 from aurorasoc.local_model import ANSWER_TOKENS, MODEL_NAME, model_file, unavailable_reason
+from tests.world import patient
 from tests.world.local_model import LocalModel, local_model_url
 from tests.world.processes import ChildProcess, answers, bare_env, free_port
 
@@ -32,7 +33,7 @@ ENDLESS = {"ignore_eos": True, "max_tokens": 8000}
 @pytest.fixture
 def client(local_model_url: str) -> Iterator[httpx.Client]:
     """Talk to the session's model directly, whatever proxy the shell names."""
-    with httpx.Client(base_url=local_model_url, trust_env=False, timeout=240) as client:
+    with patient.client(base_url=local_model_url, timeout=240) as client:
         yield client
 
 
@@ -203,7 +204,7 @@ def test_an_answer_without_a_limit_has_one(tmp_path: Path) -> None:
     argv = [sys.executable, "-c", start]
     with (
         ChildProcess(argv, ready=f"{url}/health", log=tmp_path / "log"),
-        httpx.Client(base_url=url, trust_env=False, timeout=60) as client,
+        patient.client(base_url=url) as client,
     ):
         assert answer_without_a_limit(client) == tokens
 
@@ -232,7 +233,7 @@ def test_a_web_page_can_not_read_it(client: httpx.Client) -> None:
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_a_signal_ends_it_in_mid_answer(model: LocalModel, number: signal.Signals) -> None:
     """A signal gives exit code 0 long before the answer that is being written would end."""
-    with model, httpx.Client(base_url=model.url, trust_env=False) as client:
+    with model, patient.client(base_url=model.url) as client:
         asked = body("Tell a long story.", stream=True, **ENDLESS)
         with client.stream("POST", "/v1/chat/completions", json=asked) as answer:
             lines = answer.iter_lines()
@@ -243,7 +244,7 @@ def test_a_signal_ends_it_in_mid_answer(model: LocalModel, number: signal.Signal
 
 def test_it_says_one_line(model: LocalModel) -> None:
     """All it writes, to both outputs, is that it listens, and where."""
-    with model, httpx.Client(base_url=model.url, trust_env=False, timeout=240) as client:
+    with model, patient.client(base_url=model.url, timeout=240) as client:
         ask(client, "Hello", max_tokens=4)
     assert model.output == f"{MODEL_NAME} listens on {model.url}\n"
 

@@ -1,7 +1,7 @@
 """An agent's process that streams from its model, again and again, whatever that answers.
 
-Its first argument is its name, which it sends; the second says how many seconds it listens before
-it hangs up and asks anew, so that a signal finds it anywhere in a call.
+Its first argument is its name, which it sends; the second says how many seconds it listens, after a
+first piece, before it hangs up and asks anew, so that a signal finds it anywhere in a call.
 """
 
 import asyncio
@@ -16,14 +16,22 @@ from aurorasoc.errors import AuroraError
 PAUSE_SECONDS = 0.02
 
 
+def hang_up_in(seconds: float, listening: asyncio.Timeout) -> None:
+    """Let the call end some seconds after its first piece."""
+    if listening.when() is None:
+        listening.reschedule(asyncio.get_running_loop().time() + seconds)
+
+
 async def main(name: str, seconds: float) -> None:
     """Stream until somebody ends the process."""
     async with open_runtime():
         model = get_chat_model()
         while True:
             with suppress(AuroraError, TimeoutError):
-                async with asyncio.timeout(seconds):
-                    await model.run([UserMessage(name)], stream=True)
+                async with asyncio.timeout(None) as listening:
+                    await model.run([UserMessage(name)], stream=True).on(
+                        "new_token", lambda *_: hang_up_in(seconds, listening)
+                    )
             await asyncio.sleep(PAUSE_SECONDS)
 
 

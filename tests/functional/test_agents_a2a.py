@@ -30,7 +30,7 @@ from google.protobuf.json_format import MessageToJson
 
 from aurorasoc.agents.registry import AGENTS, definition_of
 from tests.component.live import until
-from tests.world import processes
+from tests.world import patient, processes
 from tests.world.canaries import canaries, found
 from tests.world.databases import DATABASES, Stored, bring_to_head
 from tests.world.forked import Forked
@@ -94,7 +94,7 @@ class Agent(ChildProcess):
         self, *, polling: bool = False, streaming: bool = False
     ) -> AsyncIterator[Client]:
         """Yield the SDK's client, made from the card that the agent shows."""
-        async with httpx.AsyncClient(trust_env=False, timeout=60) as http:
+        async with patient.async_client() as http:
             config = ClientConfig(httpx_client=http, streaming=streaming, polling=polling)
             yield ClientFactory(config).create(await self.card(http))
 
@@ -104,7 +104,7 @@ class Agent(ChildProcess):
 
     def health(self) -> dict[str, object]:
         """Return `GET /health`."""
-        answer = httpx.get(f"{self.url}/health", trust_env=False, timeout=60)
+        answer = patient.get(f"{self.url}/health")
         assert answer.status_code == 200
         return dict(answer.json())
 
@@ -168,7 +168,7 @@ def agent(hunter: Agent, openai: VendorServer, deepseek: VendorServer) -> Agent:
 
 async def test_the_card_tells_who_it_is_and_what_it_can_do(agent: Agent) -> None:
     """A client library reads the card, and finds the registry's row in it."""
-    async with httpx.AsyncClient(trust_env=False) as http:
+    async with patient.async_client() as http:
         card = await agent.card(http)
     definition = definition_of("threat-hunter")
     assert (card.name, card.description) == (definition.name, definition.description)

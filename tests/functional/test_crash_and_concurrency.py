@@ -15,6 +15,7 @@ import pytest
 from pydantic import SecretStr
 
 from aurorasoc.core.audit.archive import verify_database
+from tests.world import patient
 from tests.world.canaries import SOAK
 from tests.world.databases import DATABASES, ON_BOTH
 from tests.world.databases import Stored as Database
@@ -83,9 +84,7 @@ async def _write_all(services: list[Service], count: int) -> Acknowledged:
     limits = httpx.Limits(max_connections=None)
     headers = bearer(token("admin"))
     acknowledged: Acknowledged = {}
-    async with httpx.AsyncClient(
-        headers=headers, limits=limits, timeout=240, trust_env=False
-    ) as client:
+    async with patient.async_client(headers=headers, limits=limits, timeout=240) as client:
 
         async def write(service: Service, number: int) -> None:
             model = f"model-{service.port}-{number}"
@@ -145,7 +144,7 @@ class Writer(threading.Thread):
     def run(self) -> None:
         """Write and remember what was acknowledged."""
         headers = bearer(token("admin"))
-        with httpx.Client(headers=headers, timeout=60, trust_env=False) as client:
+        with patient.client(headers=headers) as client:
             for number in range(1_000_000):
                 model = f"{self.name}-{number}"
                 try:

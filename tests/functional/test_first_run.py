@@ -16,6 +16,7 @@ import pytest
 
 from aurorasoc.local_model import MODEL_NAME, unavailable_reason
 from aurorasoc.web import SETTINGS_PAGE
+from tests.world import patient
 from tests.world.processes import ChildProcess, answers, bare_env, free_port
 from tests.world.service import API, AURORASOC, CONFIG, PROVIDERS, bearer, run_command
 
@@ -51,7 +52,7 @@ class FirstRun(ChildProcess):
         """Return a client with the token that was printed; the caller closes it."""
         headers = bearer(self._printed(r"Admin token \(12 hours\): (\S+)"))
         url = f"{self.url}{API}"
-        return httpx.Client(base_url=url, headers=headers, trust_env=False, timeout=120)
+        return patient.client(base_url=url, headers=headers)
 
     def printed_calls(self) -> str:
         """Return the shell lines between "Try" and the blank line."""
@@ -220,7 +221,7 @@ def test_other_commands_read_the_secrets(first_run: FirstRun) -> None:
     made = run_command("token", "create", "shell", env=env, cwd=first_run.folder)
     headers = bearer(made.stdout.strip())
     url = f"{first_run.url}{API}{PROVIDERS}"
-    answer = httpx.get(url, headers=headers, trust_env=False, timeout=60)
+    answer = patient.get(url, headers=headers)
     assert answer.status_code == 200
 
 

@@ -10,9 +10,9 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Final, NamedTuple
 
-import httpx
 import pytest
 
+from tests.world import patient
 from tests.world.databases import ON_BOTH, POSTGRESQL
 from tests.world.fixtures import VENDOR_KEYS
 from tests.world.processes import until
@@ -160,7 +160,7 @@ def test_only_who_may_read_agents_sees_the_fleet(site: Site, path: str) -> None:
 def test_metrics_count_the_fleet_and_time_adoptions(site: Site) -> None:
     """At the process that adopted what another one changed."""
     site.change(WAIT_SECONDS, provider="vllm")
-    text = httpx.get(f"{site.there.url}/metrics", trust_env=False, timeout=60).text
+    text = patient.get(f"{site.there.url}/metrics").text
     assert 'aurorasoc_instances{state="current"} 3.0' in text
     (count,) = (
         line.split()[1]

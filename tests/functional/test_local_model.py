@@ -9,11 +9,11 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import httpx
 import openai
 import pytest
 
 from aurorasoc.local_model import MODEL_NAME
+from tests.world import patient
 from tests.world.forked import run_program
 from tests.world.service import Service, asked, events, token
 
@@ -95,7 +95,7 @@ def test_openais_sdk_is_answered_at_the_door(real: Service) -> None:
         "extra_headers": {"X-TLP": "RED"},
     }
     with (
-        httpx.Client(trust_env=False) as http,
+        patient.client() as http,
         openai.OpenAI(
             base_url=f"{real.url}/v1", api_key=token("analyst"), http_client=http
         ) as client,

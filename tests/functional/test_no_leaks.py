@@ -28,6 +28,7 @@ from aurorasoc.cli import main
 from aurorasoc.errors import CALL_ERRORS, AuroraError, CutBeforeAnswer, EmptyAnswer, RequestRefused
 from aurorasoc.llm.models.pool import get_chat_model
 from aurorasoc.runtime import open_runtime
+from tests.world import patient
 from tests.world.canaries import SOAK, canaries, found
 from tests.world.capture import CaptureServer
 from tests.world.databases import DATABASES, Stored, bring_to_head
@@ -82,12 +83,7 @@ class Traffic:
         """Speak to the app at `url`, with a new connection for each subject."""
         self.answers: list[bytes] = []
         self.statuses: list[int] = []
-        self.client = httpx.Client(
-            base_url=f"{url}{API}",
-            trust_env=False,
-            timeout=60,
-            event_hooks={"response": [self._keep]},
-        )
+        self.client = patient.client(base_url=f"{url}{API}", event_hooks={"response": [self._keep]})
 
     def _keep(self, answer: httpx.Response) -> None:
         answer.read()

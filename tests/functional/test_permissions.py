@@ -16,6 +16,7 @@ from aurorasoc.api.app import create_app
 from aurorasoc.core.access.permissions import Permission
 from aurorasoc.web import SETTINGS_PAGE
 from aurorasoc.web.assets import load_assets
+from tests.world import patient
 from tests.world.service import API, CONFIG, PROVIDERS, SESSION_SECRET, Service, bearer, token
 
 LLM: Final = f"{API}/system/llm"
@@ -154,7 +155,7 @@ def code_of(answer: httpx.Response) -> str:
 @pytest.fixture
 def client(service: Service) -> Iterator[httpx.Client]:
     """Yield a client that brings no token of its own."""
-    with httpx.Client(base_url=service.url, trust_env=False, timeout=60) as client:
+    with patient.client(base_url=service.url) as client:
         yield client
 
 

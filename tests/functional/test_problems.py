@@ -6,6 +6,7 @@ from typing import Any
 import httpx
 import pytest
 
+from tests.world import patient
 from tests.world.service import CONFIG, PROVIDERS, Service, asked, bearer, token
 
 CANARY = "canary-7b1f0c9d"
@@ -235,7 +236,7 @@ def test_errors_name_the_field_and_say_why(admin: httpx.Client) -> None:
 
 def test_problem_codes_are_in_the_openapi_document(service: Service) -> None:
     """Every refusal that a route documents is a problem document; the door's are OpenAI's."""
-    with httpx.Client(base_url=service.url, trust_env=False) as client:
+    with patient.client(base_url=service.url) as client:
         document = client.get("/openapi.json").json()
     for path, methods in document["paths"].items():
         for method, operation in methods.items():

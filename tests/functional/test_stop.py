@@ -39,6 +39,9 @@ PROMISED: Final = 1.0
 QUIET: Final = 1.5
 """Seconds behind that in which none may."""
 
+MOMENT: Final = 2.0
+"""Seconds for which a stream that its process left counts as one."""
+
 CHILD: Final = Path(__file__).with_name("streaming_child.py")
 COMMAND: Final = [sys.executable, "-m", "aurorasoc.cli"]
 
@@ -74,7 +77,7 @@ class Fleet:
 
     def streams(self) -> bool:
         """Whether every process has an open stream, or had one a moment ago."""
-        return {_name(one) for one in self.vendor.open} >= self.children.keys()
+        return {_name(one) for one in self.vendor.seen_within(MOMENT)} >= self.children.keys()
 
     def _ask(self, work: Callable[[Runtime], Any]) -> Any:  # noqa: ANN401 - whatever it returns
         async def run() -> Any:  # noqa: ANN401 - as above

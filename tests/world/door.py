@@ -13,6 +13,7 @@ import uvicorn
 from aurorasoc.api.app import create_app
 from aurorasoc.config.settings import Settings
 from tests.examples import JWT_SECRET
+from tests.world import patient
 from tests.world.loopback import LOOPBACK
 from tests.world.processes import free_port
 from tests.world.service import bearer, token
@@ -31,7 +32,7 @@ class Door:
     def client(self, key: str | None = None, **headers: str) -> httpx.Client:
         """Return a plain HTTP client."""
         sent = {**bearer(key or self.key), **headers}
-        return httpx.Client(base_url=self.url, headers=sent, trust_env=False, timeout=60)
+        return patient.client(base_url=self.url, headers=sent)
 
     def ask(self, headers: dict[str, str] | None = None, **fields: Any) -> httpx.Response:
         """Ask for a completion: of `specialist`, with one message, unless fields say otherwise."""

@@ -11,6 +11,7 @@ from typing import Any, Final, Self
 import httpx
 import jwt
 
+from tests.world import patient
 from tests.world.databases import DATABASES, Stored, bring_to_head
 from tests.world.forked import Forked, run_program
 from tests.world.loopback import LOOPBACK
@@ -113,9 +114,7 @@ class Service(ChildProcess):
 
     def anonymous(self, headers: Mapping[str, str] | None = None) -> httpx.Client:
         """Return a new client without a token, below `/api/v1`; the caller closes it."""
-        return httpx.Client(
-            base_url=f"{self.url}{API}", headers=headers, trust_env=False, timeout=120
-        )
+        return patient.client(base_url=f"{self.url}{API}", headers=headers)
 
     def inventory(self) -> dict[str, Any]:
         """Return `GET /system/llm/providers`."""

@@ -7,7 +7,6 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any, Final
 
-import httpx
 import pytest
 import uvicorn
 
@@ -16,6 +15,7 @@ from aurorasoc.core.inbound.connections import BoundedConnection
 from aurorasoc.runtime import Runtime
 from tests.component.a2a_tongues import ONE, content_of, documents, state_of
 from tests.component.live import World, until
+from tests.world import patient
 from tests.world.a2a_clients import IN_JAVASCRIPT, JAVASCRIPT, PYTHON_0_3
 from tests.world.loopback import LOOPBACK
 from tests.world.processes import free_port
@@ -118,7 +118,7 @@ async def test_follower_sees_how_a_task_ends(runtime: Runtime, world: World) -> 
     """First the task as it stands, then what happens to it, then the stream ends."""
     gate = threading.Event()
     world.keyed.faults.set(Fault(gate=gate))
-    async with listening(runtime) as url, httpx.AsyncClient(base_url=url, timeout=60) as http:
+    async with listening(runtime) as url, patient.async_client(base_url=url) as http:
         sending = {"message": ONE.message("ping"), "configuration": dict(ONE.at_once)}
         (begun,) = documents(await http.request(**ONE.request("send", sending)))
         task = {"id": content_of(begun)["id"]}
@@ -138,7 +138,7 @@ async def test_stream_under_way_ends_whole_when_the_agent_stops(
     """As an answer does that isn't streamed: the stop waits for it."""
     gate = threading.Event()
     world.keyed.faults.set(Fault(gate=gate))
-    async with serving(runtime) as (url, server), httpx.AsyncClient(base_url=url) as http:
+    async with serving(runtime) as (url, server), patient.async_client(base_url=url) as http:
         request = ONE.request("stream", {"message": ONE.message("ping")})
         async with http.stream(**request, timeout=60) as stream:
             lines = (line async for line in stream.aiter_lines() if line.startswith("data: "))

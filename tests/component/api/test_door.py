@@ -11,6 +11,7 @@ from aurorasoc.errors import BudgetExceeded
 from tests.component.in_line import InLine
 from tests.component.open_door import door, error_of, line, opened, servers
 from tests.examples import JWT_SECRET
+from tests.world import patient
 from tests.world.door import Door, chunks, said
 from tests.world.loopback import LOOPBACK
 from tests.world.service import token
@@ -161,7 +162,7 @@ def test_a_wrong_method_has_openais_shape(door: Door) -> None:
 @pytest.mark.parametrize("path", ["/v1beta", "/v10/models", "/api/v1/nothing"])
 def test_other_unknown_paths_are_problems(door: Door, path: str) -> None:
     """As everywhere beside the door."""
-    with httpx.Client(trust_env=False) as http:
+    with patient.client() as http:
         response = http.get(door.url.removesuffix("/v1") + path)
     assert response.headers["content-type"] == "application/problem+json"
     assert response.json()["code"] == "http_404"

@@ -9,6 +9,7 @@ import pytest
 from tests.component.in_line import InLine
 from tests.component.open_door import door, error_of, line, opened, servers
 from tests.examples import JWT_SECRET
+from tests.world import patient
 from tests.world.door import Door
 from tests.world.service import bearer, token
 
@@ -22,7 +23,7 @@ def admin(door: Door) -> Iterator[httpx.Client]:
     """Return an admin of the same service."""
     url = door.url.removesuffix("/v1") + "/api/v1"
     key = token("admin", subject="root", secret=JWT_SECRET)
-    with httpx.Client(base_url=url, headers=bearer(key), trust_env=False, timeout=60) as http:
+    with patient.client(base_url=url, headers=bearer(key)) as http:
         yield http
 
 

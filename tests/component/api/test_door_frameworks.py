@@ -3,7 +3,6 @@
 from collections.abc import AsyncIterator, Callable
 from typing import Any, Final, Literal
 
-import httpx
 import pytest
 from langchain.agents import create_agent
 from langchain_core.tools import tool
@@ -15,6 +14,7 @@ from pydantic_ai.providers.openai import OpenAIProvider
 
 from tests.component.in_line import InLine
 from tests.component.open_door import door, line, opened, servers
+from tests.world import patient
 from tests.world.door import Door
 
 __all__ = ["door", "line", "opened", "servers"]  # pytest finds them here
@@ -44,7 +44,7 @@ def _nothing_traced(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 async def model(door: Door) -> AsyncIterator[OpenAIChatModel]:
     """Return pydantic-ai's model."""
-    async with httpx.AsyncClient(trust_env=False, timeout=60) as http:
+    async with patient.async_client() as http:
         provider = OpenAIProvider(base_url=door.url, api_key=door.key, http_client=http)
         yield OpenAIChatModel("specialist", provider=provider)
 
@@ -112,8 +112,8 @@ async def test_a_pydantic_ai_agent_answers_a_class(
 @pytest.fixture
 async def chat(door: Door) -> AsyncIterator[Make]:
     """Return what makes LangChain's model; the connection's label goes with each call."""
-    with httpx.Client(trust_env=False, timeout=60) as http:
-        async with httpx.AsyncClient(trust_env=False, timeout=60) as http_async:
+    with patient.client() as http:
+        async with patient.async_client() as http_async:
 
             def make(connection: str = "first", **options: Any) -> ChatOpenAI:
                 return ChatOpenAI(

@@ -7,13 +7,13 @@ from collections.abc import AsyncIterator, Iterator
 from functools import partial
 from typing import Any, Final
 
-import httpx
 import openai
 import pytest
 from pydantic import BaseModel
 
 from tests.component.in_line import InLine
 from tests.component.open_door import door, line, opened, servers
+from tests.world import patient
 from tests.world.door import Door
 from tests.world.vendor import Fault, Refusal
 
@@ -62,7 +62,7 @@ def client(door: Door) -> Iterator[openai.OpenAI]:
         base_url=door.url,
         api_key=door.key,
         max_retries=0,
-        http_client=httpx.Client(trust_env=False),
+        http_client=patient.client(),
     ) as made:
         yield made
 
@@ -74,7 +74,7 @@ async def asynchronous(door: Door) -> AsyncIterator[openai.AsyncOpenAI]:
         base_url=door.url,
         api_key=door.key,
         max_retries=0,
-        http_client=httpx.AsyncClient(trust_env=False),
+        http_client=patient.async_client(),
     ) as made:
         yield made
 

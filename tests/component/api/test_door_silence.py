@@ -21,6 +21,7 @@ from aurorasoc.core.inbound.quiet import STILL_HERE
 from tests.component.in_line import InLine
 from tests.component.live import until
 from tests.component.open_door import door, line, opened, servers
+from tests.world import patient
 from tests.world.door import COMPLETIONS, Door, said
 from tests.world.door import chunks as documents
 from tests.world.vendor import Fault, Refusal
@@ -140,7 +141,7 @@ async def test_who_hangs_up_in_the_silence_frees_the_place(
 
 def test_openais_sdk_passes_over_comments(silent: Silent) -> None:
     """It yields the answer alone."""
-    http = httpx.Client(trust_env=False, event_hooks={"response": [silent.watch]})
+    http = patient.client(event_hooks={"response": [silent.watch]})
     with openai.OpenAI(base_url=silent.door.url, api_key=silent.door.key, http_client=http) as sdk:
         stream = sdk.chat.completions.create(**ASKED)
         pieces = [chunk.choices[0].delta.content or "" for chunk in stream]
@@ -152,7 +153,7 @@ def test_openais_sdk_raises_a_failure_after_comments(silent: Silent, line: InLin
     """It knows the event."""
     for server in line.all.values():
         server.faults.set(Fault(gate=silent.gate, refusal=Refusal.BAD_KEY))
-    http = httpx.Client(trust_env=False, event_hooks={"response": [silent.watch]})
+    http = patient.client(event_hooks={"response": [silent.watch]})
     with openai.OpenAI(base_url=silent.door.url, api_key=silent.door.key, http_client=http) as sdk:
         stream = sdk.chat.completions.create(**ASKED)
         with pytest.raises(openai.APIError) as failure:
@@ -163,7 +164,7 @@ def test_openais_sdk_raises_a_failure_after_comments(silent: Silent, line: InLin
 def test_langchain_passes_over_comments(silent: Silent, monkeypatch: pytest.MonkeyPatch) -> None:
     """Its model streams the answer."""
     monkeypatch.setenv("LANGSMITH_TRACING", "false")
-    with httpx.Client(trust_env=False, event_hooks={"response": [silent.watch]}) as http:
+    with patient.client(event_hooks={"response": [silent.watch]}) as http:
         model = ChatOpenAI(
             model_name="specialist",
             openai_api_base=silent.door.url,
@@ -178,7 +179,7 @@ def test_langchain_passes_over_comments(silent: Silent, monkeypatch: pytest.Monk
 async def test_pydantic_ai_passes_over_comments(silent: Silent) -> None:
     """Its agent streams the answer."""
     hooks = {"response": [silent.awatch]}
-    async with httpx.AsyncClient(trust_env=False, event_hooks=hooks) as http:
+    async with patient.async_client(event_hooks=hooks) as http:
         provider = OpenAIProvider(
             base_url=silent.door.url, api_key=silent.door.key, http_client=http
         )

@@ -13,6 +13,7 @@ from aurorasoc.llm.wire.call_record import ABANDONED, CallRecord
 from aurorasoc.runtime import current_runtime
 from tests.component.live import until
 from tests.examples import API_KEY, JWT_SECRET, settings
+from tests.world import patient
 from tests.world.databases import DATABASES, SQLITE
 from tests.world.door import Door, served
 from tests.world.service import bearer, token
@@ -68,7 +69,7 @@ def records(door: Door) -> Iterator[list[CallRecord]]:
 def _caller(door: Door, key: str | None = None) -> httpx.AsyncClient:
     headers = bearer(key or door.key) | {"x-aurora-stream": "checked"}
     url = door.url.removesuffix("/v1")
-    return httpx.AsyncClient(base_url=url, headers=headers, trust_env=False, timeout=60)
+    return patient.async_client(base_url=url, headers=headers)
 
 
 @pytest.mark.parametrize(("path", "body"), [CHAT, DOOR, STREAM], ids=["chat", "door", "stream"])

@@ -8,7 +8,6 @@ from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, nullcontext
 from typing import Annotated, Final
 
-import httpx
 import pytest
 import uvicorn
 from fastapi import FastAPI, Header
@@ -18,6 +17,7 @@ from aurorasoc.core.access.principal import Principal
 from aurorasoc.core.logs import ROOT, guard_libraries, loggers_kept
 from aurorasoc.core.redaction import REDACTOR
 from aurorasoc.runtime import Runtime
+from tests.world import patient
 from tests.world.loopback import LOOPBACK
 from tests.world.processes import free_port
 from tests.world.service import asked
@@ -101,7 +101,7 @@ async def test_a_hosts_handlers_and_levels_stay_as_they_are(
     config = uvicorn.Config(app, host=LOOPBACK, port=free_port(), ws="none")  # sets up its logging
     logging.getLogger("uvicorn.access").addHandler(host_log)
     before = _state()
-    async with _served(config) as url, httpx.AsyncClient() as http:
+    async with _served(config) as url, patient.async_client() as http:
         assert (await http.post(f"{url}/chat", json=asked())).status_code == 200
         after = _state()
     assert {name: after[name] for name in before} == before

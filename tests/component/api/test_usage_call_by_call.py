@@ -17,6 +17,7 @@ from aurorasoc.runtime import current_runtime
 from tests.component.in_line import InLine, line, servers
 from tests.component.live import until
 from tests.examples import JWT_SECRET, settings
+from tests.world import patient
 from tests.world.databases import DATABASES, SQLITE
 from tests.world.door import COMPLETIONS, Door, served
 from tests.world.service import bearer, token
@@ -109,9 +110,7 @@ async def http(door: Door) -> AsyncIterator[httpx.AsyncClient]:
     """Speak to the service as an admin."""
     headers = bearer(token(secret=JWT_SECRET))
     url = door.url.removesuffix("/v1")
-    async with httpx.AsyncClient(
-        base_url=url, headers=headers, trust_env=False, timeout=60
-    ) as client:
+    async with patient.async_client(base_url=url, headers=headers) as client:
         yield client
 
 

@@ -8,12 +8,12 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Final
 
-import httpx
 import pytest
 import uvicorn
 from fastapi import FastAPI
 
 from aurorasoc.cli.listening import ListeningServer
+from tests.world import patient
 
 LOGGER: Final = "aurorasoc.serve"
 WITHIN: Final = 20
@@ -63,7 +63,7 @@ async def test_the_address_that_is_said_answers(host: str, *, handed_over: bool)
         running = asyncio.create_task(server.serve([bound] if handed_over else None))
         try:
             url = await asyncio.wait_for(line.url, WITHIN)
-            async with httpx.AsyncClient(trust_env=False) as client:
+            async with patient.async_client() as client:
                 assert (await client.get(f"{url}/openapi.json")).status_code == 200
         finally:
             server.should_exit = True

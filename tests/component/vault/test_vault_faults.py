@@ -7,6 +7,7 @@ from pathlib import Path
 import httpx
 import pytest
 
+from tests.world import patient
 from tests.world.certificates import CertificateAuthority
 from tests.world.vault.faults import (
     HEALTH,
@@ -73,7 +74,7 @@ def test_a_stopped_vault_is_a_broken_connection(vault: VaultServer) -> None:
     """A proxy has no answer of its own to give."""
     vault.stop()
     with VaultFaultProxy(vault.url) as proxy, pytest.raises(httpx.TransportError):
-        httpx.get(f"{proxy.url}{HEALTH}", trust_env=False)
+        patient.get(f"{proxy.url}{HEALTH}")
 
 
 def test_it_stands_between_two_tls_connections(
@@ -84,7 +85,7 @@ def test_it_stands_between_two_tls_connections(
     with (
         VaultServer(tmp_path, ca=ca, binary=vault_program) as vault,
         VaultFaultProxy(vault.url, trust=trust, tls=ca.issue().context()) as proxy,
-        httpx.Client(verify=trust, trust_env=False) as client,
+        patient.client(verify=trust) as client,
     ):
         assert client.get(f"{proxy.url}{HEALTH}").status_code == 501
 

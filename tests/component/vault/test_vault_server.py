@@ -6,6 +6,7 @@ from pathlib import Path
 import httpx
 import pytest
 
+from tests.world import patient
 from tests.world.certificates import CertificateAuthority
 from tests.world.vault.kubernetes import KubernetesApi
 from tests.world.vault.server import VaultServer
@@ -268,7 +269,7 @@ def test_its_certificate_is_refused_by_who_trusts_another_authority(
     stranger = CertificateAuthority(folder).client_context()
     with (
         VaultServer(tmp_path, ca=ca, binary=vault_program) as vault,
-        httpx.Client(verify=stranger, trust_env=False) as client,
+        patient.client(verify=stranger) as client,
         pytest.raises(httpx.ConnectError, match="CERTIFICATE_VERIFY_FAILED"),
     ):
         client.get(f"{vault.url}/v1/sys/health")

@@ -10,6 +10,7 @@ from pathlib import Path
 import httpx
 import pytest
 
+from tests.world import patient
 from tests.world.capture import CaptureServer
 from tests.world.certificates import CertificateAuthority
 from tests.world.connect_proxy import ConnectProxy
@@ -25,7 +26,7 @@ from tests.world.processes import (
 
 def test_proxy_refuses_and_records_plain_requests() -> None:
     """A request that is no CONNECT gets a 502 and is recorded; nothing is passed on."""
-    with ConnectProxy(None) as proxy, httpx.Client(proxy=proxy.url, trust_env=False) as client:
+    with ConnectProxy(None) as proxy, patient.client(proxy=proxy.url) as client:
         assert client.get("http://plain.invalid/x").status_code == 502
         with pytest.raises(httpx.ProxyError):
             client.get("https://hosted.invalid/")
@@ -39,7 +40,7 @@ def test_proxy_refuses_and_records_plain_requests() -> None:
 def test_capture_counts_connections_and_keeps_first_bytes(capture: CaptureServer) -> None:
     """A connection is counted even if it says nothing; what is said is kept; nobody is answered."""
     with pytest.raises(httpx.RemoteProtocolError):
-        httpx.get(f"{capture.url}/stale", trust_env=False)
+        patient.get(f"{capture.url}/stale")
     assert capture.connections == 1
     assert capture.first_bytes[0].startswith(b"GET /stale HTTP/1.1\r\n")
     with socket.create_connection(("127.0.0.1", capture.port)):
@@ -157,7 +158,7 @@ def test_llm_katan_checks_keys_over_verified_tls(ca: CertificateAuthority, tmp_p
     body = {"model": "katan-echo", "messages": [{"role": "user", "content": "ping"}]}
     with (
         LLMKatan(tmp_path, keys={"openai": "sk-katan"}, certificate=ca.issue()) as katan,
-        httpx.Client(base_url=katan.url, verify=ca.client_context(), trust_env=False) as client,
+        patient.client(base_url=katan.url, verify=ca.client_context()) as client,
     ):
         for key, status in {"sk-katan": 200, "sk-wrong": 401}.items():
             headers = {"Authorization": f"Bearer {key}"}

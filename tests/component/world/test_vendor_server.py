@@ -11,6 +11,7 @@ import httpx
 import jsonschema
 import pytest
 
+from tests.world import patient
 from tests.world.certificates import CertificateAuthority
 from tests.world.connect_proxy import ConnectProxy
 from tests.world.vendor import Fault, Refusal, VendorServer
@@ -30,7 +31,7 @@ def vendor(ca: CertificateAuthority) -> Iterator[VendorServer]:
 @pytest.fixture
 def client(vendor: VendorServer) -> Iterator[httpx.Client]:
     """Talk to the plain port."""
-    with httpx.Client(base_url=vendor.url, trust_env=False, timeout=60) as client:
+    with patient.client(base_url=vendor.url) as client:
         yield client
 
 
@@ -94,7 +95,7 @@ def test_real_host_names_ask_for_that_vendors_key(
     name = "gemini" if "google" in host else host.split(".", 2)[1]
     with (
         ConnectProxy(vendor.tls_port) as proxy,
-        httpx.Client(proxy=proxy.url, verify=ca.client_context(), trust_env=False) as client,
+        patient.client(proxy=proxy.url, verify=ca.client_context()) as client,
     ):
         for key in KEYS.values():
             headers = {field: value.format(key) for field, value in header.items()}
@@ -107,7 +108,7 @@ def test_vendor_without_a_key_refuses_all_under_its_name(ca: CertificateAuthorit
     """Under a vendor's real name nobody gets in where no key was configured."""
     with (
         VendorServer(tls=ca.issue().context()) as vendor,
-        httpx.Client(verify=ca.client_context(), trust_env=False) as client,
+        patient.client(verify=ca.client_context()) as client,
     ):
         for host, status in {"api.openai.com": 401, "127.0.0.1": 200}.items():
             answer = client.get(f"{vendor.tls_url}/v1/models", headers={"Host": host})
@@ -146,7 +147,7 @@ def test_each_local_backend_answers_its_own_probe(plays: str, expected: set[str]
     """/health is vLLM's and /api/tags is Ollama's: a server that plays one lacks the other."""
     with (
         VendorServer(models={plays: ["m"]}, plays=[plays]) as vendor,
-        httpx.Client(base_url=vendor.url, trust_env=False) as client,
+        patient.client(base_url=vendor.url) as client,
     ):
         probes = ("/health", "/api/tags", "/v1/health")
         assert {path for path in probes if client.get(path).status_code == 200} == expected

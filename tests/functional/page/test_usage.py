@@ -162,6 +162,7 @@ def test_what_is_shown_is_chosen_by_keyboard(used: Visit) -> None:
     """The controls are the browser's own."""
     used.sign_in()
     section = usage(used)
+    expect(row_of(used, "DeepSeek")).to_be_visible()
     choice(used, "Show").focus()
     used.page.keyboard.press("ArrowDown")
     expect(choice(used, "Show")).to_have_value("cost")

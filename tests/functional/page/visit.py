@@ -2,6 +2,7 @@
 
 import os
 import re
+from collections.abc import Mapping
 from datetime import timedelta
 from pathlib import Path
 from typing import Any, Final, Literal
@@ -27,6 +28,7 @@ expect.set_options(timeout=_PATIENCE)
 HEALTHY: Final = re.compile("Not called yet|Answering since")  # the service may be used already
 _SCHEMES: Final[tuple[Literal["dark", "light"], ...]] = ("dark", "light")
 _COLOURS: Final = {"runOnly": ["color-contrast"]}  # the one rule that the scheme can change
+_AXE: Final = Axe().axe_script
 
 
 def leave_and_stay(page: Page, script: str) -> list[str]:
@@ -173,10 +175,19 @@ class Visit:
         else:
             self.page.screenshot(path=file, full_page=full)
 
-    def violations(self, options: dict[str, list[str]] | None = None) -> list[str]:
-        """List what axe-core finds wrong: the rule, and where."""
-        violations = Axe().run(self.page, options=options).response["violations"]
-        return [f"{rule['id']}: {node['target']}" for rule in violations for node in rule["nodes"]]
+    def violations(self, options: Mapping[str, list[str]] | None = None) -> list[str]:
+        """List what axe-core finds wrong: the rule, and where.
+
+        Each document loads it once, and only what is wrong leaves the browser: `Axe.run` does
+        neither, and takes four times as long.
+        """
+        if not self.page.evaluate("'axe' in window"):
+            self.page.evaluate(_AXE)
+        wrong = self.page.evaluate(
+            "(options) => axe.run(options).then(({violations}) => violations)",
+            {**(options or {}), "resultTypes": ["violations"]},
+        )
+        return [f"{rule['id']}: {node['target']}" for rule in wrong for node in rule["nodes"]]
 
     def kept(self) -> str:
         """Return all that the browser shows or keeps: document, fields, storage, URL, console."""

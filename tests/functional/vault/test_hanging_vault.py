@@ -9,6 +9,7 @@ from typing import Any, Final
 import httpx
 import pytest
 
+from tests.world import patient
 from tests.world.service import CONFIG, PROVIDERS, Service, asked
 from tests.world.vault.faults import VaultFault, VaultFaultProxy
 from tests.world.vault.members import KEY, OTHER_KEY, House, build_house
@@ -38,7 +39,7 @@ def unrelated(admin: httpx.Client, service: Service) -> dict[str, httpx.Response
         "switch": admin.put(CONFIG, json={"provider": "ollama", "model": "chosen"}),
         "chat": admin.post("/chat", json=asked()),
         "history": admin.get("/system/llm/history"),
-        "readyz": httpx.get(f"{service.url}/readyz", trust_env=False, timeout=PATIENCE),
+        "readyz": patient.get(f"{service.url}/readyz"),
     }
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 import httpx
 import pytest
 
+from tests.world import patient
 from tests.world.vault.faults import VaultFaultProxy
 from tests.world.vault.server import VAULT, VaultServer
 
@@ -57,5 +58,5 @@ def through(proxy: VaultFaultProxy, shared_vault: VaultServer) -> Iterator[httpx
     """Talk as root to the shared Vault by way of the proxy."""
     token = {"X-Vault-Token": shared_vault.root_token}
     url = f"{proxy.url}/v1"
-    with httpx.Client(base_url=url, headers=token, trust_env=False, timeout=60) as client:
+    with patient.client(base_url=url, headers=token) as client:
         yield client

@@ -17,6 +17,7 @@ from typing import Any, Final, Literal, Self
 import httpx
 import hvac
 
+from tests.world import patient
 from tests.world.certificates import CertificateAuthority, ServerCertificate
 from tests.world.loopback import LOOPBACK
 from tests.world.processes import ChildProcess, bare_env, free_port
@@ -166,9 +167,7 @@ class VaultServer(ChildProcess):
         """Ask `/v1/{path}`, as root unless `token` says otherwise, and take any answer."""
         if self._http is None:
             verify = self._ca.client_context() if self._ca else False
-            self._http = httpx.Client(
-                base_url=self.url, verify=verify, trust_env=False, timeout=_PATIENCE
-            )
+            self._http = patient.client(base_url=self.url, verify=verify)
         bearer = self.root_token if token is None else token
         headers = {"X-Vault-Token": bearer} if bearer else {}
         return self._http.request(method, f"/v1/{path}", json=body, headers=headers)
