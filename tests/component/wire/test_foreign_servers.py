@@ -10,6 +10,7 @@ from pydantic import BaseModel, Field, SecretStr
 from aurorasoc import get_chat_model
 from aurorasoc.errors import AuthFailed
 from aurorasoc.llm.changes import key_edits
+from aurorasoc.llm.models import capabilities
 from aurorasoc.local_model import MODEL_NAME
 from aurorasoc.runtime import Runtime
 from tests.component.live import use
@@ -35,6 +36,13 @@ class Verdict(BaseModel):
     severity: Literal["low", "medium", "high"]
     confidence: int = Field(ge=0, le=100)
     techniques: list[Annotated[str, Field(pattern="^T[0-9]{4}$")]] = Field(max_length=2)
+
+
+@pytest.fixture(autouse=True)
+def _patient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Give servers that compute their answers time, on a machine that does other things as well."""
+    monkeypatch.setenv("LLM_TIMEOUT", "240")
+    monkeypatch.setattr(capabilities, "EXTRA_SECONDS", 60.0)
 
 
 @pytest.fixture(scope="module")
