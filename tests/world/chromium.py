@@ -1,7 +1,7 @@
 """A real, headless Chromium, driven by playwright, that reaches loopback and nothing else.
 
-Which one it is: `AURORASOC_TEST_CHROMIUM`, else `chromium`, `chromium-browser` or `google-chrome`
-from PATH. playwright brings none along.
+Which one it is: `AURORASOC_TEST_CHROMIUM`, else the first of `_NAMES` on PATH. playwright brings none
+along. The headless shell has no windows to draw, and takes a quarter less time.
 """
 
 import os
@@ -18,7 +18,7 @@ from tests.world.processes import bare_env
 from tests.world.programs import Program
 
 _NAMED: Final = "AURORASOC_TEST_CHROMIUM"
-_NAMES: Final = ("chromium", "chromium-browser", "google-chrome")
+_NAMES: Final = ("chromium-headless-shell", "chromium", "chromium-browser", "google-chrome")
 _CONFINED: Final = (
     "--no-proxy-server",
     f"--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE {LOOPBACK}",

@@ -4,7 +4,8 @@ set -euo pipefail
 
 say() { printf '==> %s\n' "$*"; }
 
-for program in "${AURORASOC_TEST_CHROMIUM:-}" chromium chromium-browser google-chrome; do
+for program in "${AURORASOC_TEST_CHROMIUM:-}" chromium-headless-shell chromium chromium-browser \
+  google-chrome; do
   if [ -n "$program" ] && found=$(command -v "$program"); then say "Chromium is there: $found"; exit; fi
 done
 
@@ -16,7 +17,8 @@ fi
 
 as_root=
 if [ "$(id -u)" -ne 0 ]; then as_root=sudo; fi
-say 'installing the package chromium (300 MB with what it needs)'
+say 'installing the package chromium-headless-shell (300 MB with what it needs)'
 $as_root apt-get update -qq
-DEBIAN_FRONTEND=noninteractive $as_root apt-get install -y -qq --no-install-recommends chromium >/dev/null
-say "Chromium is installed: $(command -v chromium)"
+DEBIAN_FRONTEND=noninteractive \
+  $as_root apt-get install -y -qq --no-install-recommends chromium-headless-shell >/dev/null
+say "Chromium is installed: $(command -v chromium-headless-shell)"
