@@ -1,7 +1,7 @@
 """A real, headless Chromium, driven by playwright, that reaches loopback and nothing else.
 
-Which one it is: `AURORASOC_TEST_CHROMIUM`, else the first of `_NAMES` on PATH. playwright brings none
-along. The headless shell has no windows to draw, and takes a quarter less time.
+Which one it is: `AURORASOC_TEST_CHROMIUM`, else the first of `_NAMES` on PATH; playwright brings
+none along. The headless shell has no windows to draw, and takes a quarter less time.
 """
 
 import os

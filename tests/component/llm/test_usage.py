@@ -18,8 +18,9 @@ from aurorasoc.core.clock import now_us
 from aurorasoc.core.database.engine import Database
 from aurorasoc.errors import BudgetExceeded, DatabaseUnavailable, InvalidInput, ModelCallError
 from aurorasoc.llm.changes.budget_edits import BudgetsRequest, set_budgets
+from aurorasoc.llm.usage import book as usage_book
 from aurorasoc.llm.usage import writer as usage_writer
-from aurorasoc.llm.usage.book import HOUR_US, MOST_ENTRIES, MOST_WAYS, OTHERS, UsageBook
+from aurorasoc.llm.usage.book import HOUR_US, MOST_WAYS, OTHERS, UsageBook
 from aurorasoc.llm.usage.report import UsageLine, lines_between
 from aurorasoc.llm.usage.writer import DAY_US, UsageWriter
 from aurorasoc.llm.wire.call_record import CallRecord
@@ -229,15 +230,20 @@ async def test_nothing_is_deleted_while_nothing_new_was_counted(
 
 
 async def test_sums_that_wait_are_bounded(
-    runtime: Runtime, book: UsageBook, writer: UsageWriter, caplog: pytest.LogCaptureFixture
+    runtime: Runtime,
+    book: UsageBook,
+    writer: UsageWriter,
+    caplog: pytest.LogCaptureFixture,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Whatever names calls bring; the log says what wasn't counted."""
+    monkeypatch.setattr(usage_book, "MOST_ENTRIES", 50)
     record = await record_of_one_call(runtime)
     book.taken()
     book.entries.clear()
-    for number in range(MOST_ENTRIES + 10):
+    for number in range(60):
         book.note(replace(record, model=f"m-{number}", sent={}))
-    assert (len(book.entries), book.lost) == (MOST_ENTRIES, 10)
+    assert (len(book.entries), book.lost) == (50, 10)
     await writer.write()
     assert book.lost == 0
     assert "usage was lost" in caplog.text
