@@ -9,7 +9,7 @@ import os
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
 from typing import Any, Final
 
@@ -17,6 +17,7 @@ import pytest
 from hypothesis import HealthCheck
 from hypothesis import settings as hypothesis_settings
 
+from aurorasoc.core.collector import collector_off
 from aurorasoc.granite.backend_resolution import reset_resolution_cache
 from tests.examples import AMBIENT_PREFIXES
 from tests.world.canaries import SOAK
@@ -47,6 +48,13 @@ def pytest_configure() -> None:
 def pytest_xdist_auto_num_workers() -> int:
     """Return the workers of `-n auto`: tests wait for much, so one more than there are cores."""
     return (os.cpu_count() or 1) + 1
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Generator[None, object, object]:
+    """Collect no garbage meanwhile, and leave what was made alone: it stays for the whole run."""
+    with collector_off():
+        return (yield)
 
 
 @pytest.hookimpl(trylast=True)  # after pytest-randomly
