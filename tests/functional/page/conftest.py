@@ -22,9 +22,15 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.fixture
 def context(browser: Browser) -> Iterator[BrowserContext]:
-    """Yield a browser without a past; without motion, so that what is seen stands still."""
+    """Yield a browser without a past; without motion, so that what is seen stands still.
+
+    A page may copy: the headless shell has nobody to ask, where a window needs no permission.
+    """
     fresh = browser.new_context(
-        viewport={"width": 1280, "height": 860}, reduced_motion="reduce", locale="en-GB"
+        viewport={"width": 1280, "height": 860},
+        reduced_motion="reduce",
+        locale="en-GB",
+        permissions=["clipboard-write"],
     )
     yield fresh
     fresh.close()
