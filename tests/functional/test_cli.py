@@ -93,7 +93,7 @@ def test_an_export_that_nobody_reads_ends_quietly(running: Service) -> None:
         assert export.stderr is not None
         export.stdout.close()
         trouble = export.stderr.read()
-        export.wait(30)
+        export.wait(60)
     assert b"Traceback" not in trouble
 
 

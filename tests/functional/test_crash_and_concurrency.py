@@ -101,7 +101,6 @@ async def _write_all(services: list[Service], count: int) -> Acknowledged:
 
 
 @pytest.mark.soak
-@pytest.mark.timeout(600)
 def test_many_writers_at_two_processes_leave_one_chain(pair: list[Service]) -> None:
     """All changes are acknowledged, each with a revision of its own, and all are there."""
     acknowledged = asyncio.run(_write_all(pair, WRITES))
@@ -120,7 +119,6 @@ def _write_in_processes(folder: Path) -> list[Acknowledged]:
 
 
 @pytest.mark.soak
-@pytest.mark.timeout(600)
 def test_many_writing_processes_leave_one_chain(tmp_path: Path) -> None:
     """No two of them are told the same revision; history and audit log are without fork or gap."""
     database = DATABASES.migrated(tmp_path)
@@ -156,7 +154,6 @@ class Writer(threading.Thread):
 
 
 @pytest.mark.soak
-@pytest.mark.timeout(600)
 def test_a_killed_service_loses_no_acknowledged_change(pair: list[Service]) -> None:
     """SIGKILL at a random moment among changes, again and again on the same database.
 

@@ -33,7 +33,7 @@ SURROUNDINGS: Final = {
 }
 
 pytestmark = [
-    pytest.mark.timeout(240),
+    pytest.mark.timeout(900),
     pytest.mark.skipif(not Path("/proc/self/environ").exists(), reason="looks into Linux's /proc"),
 ]
 
@@ -81,7 +81,7 @@ class Demo:
 
     def finish(self) -> tuple[int, str, str]:
         """Wait for its end; give its exit code and all that it printed, to both outputs."""
-        rest, errors = self.process.communicate(timeout=200)
+        rest, errors = self.process.communicate(timeout=800)
         return self.process.returncode, "\n".join([*self.lines, rest]), errors
 
     def running(self, word: str = "") -> list[int]:

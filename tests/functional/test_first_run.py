@@ -40,7 +40,7 @@ class FirstRun(ChildProcess):
             ready=lambda: END_OF_INSTRUCTIONS in self.output,
             log=log,
             cwd=folder,
-            deadline=120,
+            deadline=300,
         )
 
     @property

@@ -280,7 +280,6 @@ def test_changes_at_both_services_make_one_history(site: Site) -> None:
         assert answer.json()["revision"] == before + turn + 1
 
 
-@pytest.mark.timeout(600)
 def test_frozen_process_is_pending_until_it_goes_on(site: Site) -> None:
     """It is named, shown as behind, and adopts once it can."""
     frozen = site.member("library")["instance"]

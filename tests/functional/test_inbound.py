@@ -233,7 +233,6 @@ def _slow_callers_are_at_it(slow: SlowCallers) -> None:
     """Let them wait while the other tests run."""
 
 
-@pytest.mark.timeout(120)
 def test_body_that_does_not_come_is_not_waited_for(slow: SlowCallers) -> None:
     """It is refused after half a minute, and the connection ends."""
     status, code, seconds = slow.body.result()

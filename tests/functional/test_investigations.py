@@ -82,7 +82,6 @@ def reached(server: VendorServer, count: int) -> None:
 
 @pytest.mark.soak
 @pytest.mark.only_soak  # test_tour investigates on the real model in a plain run
-@pytest.mark.timeout(600)
 def test_real_formats_end_to_end_on_the_real_local_model(
     local_model_url: str, tmp_path: Path
 ) -> None:

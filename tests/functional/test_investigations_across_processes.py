@@ -87,7 +87,6 @@ def test_any_process_serves_the_events(
 
 
 @pytest.mark.soak
-@pytest.mark.timeout(300)
 def test_an_investigation_survives_the_death_of_its_process(
     here: Service,
     there: Service,

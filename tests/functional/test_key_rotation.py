@@ -112,7 +112,7 @@ def kill_at_random(installation: Installation) -> int:
             time.sleep(0.001)
     finally:
         rotating.kill()
-        rotating.wait(30)
+        rotating.wait(60)
     return installation.rotated()
 
 

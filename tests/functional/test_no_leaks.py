@@ -335,7 +335,7 @@ def misplace(send: Send, url: str, key: str, turn: int) -> None:
     places = list(wrong_places(key))[slice(None) if SOAK else slice(turn % 3, None, 3)]
     for method, path, options in places:
         send(method, path, **options)
-    with socket.create_connection((LOOPBACK, httpx.URL(url).port or 0), timeout=10) as raw:
+    with socket.create_connection((LOOPBACK, httpx.URL(url).port or 0), timeout=60) as raw:
         raw.sendall(f"GET /{key} HTTP/9.9\r\nX: {key}\r\nbroken {key}\r\n\r\n".encode())
         raw.recv(4096)
 

@@ -304,7 +304,7 @@ def test_test_is_audited_before_anything_is_sent_and_with_its_outcome(
         until(lambda: hosted.requests)
         before = [entry["action"] for entry in service.entries(actor=actor)]
         gate.set()
-        assert waiting.result(30)["ok"]
+        assert waiting.result(60)["ok"]
     assert before == ["llm.test.started"]
     finished, started = service.entries(actor=actor)
     assert finished["action"] == "llm.test.finished"
@@ -449,7 +449,7 @@ def test_verified_switch_that_was_overtaken_is_refused(
         until(lambda: hosted.requests)
         overtaking = service.client().put(CONFIG, json={"provider": "ollama"})
         gate.set()
-        answer = waiting.result(30)
+        answer = waiting.result(60)
     assert overtaking.status_code == 200
     assert (answer.status_code, answer.json()["code"]) == (412, "revision_mismatch")
     inventory = service.inventory()

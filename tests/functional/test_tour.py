@@ -23,7 +23,7 @@ END: Final = "== end of the block =="
 MARK: Final = re.compile(r"</?[0-9a-f]{16}")
 
 pytestmark = [
-    pytest.mark.timeout(600),
+    pytest.mark.timeout(900),
     pytest.mark.skipif(shutil.which("curl") is None, reason="the page uses curl"),
 ]
 
@@ -73,7 +73,7 @@ def dev(home: Path) -> Iterator[ChildProcess]:
         ready=lambda: "Ctrl-C stops everything." in log.read_text("utf-8"),
         log=log,
         cwd=home,
-        deadline=120,
+        deadline=300,
     )
     with run:
         yield run
@@ -129,7 +129,7 @@ def _second_process(
         cwd=home,
         log=log,
         ready=lambda: '"event": "serving"' in log.read_text("utf-8"),
-        deadline=120,
+        deadline=300,
     ):
         changed = shell.paste(change)
         assert '"adoption":{"adopted":true,"pending":[]}' in changed

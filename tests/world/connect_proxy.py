@@ -13,7 +13,7 @@ from typing import Final
 from tests.world.loopback import LOOPBACK, LoopbackServer, reset
 
 _CHUNK: Final = 65536
-_HEADER_DEADLINE: Final = 10.0
+_HEADER_DEADLINE: Final = 60.0
 _REFUSAL: Final = b"HTTP/1.1 502 Bad Gateway\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
 _ESTABLISHED: Final = b"HTTP/1.1 200 Connection established\r\n\r\n"
 

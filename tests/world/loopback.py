@@ -16,7 +16,7 @@ from typing import Any, Final, Self, TypeVar
 from weakref import WeakSet
 
 LOOPBACK: Final = "127.0.0.1"
-_DEADLINE: Final = 10.0
+_DEADLINE: Final = 60.0
 _LINE_LIMIT: Final = 2**20
 _TURNS_TO_CONVERSE: Final = 5
 """Turns of the loop, at most, from an accepted connection to its conversation."""

@@ -78,7 +78,7 @@ class PostgreSQL(ChildProcess):
             self._initialise()
         return super().start()
 
-    def terminate(self, patience: float = 10.0) -> int:
+    def terminate(self, patience: float = 60.0) -> int:
         """Stop it as an operator does: connections are closed, nothing committed is lost."""
         self._signal(
             signal.SIGINT

@@ -123,7 +123,7 @@ class ChildProcess:
         ready: Ready | None = None,
         log: Path,
         cwd: Path | None = None,
-        deadline: float = 90.0,
+        deadline: float = 180.0,
         user: str | None = None,
         popen: type[subprocess.Popen[Any]] = subprocess.Popen,
     ) -> None:
@@ -205,7 +205,7 @@ class ChildProcess:
         """Wait for the child to end by itself and return its exit code."""
         return self.process.wait(timeout)
 
-    def terminate(self, patience: float = 10.0) -> int:
+    def terminate(self, patience: float = 60.0) -> int:
         """Ask the group to end (SIGTERM); kill it when it has not after `patience` seconds."""
         self._signal(signal.SIGTERM)
         with contextlib.suppress(subprocess.TimeoutExpired):
@@ -216,7 +216,7 @@ class ChildProcess:
         """Kill the group (SIGKILL), stragglers included, and return the child's exit code."""
         self._signal(signal.SIGKILL)
         self._over = True
-        return self.process.wait(10)
+        return self.process.wait(60)
 
     def _signal(self, number: signal.Signals) -> None:
         if self._over:  # the id may belong to someone else by now

@@ -353,7 +353,6 @@ def test_hosts_downgrade_leaves_our_tables(settings: Settings, chain: Config) ->
     assert {"user_audit_log", "llm_runtime_config", VERSION_TABLE} <= names
 
 
-@pytest.mark.timeout(120)
 async def test_investigations_run_in_a_host(host: Host) -> None:
     """In the background of the host's app, opened by its user, audited in its log."""
     body = {"alert": {"title": "Ten failed logins"}, "tlp": "RED"}

@@ -177,7 +177,7 @@ def _since(before: Count, now: Count) -> Count:
 
 async def _settled(read: Callable[[], Awaitable[Count]], calls: int) -> Count:
     """Read until so many calls have ended."""
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while True:
             count = await read()
             if sum(n for (_, kind), n in count.items() if kind in ENDS) == calls:

@@ -288,7 +288,7 @@ async def _is_found(talk: Talk, folder: Path, reach: AddressPolicy | None = None
     """Say whether the real probe finds a server that talks so."""
     with Backend(talk) as server:
         boot = _auto(folder, LLM_VLLM_BASE_URL=server.url, LLM_OLLAMA_BASE_URL="")
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             await refresh_resolution(boot, local_probe(lambda _: reach, lambda _: {}))
     try:
         return active_connection(boot) == ServingBackend.VLLM

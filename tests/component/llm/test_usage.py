@@ -267,7 +267,7 @@ async def test_the_writer_outlives_what_nobody_expected_of_a_database(
     monkeypatch.setattr(Database, "transaction", transaction)
     writer = UsageWriter(runtime.database, book, 400)
     writer.start()
-    await asyncio.wait_for(written.wait(), 20)
+    await asyncio.wait_for(written.wait(), 60)
     await writer.close()
     assert (await lines(runtime.database))["first"].calls == 1
 

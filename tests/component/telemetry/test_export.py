@@ -258,7 +258,7 @@ async def test_collector_that_hangs_holds_no_call_and_no_stop(
     monkeypatch.setattr(exporting, "FLUSH_SECONDS", 0.1)
     monkeypatch.setenv("OTEL_BSP_SCHEDULE_DELAY", "1")
     receiver.holds.clear()
-    async with asyncio.timeout(20), exporting_to(receiver, database_file.parent, line):
+    async with asyncio.timeout(60), exporting_to(receiver, database_file.parent, line):
         await ask()
         await asyncio.to_thread(receiver.asked.wait, 10)
         await ask()

@@ -13,11 +13,8 @@ __all__ = ["browser", "chromium_program"]  # pytest finds the fixtures here
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Leave out what needs a browser where there is none, and give the rest time."""
+    """Leave out what needs a browser where there is none."""
     CHROMIUM.leave_out(items)
-    for item in items:
-        if CHROMIUM.fixture in getattr(item, "fixturenames", ()):
-            item.add_marker(pytest.mark.timeout(400))  # a busy machine draws slowly
 
 
 @pytest.fixture

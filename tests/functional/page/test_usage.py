@@ -17,7 +17,7 @@ USAGE: Final = "/usage"
 PROMPT: Final = {"messages": [{"role": "user", "content": "ping"}]}
 PHONE: Final[ViewportSize] = {"width": 390, "height": 844}
 HOUR_US: Final = 3_600_000_000
-SECONDS: Final = 20.0
+SECONDS: Final = 60.0
 READ: Final = re.compile("As of|Nobody called a model")
 HIDDEN: Final = """() => {
     Object.defineProperty(document, "visibilityState", { value: "hidden", configurable: true });

@@ -23,7 +23,7 @@ from tests.world.service import CONNECTIONS, Service, bearer, token
 
 _PICTURES: Final = "AURORASOC_SCREENSHOTS"  # a folder; unset, no picture is kept
 _CALLS: Final = "**/api/v1/**"
-_PATIENCE: Final = 45_000  # ms: the machine may be busy
+_PATIENCE: Final = 90_000  # ms: the machine may be busy
 expect.set_options(timeout=_PATIENCE)
 HEALTHY: Final = re.compile("Not called yet|Answering since")  # the service may be used already
 _SCHEMES: Final[tuple[Literal["dark", "light"], ...]] = ("dark", "light")

@@ -315,7 +315,7 @@ async def test_process_from_a_time_to_come_is_none(stored: Stored, tmp_path: Pat
     row = ("junk", "api", "n", "h", 0, "f", FAR, "poll", "", FAR)
     await stored.executed(insert("llm_instances", *row))
     async with open_runtime(on(stored, tmp_path)) as runtime:
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(60):
             with runtime.fleet.watching():
                 view = await runtime.fleet.after(None)
                 while view is not None and not view.instances:

@@ -88,7 +88,7 @@ async def test_a_file_holds_for_a_process_that_starts_later_and_is_audited_once(
     boot = opened.settings
     await until(lambda: opened.adoption.snapshot.stop is not None, SOON)
     first = audited(database_file)
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(60):
         with pytest.raises(HostedStopped):
             await get_chat_model().run(PING)
     assert boot.server.state_dir == tmp_path

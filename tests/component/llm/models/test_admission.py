@@ -115,7 +115,7 @@ async def test_a_call_that_waits_for_a_slot_ends_when_it_is_refused(
     await asyncio.sleep(0.05)  # until it stands behind the first
     await tighten(runtime)
     with pytest.raises(expected):
-        await asyncio.wait_for(waiting, 5)
+        await asyncio.wait_for(waiting, 60)
     gate.set()
     if tighten is _stop:  # which ends what is under way, too
         with pytest.raises(expected):
@@ -156,7 +156,7 @@ async def test_a_refused_call_ends_in_the_pause_before_its_next_try(
     await until(lambda: bool(runtime.pool._waits._waits))
     await tighten(runtime)
     with pytest.raises(expected):
-        await asyncio.wait_for(flying, 5)
+        await asyncio.wait_for(flying, 60)
     assert len(world.keyed.requests) == 1
 
 

@@ -74,7 +74,7 @@ async def price(runtime: Runtime, **dollars: float) -> None:
 
 async def settled(runtime: Runtime) -> LimitView:
     """Return how the one limit stands once nothing is reserved any more."""
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while (view := await stands(runtime)).reserved.tokens or not view.spent.tokens:  # noqa: ASYNC110
             await asyncio.sleep(0.02)
     return view

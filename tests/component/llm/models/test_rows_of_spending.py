@@ -42,7 +42,7 @@ async def limit(runtime: Runtime, *, tokens: int = 100_000, hard: bool = True) -
 
 async def ask() -> None:
     """Ask the first connection."""
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(60):
         await get_chat_model(tlp="GREEN").run([UserMessage("Benign?")], max_tokens=50)
 
 

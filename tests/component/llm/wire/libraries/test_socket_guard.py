@@ -180,7 +180,7 @@ def test_our_transport_connects_in_a_call(
     """It resolves and connects, in either loop."""
 
     async def send() -> None:
-        async with httpx.AsyncClient(transport=transport(), timeout=5) as client:
+        async with httpx.AsyncClient(transport=transport(), timeout=60) as client:
             with confined(), pytest.raises(httpx.RemoteProtocolError):
                 await client.get(target.url)
 
@@ -227,7 +227,7 @@ def test_a_thread_that_outlives_its_call_is_still_the_calls(
     over, tried = threading.Event(), list[BaseException]()
 
     def later() -> None:
-        over.wait(5)
+        over.wait(60)
         try:
             ways_out.socket_connect(target)
         except UnjudgedConnection as error:
@@ -237,7 +237,7 @@ def test_a_thread_that_outlives_its_call_is_still_the_calls(
         patient = threading.Thread(target=later)
         patient.start()
     over.set()
-    patient.join(5)
+    patient.join(60)
     assert len(tried) == 1
     assert capture.connections == 0
 
@@ -265,7 +265,7 @@ def test_a_refusal_between_two_pieces_fails_the_call(target: Target) -> None:
     turn, call = threading.Event(), ConfinedCall()
 
     def later() -> None:
-        turn.wait(5)
+        turn.wait(60)
         with suppress(UnjudgedConnection):
             ways_out.socket_connect(target)
 
@@ -273,7 +273,7 @@ def test_a_refusal_between_two_pieces_fails_the_call(target: Target) -> None:
         thread = threading.Thread(target=later)
         thread.start()
     turn.set()
-    thread.join(5)
+    thread.join(60)
     with pytest.raises(UnjudgedConnection), confined(call):
         pass
 
