@@ -15,8 +15,8 @@ N      ?= 10
 # together.
 # ARGS=-n0 runs all in one process; ARGS='-p no:randomly' in the order they are written.
 SPREAD := -n auto --maxprocesses=4 --dist loadfile --no-loadscope-reorder
-# Counting branches costs a third of the time: a measurement of its own, and part of every CI run.
-COUNT  := --cov --cov-report=term-missing:skip-covered
+# Counting branches is a measurement of its own, and part of every CI run.
+COUNT  := -p tests.world.counted
 
 SAY    := printf '==> %s\n'
 PIP    := $(BIN)/python -m pip --quiet --disable-pip-version-check
@@ -44,8 +44,7 @@ demo: $(READY) ## Run the whole switch unattended, and prove each step
 # JavaScript clients may not be left out.
 test: lint $(if $(CI),$(if $(AURORASOC_TEST_VAULT_BIN),,vault) chromium javascript) ## Lint, then run all tests (ARGS='-k name' runs some)
 	@$(SAY) 'running the tests'
-	@$(if $(CI),$(BIN)/coverage erase)
-	@$(BIN)/pytest $(SPREAD) $(if $(CI),$(COUNT)) $(ARGS)
+	@$(BIN)/python -m pytest $(SPREAD) $(if $(CI),$(COUNT)) $(ARGS)
 	@$(SAY) 'all green. Next: `make dev` to try it, or commit.'
 	@$(BIN)/python -m tests.world.left_out # says so where tests were
 
@@ -56,8 +55,7 @@ test-repeat: $(READY) ## Run all tests N times (N=10), in another order each tim
 	@$(BIN)/python tools/repeat.py $(N) $(if $(BUSY),--busy $(BUSY)) $(SPREAD) $(ARGS)
 
 coverage: $(READY) ## Run all tests, and count which branches they take
-	@$(BIN)/coverage erase
-	@$(BIN)/pytest $(SPREAD) $(COUNT) $(ARGS)
+	@$(BIN)/python -m pytest $(SPREAD) $(COUNT) $(ARGS)
 
 test-postgresql: $(READY) ## Run all functional tests on PostgreSQL
 	@$(SAY) 'running the functional tests on PostgreSQL'
@@ -115,7 +113,7 @@ screenshots: $(READY) ## Make the documents' pictures anew, from the tests of th
 	@if command -v pngquant >/dev/null; then pngquant --force --ext .png docs/images/settings-*.png; fi
 
 clean: ## Remove what make and the tools made
-	@rm -rf $(VENV) .venv-litellm-proxy build dist htmlcov .coverage .coverage.* \
+	@rm -rf $(VENV) .venv-litellm-proxy build dist \
 	  .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache .schemathesis
 	@find src tests benchmarks demo tools alembic -name __pycache__ -prune -exec rm -rf {} + 2>/dev/null || true
 

@@ -8,10 +8,9 @@ import logging
 import os
 import sys
 import tempfile
-import time
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Generator, Iterator
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import pytest
 from hypothesis import HealthCheck
@@ -104,28 +103,6 @@ def _nothing_probed() -> Iterator[None]:
     reset_resolution_cache()
     yield
     reset_resolution_cache()
-
-
-@pytest.fixture(scope="session", autouse=True)
-def _traced_in_turn() -> None:
-    """Where coverage is counted, let two threads begin at once.
-
-    While one installs its trace function, Python 3.11 refuses another's. That takes long enough to
-    be met, as the socket guard's audit hook hears of it and may be interrupted.
-    """
-    if sys.gettrace() is None:
-        return
-    install = sys.settrace
-
-    def settrace(function: Callable[..., Any] | None) -> None:
-        while True:
-            try:
-                return install(function)
-            except RuntimeError:
-                time.sleep(0.001)
-
-    sys.settrace = settrace
-    sys.setswitchinterval(0.05)
 
 
 @pytest.fixture(autouse=True)

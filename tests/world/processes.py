@@ -20,7 +20,6 @@ from typing import Any, Final, Self
 _POLL: Final = 0.05
 _PATIENCE: Final = 60.0
 _TAIL: Final = 4000
-_COVERAGE: Final = ("COVERAGE_PROCESS_START", "COVERAGE_PROCESS_CONFIG")
 # Without its own opener urllib would send the readiness poll through a proxy named in the shell.
 _DIRECT: Final = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
@@ -54,9 +53,8 @@ def free_port() -> int:
 
 
 def bare_env(**extra: str) -> dict[str, str]:
-    """Return PATH, LANG, a fresh HOME, what subprocess coverage needs, and `extra`: no more."""
+    """Return PATH, LANG, a fresh HOME, and `extra`: no more."""
     env = {"PATH": os.environ.get("PATH", os.defpath), "LANG": "C.UTF-8"}
-    env.update({name: os.environ[name] for name in _COVERAGE if name in os.environ})
     if "HOME" not in extra:
         home = tempfile.TemporaryDirectory(prefix="aurorasoc-home-", ignore_cleanup_errors=True)
         env["HOME"] = _HOMES.enter_context(home)
