@@ -115,9 +115,11 @@ class Visit:
         again.wait_for(state="detached")
 
     def configure(self, name: str) -> Locator:
-        """Open a provider's form."""
+        """Open a connection's form, and wait until it stands still: a list may still come."""
         self.button(f"Configure {name}").click()
-        return self.dialog(name)
+        form = self.dialog(name)
+        expect(form).not_to_contain_text("Reading its list of models")
+        return form
 
     def put_connection(self, name: str, **values: object) -> None:
         """Make or change a connection, as another admin does meanwhile."""

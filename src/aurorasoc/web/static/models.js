@@ -40,7 +40,7 @@ export function useModels({ connection, saved, askable, body }) {
     if (!askable || asked.current === of) return;
     asked.current = of;
     const show = (names, text) => asked.current === of && setFound({ of, names, text });
-    show([], "Reading the provider's list of models…");
+    show([], "Reading its list of models…"); // short: what comes next mustn't move the form
     try {
       const path = `/system/llm/providers/${connection}/models`;
       const { models } = await call(body ? "POST" : "GET", path, { body });
