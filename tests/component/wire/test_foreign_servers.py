@@ -40,7 +40,7 @@ class Verdict(BaseModel):
 
 @pytest.fixture(autouse=True)
 def _patient(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Give servers that compute their answers time, on a machine that does other things as well."""
+    """Let servers that compute their answers take time, beside whatever else the machine does."""
     monkeypatch.setenv("LLM_TIMEOUT", "240")
     monkeypatch.setattr(capabilities, "EXTRA_SECONDS", 60.0)
 
