@@ -17,8 +17,12 @@ fi
 
 as_root=
 if [ "$(id -u)" -ne 0 ]; then as_root=sudo; fi
+install() { DEBIAN_FRONTEND=noninteractive $as_root apt-get install -y -qq --no-install-recommends "$1" >/dev/null; }
+
 say 'installing the package chromium-headless-shell (300 MB with what it needs)'
 $as_root apt-get update -qq
-DEBIAN_FRONTEND=noninteractive \
-  $as_root apt-get install -y -qq --no-install-recommends chromium-headless-shell >/dev/null
-say "Chromium is installed: $(command -v chromium-headless-shell)"
+install chromium-headless-shell || {
+  say 'there is none here: installing the package chromium'
+  install chromium
+}
+say "Chromium is installed: $(command -v chromium-headless-shell chromium | head -1)"
