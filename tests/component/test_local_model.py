@@ -239,7 +239,7 @@ def test_a_signal_ends_it_in_mid_answer(model: LocalModel, number: signal.Signal
             lines = answer.iter_lines()
             assert "content" in "".join(next(lines) for _ in range(20))
             os.kill(model.pid, number)
-            assert model.wait(60) == 0
+            assert model.wait(20) == 0
 
 
 def test_it_says_one_line(model: LocalModel) -> None:

@@ -40,7 +40,7 @@ QUIET: Final = 1.5
 """Seconds behind that in which none may."""
 
 MOMENT: Final = 2.0
-"""Seconds for which a stream that its process left counts as one."""
+"""Seconds for which a stream that a restless process left counts as one."""
 
 CHILD: Final = Path(__file__).with_name("streaming_child.py")
 COMMAND: Final = [sys.executable, "-m", "aurorasoc.cli"]
@@ -76,8 +76,13 @@ class Fleet:
         return bare_env(**base, **self.variables)
 
     def streams(self) -> bool:
-        """Whether every process has an open stream, or had one a moment ago."""
-        return {_name(one) for one in self.vendor.seen_within(MOMENT)} >= self.children.keys()
+        """Whether every process has an open stream; who hangs up may have had one a moment ago."""
+        streaming = {_name(one) for one in self.vendor.open}
+        left = {_name(one) for one in self.vendor.left_within(MOMENT)}
+        return (
+            streaming >= {*list(self.children)[RESTLESS:]}
+            and streaming | left >= self.children.keys()
+        )
 
     def _ask(self, work: Callable[[Runtime], Any]) -> Any:  # noqa: ANN401 - whatever it returns
         async def run() -> Any:  # noqa: ANN401 - as above

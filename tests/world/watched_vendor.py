@@ -54,11 +54,10 @@ class WatchedVendor(LoopbackServer):
         """The connections that are open, and have asked something."""
         return [one for one in self.callers if one.closed is None and one.requests]
 
-    def seen_within(self, seconds: float) -> list[Caller]:
-        """Return the connections that have asked something, and are open or were until lately."""
+    def left_within(self, seconds: float) -> list[Caller]:
+        """Return the connections that asked something, and were closed in the last seconds."""
         since = time.monotonic() - seconds
-        asking = (one for one in self.callers if one.requests)
-        return [one for one in asking if one.closed is None or one.closed >= since]
+        return [one for one in self.callers if one.requests and (one.closed or 0.0) > since]
 
     @property
     def last_byte(self) -> float:
