@@ -15,7 +15,8 @@ N      ?= 10
 # together.
 # ARGS=-n0 runs all in one process; ARGS='-p no:randomly' in the order they are written.
 SPREAD := -n auto --maxprocesses=4 --dist loadfile --no-loadscope-reorder
-# Counting branches is a measurement of its own, and part of every CI run.
+# Counting branches is a measurement of its own, and part of every CI run. `python -m pytest` finds
+# the plugin below this folder; `pytest` would look for it before it reads where tests are.
 COUNT  := -p tests.world.counted
 
 SAY    := printf '==> %s\n'

@@ -83,7 +83,7 @@ class _Run:
     @pytest.hookimpl(tryfirst=True)  # before the summary
     def pytest_sessionfinish(self, session: pytest.Session) -> None:
         if self._alone:
-            self._add(dict(_COUNTER.get_coverage()))
+            self._add(_COUNTER.get_coverage())
         if self._percent < LEAST and session.exitstatus == pytest.ExitCode.OK:
             session.exitstatus = pytest.ExitCode.TESTS_FAILED
 

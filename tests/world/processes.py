@@ -199,11 +199,11 @@ class ChildProcess:
             raise
         return self
 
-    def wait(self, timeout: float = 60.0) -> int:
+    def wait(self, timeout: float = _PATIENCE) -> int:
         """Wait for the child to end by itself and return its exit code."""
         return self.process.wait(timeout)
 
-    def terminate(self, patience: float = 60.0) -> int:
+    def terminate(self, patience: float = _PATIENCE) -> int:
         """Ask the group to end (SIGTERM); kill it when it has not after `patience` seconds."""
         self._signal(signal.SIGTERM)
         with contextlib.suppress(subprocess.TimeoutExpired):
@@ -214,7 +214,7 @@ class ChildProcess:
         """Kill the group (SIGKILL), stragglers included, and return the child's exit code."""
         self._signal(signal.SIGKILL)
         self._over = True
-        return self.process.wait(60)
+        return self.process.wait(_PATIENCE)
 
     def _signal(self, number: signal.Signals) -> None:
         if self._over:  # the id may belong to someone else by now

@@ -140,7 +140,7 @@ async def test_stream_under_way_ends_whole_when_the_agent_stops(
     world.keyed.faults.set(Fault(gate=gate))
     async with serving(runtime) as (url, server), patient.async_client(base_url=url) as http:
         request = ONE.request("stream", {"message": ONE.message("ping")})
-        async with http.stream(**request, timeout=60) as stream:
+        async with http.stream(**request) as stream:
             lines = (line async for line in stream.aiter_lines() if line.startswith("data: "))
             await anext(lines)
             server.should_exit = True

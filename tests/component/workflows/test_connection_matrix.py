@@ -302,7 +302,7 @@ async def _play(on: Stage, cell: Cell) -> None:
 
 
 @pytest.mark.soak
-@pytest.mark.timeout(3600 if SOAK else 900)  # a slow machine, counting branches, needs minutes
+@pytest.mark.timeout(3600 if SOAK else 900)  # a slow machine needs minutes
 async def test_no_byte_goes_above_a_ceiling_and_what_may_go_arrives(stage: Stage) -> None:
     """Each pair of connection, ceilings, label, assignment, change; with `make soak`, more."""
     for cell in CELLS:

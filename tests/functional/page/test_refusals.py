@@ -147,7 +147,7 @@ def test_no_connection_is_told_and_over_once_it_is_back(visitor: Visit) -> None:
     expect_typed(visitor)
     visitor.service.resume()
     message = visitor.page.get_by_text("No connection to the service")
-    expect(message).to_have_count(0, timeout=90_000)
+    expect(message).to_have_count(0)
     visitor.button("Save").click()
     visitor.says("Saved, and in force here.")
     assert visitor.service.row("vllm")["model"] == TYPED

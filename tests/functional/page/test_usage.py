@@ -1,7 +1,6 @@
 """Usage on the page: charts that need no colour, and numbers beside them."""
 
 import re
-import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
@@ -11,13 +10,13 @@ import pytest
 from playwright.sync_api import BrowserContext, Locator, ViewportSize, expect
 
 from tests.functional.page.visit import Visit
+from tests.world.processes import until
 from tests.world.service import Service
 
 USAGE: Final = "/usage"
 PROMPT: Final = {"messages": [{"role": "user", "content": "ping"}]}
 PHONE: Final[ViewportSize] = {"width": 390, "height": 844}
 HOUR_US: Final = 3_600_000_000
-SECONDS: Final = 60.0
 READ: Final = re.compile("As of|Nobody called a model")
 HIDDEN: Final = """() => {
     Object.defineProperty(document, "visibilityState", { value: "hidden", configurable: true });
@@ -108,9 +107,7 @@ def call_and_wait(service: Service) -> None:
     """Make a call, and wait until it is counted: that is written in batches."""
     before = calls_of(service, "vllm")
     assert service.client().post("/chat", json=PROMPT).is_success
-    until = time.monotonic() + SECONDS
-    while calls_of(service, "vllm") == before:
-        assert time.monotonic() < until, "the call was never counted"
+    until(lambda: calls_of(service, "vllm") > before)
 
 
 def test_a_call_is_shown_by_whichever_name_it_has(visit: Visit) -> None:

@@ -69,7 +69,7 @@ def stalled(
             before = hanging(proxy)
             pool.submit(other.put, f"{PROVIDERS}/deepseek/key", json={"api_key": OTHER_KEY})
             one_more_hangs(proxy, before)
-            exit_code = service.terminate(PATIENCE)
+            exit_code = service.terminate()
         yield Stalled(others, key, exit_code)
 
 
